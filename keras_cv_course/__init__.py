@@ -1,0 +1,99 @@
+"""Mobile vision networks on Keras 3, from `model.fit` to a .tflite file that is proven right.
+
+The package is lazy: importing it costs next to nothing, and a name below is imported on first use.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_cv_course.backbones.efficientnet import (
+        EfficientNetB0,
+        EfficientNetB1,
+        EfficientNetB2,
+        EfficientNetB3,
+        EfficientNetB4,
+        EfficientNetB5,
+        EfficientNetB6,
+        EfficientNetB7,
+        EfficientNetL2,
+    )
+    from keras_cv_course.backbones.efficientnet_lite import (
+        EfficientNetLite0,
+        EfficientNetLite1,
+        EfficientNetLite2,
+        EfficientNetLite3,
+        EfficientNetLite4,
+    )
+    from keras_cv_course.backbones.mobilenet import MobileNet
+    from keras_cv_course.backbones.mobilenet_v2 import MobileNetV2
+    from keras_cv_course.backbones.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
+    from keras_cv_course.models.complexity import Complexity, complexity
+    from keras_cv_course.models.feature_maps import feature_maps
+    from keras_cv_course.models.loading import load_model
+    from keras_cv_course.ops.scaling import compound_scaling
+    from keras_cv_course.registry import build_model, list_models
+
+__version__ = "0.1.0"
+
+_BACKBONES = {
+    "mobilenet": ("MobileNet",),
+    "mobilenet_v2": ("MobileNetV2",),
+    "mobilenet_v3": ("MobileNetV3Small", "MobileNetV3Large"),
+    "efficientnet": (*(f"EfficientNetB{i}" for i in range(8)), "EfficientNetL2"),
+    "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
+}
+_HOMES = {
+    **{name: f"backbones.{module}" for module, names in _BACKBONES.items() for name in names},
+    "Complexity": "models.complexity",
+    "build_model": "registry",
+    "complexity": "models.complexity",
+    "compound_scaling": "ops.scaling",
+    "feature_maps": "models.feature_maps",
+    "list_models": "registry",
+    "load_model": "models.loading",
+}
+_SUBPACKAGES = ("data", "quantization", "tflite", "training")
+
+__all__ = [
+    "Complexity",
+    "EfficientNetB0",
+    "EfficientNetB1",
+    "EfficientNetB2",
+    "EfficientNetB3",
+    "EfficientNetB4",
+    "EfficientNetB5",
+    "EfficientNetB6",
+    "EfficientNetB7",
+    "EfficientNetL2",
+    "EfficientNetLite0",
+    "EfficientNetLite1",
+    "EfficientNetLite2",
+    "EfficientNetLite3",
+    "EfficientNetLite4",
+    "MobileNet",
+    "MobileNetV2",
+    "MobileNetV3Large",
+    "MobileNetV3Small",
+    "build_model",
+    "complexity",
+    "compound_scaling",
+    "feature_maps",
+    "list_models",
+    "load_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"keras_cv_course.{name}")
+    if name in _HOMES:
+        # So that keras.saving.load_model finds our objects once any public name has been used.
+        if name not in ("build_model", "list_models"):
+            importlib.import_module("keras_cv_course.ops.activations")
+        return getattr(importlib.import_module(f"keras_cv_course.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'keras_cv_course' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_SUBPACKAGES, "__version__"})

@@ -1,0 +1,28 @@
+"""Argument checks that several modules share: rule, what was received, the way out."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:
+    """Raises ValueError unless `value` is one of `choices`; suggests the nearest spelling."""
+    choices = tuple(choices)
+    if value in choices:
+        return
+    near = difflib.get_close_matches(str(value), [str(c) for c in choices], n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    listed = ", ".join(map(repr, choices))
+    raise ValueError(f"`{argument}` must be one of {listed}. Received: {value!r}.{hint}")
+
+
+def check_positive(argument: str, value: float) -> None:
+    """Raises ValueError unless `value` is a number above zero."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ValueError(f"`{argument}` must be a number above 0. Received: {value!r}.")
+
+
+def check_rate(argument: str, value: float) -> None:
+    """Raises ValueError unless `value` is in [0, 1)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"`{argument}` must be at least 0 and below 1. Received: {value!r}.")

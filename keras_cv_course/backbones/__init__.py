@@ -1,0 +1,1 @@
+"""Builders of classification networks, whose feature maps other models build on."""

@@ -1,0 +1,1 @@
+"""Functions from tensor to tensor that builders are made of."""

@@ -1,0 +1,107 @@
+"""Names of models, and where their builders live; imports a builder only when it is asked for."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from keras_cv_course._validation import check_choice
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One row of the model table.
+
+    Attributes:
+        name: What `build_model` takes, in snake_case.
+        builder: Name of the builder function, as exported by `keras_cv_course`.
+        module: Module that defines the builder, relative to `keras_cv_course`.
+        kind: What the model is for; "classifier" so far.
+        size_px: Height and width of the input that the paper trains at.
+        input_range: Smallest and largest pixel value that the model takes.
+    """
+
+    name: str
+    builder: str
+    module: str
+    kind: str
+    size_px: int
+    input_range: tuple[float, float]
+
+    def load(self) -> Callable[..., "keras.Model"]:
+        """Returns the builder function."""
+        module = importlib.import_module(f"keras_cv_course.{self.module}")
+        builder: Callable[..., keras.Model] = getattr(module, self.builder)
+        return builder
+
+
+_SIGNED = (-1.0, 1.0)
+_PIXELS = (0.0, 255.0)
+
+
+def _classifier(
+    name: str, builder: str, module: str, size_px: int, input_range: tuple[float, float]
+) -> ModelEntry:
+    return ModelEntry(name, builder, f"backbones.{module}", "classifier", size_px, input_range)
+
+
+_EFFICIENTNET_SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
+_EFFICIENTNET_LITE_SIZES = (224, 240, 260, 280, 300)
+
+_ENTRIES = (
+    _classifier("mobilenet", "MobileNet", "mobilenet", 224, _SIGNED),
+    _classifier("mobilenet_v2", "MobileNetV2", "mobilenet_v2", 224, _SIGNED),
+    _classifier("mobilenet_v3_small", "MobileNetV3Small", "mobilenet_v3", 224, _PIXELS),
+    _classifier("mobilenet_v3_large", "MobileNetV3Large", "mobilenet_v3", 224, _PIXELS),
+    *(
+        _classifier(f"efficientnet_b{i}", f"EfficientNetB{i}", "efficientnet", size, _PIXELS)
+        for i, size in enumerate(_EFFICIENTNET_SIZES)
+    ),
+    _classifier("efficientnet_l2", "EfficientNetL2", "efficientnet", 800, _PIXELS),
+    *(
+        _classifier(
+            f"efficientnet_lite{i}", f"EfficientNetLite{i}", "efficientnet_lite", size, _SIGNED
+        )
+        for i, size in enumerate(_EFFICIENTNET_LITE_SIZES)
+    ),
+)
+
+MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
+
+
+def list_models(kind: str | None = None) -> list[str]:
+    """Returns the names that `build_model` takes, in the order of the model table.
+
+    Args:
+        kind: Only models of this kind, e.g. "classifier". None lists all.
+
+    Raises:
+        ValueError: If `kind` is not the kind of any model.
+
+    Example:
+        >>> list_models("classifier")[:2]
+        ['mobilenet', 'mobilenet_v2']
+    """
+    if kind is not None:
+        check_choice("kind", kind, sorted({entry.kind for entry in _ENTRIES}))
+    return [entry.name for entry in _ENTRIES if kind in (None, entry.kind)]
+
+
+def build_model(name: str, **options: Any) -> "keras.Model":
+    """Returns a new model by name.
+
+    Args:
+        name: One of `list_models()`.
+        **options: Arguments of the model's builder, e.g. `input_shape`, `alpha`, `classes`.
+
+    Raises:
+        ValueError: If `name` is unknown; the nearest names are suggested.
+
+    Example:
+        >>> model = build_model("mobilenet_v2", input_shape=(96, 96, 3), alpha=0.35, classes=10)
+    """
+    check_choice("name", name, MODELS)
+    return MODELS[name].load()(**options)
