@@ -1,0 +1,50 @@
+"""From a Keras model to a .tflite file: convert, run, compare, inspect, benchmark.
+
+Lazy, so that a child process that only loads a file does not import TensorFlow.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_cv_course.tflite.benchmark import BenchmarkReport, benchmark
+    from keras_cv_course.tflite.compare import ParityReport, compare
+    from keras_cv_course.tflite.convert import ConversionResult, convert
+    from keras_cv_course.tflite.inspect import ModelReport, inspect
+    from keras_cv_course.tflite.runtime import TFLiteModel
+    from keras_cv_course.tflite.validation import check_file
+
+_HOMES = {
+    "BenchmarkReport": "benchmark",
+    "ConversionResult": "convert",
+    "ModelReport": "inspect",
+    "ParityReport": "compare",
+    "TFLiteModel": "runtime",
+    "benchmark": "benchmark",
+    "check_file": "validation",
+    "compare": "compare",
+    "convert": "convert",
+    "inspect": "inspect",
+}
+
+__all__ = [
+    "BenchmarkReport",
+    "ConversionResult",
+    "ModelReport",
+    "ParityReport",
+    "TFLiteModel",
+    "benchmark",
+    "check_file",
+    "compare",
+    "convert",
+    "inspect",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"keras_cv_course.tflite.{_HOMES[name]}"), name)
+        # The submodules are called as their functions: from here on the function has the name.
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'keras_cv_course.tflite' has no attribute {name!r}")

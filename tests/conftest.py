@@ -1,0 +1,44 @@
+"""Options and fixtures of the whole suite."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--regenerate-golden",
+        action="store_true",
+        help="write the golden files anew instead of comparing with them",
+    )
+
+
+@pytest.fixture(scope="session")
+def regenerate_golden(request):
+    return request.config.getoption("--regenerate-golden")
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """Folder of real pictures and weights, which only some machines have."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder of real pictures and weights, ../shared, is not on this machine")
+    return SHARED
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    import keras
+
+    keras.utils.set_random_seed(0)
