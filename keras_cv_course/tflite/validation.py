@@ -1,0 +1,182 @@
+"""Checks .tflite files that are not trusted, without risk to the process that asks.
+
+LiteRT reads a file with little suspicion: a corrupt one can end the process. So a child process
+loads and runs it first.
+"""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+_IDENTIFIER = b"TFL3"
+_CHILD = "keras_cv_course.tflite._validation_child"
+_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class FileVerdict:
+    """What the check of one file found.
+
+    Attributes:
+        path: The file.
+        error: What is wrong with it; None where it loads and runs.
+        crashed: Whether it ended the child process or had to be stopped.
+    """
+
+    path: Path
+    error: str | None = None
+    crashed: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the file loads and runs."""
+        return self.error is None
+
+
+def check_file(path: str | os.PathLike[str], timeout_s: float = _TIMEOUT_S) -> None:
+    """Returns nothing where a file is a model that LiteRT loads and runs, and raises otherwise.
+
+    Args:
+        path: A .tflite file from anywhere.
+        timeout_s: Seconds that loading the file and running it once on zeros may take.
+
+    Raises:
+        ValueError: If the file is missing, empty, of another kind, refused by LiteRT, or if it
+            crashes LiteRT or keeps it busy for longer than `timeout_s`.
+
+    Example:
+        >>> check_file("model.tflite")
+    """
+    verdict = check_files([path], timeout_s)[0]
+    if verdict.error is not None:
+        raise ValueError(f"{verdict.path} is not a usable .tflite file: {verdict.error}.")
+
+
+def check_files(
+    paths: Iterable[str | os.PathLike[str]], timeout_s: float = _TIMEOUT_S
+) -> list[FileVerdict]:
+    """Returns a verdict for each file, in the order of `paths`.
+
+    One child process takes the files one after the other, and a new one the rest if it dies. A
+    file on which an old child dies gets a second chance with a fresh one, in case the file before
+    it had left the child's memory broken.
+
+    Args:
+        paths: .tflite files from anywhere.
+        timeout_s: Seconds that each file may take.
+    """
+    verdicts = []
+    child = _Child()
+    try:
+        for path in map(Path, paths):
+            error = check_header(path)
+            if error is not None:
+                verdicts.append(FileVerdict(path, error))
+                continue
+            verdict = child.check(path, timeout_s)
+            if verdict.crashed and child.answered > 0:
+                child.stop()
+                child = _Child()
+                verdict = child.check(path, timeout_s)
+            if verdict.crashed:
+                child.stop()
+                child = _Child()
+            verdicts.append(verdict)
+    finally:
+        child.stop()
+    return verdicts
+
+
+def check_header(path: Path) -> str | None:
+    """Returns what is wrong with a file as its first bytes tell it, or None."""
+    if path.is_dir():
+        return "it is a folder"
+    if not path.exists():
+        return "there is no such file"
+    with path.open("rb") as file:
+        head = file.read(8)
+    if not head:
+        return "it is empty"
+    if head[4:] != _IDENTIFIER:
+        return f"bytes 4 to 8 of a .tflite file are {_IDENTIFIER!r}, and of this one {head[4:]!r}"
+    return None
+
+
+class _Child:
+    """A child process, started when the first file comes."""
+
+    def __init__(self) -> None:
+        self.answered = 0
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def check(self, path: Path, timeout_s: float) -> FileVerdict:
+        if self._process is None:
+            self._process = self._start()
+        process = self._process
+        assert process.stdin is not None
+        try:
+            process.stdin.write(json.dumps(str(path.resolve())) + "\n")
+            process.stdin.flush()
+            line = self._lines.get(timeout=timeout_s)
+        except queue.Empty:
+            return FileVerdict(path, f"LiteRT was still busy with it after {timeout_s:g} s", True)
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            return FileVerdict(path, _death(process.wait()), True)
+        self.answered += 1
+        return FileVerdict(path, json.loads(line))
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            try:
+                pipe.close()
+            except BrokenPipeError:  # A line that the dead child never took.
+                continue
+
+    def _start(self) -> "subprocess.Popen[str]":
+        search_path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        process = subprocess.Popen(
+            # -P: a file of the working folder must not stand in for a standard module.
+            [sys.executable, "-P", "-m", _CHILD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": search_path},
+        )
+        assert process.stdout is not None
+        # A thread and a queue, because a pipe cannot be read with a time-out on every system.
+        self._reader = threading.Thread(
+            target=_forward, args=(process.stdout, self._lines), daemon=True
+        )
+        self._reader.start()
+        return process
+
+
+def _forward(pipe: IO[str], lines: "queue.SimpleQueue[str]") -> None:
+    for line in pipe:
+        lines.put(line)
+    lines.put("")
+
+
+def _death(code: int) -> str:
+    if code < 0:
+        return f"it crashed LiteRT with signal {signal.Signals(-code).name}"
+    return f"it ended LiteRT's process with exit code {code}"
