@@ -1,0 +1,1 @@
+"""Rewriting of a Keras graph into the one that an integer runtime computes."""

@@ -1,0 +1,143 @@
+"""The graph pass that takes constant factors, above all hard-swish's 1/6, out of a model."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_cv_course.ops.activations import hard_sigmoid_x6
+from keras_cv_course.quantization.gains import (
+    ONE,
+    Gain,
+    GainPlan,
+    constant_factor,
+    is_hard_sigmoid,
+    is_hard_swish,
+    is_normalization,
+    is_rescaling,
+    normalization_statistics,
+    plan_gains,
+)
+from keras_cv_course.quantization.graph import Call, run, tensors, trace
+
+
+def fold_constant_factors(model: keras.Model) -> keras.Model:
+    """Returns a model with the same outputs, whose constant factors sit in kernels.
+
+    Hard-swish becomes `x * relu6(x + 3)` and hard-sigmoid `relu6(x + 3)`, each with its 1/6 folded
+    into the next linear layers; so are the scales of Rescaling and Normalization and
+    multiplications by a positive number. Int8 kernels have fast forms of what is left, and none
+    of HARD_SWISH or of a product with a constant. Where nothing linear follows (an output, a
+    sigmoid), the factor stays as a Rescaling.
+
+    Args:
+        model: Functional or built Sequential model; it is left as it is. Sub-models are opened.
+
+    Returns:
+        A functional model that shares nothing with `model`, exact but for float rounding.
+
+    Raises:
+        TypeError: If the model or one inside it is subclassed.
+
+    Reference:
+        Searching for MobileNetV3, arXiv:1905.02244, section 5.2 (hard-swish).
+    """
+    graph = trace(model)
+    plan = plan_gains(graph)
+    writer = _Writer(plan)
+    outputs = run(graph, tensors(graph.inputs), writer.write)
+    outputs = keras.tree.map_structure(
+        lambda old, new: writer.restore(0, old, new), graph.outputs, outputs
+    )
+    for layer in {id(call.operation): call.operation for call in graph.calls}.values():
+        if id(layer) in plan.absorbed:
+            _absorb(layer, plan.absorbed[id(layer)], plan.produced.get(id(layer), ONE))
+    return keras.Model(graph.inputs, outputs, name=model.name)
+
+
+class _Writer:
+    """Writes each call of the original as the calls that stand for it."""
+
+    def __init__(self, plan: GainPlan) -> None:
+        self._plan = plan
+        self._made: dict[str, keras.Layer] = {}
+
+    def write(self, call: Call, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = keras.tree.map_structure(
+            lambda old, new: self.restore(id(call), old, new),
+            (call.args, call.kwargs),
+            (args, kwargs),
+        )
+        operation = call.operation
+        if is_hard_swish(operation):
+            gate = self._hard_sigmoid(f"{operation.name}_gate")(args[0])
+            return self._layer(layers.Multiply, operation.name)([args[0], gate])
+        if is_hard_sigmoid(operation):
+            return self._hard_sigmoid(operation.name)(args[0])
+        if constant_factor(call) is not None:
+            return tensors(args)[0]
+        if is_rescaling(call) or is_normalization(call):
+            return self._shift(call)(args[0])
+        return operation(*args, **kwargs)
+
+    def restore(self, call_id: int, old: Any, new: Any) -> Any:
+        """Returns `new`, which stands for `old`, with the gain that the call needs."""
+        factor = self._plan.restored.get((call_id, id(old)))
+        if factor is None:
+            return new
+        name = f"restore_{len(self._made)}"
+        return self._layer(layers.Rescaling, name, scale=factor.tolist())(new)
+
+    def _layer(self, kind: type[keras.Layer], name: str, **options: Any) -> keras.Layer:
+        if name not in self._made:
+            self._made[name] = kind(name=name, **options)
+        return self._made[name]
+
+    def _hard_sigmoid(self, name: str) -> keras.Layer:
+        return self._layer(layers.Activation, name, activation=hard_sigmoid_x6)
+
+    def _shift(self, call: Call) -> keras.Layer:
+        """Returns what is left of Rescaling or Normalization without its scale."""
+        layer, gain = call.operation, self._plan.gains[id(call.inputs[0])]
+        if is_rescaling(call):
+            offset = gain * np.asarray(layer.offset, np.float64) / np.asarray(layer.scale)
+        else:
+            offset = -gain * normalization_statistics(layer)[0]
+        if not np.any(offset):
+            return self._layer(layers.Identity, layer.name)
+        return self._layer(layers.Rescaling, layer.name, scale=1.0, offset=offset.tolist())
+
+
+def _absorb(layer: keras.Layer, gain: Gain, output_gain: Gain) -> None:
+    """Changes the weights so that an input with `gain` gives an output with `output_gain`."""
+    if isinstance(layer, layers.BatchNormalization):
+        _assign(layer.moving_mean, layer.moving_mean * gain)
+        _assign(layer.moving_variance, (layer.moving_variance + layer.epsilon) * gain**2)
+        _assign(layer.moving_variance, layer.moving_variance - layer.epsilon)
+        scaled = [layer.gamma, layer.beta] if np.any(output_gain != 1) else []
+    else:
+        kernel = _input_kernel(layer)
+        _assign(kernel, np.asarray(kernel) / _along_inputs(layer, gain))
+        scaled = [_output_kernel(layer), *([layer.bias] if layer.use_bias else [])]
+    for variable in scaled:
+        _assign(variable, np.asarray(variable) * output_gain)
+
+
+def _assign(variable: keras.Variable, value: Any) -> None:
+    variable.assign(np.asarray(value, variable.dtype))
+
+
+def _input_kernel(layer: keras.Layer) -> keras.Variable:
+    return layer.depthwise_kernel if isinstance(layer, layers.SeparableConv2D) else layer.kernel
+
+
+def _output_kernel(layer: keras.Layer) -> keras.Variable:
+    return layer.pointwise_kernel if isinstance(layer, layers.SeparableConv2D) else layer.kernel
+
+
+def _along_inputs(layer: keras.Layer, gain: Gain) -> Gain:
+    """Returns the gain in the shape in which it divides the kernel's input channels."""
+    if gain.ndim == 0 or isinstance(layer, layers.Conv2DTranspose):
+        return gain  # the transposed kernel, (height, width, filters, channels), ends in them
+    return gain[:, np.newaxis]

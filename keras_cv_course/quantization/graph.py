@@ -1,0 +1,168 @@
+"""A functional model as a flat list of calls, which a rewrite can replay with changes."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of an operation in a model.
+
+    Attributes:
+        operation: The layer (or operator, e.g. the one behind `x + 1`) that is called.
+        args: Its positional arguments; tensors among them are outputs of earlier calls.
+        kwargs: Its keyword arguments.
+        outputs: What it returned: a tensor or a structure of tensors.
+    """
+
+    operation: keras.Operation
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: Any
+
+    @property
+    def inputs(self) -> list[keras.KerasTensor]:
+        """Tensors among the arguments, in order."""
+        return tensors((self.args, self.kwargs))
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model without its nesting: sub-models are opened, shared layers stay shared.
+
+    Attributes:
+        name: Name of the model.
+        inputs: Structure of symbolic inputs, as the model takes them.
+        calls: Calls in an order in which they can run.
+        outputs: Structure of outputs, as the model returns them.
+    """
+
+    name: str
+    inputs: Any
+    calls: tuple[Call, ...]
+    outputs: Any
+
+
+def tensors(structure: Any) -> list[keras.KerasTensor]:
+    """Returns the symbolic tensors in a nested structure, in order."""
+    return [x for x in keras.tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
+
+
+def as_functional(model: keras.Model) -> keras.Model:
+    """Returns `model` if it is functional, or the functional form of a built Sequential.
+
+    Raises:
+        TypeError: If the model is subclassed, so that its graph cannot be read.
+    """
+    if isinstance(model, keras.Function):
+        return model
+    if isinstance(model, keras.Sequential) and model.built:
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    raise TypeError(
+        "`model` must be a functional keras.Model or a built keras.Sequential, since the graph of "
+        f"a subclassed model cannot be read. Received: {type(model).__name__} {model.name!r}. "
+        "Build it with keras.Model(inputs, outputs)."
+    )
+
+
+def trace(model: keras.Model) -> Graph:
+    """Returns the calls of `model` on copies of its layers, so that a rewrite leaves it alone.
+
+    Args:
+        model: Functional or built Sequential model, which may hold others.
+
+    Returns:
+        Graph whose layers have the weights of the model's. Where two sub-models have layers of
+        one name, the later gets the name of its sub-model, or a number, too.
+
+    Raises:
+        TypeError: If the model, or one inside it, is subclassed.
+    """
+    return _Tracer().trace(model)
+
+
+class _Tracer:
+    """Copies each layer once, however often and however deep in the model it is called."""
+
+    def __init__(self) -> None:
+        self._copies: dict[int, keras.Operation] = {}
+        self._names: set[str] = set()
+
+    def trace(self, model: keras.Model, path: str = "") -> Graph:
+        calls: list[Call] = []
+
+        def copy(operation: keras.Operation) -> keras.Operation:
+            return operation if isinstance(operation, keras.Model) else self._copy(operation, path)
+
+        def call(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(operation, keras.Model):
+                inner = self.trace(operation, f"{path}{operation.name}_")
+                return run(
+                    inner,
+                    tensors((args, kwargs)),
+                    lambda step, *a, **k: record(step.operation, *a, **k),
+                )
+            return record(operation, *args, **kwargs)
+
+        def record(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+            outputs = operation(*args, **kwargs)
+            calls.append(Call(operation, args, kwargs, outputs))
+            return outputs
+
+        copied = keras.models.clone_model(
+            as_functional(model), clone_function=copy, call_function=call
+        )
+        self._copy_weights(model)
+        return Graph(model.name, copied.input, tuple(calls), copied.output)
+
+    def _copy(self, operation: keras.Operation, path: str) -> keras.Operation:
+        if id(operation) not in self._copies:
+            config = operation.get_config()
+            config["name"] = self._unique(config["name"], path)
+            self._copies[id(operation)] = type(operation).from_config(config)
+        return self._copies[id(operation)]
+
+    def _unique(self, name: str, path: str) -> str:
+        candidates = itertools.chain(
+            (name, f"{path}{name}"), (f"{path}{name}_{i}" for i in itertools.count(1))
+        )
+        free = next(candidate for candidate in candidates if candidate not in self._names)
+        self._names.add(free)
+        return free
+
+    def _copy_weights(self, model: keras.Model) -> None:
+        for layer in model.layers:
+            if id(layer) in self._copies and layer.weights:
+                self._copies[id(layer)].set_weights(layer.get_weights())
+
+
+def run(
+    graph: Graph,
+    inputs: Sequence[keras.KerasTensor],
+    call: Callable[..., Any] = lambda step, *args, **kwargs: step.operation(*args, **kwargs),
+) -> Any:
+    """Returns the outputs of `graph` on new inputs.
+
+    Args:
+        graph: What to run.
+        inputs: One tensor for each input of the graph, in order.
+        call: Makes each call; gets the `Call` of the graph and its arguments in terms of new
+            tensors, and returns what stands for its outputs.
+    """
+    new = {id(x): y for x, y in zip(tensors(graph.inputs), inputs, strict=True)}
+
+    def renew(x: Any) -> Any:
+        return new[id(x)] if isinstance(x, keras.KerasTensor) else x
+
+    for step in graph.calls:
+        args, kwargs = keras.tree.map_structure(renew, (step.args, step.kwargs))
+        outputs = call(step, *args, **kwargs)
+        new.update(
+            (id(x), y)
+            for x, y in zip(tensors(step.outputs), keras.tree.flatten(outputs), strict=True)
+        )
+    return keras.tree.map_structure(renew, graph.outputs)
