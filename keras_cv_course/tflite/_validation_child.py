@@ -33,6 +33,12 @@ def _limit_memory(path: str) -> None:
 def _run(path: str) -> None:
     interpreter = Interpreter(path, num_threads=1)
     interpreter.allocate_tensors()
+    interpreter.get_tensor_details()
+    for key in interpreter.get_signature_list():
+        runner = interpreter.get_signature_runner(key)
+        runner.get_input_details()
+        runner.get_output_details()
+        del runner
     for tensor in interpreter.get_input_details():
         interpreter.set_tensor(tensor["index"], np.zeros(tensor["shape"], tensor["dtype"]))
     interpreter.invoke()
