@@ -1,0 +1,130 @@
+"""Convolution, batch normalization and activation, each a layer of its own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import KerasTensor
+
+from keras_cv_course._validation import check_choice, check_rate
+
+ACTIVATIONS = ("relu", "relu6", "hard_swish", "swish", "silu", "hard_sigmoid", "sigmoid", "gelu")
+
+
+@dataclass(frozen=True)
+class ConvStyle:
+    """What all convolutions of a network have in common.
+
+    Attributes:
+        activation: Name of the activation after a normalized convolution.
+        batch_norm_momentum: Weight of the past in the moving statistics, in [0, 1).
+        kernel_initializer: As `keras.initializers.get` takes it. Not an instance, which would
+            give kernels of one shape the same values.
+    """
+
+    activation: str = "relu6"
+    batch_norm_momentum: float = 0.99
+    kernel_initializer: Any = "glorot_uniform"
+
+    def __post_init__(self) -> None:
+        check_choice("activation", self.activation, ACTIVATIONS)
+        check_rate("batch_norm_momentum", self.batch_norm_momentum)
+
+
+def activate(x: KerasTensor, activation: str, name: str) -> KerasTensor:
+    """Returns `activation` of `x`, in a layer of its own."""
+    if activation == "relu":
+        return keras.layers.ReLU(name=name)(x)
+    if activation == "relu6":
+        return keras.layers.ReLU(6.0, name=name)(x)
+    return keras.layers.Activation(activation, name=name)(x)
+
+
+def normalize(x: KerasTensor, style: ConvStyle, name: str) -> KerasTensor:
+    """Returns `x` normalized over the batch."""
+    return keras.layers.BatchNormalization(momentum=style.batch_norm_momentum, name=name)(x)
+
+
+def conv_bn(
+    x: KerasTensor,
+    filters: int,
+    kernel_size: int,
+    style: ConvStyle,
+    name: str,
+    strides: int = 1,
+    padding: str = "same",
+) -> KerasTensor:
+    """Returns a convolution of `x` without bias, normalized: layers `{name}_conv`, `{name}_bn`.
+
+    Args:
+        x: float tensor (batch, height, width, channels).
+        filters: Channels of the result.
+        kernel_size: Height and width of the window.
+        style: Momentum and initializer.
+        name: Prefix of the layers' names.
+        strides: Step of the window; the result has `ceil(size / strides)` rows and columns when
+            `padding` is "same".
+        padding: "same", which Keras applies inside the convolution, or "valid".
+    """
+    x = keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding=padding,
+        use_bias=False,
+        kernel_initializer=style.kernel_initializer,
+        name=f"{name}_conv",
+    )(x)
+    return normalize(x, style, f"{name}_bn")
+
+
+def conv_bn_activation(
+    x: KerasTensor,
+    filters: int,
+    kernel_size: int,
+    style: ConvStyle,
+    name: str,
+    strides: int = 1,
+    padding: str = "same",
+) -> KerasTensor:
+    """Returns `conv_bn` of `x`, activated: layers `{name}_conv`, `{name}_bn`, `{name}_activation`.
+
+    Takes what `conv_bn` takes.
+    """
+    x = conv_bn(x, filters, kernel_size, style, name, strides, padding)
+    return activate(x, style.activation, f"{name}_activation")
+
+
+def depthwise_bn_activation(
+    x: KerasTensor,
+    kernel_size: int,
+    style: ConvStyle,
+    name: str,
+    strides: int = 1,
+    padding: str = "same",
+    depth_multiplier: int = 1,
+) -> KerasTensor:
+    """Returns a convolution of each channel by itself, normalized and activated.
+
+    Layers are `{name}_conv`, `{name}_bn`, `{name}_activation`.
+
+    Args:
+        x: float tensor (batch, height, width, channels).
+        kernel_size: Height and width of the window.
+        style: Activation, momentum and initializer.
+        name: Prefix of the layers' names.
+        strides: Step of the window.
+        padding: "same" or "valid".
+        depth_multiplier: Channels of the result for each channel of `x`.
+    """
+    x = keras.layers.DepthwiseConv2D(
+        kernel_size,
+        strides=strides,
+        padding=padding,
+        depth_multiplier=depth_multiplier,
+        use_bias=False,
+        depthwise_initializer=style.kernel_initializer,
+        name=f"{name}_conv",
+    )(x)
+    x = normalize(x, style, f"{name}_bn")
+    return activate(x, style.activation, f"{name}_activation")
