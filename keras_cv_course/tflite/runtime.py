@@ -15,6 +15,7 @@ from keras_cv_course.tflite.validation import check_file, check_header
 
 _KERNELS = {"default": OpResolverType.AUTO, "reference": OpResolverType.BUILTIN_REF}
 
+_Named = list[tuple[str, dict[str, Any]]]
 Batch = np.ndarray | Sequence[Any] | Mapping[str, Any]
 
 
@@ -53,14 +54,13 @@ class TFLiteModel:
         kernels: str = "default",
         validate: bool = True,
     ) -> None:
-        check_choice("kernels", kernels, _KERNELS)
         if num_threads is not None:
             check_positive("num_threads", num_threads)
         self.path = Path(path)
         if validate:
             check_file(self.path)
-        self._interpreter = _load(self.path, num_threads, _KERNELS[kernels])
-        inputs, outputs = _named_details(self._interpreter)
+        self._interpreter = load_interpreter(self.path, num_threads, kernels)
+        inputs, outputs = named_details(self._interpreter)
         self.inputs = tuple(spec_from_details(name, details) for name, details in inputs)
         self.outputs = tuple(spec_from_details(name, details) for name, details in outputs)
         self._batch_size = _batch_size(self.path, self.inputs)
@@ -145,13 +145,26 @@ class TFLiteModel:
         return arrays
 
 
-def _load(path: Path, num_threads: int | None, resolver: OpResolverType) -> Interpreter:
-    error = check_header(path)
-    if error is not None:
-        raise ValueError(f"{path} is not a usable .tflite file: {error}.")
+def load_interpreter(
+    path: Path, num_threads: int | None = None, kernels: str = "default"
+) -> Interpreter:
+    """Returns LiteRT's interpreter of a file that is trusted, ready to run.
+
+    Args:
+        path: A .tflite file that `check_file` has passed.
+        num_threads: Threads of the kernels. None is one.
+        kernels: "default" or "reference", as `TFLiteModel` takes them.
+
+    Raises:
+        ValueError: If LiteRT refuses the file, or `kernels` is unknown.
+    """
+    check_choice("kernels", kernels, _KERNELS)
+    problem = check_header(path)
+    if problem is not None:
+        raise ValueError(f"{path} is not a usable .tflite file: {problem}.")
     try:
         interpreter = Interpreter(
-            str(path), num_threads=num_threads, experimental_op_resolver_type=resolver
+            str(path), num_threads=num_threads, experimental_op_resolver_type=_KERNELS[kernels]
         )
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
@@ -159,11 +172,8 @@ def _load(path: Path, num_threads: int | None, resolver: OpResolverType) -> Inte
     return interpreter
 
 
-_Named = list[tuple[str, dict[str, Any]]]
-
-
-def _named_details(interpreter: Interpreter) -> tuple[_Named, _Named]:
-    """Returns inputs and outputs with their names in the signature, or else their own names."""
+def named_details(interpreter: Interpreter) -> tuple[_Named, _Named]:
+    """Returns inputs and outputs, each with its name in the signature, or else its own name."""
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     names = {details["index"]: details["name"] for details in (*inputs, *outputs)}
     for key in interpreter.get_signature_list():

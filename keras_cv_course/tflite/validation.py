@@ -9,15 +9,16 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from keras_cv_course.tflite._child import child_command, child_environment
+
 _IDENTIFIER = b"TFL3"
-_CHILD = "keras_cv_course.tflite._validation_child"
+_CHILD = "tflite._validation_child"
 _TIMEOUT_S = 120.0
 
 
@@ -150,16 +151,14 @@ class _Child:
                 continue
 
     def _start(self) -> "subprocess.Popen[str]":
-        search_path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         process = subprocess.Popen(
-            # -P: a file of the working folder must not stand in for a standard module.
-            [sys.executable, "-P", "-m", _CHILD],
+            child_command(_CHILD),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": search_path},
+            env=child_environment(),
         )
         assert process.stdout is not None
         # A thread and a queue, because a pipe cannot be read with a time-out on every system.
