@@ -1,0 +1,16 @@
+"""Pictures for training, evaluation and calibration, in the range that a model takes."""
+
+from keras_cv_course.data.calibration import calibration_array
+from keras_cv_course.data.dataset import ImageDataset, as_arrays
+from keras_cv_course.data.digits import digits
+from keras_cv_course.data.images import image_folder, labelled_folder, load_pictures
+
+__all__ = [
+    "ImageDataset",
+    "as_arrays",
+    "calibration_array",
+    "digits",
+    "image_folder",
+    "labelled_folder",
+    "load_pictures",
+]

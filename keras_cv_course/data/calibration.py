@@ -1,0 +1,138 @@
+"""Pictures that show a converter the values which a network will see."""
+
+import os
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_cv_course.data.dataset import check_input
+from keras_cv_course.data.images import decodable, existing_folder, load_pictures, picture_files
+
+_SEED = 0
+# Share of the range by which resizing and rounding may overshoot.
+_TOLERANCE = 1e-3
+
+
+def calibration_array(
+    source: Any,
+    input_shape: tuple[int, int, int],
+    input_range: tuple[float, float] | None = None,
+    limit: int | None = None,
+) -> np.ndarray:
+    """Returns calibration pictures as one array, or refuses what the model would not be given.
+
+    Args:
+        source: One of
+            - an array `(n, height, width, channels)` of real values, as the model takes them;
+            - a `tf.data.Dataset` of such pictures, batched or not, with or without labels;
+            - a folder of pictures, read at any depth; `input_range` must then be given.
+        input_shape: (height, width, channels) of the model's input.
+        input_range: Smallest and largest value that the model takes. None checks no range.
+        limit: The largest number of pictures to return: of an array and of a folder a sample from
+            the whole, of a dataset the first. None returns all.
+
+    Returns:
+        float32 `(n, height, width, channels)`.
+
+    Raises:
+        FileNotFoundError: If `source` names a folder that does not exist.
+        TypeError: If `source` is something else, or holds no numbers.
+        ValueError: If it is empty or endless, has another shape, holds NaN or infinity, or its
+            values are not in `input_range` or fill only the part of it that 0 to 1 would.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f"`limit` must be at least 1. Received: {limit!r}.")
+    if isinstance(source, str | os.PathLike):
+        pictures = _from_folder(source, input_shape, input_range, limit)
+    elif isinstance(source, tf.data.Dataset):
+        pictures = _from_dataset(source, len(input_shape), limit)
+    else:
+        pictures = _from_array(source, limit)
+    if pictures.shape[1:] != tuple(input_shape) or len(pictures) == 0:
+        raise ValueError(
+            f"Calibration pictures must have the shape (n, {', '.join(map(str, input_shape))}) "
+            f"with n at least 1. Received: {pictures.shape}."
+        )
+    if not np.isfinite(pictures).all():
+        raise ValueError(
+            "Calibration pictures must be finite. Received NaN or infinity in "
+            f"{int((~np.isfinite(pictures)).any(axis=(1, 2, 3)).sum())} of {len(pictures)}."
+        )
+    if input_range is not None:
+        _check_range(pictures, input_range)
+    return pictures
+
+
+def _from_folder(
+    folder: str | os.PathLike[str],
+    input_shape: tuple[int, int, int],
+    input_range: tuple[float, float] | None,
+    limit: int | None,
+) -> np.ndarray:
+    if input_range is None:
+        raise ValueError(
+            f"The folder {os.fspath(folder)} holds pixels of 0 to 255: say with `input_range` "
+            "which values the model takes, e.g. (-1.0, 1.0)."
+        )
+    check_input(input_shape, input_range)
+    root = existing_folder(folder)
+    files = picture_files(root)
+    files = [files[i] for i in np.random.default_rng(_SEED).permutation(len(files))]
+    good = decodable(files, input_shape[2], limit) if files else []
+    if not good:
+        raise ValueError(f"{root} must hold pictures to calibrate with: none can be decoded.")
+    return load_pictures(good, input_shape, input_range)
+
+
+def _from_dataset(dataset: tf.data.Dataset, rank: int, limit: int | None) -> np.ndarray:
+    if limit is None and int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("An endless calibration dataset needs a `limit`, e.g. 100.")
+    if isinstance(dataset.element_spec, tuple):
+        dataset = dataset.map(lambda pictures, *_: pictures)
+    if not isinstance(dataset.element_spec, tf.TensorSpec):
+        raise TypeError(
+            "A calibration dataset must yield pictures, or (pictures, labels). "
+            f"Received elements of {dataset.element_spec}."
+        )
+    if dataset.element_spec.shape.rank == rank + 1:
+        dataset = dataset.unbatch()
+    dataset = dataset.take(-1 if limit is None else limit)
+    return _numbers(np.array(list(dataset.as_numpy_iterator())))
+
+
+def _from_array(source: Any, limit: int | None) -> np.ndarray:
+    array = keras.ops.convert_to_numpy(source) if keras.ops.is_tensor(source) else source
+    if not isinstance(array, np.ndarray):
+        raise TypeError(
+            "Calibration data must be an array, a tf.data.Dataset or a folder of pictures. "
+            f"Received: {type(source).__name__}."
+        )
+    if limit is not None and 0 < limit < len(array):
+        # Spread over the whole, because arrays are often sorted by class.
+        array = array[np.linspace(0, len(array) - 1, limit).round().astype(int)]
+    return _numbers(array)
+
+
+def _numbers(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "iuf":
+        raise TypeError(f"Calibration pictures must be numbers. Received dtype: {array.dtype}.")
+    return array.astype(np.float32)
+
+
+def _check_range(pictures: np.ndarray, input_range: tuple[float, float]) -> None:
+    low, high = input_range
+    darkest, brightest = float(pictures.min()), float(pictures.max())
+    seen = f"Received values from {darkest:g} to {brightest:g}"
+    wanted = f"Calibration pictures must have values from {low:g} to {high:g}, as the model takes."
+    tolerance = (high - low) * _TOLERANCE
+    if darkest < low - tolerance or brightest > high + tolerance:
+        raise ValueError(
+            f"{wanted} {seen}. Rescale them as for training, or give the folder of pictures."
+        )
+    if (low, high) != (0.0, 1.0) and darkest >= 0.0 and brightest <= 1.0:
+        raise ValueError(
+            f"{wanted} {seen}, which is the range of pixels divided by 255. "
+            f"Rescale them with `pictures * {high - low:g} + {low:g}`."
+        )
