@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_cv_course.quantization.graph import Call, Graph, tensors
+from keras_cv_course.quantization.graph import Call, Graph, as_functional, tensors
 
 Gain = np.ndarray  # float64; one factor (shape ()) or one a channel (shape (channels,)); above 0
 
@@ -311,3 +311,16 @@ def _rule(call: Call) -> Callable[[_Planner, Call], Gain]:
     if operator(call.operation) == "Multiply" and len(call.inputs) == 2:
         return _Planner.product
     return next((rule for test, rule in _RULES if test(call)), _Planner.nothing)
+
+
+def has_constant_factors(model: keras.Model) -> bool:
+    """Whether anything in a functional model, or in one inside it, is rewritten by the gains."""
+    for operation in as_functional(model).operations:
+        if isinstance(operation, keras.Model):
+            if has_constant_factors(operation):
+                return True
+        elif is_hard_swish(operation) or is_hard_sigmoid(operation):
+            return True
+        elif isinstance(operation, layers.Rescaling | layers.Normalization):
+            return True
+    return False

@@ -1,0 +1,35 @@
+"""Which Keras layer a TensorFlow node or a .tflite operation came from."""
+
+import re
+from collections.abc import Iterable
+
+_NUMBER = re.compile(r"_\d+$")
+
+
+class LayerNames:
+    """Finds layers in scope paths such as `mobilenet_1/stage1_block1_conv_1/convolution`.
+
+    Keras enters the name scope of a layer more than once, so TensorFlow adds a number to each.
+
+    Args:
+        model_name: Name of the traced model, which is the outermost scope.
+        names: Names of its layers.
+    """
+
+    def __init__(self, model_name: str, names: Iterable[str]) -> None:
+        self._model_name = model_name
+        self._names = frozenset(names)
+
+    def of(self, path: str) -> list[str]:
+        """Returns the layers in a path, or in several joined by ";", without repetition."""
+        found = (self._find(part) for part in path.split(";"))
+        return list(dict.fromkeys(name for name in found if name))
+
+    def _find(self, path: str) -> str | None:
+        segments = path.split("/")
+        numbered = self._model_name not in segments
+        for segment in reversed(segments):
+            name = _NUMBER.sub("", segment) if numbered else segment
+            if name in self._names:
+                return name
+        return None

@@ -1,0 +1,264 @@
+"""Converts a Keras model to a .tflite file."""
+
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from tensorflow.lite.python.convert_phase import ConverterError
+
+from keras_cv_course._validation import check_choice
+from keras_cv_course.data.calibration import calibration_array
+from keras_cv_course.quantization.folding import fold_constant_factors
+from keras_cv_course.quantization.gains import has_constant_factors
+from keras_cv_course.quantization.graph import as_functional
+from keras_cv_course.tflite import flatbuffer, quantizers
+from keras_cv_course.tflite._files import write_atomic
+from keras_cv_course.tflite._layer_names import LayerNames
+from keras_cv_course.tflite._quiet import quiet
+from keras_cv_course.tflite.freezing import FrozenModel, freeze, input_names
+from keras_cv_course.tflite.labels import append_labels
+from keras_cv_course.tflite.quantizers import SCHEMES
+
+
+@dataclass(frozen=True)
+class ConversionResult:
+    """What `convert` wrote.
+
+    Attributes:
+        path: The .tflite file.
+        quantize: As given to `convert`.
+        io_dtype: Type of the file's inputs and outputs.
+        size_bytes: Size of the file.
+        seconds: Time of each stage, in order.
+    """
+
+    path: Path
+    quantize: str
+    io_dtype: str
+    size_bytes: int
+    seconds: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as JSON can hold them."""
+        return {**vars(self), "path": str(self.path)}
+
+
+def convert(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    quantize: str = "int8",
+    io_dtype: str | None = None,
+    calibration_data: Any = None,
+    class_names: Sequence[str] | None = None,
+    keep_float: Sequence[str] = (),
+    calibration_count: int = 100,
+) -> ConversionResult:
+    """Writes a Keras model as a .tflite file and returns what was written.
+
+    The file has batch size 1, named inputs and outputs (signature "serving_default") and builtin
+    operations only. It is written in one step: when a conversion fails, or is killed, an older
+    file is as it was. An int8 file is made from a model whose hard-swish and input scaling are
+    rewritten for integer kernels, see `quantization.folding`.
+
+    Args:
+        model: Functional or built Sequential model with inputs of fixed size.
+        path: File to write, usually `*.tflite`.
+        quantize: "none" (float32), "float16" (weights), "dynamic" (int8 weights, activations
+            quantized at run time), "int8" (weights and activations), "int8x16" (int8 weights,
+            int16 activations) or "int4" (weights).
+        io_dtype: "float32", "uint8" or "int8"; type of all inputs and outputs. None is float32.
+            Phones and browsers take uint8 or float32, microcontrollers int8.
+        calibration_data: Typical inputs in the model's own range, for "int8" and "int8x16": an
+            array `(samples, height, width, channels)`, a tf.data.Dataset, or a folder of
+            pictures. A model of several inputs takes a list, or a dict by input name, of arrays.
+        class_names: Names of the classes of the only output, in order; they travel in the file.
+        keep_float: Names of Keras layers whose operations stay in float.
+        calibration_count: How many samples are used, at most.
+
+    Raises:
+        TypeError: If `model` is no Keras model or a subclassed one.
+        ValueError: If an argument is wrong or contradicts another, if calibration data does not
+            fit the model, or if a layer has no builtin TFLite form.
+
+    Example:
+        >>> result = convert(model, "model.tflite", "int8", "uint8", calibration_data=images)
+        >>> TFLiteModel(result.path).predict(images[:8]).shape
+        (8, 10)
+    """
+    check_choice("quantize", quantize, SCHEMES)
+    scheme = SCHEMES[quantize]
+    io_dtype = io_dtype or "float32"
+    _check_consistency(quantize, io_dtype, calibration_data, keep_float)
+    functional = as_functional(model)
+    _check_layer_names(functional, keep_float)
+    _check_class_names(functional, class_names)
+    samples = None
+    if scheme.calibrated:
+        samples = calibration_samples(functional, calibration_data, calibration_count)
+
+    watch = _Stopwatch()
+    with quiet() as (_, console), console.status(f"converting {model.name} to {quantize}"):
+        with watch.stage("rewrite"):
+            ready = rewrite(functional) if scheme.calibrated else functional
+        with watch.stage("freeze"):
+            frozen = freeze(ready)
+        with watch.stage("translate"):
+            data = _translate(ready, frozen, scheme.float16)
+        with watch.stage("quantize"):
+            kept = _tensors_of(data, ready, keep_float)
+            if scheme.recipe:
+                data = quantizers.by_recipe(data, scheme.recipe, samples, frozen.inputs, kept)
+            elif scheme.calibrated:
+                data = quantizers.to_int8(data, samples or [], io_dtype, kept)
+        with watch.stage("write"):
+            data = append_labels(data, class_names) if class_names else data
+            written = write_atomic(path, data)
+    return ConversionResult(written, quantize, io_dtype, len(data), watch.seconds)
+
+
+def rewrite(model: keras.Model) -> keras.Model:
+    """Returns the model that integer kernels compute fast; `model` itself where nothing helps."""
+    return fold_constant_factors(model) if has_constant_factors(model) else model
+
+
+def calibration_samples(model: keras.Model, data: Any, count: int) -> list[list[np.ndarray]]:
+    """Returns up to `count` samples, each a list of one array an input, without batch.
+
+    Raises:
+        ValueError: If the data does not fit the inputs, see `convert`.
+    """
+    names = input_names(model)
+    if len(names) == 1 and not isinstance(data, Mapping):
+        sources = [data]
+    else:
+        sources = _by_input(data, names)
+    shapes = [tuple(x.shape[1:]) for x in model.inputs]
+    arrays = [
+        calibration_array(source, shape, limit=count)
+        for source, shape in zip(sources, shapes, strict=True)
+    ]
+    if len({len(array) for array in arrays}) > 1:
+        raise ValueError(
+            "`calibration_data` must hold as many samples for each input. Received: "
+            f"{dict(zip(names, map(len, arrays), strict=True))}."
+        )
+    return [list(sample) for sample in zip(*arrays, strict=True)]
+
+
+def _by_input(data: Any, names: Sequence[str]) -> list[Any]:
+    if isinstance(data, Mapping) and set(data) == set(names):
+        return [data[name] for name in names]
+    if isinstance(data, list | tuple) and len(data) == len(names):
+        return list(data)
+    received = sorted(data) if isinstance(data, Mapping) else type(data).__name__
+    raise ValueError(
+        f"`calibration_data` must be a list of {len(names)} arrays or a dict with the keys "
+        f"{list(names)}, as the model has these inputs. Received: {received}."
+    )
+
+
+def _check_consistency(
+    quantize: str, io_dtype: str, calibration_data: Any, keep_float: Sequence[str]
+) -> None:
+    scheme = SCHEMES[quantize]
+    check_choice("io_dtype", io_dtype, quantizers.IO_DTYPES)
+    if io_dtype not in scheme.io_dtypes:
+        raise ValueError(
+            f'`io_dtype` must be one of {scheme.io_dtypes} with quantize="{quantize}". Received: '
+            f'"{io_dtype}". Integer inputs and outputs need quantize="int8".'
+        )
+    if scheme.calibrated and calibration_data is None:
+        raise ValueError(
+            f'`calibration_data` must be given with quantize="{quantize}", since the ranges of '
+            "activations are measured on it. Received: None. Pass about 100 typical inputs, or "
+            'quantize="dynamic", which needs none.'
+        )
+    if not scheme.calibrated and calibration_data is not None:
+        raise ValueError(
+            f'`calibration_data` must be None with quantize="{quantize}", which has no use for it. '
+            f"Received: {type(calibration_data).__name__}."
+        )
+    if isinstance(keep_float, str):
+        raise TypeError(f"`keep_float` must be a sequence of names. Received: {keep_float!r}.")
+    if keep_float and not scheme.quantizes:
+        raise ValueError(
+            f'`keep_float` must be empty with quantize="{quantize}", which keeps all in float. '
+            f"Received: {list(keep_float)}."
+        )
+
+
+def _check_layer_names(model: keras.Model, keep_float: Sequence[str]) -> None:
+    for name in keep_float:
+        check_choice("keep_float", name, _operation_names(model))
+
+
+def _operation_names(model: keras.Model) -> list[str]:
+    names = []
+    for operation in as_functional(model).operations:
+        names.append(operation.name)
+        if isinstance(operation, keras.Model):
+            names.extend(_operation_names(operation))
+    return names
+
+
+def _check_class_names(model: keras.Model, class_names: Sequence[str] | None) -> None:
+    if class_names is None:
+        return
+    shapes = [tuple(y.shape[1:]) for y in model.outputs]
+    if len(shapes) != 1 or shapes[0][-1] != len(class_names):
+        raise ValueError(
+            "`class_names` must have one name for each class of the model's only output. Received: "
+            f"{len(class_names)} names for outputs of shape {shapes}."
+        )
+
+
+def _translate(model: keras.Model, frozen: FrozenModel, float16: bool) -> bytes:
+    try:
+        return quantizers.to_float(frozen, float16)
+    except ConverterError as error:
+        operations = set(re.findall(r"'tf\.(\w+)' op is neither", str(error)))
+        if not operations:
+            raise
+        names = LayerNames(model.name, _operation_names(model))
+        nodes = [n for n in frozen.function.graph.get_operations() if n.type in operations]
+        layers = sorted({name for node in nodes for name in names.of(node.name)})
+        raise ValueError(
+            "`model` must be made of operations that TFLite has built in. Received: "
+            f"{', '.join(sorted(operations))} in layer {', '.join(layers) or 'unknown'}. Replace "
+            "the layer, or leave it out of the exported model."
+        ) from error
+
+
+def _tensors_of(data: bytes, model: keras.Model, keep_float: Sequence[str]) -> list[str]:
+    """Returns the output tensors of the operations that come from the layers in `keep_float`."""
+    if not keep_float:
+        return []
+    names = LayerNames(model.name, _operation_names(model))
+    graph = flatbuffer.read(data).subgraphs[0]
+    outputs = [graph.tensors[i].name.decode() for op in graph.operators for i in op.outputs]
+    found = {name: [t for t in outputs if name in names.of(t)] for name in keep_float}
+    missing = [name for name, kept in found.items() if not kept]
+    if missing:
+        raise ValueError(
+            "`keep_float` must name layers that become operations of their own. Received: "
+            f"{missing}, which TFLite fuses into the layer before or leaves out. Name that layer."
+        )
+    return list(dict.fromkeys(tensor for kept in found.values() for tensor in kept))
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
