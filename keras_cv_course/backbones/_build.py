@@ -10,7 +10,6 @@ from keras import KerasTensor
 from keras_cv_course._validation import check_choice, check_rate
 from keras_cv_course.backbones._weights import ImageNet, load_weights
 from keras_cv_course.blocks.convolution import activate
-from keras_cv_course.registry import MODELS
 
 MIN_SIZE_PX = 32
 
@@ -20,7 +19,7 @@ class BuildOptions:
     """Arguments that every builder takes, checked.
 
     Attributes:
-        model: Name of the network in the registry; gives the default size and the default name.
+        size_px: Height and width where `input_shape` is None, the size the paper trains at.
         input_shape: (height, width, channels), None where a size is free, or None as a whole.
         include_top: Whether the classifier is built.
         weights: None, "imagenet" or a path.
@@ -28,10 +27,10 @@ class BuildOptions:
         pooling: None, "avg" or "max", for a network without its classifier.
         classes: Size of the classifier.
         classifier_activation: Activation of the classifier, None for logits.
-        name: Name of the model, or None.
+        name: Name of the model.
     """
 
-    model: str
+    size_px: int
     input_shape: tuple[int | None, ...] | None
     include_top: bool
     weights: str | os.PathLike[str] | None
@@ -39,7 +38,7 @@ class BuildOptions:
     pooling: str | None
     classes: int
     classifier_activation: Any
-    name: str | None
+    name: str
 
     def __post_init__(self) -> None:
         if keras.config.image_data_format() != "channels_last":
@@ -126,7 +125,7 @@ def make_input(options: BuildOptions) -> KerasTensor:
         shape = tuple(shape)
         _check_shape("input_shape", shape)
     if tensor is None:
-        size_px = MODELS[options.model].size_px if options.include_top else None
+        size_px = options.size_px if options.include_top else None
         return keras.Input(shape or (size_px, size_px, 3), name="image")
     if not isinstance(tensor, KerasTensor):
         raise TypeError(
@@ -196,7 +195,7 @@ def finish(
         x = keras.layers.GlobalMaxPooling2D(name="top_pool")(x)
     sources = keras.utils.get_source_inputs(image)
     inputs = sources[0] if len(sources) == 1 else sources
-    model = keras.Model(inputs, x, name=options.name or options.model)
+    model = keras.Model(inputs, x, name=options.name)
     if options.weights is not None:
         load_weights(model, options.weights, imagenet)
     return model

@@ -13,6 +13,7 @@ from keras_cv_course.backbones._weights import ImageNet
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
 from keras_cv_course.blocks.separable import full_conv_block, separable_block
 from keras_cv_course.ops.scaling import round_repeats
+from keras_cv_course.registry import MODELS
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def MobileNet(
     momentum = refinements.get("batch_norm_momentum")
     _check(alpha, depth_coefficient, depth_multiplier, separable)
     options = BuildOptions(
-        "mobilenet",
+        MODELS["mobilenet"].size_px,
         input_shape,
         include_top,
         weights,
@@ -116,7 +117,7 @@ def MobileNet(
         pooling,
         classes,
         classifier_activation,
-        name,
+        name or "mobilenet",
     )
     head = Head(dropout_rate, convolutional=True)
     style = ConvStyle(activation, 0.99 if momentum is None else momentum)

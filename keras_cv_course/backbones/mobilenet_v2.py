@@ -13,6 +13,7 @@ from keras_cv_course.backbones._weights import ImageNet
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
 from keras_cv_course.blocks.inverted_residual import inverted_residual
 from keras_cv_course.ops.scaling import make_divisible, round_filters, round_repeats
+from keras_cv_course.registry import MODELS
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def MobileNetV2(
     check_positive("alpha", alpha)
     check_positive("depth_coefficient", depth_coefficient)
     options = BuildOptions(
-        "mobilenet_v2",
+        MODELS["mobilenet_v2"].size_px,
         input_shape,
         include_top,
         weights,
@@ -107,7 +108,7 @@ def MobileNetV2(
         pooling,
         classes,
         classifier_activation,
-        name,
+        name or "mobilenet_v2",
     )
     head = Head(dropout_rate, convolutional=False)
     style = ConvStyle(activation, 0.999 if batch_norm_momentum is None else batch_norm_momentum)
