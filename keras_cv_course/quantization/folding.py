@@ -12,6 +12,7 @@ from keras_cv_course.quantization.gains import (
     Gain,
     GainPlan,
     constant_factor,
+    has_constant_factors,
     is_hard_sigmoid,
     is_hard_swish,
     is_normalization,
@@ -35,7 +36,8 @@ def fold_constant_factors(model: keras.Model) -> keras.Model:
         model: Functional or built Sequential model; it is left as it is. Sub-models are opened.
 
     Returns:
-        A functional model that shares nothing with `model`, exact but for float rounding.
+        A functional model that shares nothing with `model`, exact but for float rounding; `model`
+        itself where there is nothing to fold.
 
     Raises:
         TypeError: If the model or one inside it is subclassed.
@@ -43,6 +45,8 @@ def fold_constant_factors(model: keras.Model) -> keras.Model:
     Reference:
         Searching for MobileNetV3, arXiv:1905.02244, section 5.2 (hard-swish).
     """
+    if not has_constant_factors(model):
+        return model
     graph = trace(model)
     plan = plan_gains(graph)
     writer = _Writer(plan)

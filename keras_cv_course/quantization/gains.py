@@ -47,6 +47,21 @@ def plan_gains(graph: Graph) -> GainPlan:
     return _Planner(graph).plan()
 
 
+def has_constant_factors(model: keras.Model) -> bool:
+    """Whether a functional model, or one inside it, holds a layer that is rewritten."""
+    return any(
+        has_constant_factors(operation)
+        if isinstance(operation, keras.Model)
+        else _is_rewritten(operation)
+        for operation in as_functional(model).operations
+    )
+
+
+def _is_rewritten(operation: keras.Operation) -> bool:
+    hard = is_hard_swish(operation) or is_hard_sigmoid(operation)
+    return hard or isinstance(operation, layers.Normalization | layers.Rescaling)
+
+
 def operator(operation: keras.Operation) -> str | None:
     """Returns the name of an operator, e.g. "Multiply" for `x * y`; None for a layer."""
     return None if isinstance(operation, keras.Layer) else type(operation).__name__
@@ -311,16 +326,3 @@ def _rule(call: Call) -> Callable[[_Planner, Call], Gain]:
     if operator(call.operation) == "Multiply" and len(call.inputs) == 2:
         return _Planner.product
     return next((rule for test, rule in _RULES if test(call)), _Planner.nothing)
-
-
-def has_constant_factors(model: keras.Model) -> bool:
-    """Whether anything in a functional model, or in one inside it, is rewritten by the gains."""
-    for operation in as_functional(model).operations:
-        if isinstance(operation, keras.Model):
-            if has_constant_factors(operation):
-                return True
-        elif is_hard_swish(operation) or is_hard_sigmoid(operation):
-            return True
-        elif isinstance(operation, layers.Rescaling | layers.Normalization):
-            return True
-    return False

@@ -137,7 +137,10 @@ class _Tracer:
     def _copy_weights(self, model: keras.Model) -> None:
         for layer in model.layers:
             if id(layer) in self._copies and layer.weights:
-                self._copies[id(layer)].set_weights(layer.get_weights())
+                copy = self._copies[id(layer)]
+                copy.set_weights(layer.get_weights())
+                if isinstance(copy, keras.layers.Normalization):
+                    copy.finalize_state()  # it computes with what it made of its weights
 
 
 def run(

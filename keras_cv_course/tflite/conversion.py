@@ -16,8 +16,8 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from keras_cv_course._validation import check_choice
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.quantization.folding import fold_constant_factors
-from keras_cv_course.quantization.gains import has_constant_factors
 from keras_cv_course.quantization.graph import as_functional
+from keras_cv_course.quantization.vector_head import vectorize_head
 from keras_cv_course.tflite import flatbuffer, quantizers
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
@@ -125,7 +125,7 @@ def convert(
 
 def rewrite(model: keras.Model) -> keras.Model:
     """Returns the model that integer kernels compute fast; `model` itself where nothing helps."""
-    return fold_constant_factors(model) if has_constant_factors(model) else model
+    return fold_constant_factors(vectorize_head(model))
 
 
 def calibration_samples(model: keras.Model, data: Any, count: int) -> list[list[np.ndarray]]:
