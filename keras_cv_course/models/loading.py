@@ -1,0 +1,43 @@
+"""Loads saved models in a process that has imported nothing else of this package."""
+
+import importlib
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+# Modules whose objects Keras finds by their registered name, once they are imported.
+_REGISTERED = ("keras_cv_course.ops.activations",)
+
+
+def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
+    """Returns a saved model, with its weights.
+
+    `keras.saving.load_model` does the same once any public object of this package was imported.
+
+    Args:
+        path: A .keras or .h5 file of a whole model.
+        **kwargs: Further arguments of `keras.saving.load_model`, e.g. `compile=False`.
+
+    Raises:
+        ValueError: If there is no such file, or it is not one of a whole model.
+
+    Example:
+        >>> model = load_model("runs/digits/model.keras")
+    """
+    for module in _REGISTERED:
+        importlib.import_module(module)
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"`path` must name a saved model. There is no such file: {path}.")
+    try:
+        return keras.saving.load_model(path, **kwargs)
+    # What h5py, zipfile and Keras raise for files that are corrupt or of another kind.
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is not a saved model that Keras can load: {error} "
+            "A whole model is saved with `model.save('name.keras')`; weights alone are read with "
+            "`model.load_weights(path)`."
+        ) from error

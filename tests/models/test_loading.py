@@ -1,0 +1,101 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_cv_course
+from keras_cv_course import load_model
+from keras_cv_course.models.loading import _REGISTERED
+
+PACKAGE = Path(keras_cv_course.__file__).parent
+
+
+@pytest.fixture
+def saved(tmp_path, rng):
+    """A saved network with a registered object in it, some pictures, and what it makes of them."""
+    from keras_cv_course.ops.activations import hard_sigmoid_x6
+
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Activation(hard_sigmoid_x6)(keras.layers.Conv2D(4, 3)(image))
+    model = keras.Model(image, x)
+    pictures = rng.normal(size=(2, 8, 8, 3)).astype(np.float32)
+    np.save(tmp_path / "pictures.npy", pictures)
+    np.save(tmp_path / "expected.npy", model(pictures))
+    model.save(tmp_path / "model.keras")
+    return tmp_path
+
+
+PROGRAM = """
+import sys
+import numpy as np
+{load}
+model = load_model("model.keras")
+np.testing.assert_array_equal(model(np.load("pictures.npy")), np.load("expected.npy"))
+"""
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        "from keras_cv_course import load_model",
+        "from keras_cv_course import complexity; from keras.saving import load_model",
+    ],
+)
+def test_works_in_a_fresh_process(saved, load):
+    program = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n" + PROGRAM.format(
+        load=load
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=saved, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_knows_every_module_with_registered_objects():
+    modules = {
+        ".".join(["keras_cv_course", *path.relative_to(PACKAGE).with_suffix("").parts])
+        for path in PACKAGE.rglob("*.py")
+        if "@keras.saving.register_keras_serializable" in path.read_text()
+    }
+    assert modules == set(_REGISTERED)
+
+
+def test_passes_options_on(saved):
+    assert not load_model(saved / "model.keras", compile=False).compiled
+
+
+def test_h5_files(tmp_path):
+    image = keras.Input((4,))
+    model = keras.Model(image, keras.layers.Dense(2)(image))
+    model.save(tmp_path / "model.h5")
+    loaded = load_model(str(tmp_path / "model.h5"), compile=False)
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "notes.keras", "notes.h5"])
+def test_files_of_another_kind_are_errors(tmp_path, name):
+    (tmp_path / name).write_text("not a model")
+    with pytest.raises(ValueError, match=rf"{name} is not a saved model that Keras can load"):
+        load_model(tmp_path / name)
+
+
+def test_a_truncated_file_is_an_error(saved):
+    data = (saved / "model.keras").read_bytes()
+    (saved / "cut.keras").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ValueError, match=r"cut.keras is not a saved model that Keras can load"):
+        load_model(saved / "cut.keras")
+
+
+def test_weights_alone_are_an_error_that_says_how(saved):
+    model = load_model(saved / "model.keras")
+    model.save_weights(saved / "model.weights.h5")
+    with pytest.raises(ValueError, match=r"weights alone are read with `model.load_weights"):
+        load_model(saved / "model.weights.h5")
+
+
+def test_a_missing_file_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match=r"no such file: .*missing.keras"):
+        load_model(tmp_path / "missing.keras")
