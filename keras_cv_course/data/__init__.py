@@ -1,5 +1,6 @@
 """Pictures for training, evaluation and calibration, in the range that a model takes."""
 
+from keras_cv_course.data.augmentation import augmented
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.data.dataset import ImageDataset, as_arrays
 from keras_cv_course.data.digits import digits
@@ -8,6 +9,7 @@ from keras_cv_course.data.images import image_folder, labelled_folder, load_pict
 __all__ = [
     "ImageDataset",
     "as_arrays",
+    "augmented",
     "calibration_array",
     "digits",
     "image_folder",

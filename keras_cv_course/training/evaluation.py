@@ -1,0 +1,89 @@
+"""What a classifier is worth on labelled pictures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+
+@dataclass(frozen=True)
+class ClassifierReport:
+    """How well classes are told apart.
+
+    Attributes:
+        accuracy: Share of the pictures whose most probable class is right.
+        class_names: The classes.
+        precision: By class: right ones among the pictures given to it; 0 where there are none.
+        recall: By class: right ones among its pictures; 0 where there are none.
+        confusion: Number of pictures by true class (row) and by the class given (column).
+    """
+
+    accuracy: float
+    class_names: tuple[str, ...]
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    @property
+    def support(self) -> tuple[int, ...]:
+        """Number of pictures of each class."""
+        return tuple(sum(row) for row in self.confusion)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the report as what JSON can hold."""
+        rows = zip(self.class_names, self.precision, self.recall, self.support, strict=True)
+        return {
+            "accuracy": self.accuracy,
+            "pictures": sum(self.support),
+            "classes": [
+                {"name": name, "precision": precision, "recall": recall, "pictures": pictures}
+                for name, precision, recall, pictures in rows
+            ],
+            "confusion": [list(row) for row in self.confusion],
+        }
+
+
+def evaluate_classifier(
+    predict: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+) -> ClassifierReport:
+    """Returns how well a classifier does on labelled pictures.
+
+    Args:
+        predict: Takes pictures and returns scores `(n, classes)`: `predict` of a Keras model or of
+            a `TFLiteModel`.
+        images: `(n, height, width, channels)`, as the model takes them.
+        labels: int `(n,)`, rows of `class_names`.
+        class_names: Name of each class, by label.
+
+    Raises:
+        ValueError: If there is no picture, or `predict` gives another number of classes.
+
+    Example:
+        >>> report = evaluate_classifier(model.predict, images, labels, data.class_names)
+    """
+    if len(images) == 0:
+        raise ValueError("`images` must hold at least one picture. Received none.")
+    scores = predict(images)
+    if np.shape(scores) != (len(images), len(class_names)):
+        raise ValueError(
+            f"`predict` must give scores of shape {(len(images), len(class_names))}, one for each "
+            f"of `class_names`. Received: {np.shape(scores)}."
+        )
+    chosen = np.argmax(scores, axis=-1)
+    rows = np.arange(len(class_names))
+    precision, recall, _, _ = precision_recall_fscore_support(
+        labels, chosen, labels=rows, zero_division=0.0
+    )
+    confusion = confusion_matrix(labels, chosen, labels=rows)
+    return ClassifierReport(
+        accuracy=float(np.mean(chosen == labels)),
+        class_names=tuple(class_names),
+        precision=tuple(precision.tolist()),
+        recall=tuple(recall.tolist()),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+    )

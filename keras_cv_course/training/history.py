@@ -1,0 +1,45 @@
+"""The table of a run's epochs, `results.csv`, as Keras' CSVLogger writes it."""
+
+import csv
+import io
+from pathlib import Path
+
+from keras_cv_course.training.atomic import replacing
+
+
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Returns the columns of a table of epochs by name; "epoch" counts from 0.
+
+    A last line that a kill left unfinished is not read.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds something else than numbers under names.
+    """
+    names, rows = _read(path)
+    try:
+        numbers = [[float(value) for value in row] for row in rows]
+    except ValueError as error:
+        raise ValueError(f"{path} must hold one line of numbers for each epoch: {error}") from error
+    return {name: [row[i] for row in numbers] for i, name in enumerate(names)}
+
+
+def trim_history(path: Path, epochs: int) -> None:
+    """Removes from a table all but the first `epochs` epochs, in one step."""
+    names, rows = _read(path)
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(names)
+    writer.writerows(rows[:epochs])
+    with replacing(path) as temporary:
+        temporary.write_text(file.getvalue(), "utf-8", newline="")
+
+
+def _read(path: Path) -> tuple[list[str], list[list[str]]]:
+    text = path.read_text("utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    lines = list(csv.reader(io.StringIO(whole)))
+    names = lines[0] if lines else ["epoch"]
+    if names[0] != "epoch" or any(len(line) != len(names) for line in lines):
+        raise ValueError(f"{path} is not a table of epochs.")
+    return names, lines[1:]

@@ -1,0 +1,171 @@
+"""The folder that a training run leaves behind, laid out as users of Ultralytics know it."""
+
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from keras_cv_course.training.atomic import replacing
+
+_DEFAULT_NAME = "train"
+_ARGS = "args.yaml"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where the files of one run are.
+
+    Attributes:
+        path: The folder.
+    """
+
+    path: Path
+
+    @property
+    def args(self) -> Path:
+        """Everything that made the run, as YAML."""
+        return self.path / _ARGS
+
+    @property
+    def model(self) -> Path:
+        """The model of the best epoch."""
+        return self.path / "model.keras"
+
+    @property
+    def results(self) -> Path:
+        """Loss, metrics and learning rate of every epoch."""
+        return self.path / "results.csv"
+
+    @property
+    def results_plot(self) -> Path:
+        """The same as curves."""
+        return self.path / "results.png"
+
+    @property
+    def confusion_plot(self) -> Path:
+        """Which classes the best model takes for which."""
+        return self.path / "confusion_matrix.png"
+
+    @property
+    def report(self) -> Path:
+        """What the best model reaches, as JSON."""
+        return self.path / "report.json"
+
+    @property
+    def resume(self) -> Path:
+        """Folder of the state that an interrupted run goes on from; gone when it is complete."""
+        return self.path / "resume"
+
+    def load_args(self) -> dict[str, Any]:
+        """Returns what `create_run` was given.
+
+        Raises:
+            ValueError: If the file is not a YAML mapping.
+        """
+        try:
+            args = yaml.safe_load(self.args.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise ValueError(f"{self.args} is not YAML: {error}") from error
+        if not isinstance(args, dict):
+            raise ValueError(f"{self.args} must hold the arguments of a run by name.")
+        return args
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run has come to its end."""
+        return self.report.is_file()
+
+    def finish(self, report: Mapping[str, Any]) -> None:
+        """Writes what the run reached to `report`, and removes the state for going on."""
+        with replacing(self.report) as path:
+            path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        self._remove_state()
+
+    def _remove_state(self) -> None:
+        if self.resume.is_dir():
+            shutil.rmtree(self.resume)
+
+
+def create_run(
+    args: Mapping[str, Any],
+    project: str | os.PathLike[str] = "runs",
+    name: str | None = None,
+    exist_ok: bool = False,
+) -> RunFolder:
+    """Returns a new run folder that holds `args`.
+
+    Args:
+        args: Everything that makes the run: what YAML can hold, so lists and no tuples.
+        project: Folder of the run folders, created where it is missing.
+        name: Name of the folder. None is the first of "train", "train2", "train3", … that is free.
+        exist_ok: Whether a folder of this `name` may be used; the files of its run are removed.
+
+    Raises:
+        FileExistsError: If the folder exists and `exist_ok` is False.
+        TypeError: If `args` does not load from YAML as it is.
+        ValueError: If `name` is not the name of a folder.
+    """
+    text = yaml.safe_dump(dict(args), sort_keys=False, allow_unicode=True)
+    if yaml.safe_load(text) != dict(args):
+        raise TypeError(
+            f"`args` must load from YAML as it is: give lists in place of tuples. Received: {args}."
+        )
+    if name is not None and (name in ("", ".", "..") or Path(name).name != name):
+        raise ValueError(f"`name` must be the name of one folder. Received: {name!r}.")
+    run = RunFolder(_make_folder(Path(project).expanduser(), name, exist_ok))
+    for stale in (run.model, run.results, run.results_plot, run.confusion_plot, run.report):
+        stale.unlink(missing_ok=True)
+    run._remove_state()
+    with replacing(run.args) as path:
+        path.write_text(text, "utf-8")
+    return run
+
+
+def open_run(path: str | os.PathLike[str]) -> RunFolder:
+    """Returns the run folder at `path`.
+
+    Raises:
+        FileNotFoundError: If there is no `args.yaml` in it.
+    """
+    run = RunFolder(Path(path).expanduser())
+    if not run.args.is_file():
+        raise FileNotFoundError(f"{run.path} is not a run folder: it holds no {_ARGS}.")
+    return run
+
+
+def latest_run(project: str | os.PathLike[str]) -> RunFolder:
+    """Returns the run folder of `project` that was started last.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    started = sorted(Path(project).glob(f"*/{_ARGS}"), key=lambda path: path.stat().st_mtime_ns)
+    if not started:
+        raise FileNotFoundError(f"There is no run folder in {project}.")
+    return RunFolder(started[-1].parent)
+
+
+def _make_folder(project: Path, name: str | None, exist_ok: bool) -> Path:
+    if name is not None:
+        try:
+            (project / name).mkdir(parents=True, exist_ok=exist_ok)
+        except FileExistsError as error:
+            raise FileExistsError(
+                f"The run folder {project / name} exists. Choose another name, allow to overwrite "
+                "it with --exist-ok (`exist_ok=True`), or go on with its run by --resume."
+            ) from error
+        return project / name
+    for number in itertools.count(1):
+        folder = project / (_DEFAULT_NAME if number == 1 else f"{_DEFAULT_NAME}{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from keras_cv_course.training import evaluate_classifier
+
+NAMES = ("cat", "dog", "owl")
+
+
+def test_figures_are_those_counted_by_hand():
+    # True cats: two right, one called dog. True dogs: one called owl. No owls.
+    labels = np.array([0, 0, 0, 1])
+    scores = np.eye(3)[[0, 0, 1, 2]]
+    report = evaluate_classifier(lambda x: scores, np.zeros((4, 1)), labels, NAMES)
+    assert report.accuracy == 0.5
+    assert report.confusion == ((2, 1, 0), (0, 0, 1), (0, 0, 0))
+    assert report.support == (3, 1, 0)
+    assert report.precision == (1.0, 0.0, 0.0)
+    assert report.recall == pytest.approx((2 / 3, 0.0, 0.0))
+    assert report.to_dict() == {
+        "accuracy": 0.5,
+        "pictures": 4,
+        "classes": [
+            {"name": "cat", "precision": 1.0, "recall": pytest.approx(2 / 3), "pictures": 3},
+            {"name": "dog", "precision": 0.0, "recall": 0.0, "pictures": 1},
+            {"name": "owl", "precision": 0.0, "recall": 0.0, "pictures": 0},
+        ],
+        "confusion": [[2, 1, 0], [0, 0, 1], [0, 0, 0]],
+    }
+
+
+def test_wrong_arguments_are_refused():
+    images, labels = np.zeros((2, 1)), np.zeros(2, int)
+    with pytest.raises(ValueError, match=r"shape \(2, 3\).*Received: \(2, 4\)"):
+        evaluate_classifier(lambda x: np.zeros((2, 4)), images, labels, NAMES)
+    with pytest.raises(ValueError, match="at least one picture"):
+        evaluate_classifier(lambda x: np.zeros((0, 3)), images[:0], labels[:0], NAMES)

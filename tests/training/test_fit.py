@@ -1,0 +1,167 @@
+import csv
+
+import keras
+import numpy as np
+import pytest
+
+from keras_cv_course.data import as_arrays, digits
+from keras_cv_course.training import fit
+from keras_cv_course.training.fit import fit_classifier
+from keras_cv_course.training.history import read_history, trim_history
+from keras_cv_course.training.run_folder import create_run
+
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits((8, 8, 1), batch_size=128)
+
+
+def tiny():
+    keras.utils.set_random_seed(1)
+    layers = [
+        keras.layers.Conv2D(8, 3, activation="relu"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(10, activation="softmax"),
+    ]
+    return keras.Sequential([keras.Input((8, 8, 1)), *layers])
+
+
+def train(model, data, run, epochs=EPOCHS, rate=0.02):
+    return fit_classifier(model, data.train, data.val, run, epochs, rate)
+
+
+def test_a_run_learns_and_keeps_its_best_epoch(data, tmp_path):
+    run = create_run({}, tmp_path)
+    model = tiny()
+    history = train(model, data, run)
+    assert history["epoch"] == [0, 1, 2]
+    assert history["loss"][-1] < history["loss"][0]
+    best = max(history["val_accuracy"])
+    assert best > 0.8
+    kept = keras.saving.load_model(run.model)
+    images, labels = as_arrays(data.val)
+    accuracy = np.mean(kept.predict(images, verbose=0).argmax(-1) == labels)
+    assert accuracy == pytest.approx(best, abs=1e-6)
+    assert int(model.optimizer.iterations) == EPOCHS * len(data.train)
+
+
+def test_the_rate_rises_for_an_epoch_and_falls_along_half_a_cosine(data, tmp_path):
+    rates = train(tiny(), data, create_run({}, tmp_path), 3, 0.01)["learning_rate"]
+    np.testing.assert_allclose(rates, [0.01, 0.005, 0.0], atol=1e-7)
+
+
+def test_the_best_is_by_accuracy_and_then_by_loss(tmp_path, monkeypatch):
+    run = create_run({}, tmp_path)
+    run.results.write_text("")
+    saved = []
+    keep = fit.KeepBest(run)
+    model = tiny()
+    monkeypatch.setattr(model, "save", lambda path: (saved.append(epoch), path.touch()))
+    keep.set_model(model)
+    keep.on_train_begin()
+    scores = [(0.5, 1.0), (0.4, 0.1), (0.5, 0.9), (0.5, 0.95), (0.6, 2.0)]
+    for epoch, (accuracy, loss) in enumerate(scores):
+        keep.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": loss})
+    assert saved == [0, 2, 4]
+
+
+def test_an_interrupted_run_goes_on_from_its_last_finished_epoch(data, tmp_path, monkeypatch):
+    run = create_run({}, tmp_path)
+    save = fit._save_state
+
+    def killed(model, folder, finished):
+        if finished == 3:
+            raise KeyboardInterrupt
+        save(model, folder, finished)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "_save_state", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny(), data, run, epochs=4)
+    # The third epoch is in the table, but its state was not saved: it counts as not finished.
+    before = list(csv.reader(run.results.read_text().splitlines()))
+    assert [row[0] for row in before] == ["epoch", "0", "1", "2"]
+    assert [path.name for path in run.resume.iterdir()] == ["epoch_0002.weights.h5"]
+    model = tiny()
+    history = train(model, data, run, epochs=4)
+    after = list(csv.reader(run.results.read_text().splitlines()))
+    assert after[:3] == before[:3]
+    assert history["epoch"] == [0, 1, 2, 3]
+    # Adam's moments and its count of steps came back, so the rate goes on where it was.
+    assert int(model.optimizer.iterations) == 4 * len(data.train)
+    np.testing.assert_allclose(history["learning_rate"][-1], 0, atol=1e-7)
+    assert history["loss"][2] < history["loss"][0]
+
+
+def test_weights_and_optimizer_come_back_equal(data, tmp_path):
+    run = create_run({}, tmp_path)
+    model = tiny()
+    train(model, data, run, epochs=1)
+    again = tiny()
+    # All epochs are done, so nothing is trained.
+    train(again, data, run, epochs=1)
+    for ours, theirs in zip(again.optimizer.variables, model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_resumed_run_keeps_the_better_model_of_before(data, tmp_path):
+    run = create_run({}, tmp_path)
+    train(tiny(), data, run, epochs=1)
+    table = run.results.read_text().splitlines()
+    row = dict(zip(table[0].split(","), table[1].split(","), strict=True))
+    row["val_accuracy"] = "2.0"
+    run.results.write_text(f"{table[0]}\r\n{','.join(row.values())}\r\n")
+    run.model.write_bytes(b"the better one")
+    train(tiny(), data, run, epochs=2)
+    assert run.model.read_bytes() == b"the better one"
+
+
+def test_a_failed_save_leaves_the_old_model(tmp_path, monkeypatch):
+    run = create_run({}, tmp_path)
+    run.model.write_text("old")
+    run.results.write_text("")
+    keep = fit.KeepBest(run)
+    model = tiny()
+
+    def fails(path):
+        path.write_text("half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(model, "save", fails)
+    keep.set_model(model)
+    keep.on_train_begin()
+    with pytest.raises(OSError, match="No space left"):
+        keep.on_epoch_end(0, {"val_accuracy": 1.0, "val_loss": 0.0})
+    assert run.model.read_text() == "old"
+    assert sorted(p.name for p in run.path.iterdir()) == ["args.yaml", "model.keras", "results.csv"]
+
+
+def test_tables_that_a_kill_left_unfinished_are_read(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_bytes(b"epoch,loss\r\n0,0.5\r\n1,0.25\r\n2,0.1")
+    assert read_history(path) == {"epoch": [0, 1], "loss": [0.5, 0.25]}
+    trim_history(path, 1)
+    assert path.read_bytes() == b"epoch,loss\r\n0,0.5\r\n"
+    path.write_bytes(b"")
+    assert read_history(path) == {"epoch": []}
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="not a table of epochs"):
+        read_history(path)
+    path.write_text("epoch,loss\n0,low\n")
+    with pytest.raises(ValueError, match="line of numbers"):
+        read_history(path)
+
+
+def test_bad_arguments_are_refused(data, tmp_path):
+    run = create_run({}, tmp_path)
+    with pytest.raises(ValueError, match="`epochs`"):
+        train(tiny(), data, run, epochs=0)
+    with pytest.raises(ValueError, match="`learning_rate`"):
+        train(tiny(), data, run, rate=-1.0)
+    endless = data.train.repeat()
+    with pytest.raises(ValueError, match="known number of batches"):
+        fit_classifier(tiny(), endless, data.val, run, 1, 0.1)

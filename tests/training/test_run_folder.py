@@ -1,0 +1,76 @@
+import pytest
+
+from keras_cv_course.training.run_folder import create_run, latest_run, open_run
+
+ARGS = {
+    "model": "mobilenet_v2",
+    "alpha": 0.35,
+    "weights": None,
+    "class_names": ["no", "on", "1", "ñ", ""],
+    "lr0": 1e-05,
+    "input_range": [-1.0, 1.0],
+    "versions": {"keras": "3.15.1"},
+}
+
+
+def test_args_load_back_equal(tmp_path):
+    run = create_run(ARGS, tmp_path, "a")
+    loaded = open_run(run.path).load_args()
+    assert loaded == ARGS
+    assert list(loaded) == list(ARGS)
+    assert type(loaded["lr0"]) is float
+
+
+def test_args_that_would_change_are_refused(tmp_path):
+    with pytest.raises(TypeError, match="lists in place of tuples"):
+        create_run({"size": (1, 2)}, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_count_up(tmp_path):
+    names = [create_run({}, tmp_path / "runs").path.name for _ in range(3)]
+    assert names == ["train", "train2", "train3"]
+    assert latest_run(tmp_path / "runs").path.name == "train3"
+
+
+def test_nothing_is_overwritten_without_leave(tmp_path):
+    run = create_run(ARGS, tmp_path, "a")
+    run.model.write_text("weights")
+    run.resume.mkdir()
+    (run.resume / "epoch_0001.weights.h5").write_text("state")
+    (run.path / "model_int8.tflite").write_text("exported")
+    with pytest.raises(FileExistsError, match="--exist-ok"):
+        create_run({}, tmp_path, "a")
+    assert run.model.read_text() == "weights"
+    assert create_run({"seed": 1}, tmp_path, "a", exist_ok=True) == run
+    assert run.load_args() == {"seed": 1}
+    assert sorted(path.name for path in run.path.iterdir()) == ["args.yaml", "model_int8.tflite"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/tmp"])
+def test_a_name_is_one_folder(tmp_path, name):
+    with pytest.raises(ValueError, match="name of one folder"):
+        create_run({}, tmp_path, name)
+
+
+def test_finishing_removes_the_state(tmp_path):
+    run = create_run({}, tmp_path)
+    run.resume.mkdir()
+    assert not run.complete
+    run.finish({"accuracy": 0.5})
+    assert run.complete
+    assert not run.resume.exists()
+    assert run.report.read_text() == '{\n  "accuracy": 0.5\n}\n'
+
+
+def test_other_folders_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is not a run folder"):
+        open_run(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no run folder in"):
+        latest_run(tmp_path)
+    (tmp_path / "args.yaml").write_text("a: [")
+    with pytest.raises(ValueError, match="is not YAML"):
+        open_run(tmp_path).load_args()
+    (tmp_path / "args.yaml").write_text("- a")
+    with pytest.raises(ValueError, match="arguments of a run by name"):
+        open_run(tmp_path).load_args()
