@@ -42,3 +42,27 @@ def _seed():
     import keras
 
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def unsettle(rng):
+    """Gives batch norms and normalizations of a model statistics like trained ones."""
+    ranges = {
+        "gamma": (0.5, 1.5),
+        "beta": (-0.5, 0.5),
+        "moving_mean": (-0.5, 0.5),
+        "moving_variance": (0.5, 1.5),
+        "mean": (0.3, 0.6),
+        "variance": (0.02, 0.1),
+    }
+
+    def change(model):
+        for variable in model.variables:
+            if variable.name in ranges:
+                variable.assign(rng.uniform(*ranges[variable.name], variable.shape))
+        for layer in model.layers:
+            if hasattr(layer, "finalize_state"):
+                layer.finalize_state()
+        return model
+
+    return change

@@ -23,6 +23,8 @@ Gain = np.ndarray  # float64; one factor (shape ()) or one a channel (shape (cha
 ONE = np.ones(())
 HARD_GAIN = np.array(6.0)
 
+_PRODUCTS = ("Multiply", "TrueDivide")
+
 
 @dataclass
 class GainPlan:
@@ -59,7 +61,8 @@ def has_constant_factors(model: keras.Model) -> bool:
 
 def _is_rewritten(operation: keras.Operation) -> bool:
     hard = is_hard_swish(operation) or is_hard_sigmoid(operation)
-    return hard or isinstance(operation, layers.Normalization | layers.Rescaling)
+    scales = isinstance(operation, layers.Normalization | layers.Rescaling)
+    return hard or scales or operator(operation) in _PRODUCTS
 
 
 def operator(operation: keras.Operation) -> str | None:
@@ -88,7 +91,7 @@ def constant_factor(call: Call) -> float | None:
     Knows `x * c`, `c * x` and `x / c`.
     """
     name = operator(call.operation)
-    if name not in ("Multiply", "TrueDivide") or len(call.inputs) != 1 or len(call.args) != 2:
+    if name not in _PRODUCTS or len(call.inputs) != 1 or len(call.args) != 2:
         return None
     x, y = call.args
     constant = x if isinstance(y, keras.KerasTensor) else y
