@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from keras_cv_course.tflite.benchmark import BenchmarkReport, benchmark
-    from keras_cv_course.tflite.compare import ParityReport, compare
-    from keras_cv_course.tflite.convert import ConversionResult, convert
+    from keras_cv_course.tflite.parity import ParityReport, compare
+    from keras_cv_course.tflite.conversion import ConversionResult, convert
     from keras_cv_course.tflite.inspect import ModelReport, inspect
     from keras_cv_course.tflite.runtime import TFLiteModel
     from keras_cv_course.tflite.validation import check_file
 
 _HOMES = {
     "BenchmarkReport": "benchmark",
-    "ConversionResult": "convert",
+    "ConversionResult": "conversion",
     "ModelReport": "inspect",
-    "ParityReport": "compare",
+    "ParityReport": "parity",
     "TFLiteModel": "runtime",
     "benchmark": "benchmark",
     "check_file": "validation",
-    "compare": "compare",
-    "convert": "convert",
+    "compare": "parity",
+    "convert": "conversion",
     "inspect": "inspect",
 }
 
