@@ -52,12 +52,12 @@ def calibration_array(
         pictures = _from_array(source, limit)
     if pictures.shape[1:] != tuple(input_shape) or len(pictures) == 0:
         raise ValueError(
-            f"Calibration pictures must have the shape (n, {', '.join(map(str, input_shape))}) "
+            f"`calibration_data` must have the shape (n, {', '.join(map(str, input_shape))}) "
             f"with n at least 1. Received: {pictures.shape}."
         )
     if not np.isfinite(pictures).all():
         raise ValueError(
-            "Calibration pictures must be finite. Received NaN or infinity in "
+            "`calibration_data` must be finite. Received NaN or infinity in "
             f"{int((~np.isfinite(pictures)).any(axis=(1, 2, 3)).sum())} of {len(pictures)}."
         )
     if input_range is not None:
@@ -117,7 +117,7 @@ def _from_array(source: Any, limit: int | None) -> np.ndarray:
 
 def _numbers(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"Calibration pictures must be numbers. Received dtype: {array.dtype}.")
+        raise TypeError(f"`calibration_data` must be numbers. Received dtype: {array.dtype}.")
     return array.astype(np.float32)
 
 
@@ -125,7 +125,7 @@ def _check_range(pictures: np.ndarray, input_range: tuple[float, float]) -> None
     low, high = input_range
     darkest, brightest = float(pictures.min()), float(pictures.max())
     seen = f"Received values from {darkest:g} to {brightest:g}"
-    wanted = f"Calibration pictures must have values from {low:g} to {high:g}, as the model takes."
+    wanted = f"`calibration_data` must have values from {low:g} to {high:g}, as the model takes."
     tolerance = (high - low) * _TOLERANCE
     if darkest < low - tolerance or brightest > high + tolerance:
         raise ValueError(

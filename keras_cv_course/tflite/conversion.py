@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from keras_cv_course.tflite import flatbuffer, quantizers
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite._quiet import quiet
-from keras_cv_course.tflite.freezing import FrozenModel, freeze, input_names
+from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs
 from keras_cv_course.tflite.labels import append_labels
 from keras_cv_course.tflite.quantizers import SCHEMES
 
@@ -114,7 +114,7 @@ def convert(
         with watch.stage("quantize"):
             kept = _tensors_of(data, ready, keep_float)
             if scheme.recipe:
-                data = quantizers.by_recipe(data, scheme.recipe, samples, frozen.inputs, kept)
+                data = quantizers.by_recipe(data, scheme.recipe, samples, kept)
             elif scheme.calibrated:
                 data = quantizers.to_int8(data, samples or [], io_dtype, kept)
         with watch.stage("write"):
@@ -134,34 +134,16 @@ def calibration_samples(model: keras.Model, data: Any, count: int) -> list[list[
     Raises:
         ValueError: If the data does not fit the inputs, see `convert`.
     """
-    names = input_names(model)
-    if len(names) == 1 and not isinstance(data, Mapping):
-        sources = [data]
-    else:
-        sources = _by_input(data, names)
-    shapes = [tuple(x.shape[1:]) for x in model.inputs]
-    arrays = [
-        calibration_array(source, shape, limit=count)
-        for source, shape in zip(sources, shapes, strict=True)
-    ]
-    if len({len(array) for array in arrays}) > 1:
+    arrays = {
+        name: calibration_array(source, tuple(x.shape[1:]), limit=count)
+        for (name, source), x in zip(named_inputs(model, data).items(), model.inputs, strict=True)
+    }
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
         raise ValueError(
-            "`calibration_data` must hold as many samples for each input. Received: "
-            f"{dict(zip(names, map(len, arrays), strict=True))}."
+            f"`calibration_data` must hold as many samples for each input. Received: {lengths}."
         )
-    return [list(sample) for sample in zip(*arrays, strict=True)]
-
-
-def _by_input(data: Any, names: Sequence[str]) -> list[Any]:
-    if isinstance(data, Mapping) and set(data) == set(names):
-        return [data[name] for name in names]
-    if isinstance(data, list | tuple) and len(data) == len(names):
-        return list(data)
-    received = sorted(data) if isinstance(data, Mapping) else type(data).__name__
-    raise ValueError(
-        f"`calibration_data` must be a list of {len(names)} arrays or a dict with the keys "
-        f"{list(names)}, as the model has these inputs. Received: {received}."
-    )
+    return [list(sample) for sample in zip(*arrays.values(), strict=True)]
 
 
 def _check_consistency(

@@ -8,19 +8,19 @@ from ai_edge_litert.tools import flatbuffer_utils
 SIGNATURE = "serving_default"
 
 
-def name_signature(data: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+def name_signature(data: bytes, inputs: Mapping[str, str], outputs: Mapping[str, str]) -> bytes:
     """Returns a .tflite whose inputs and outputs can be reached by name.
 
     Args:
         data: A .tflite with one subgraph.
-        inputs: Names in the order of the subgraph's inputs.
-        outputs: Names in the order of the subgraph's outputs.
+        inputs: Name of each input, by the name of its tensor. The order may be another.
+        outputs: Name of each output, by the name of its tensor.
     """
     model = read(data)
     graph = model.subgraphs[0]
     signature = schema.SignatureDefT(signatureKey=SIGNATURE, subgraphIndex=0)
-    signature.inputs = _tensor_maps(inputs, graph.inputs)
-    signature.outputs = _tensor_maps(outputs, graph.outputs)
+    signature.inputs = _tensor_maps(graph, inputs, graph.inputs)
+    signature.outputs = _tensor_maps(graph, outputs, graph.outputs)
     model.signatureDefs = [signature]
     return write(model)
 
@@ -50,10 +50,12 @@ def write(model: schema.ModelT) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def _tensor_maps(names: Sequence[str], indices: Sequence[int]) -> list[schema.TensorMapT]:
+def _tensor_maps(
+    graph: schema.SubGraphT, names: Mapping[str, str], indices: Sequence[int]
+) -> list[schema.TensorMapT]:
     return [
-        schema.TensorMapT(name=name, tensorIndex=int(index))
-        for name, index in zip(names, indices, strict=True)
+        schema.TensorMapT(name=names[graph.tensors[index].name.decode()], tensorIndex=int(index))
+        for index in indices
     ]
 
 

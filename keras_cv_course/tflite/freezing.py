@@ -1,6 +1,6 @@
 """A Keras model as one TensorFlow function of fixed batch size with constants for variables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,13 @@ class FrozenModel:
 
     Attributes:
         function: Concrete function of the model at batch size 1, in inference mode.
-        inputs: Names of the inputs, in the function's order.
-        outputs: Names of the outputs, in the function's order.
+        inputs: Name of each input by that of its node in the function, in the function's order.
+        outputs: Name of each output by that of its node in the function.
     """
 
     function: Any
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
 
 
 def input_names(model: keras.Model) -> tuple[str, ...]:
@@ -34,8 +34,34 @@ def output_names(model: keras.Model) -> tuple[str, ...]:
     return _names(model.output, list(model.output_names))
 
 
+def named_inputs(model: keras.Model, data: Any) -> dict[str, Any]:
+    """Returns what a model takes, by the names of its inputs, in the model's order.
+
+    Args:
+        model: A Keras model.
+        data: What stands for the only input, or a list or a dict by name for several.
+
+    Raises:
+        ValueError: If a list is too short or long, or a dict has other keys.
+    """
+    names = input_names(model)
+    if isinstance(data, Mapping) and set(data) == set(names):
+        return {name: data[name] for name in names}
+    if len(names) == 1 and not isinstance(data, Mapping):
+        return {names[0]: data}
+    if isinstance(data, list | tuple) and len(data) == len(names):
+        return dict(zip(names, data, strict=True))
+    received = sorted(data) if isinstance(data, Mapping) else type(data).__name__
+    raise ValueError(
+        f"Data must be a list of {len(names)} arrays or a dict with the keys {list(names)}, for "
+        f"the inputs of {model.name!r}. Received: {received}."
+    )
+
+
 def _names(structure: Any, names: list[str]) -> tuple[str, ...]:
-    return tuple(structure) if isinstance(structure, Mapping) else tuple(names)
+    if isinstance(structure, Mapping):
+        return tuple(keras.tree.flatten({key: key for key in structure}))  # in Keras' order
+    return tuple(names)
 
 
 def freeze(model: keras.Model) -> FrozenModel:
@@ -69,4 +95,12 @@ def freeze(model: keras.Model) -> FrozenModel:
         return keras.tree.flatten(outputs)
 
     constant = convert_variables_to_constants_v2(infer.get_concrete_function())
-    return FrozenModel(constant, names, output_names(model))
+    return FrozenModel(
+        function=constant,
+        inputs=_by_node(constant.inputs, names),
+        outputs=_by_node(constant.outputs, output_names(model)),
+    )
+
+
+def _by_node(tensors: Sequence[tf.Tensor], names: Sequence[str]) -> dict[str, str]:
+    return {tensor.op.name: name for tensor, name in zip(tensors, names, strict=True)}

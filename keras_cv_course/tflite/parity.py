@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score
 
 from keras_cv_course.tflite._report import render, save_json
 from keras_cv_course.tflite.flatbuffer import output_steps
-from keras_cv_course.tflite.freezing import input_names, output_names
+from keras_cv_course.tflite.freezing import input_names, named_inputs, output_names
 from keras_cv_course.tflite.runtime import TFLiteModel
 from keras_cv_course.tflite.tensor_errors import TensorError, worst_tensors
 
@@ -148,16 +148,18 @@ def compare(
             model, `data` is empty, or `targets` need a `metric` that is not given.
     """
     data, targets = _unpack(data, targets)
+    inputs = named_inputs(reference, data)
+    samples = len(next(iter(inputs.values())))
+    if not samples:
+        raise ValueError("`data` must hold at least one sample. Received: none.")
     names = output_names(reference)
     candidate = TFLiteModel(path)
     _check_same_interface(reference, candidate)
     start = time.perf_counter()
-    expected = _by_name(reference.predict(_for_keras(reference, data), verbose=0), names)
+    structured = keras.tree.pack_sequence_as(reference.input, list(inputs.values()))
+    expected = _by_name(reference.predict(structured, verbose=0), names)
     reference_seconds = time.perf_counter() - start
-    samples = len(next(iter(expected.values())))
-    if not samples:
-        raise ValueError("`data` must hold at least one sample. Received: none.")
-    found = _by_name(candidate.predict(data), names)
+    found = _by_name(candidate.predict(inputs), names)
     steps = output_steps(Path(path).read_bytes())
     rows = tuple(
         _output_parity(name, expected[name], found[name], step)
@@ -172,9 +174,9 @@ def compare(
         metric_reference=before,
         metric_tflite=after,
         size_bytes=Path(path).stat().st_size,
-        milliseconds=_median_ms(candidate, data),
+        milliseconds=_median_ms(candidate, inputs),
         reference_milliseconds=1e3 * reference_seconds / samples,
-        worst_tensors=worst_tensors(reference, path, data) if any(steps) else (),
+        worst_tensors=worst_tensors(reference, path, inputs) if any(steps) else (),
     )
 
 
@@ -190,13 +192,6 @@ def _unpack(data: Any, targets: np.ndarray | None) -> tuple[Any, np.ndarray | No
             targets = np.concatenate([batch[1] for batch in batches])
         batches = [batch[0] for batch in batches]
     return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *batches), targets
-
-
-def _for_keras(model: keras.Model, data: Any) -> Any:
-    """Returns the inputs in the structure that the Keras model takes."""
-    if len(model.inputs) == 1 or isinstance(data, Mapping):
-        return data
-    return keras.tree.pack_sequence_as(model.input, list(data))
 
 
 def _by_name(outputs: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -266,9 +261,9 @@ def _task_metric(
     return metric.__name__, metric(targets, expected), metric(targets, found)
 
 
-def _median_ms(model: TFLiteModel, data: Any, runs: int = 20) -> float:
+def _median_ms(model: TFLiteModel, inputs: Mapping[str, np.ndarray], runs: int = 20) -> float:
     """Returns the median time of one inference, in milliseconds."""
-    one = keras.tree.map_structure(lambda x: np.asarray(x)[:1], data)
+    one = {name: array[:1] for name, array in inputs.items()}
     times = []
     for _ in range(runs):
         start = time.perf_counter()

@@ -1,7 +1,7 @@
 """Ways to make a .tflite smaller, each from the bytes of a float file to those of another."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,19 +86,14 @@ def to_int8(
 
 
 def by_recipe(
-    data: bytes,
-    name: str,
-    samples: Samples | None,
-    names: Sequence[str],
-    float_tensors: Sequence[str] = (),
+    data: bytes, name: str, samples: Samples | None, float_tensors: Sequence[str] = ()
 ) -> bytes:
     """Returns what a recipe of ai-edge-quantizer makes of a file; its inputs stay float32.
 
     Args:
         data: A float .tflite with a signature.
         name: Name of a recipe, e.g. "dynamic_wi8_afp32".
-        samples: Calibration samples, if the recipe needs them.
-        names: Names of the file's inputs.
+        samples: Calibration samples, if the recipe needs them, see `measure_ranges`.
         float_tensors: Operations that make these tensors stay in float.
     """
     engine = quantizer.Quantizer(data, getattr(recipe, name)())
@@ -108,17 +103,21 @@ def by_recipe(
             _leave_float(engine, ".*", operation)
     for tensor in float_tensors:
         _leave_float(engine, re.escape(tensor), operations.ALL_SUPPORTED)
-    ranges = None
-    if engine.need_calibration:
-        batches = [_batch(names, sample) for sample in samples or ()]
-        ranges = engine.calibrate({flatbuffer.SIGNATURE: batches})
+    # Its own calibrator averages over samples, and so cuts off the ends of the ranges.
+    ranges = None if samples is None else _ranges_by_name(data, samples)
     result = engine.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     # The quantizer stores weights behind the flatbuffer, where many readers do not look.
     return flatbuffer.write(flatbuffer.read(bytes(result.quantized_model)))
 
 
-def _batch(names: Sequence[str], sample: list[np.ndarray]) -> Mapping[str, np.ndarray]:
-    return {name: value[np.newaxis] for name, value in zip(names, sample, strict=True)}
+def _ranges_by_name(data: bytes, samples: Samples) -> dict[str, dict[str, np.ndarray]]:
+    tensors = flatbuffer.read(data).subgraphs[0].tensors
+    ranges = {}
+    for index, limits in measure_ranges(data, samples).items():
+        shape = (1,) * len(tensors[index].shape)
+        low, high = (np.full(shape, limit, np.float32) for limit in limits)
+        ranges[tensors[index].name.decode()] = {"min": low, "max": high}
+    return ranges
 
 
 def _leave_float(

@@ -1,10 +1,9 @@
 """Which tensors inside a quantized .tflite are furthest from the float network's."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from keras_cv_course.tflite._quiet import quiet
 from keras_cv_course.tflite.conversion import rewrite
-from keras_cv_course.tflite.freezing import freeze, input_names
+from keras_cv_course.tflite.freezing import freeze
 from keras_cv_course.tflite.quantizers import to_float
 from keras_cv_course.tflite.runtime import named_details
 from keras_cv_course.tflite.tensors import dequantize, quantize, spec_from_details
@@ -36,7 +35,10 @@ class TensorError:
 
 
 def worst_tensors(
-    reference: keras.Model, path: str | os.PathLike[str], data: Any, count: int = 10
+    reference: keras.Model,
+    path: str | os.PathLike[str],
+    inputs: Mapping[str, np.ndarray],
+    count: int = 10,
 ) -> tuple[TensorError, ...]:
     """Returns the tensors with the lowest signal to noise ratio, lowest first.
 
@@ -46,14 +48,14 @@ def worst_tensors(
     Args:
         reference: The Keras model that the file was made from.
         path: A quantized .tflite.
-        data: Inputs as for `compare`; the first few samples are used.
+        inputs: Arrays `(samples, ...)` by input name; the first few samples are used.
         count: How many tensors to return.
     """
     with quiet():
         twin = to_float(freeze(rewrite(reference)))
         floats = _Probe(twin)
         integers = _Probe(Path(path).read_bytes())
-        one_by_one = list(_samples(reference, data))
+        one_by_one = list(_samples(inputs))
         errors: dict[str, list[np.ndarray]] = {}
         values: dict[str, list[np.ndarray]] = {}
         for sample in one_by_one:
@@ -76,14 +78,10 @@ def _tensor_error(name: str, values: np.ndarray, errors: np.ndarray, step: float
     return TensorError(name, float(snr_db), float(np.max(np.abs(errors)) / step))
 
 
-def _samples(reference: keras.Model, data: Any) -> Iterator[dict[str, np.ndarray]]:
-    names = input_names(reference)
-    if isinstance(data, dict):
-        arrays = [data[name] for name in names]
-    else:
-        arrays = [data] if len(names) == 1 else list(data)
-    for sample in zip(*(np.asarray(array)[:SAMPLES] for array in arrays), strict=True):
-        yield {name: value[np.newaxis] for name, value in zip(names, sample, strict=True)}
+def _samples(inputs: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    """Yields the first few samples one by one, each with its batch axis."""
+    for sample in zip(*(array[:SAMPLES] for array in inputs.values()), strict=True):
+        yield {name: value[np.newaxis] for name, value in zip(inputs, sample, strict=True)}
 
 
 class _Probe:

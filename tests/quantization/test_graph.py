@@ -75,5 +75,5 @@ def test_subclassed_model_is_refused():
         def call(self, inputs):
             return inputs
 
-    with pytest.raises(TypeError, match="subclassed model cannot be read.*'mine'"):
+    with pytest.raises(TypeError, match=r"subclassed model cannot be read.*'mine'"):
         trace(Subclassed(name="mine"))

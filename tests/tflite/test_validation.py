@@ -74,6 +74,26 @@ def test_the_files_around_a_crash_are_judged(tmp_path, crashing):
     assert check_files([]) == []
 
 
+def test_a_child_that_dies_between_files_is_blamed_on_none(tmp_path, monkeypatch):
+    children = []
+    start = subprocess.Popen
+
+    def recording_start(*args, **kwargs):
+        children.append(start(*args, **kwargs))
+        return children[-1]
+
+    def paths():
+        yield sound
+        children[-1].kill()
+        children[-1].wait()
+        yield sound
+
+    sound = tiny_files.write(tmp_path, "float")
+    monkeypatch.setattr(subprocess, "Popen", recording_start)
+    assert [verdict.ok for verdict in check_files(paths())] == [True, True]
+    assert len(children) == 2
+
+
 def test_what_is_not_a_model_is_named(tmp_path):
     (tmp_path / "empty.tflite").touch()
     (tmp_path / "picture.tflite").write_bytes(b"\x89PNG\r\n\x1a\n rest")
