@@ -1,11 +1,11 @@
 """What a classifier is worth on labelled pictures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 
 @dataclass(frozen=True)
@@ -47,41 +47,45 @@ class ClassifierReport:
 
 def evaluate_classifier(
     predict: Callable[[np.ndarray], np.ndarray],
-    images: np.ndarray,
-    labels: np.ndarray,
+    batches: Iterable[tuple[np.ndarray, np.ndarray]],
     class_names: Sequence[str],
 ) -> ClassifierReport:
     """Returns how well a classifier does on labelled pictures.
 
     Args:
-        predict: Takes pictures and returns scores `(n, classes)`: `predict` of a Keras model or of
-            a `TFLiteModel`.
-        images: `(n, height, width, channels)`, as the model takes them.
-        labels: int `(n,)`, rows of `class_names`.
+        predict: Takes a batch of pictures and returns scores `(batch, classes)`:
+            `predict_on_batch` of a Keras model, or `predict` of a `TFLiteModel`.
+        batches: Pictures `(batch, height, width, channels)`, as the model takes them, with labels
+            `(batch,)`, rows of `class_names`.
         class_names: Name of each class, by label.
 
     Raises:
         ValueError: If there is no picture, or `predict` gives another number of classes.
 
     Example:
-        >>> report = evaluate_classifier(model.predict, images, labels, data.class_names)
+        >>> report = evaluate_classifier(
+        ...     model.predict_on_batch, data.val.as_numpy_iterator(), data.class_names
+        ... )
     """
-    if len(images) == 0:
-        raise ValueError("`images` must hold at least one picture. Received none.")
-    scores = predict(images)
-    if np.shape(scores) != (len(images), len(class_names)):
-        raise ValueError(
-            f"`predict` must give scores of shape {(len(images), len(class_names))}, one for each "
-            f"of `class_names`. Received: {np.shape(scores)}."
-        )
-    chosen = np.argmax(scores, axis=-1)
+    true, chosen = [], []
+    for images, labels in batches:
+        scores = predict(images)
+        if np.shape(scores) != (len(images), len(class_names)):
+            raise ValueError(
+                f"`predict` must give scores of shape {(len(images), len(class_names))}, one for "
+                f"each of `class_names`. Received: {np.shape(scores)}."
+            )
+        true.extend(np.asarray(labels).tolist())
+        chosen.extend(np.argmax(scores, axis=-1).tolist())
+    if not true:
+        raise ValueError("`batches` must hold at least one picture. Received none.")
     rows = np.arange(len(class_names))
     precision, recall, _, _ = precision_recall_fscore_support(
-        labels, chosen, labels=rows, zero_division=0.0
+        true, chosen, labels=rows, zero_division=0.0
     )
-    confusion = confusion_matrix(labels, chosen, labels=rows)
+    confusion = confusion_matrix(true, chosen, labels=rows)
     return ClassifierReport(
-        accuracy=float(np.mean(chosen == labels)),
+        accuracy=float(accuracy_score(true, chosen)),
         class_names=tuple(class_names),
         precision=tuple(precision.tolist()),
         recall=tuple(recall.tolist()),

@@ -10,7 +10,8 @@ def test_figures_are_those_counted_by_hand():
     # True cats: two right, one called dog. True dogs: one called owl. No owls.
     labels = np.array([0, 0, 0, 1])
     scores = np.eye(3)[[0, 0, 1, 2]]
-    report = evaluate_classifier(lambda x: scores, np.zeros((4, 1)), labels, NAMES)
+    batches = [(scores[:3], labels[:3]), (scores[3:], labels[3:])]
+    report = evaluate_classifier(lambda x: x, batches, NAMES)
     assert report.accuracy == 0.5
     assert report.confusion == ((2, 1, 0), (0, 0, 1), (0, 0, 0))
     assert report.support == (3, 1, 0)
@@ -29,8 +30,8 @@ def test_figures_are_those_counted_by_hand():
 
 
 def test_wrong_arguments_are_refused():
-    images, labels = np.zeros((2, 1)), np.zeros(2, int)
+    batches = [(np.zeros((2, 1)), np.zeros(2, int))]
     with pytest.raises(ValueError, match=r"shape \(2, 3\).*Received: \(2, 4\)"):
-        evaluate_classifier(lambda x: np.zeros((2, 4)), images, labels, NAMES)
+        evaluate_classifier(lambda x: np.zeros((2, 4)), batches, NAMES)
     with pytest.raises(ValueError, match="at least one picture"):
-        evaluate_classifier(lambda x: np.zeros((0, 3)), images[:0], labels[:0], NAMES)
+        evaluate_classifier(lambda x: x, [], NAMES)

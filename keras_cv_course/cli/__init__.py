@@ -1,0 +1,1 @@
+"""The command line `keras-cv-course`: parses, looks up, calls, prints."""

@@ -1,0 +1,96 @@
+"""`keras-cv-course export`: from a .keras file to a .tflite file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keras_cv_course.cli.options import InputRange
+from keras_cv_course.cli.output import Json, emit_json, emit_table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_cv_course.cli.sources import Classifier
+
+_CALIBRATED = ("int8", "int8x16")
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="A .keras file.")],
+    quantize: Annotated[
+        str, typer.Option(help="none, float16, dynamic, int8, int8x16 or int4.")
+    ] = "int8",
+    io_dtype: Annotated[
+        str | None, typer.Option(help="float32, uint8 or int8: type of input and output.")
+    ] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(help='Folder of pictures, or "digits"; else what the model was trained on.'),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Pictures to calibrate with.")] = 100,
+    out: Annotated[Path | None, typer.Option(help="File to write; beside the model.")] = None,
+    input_range: InputRange = None,
+    as_json: Json = False,
+) -> None:
+    """Convert a model to TFLite."""
+    from keras_cv_course.cli.sources import open_classifier
+    from keras_cv_course.tflite import convert
+
+    classifier = open_classifier(model, input_range, keras_only=True)
+    pictures = None
+    if quantize in _CALIBRATED or calibration is not None:
+        pictures = calibration_pictures(classifier, calibration, count)
+    result = convert(
+        classifier.keras_model,
+        out or classifier.path.with_name(file_name(classifier.path.stem, quantize, io_dtype)),
+        quantize=quantize,
+        io_dtype=io_dtype,
+        calibration_data=pictures,
+        class_names=classifier.class_names,
+        calibration_count=count,
+    )
+    if as_json:
+        emit_json(result.to_dict())
+        return
+    rows = [
+        ("quantize", result.quantize),
+        ("input and output", result.io_dtype),
+        ("bytes", f"{result.size_bytes:,}"),
+        ("seconds", f"{sum(result.seconds.values()):.1f}"),
+    ]
+    emit_table(str(result.path), ("", "value"), rows)
+
+
+def file_name(stem: str, quantize: str, io_dtype: str | None) -> str:
+    """Returns the name of an exported file, e.g. "model_int8_uint8.tflite"."""
+    kind = "float32" if quantize == "none" else quantize
+    return "_".join(filter(None, (stem, kind, io_dtype))) + ".tflite"
+
+
+def calibration_pictures(model: "Classifier", source: str | None, count: int) -> "np.ndarray":
+    """Returns pictures as a model takes them: of a folder, or of the data it was trained on.
+
+    Args:
+        model: The model.
+        source: A folder of pictures, or "digits"; None is the training split of its own data.
+        count: The most pictures to return.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If nothing tells what the model was trained on, or which values it takes.
+    """
+    from keras_cv_course.cli.sources import open_split
+    from keras_cv_course.cli.train_args import DIGITS
+    from keras_cv_course.data import calibration_array
+
+    if source is None and not model.args:
+        raise ValueError(
+            f"int8 needs pictures to calibrate with: there is no args.yaml beside {model.path} "
+            'that tells what it was trained on. Give a folder, or "digits", with --calibration.'
+        )
+    values = model.need_range()
+    if source in (None, DIGITS):
+        pictures, _, _ = open_split(model, source, "train")
+        return calibration_array(pictures, model.input_shape, values, count)
+    return calibration_array(source, model.input_shape, values, count)

@@ -1,0 +1,17 @@
+"""`keras-cv-course inspect`: what is inside a .tflite file."""
+
+from typing import Annotated
+
+import typer
+
+from keras_cv_course.cli.output import Json, emit
+
+
+def command(
+    file: Annotated[str, typer.Argument(help="A .tflite file from anywhere.")],
+    as_json: Json = False,
+) -> None:
+    """Show what is inside a .tflite file."""
+    from keras_cv_course.tflite import inspect
+
+    emit(inspect(file), as_json)

@@ -1,0 +1,97 @@
+"""The command `keras-cv-course`, and how it ends: exit codes and errors in one line."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from keras_cv_course import __version__
+from keras_cv_course.cli import (
+    benchmark,
+    compare,
+    demo,
+    evaluate,
+    export,
+    inspect,
+    models,
+    predict,
+    train,
+)
+
+_COMMANDS = (models, train, evaluate, predict, export, compare, inspect, benchmark, demo)
+# The base of all errors in what was typed; typer carries its own copy of click, or did not yet.
+_USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
+
+
+@dataclass
+class _Settings:
+    debug: bool = False
+
+
+app = typer.Typer(
+    name="keras-cv-course",
+    help="Mobile vision networks, from training to a .tflite file that is proven right.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for _module in _COMMANDS:
+    app.command(_module.__name__.rpartition(".")[2])(_module.command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    context.obj.debug = debug
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command and ends the process.
+
+    The exit code is 0, 2 for a command line that is not understood, 130 after Ctrl-C, and 1 for
+    every other error. Wrong input is told in one line on standard error.
+
+    Args:
+        arguments: What follows the program's name. None takes it from the process.
+
+    Raises:
+        SystemExit: Always.
+    """
+    # Read when TensorFlow is imported, which is later, and only where a command needs it.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    settings = _Settings()
+    try:
+        code = app(args=arguments, prog_name=app.info.name, standalone_mode=False, obj=settings)
+    except _USAGE_ERROR as error:
+        _tell(error.format_message())
+        code = error.exit_code
+    except typer.Abort:
+        _tell("aborted")
+        code = 1
+    except (ValueError, TypeError, OSError) as error:
+        if settings.debug:
+            raise
+        _tell(str(error))
+        code = 1
+    raise SystemExit(code or 0)
+
+
+def _tell(message: str) -> None:
+    typer.echo(f"error: {' '.join(message.split())}", err=True)

@@ -1,0 +1,47 @@
+"""What commands print: a table for people, or JSON for programs and nothing else."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
+
+# Where the output is no terminal, whose width would be known.
+_WIDTH = 120
+
+
+def emit(report: Any, as_json: bool) -> None:
+    """Prints a report: `str(report)`, or `report.to_dict()` as JSON."""
+    if as_json:
+        emit_json(report.to_dict())
+    else:
+        typer.echo(str(report))
+
+
+def emit_json(content: Any) -> None:
+    """Prints what JSON can hold."""
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def emit_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table; the first column is text, the others are numbers."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False).print(table)
+
+
+def fit_verbosity(as_json: bool) -> int:
+    """Returns Keras' `verbose`: a bar on a terminal, a line an epoch elsewhere, none with JSON."""
+    if as_json:
+        return 0
+    return 1 if sys.stdout.isatty() else 2

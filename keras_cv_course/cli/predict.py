@@ -1,0 +1,44 @@
+"""`keras-cv-course predict`: what is in a picture."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from keras_cv_course.cli.options import InputRange
+from keras_cv_course.cli.output import Json, emit_json, emit_table
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="A .keras or .tflite file.")],
+    images: Annotated[list[Path], typer.Argument(help="Pictures: JPEG, PNG, GIF or BMP.")],
+    top: Annotated[int, typer.Option(min=1, help="Classes to tell of each picture.")] = 1,
+    input_range: InputRange = None,
+    as_json: Json = False,
+) -> None:
+    """Name what is in pictures."""
+    from keras_cv_course.cli.sources import open_classifier
+    from keras_cv_course.data import load_pictures
+
+    classifier = open_classifier(model, input_range)
+    pictures = load_pictures(images, classifier.input_shape, classifier.need_range())
+    scores = classifier.predict(pictures)
+    names = classifier.need_names(scores.shape[-1])
+    rows: list[dict[str, Any]] = [
+        {"image": str(image), "classes": _best(row, names, top)}
+        for image, row in zip(images, scores, strict=True)
+    ]
+    if as_json:
+        emit_json(rows)
+        return
+    cells = [
+        (row["image"], found["name"], f"{found['probability']:.2%}")
+        for row in rows
+        for found in row["classes"]
+    ]
+    emit_table(model, ("image", "class", "probability"), cells)
+
+
+def _best(scores: Any, names: tuple[str, ...], top: int) -> list[dict[str, Any]]:
+    order = scores.argsort()[::-1][:top]
+    return [{"name": names[i], "probability": float(scores[i])} for i in order]

@@ -1,0 +1,59 @@
+"""`keras-cv-course train`: from pictures to a run folder."""
+
+from typing import Annotated, Any
+
+import typer
+
+from keras_cv_course.cli.output import Json, emit_json, emit_table, fit_verbosity
+from keras_cv_course.cli.train_args import TrainArgs
+from keras_cv_course.cli.train_options import given, with_options
+
+# What may be said together with --resume.
+_WITH_RESUME = {"resume", "project", "name", "as_json"}
+
+
+@with_options(TrainArgs)
+def command(
+    context: typer.Context,
+    args: TrainArgs,
+    project: Annotated[str, typer.Option(help="Folder of the run folders.")] = "runs",
+    name: Annotated[str | None, typer.Option(help="Name of the run; train, train2, ….")] = None,
+    exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Overwrite the run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run `name`, or with the last one.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Train a classifier."""
+    if resume:
+        _refuse_changes(given(context))
+    from keras_cv_course.cli.training_run import continue_run, start_run
+
+    verbose = fit_verbosity(as_json)
+    if resume:
+        run, report = continue_run(project, name, verbose)
+    else:
+        run, report = start_run(args, project, name, exist_ok, verbose)
+    if as_json:
+        emit_json({"run": str(run.path), **report})
+    else:
+        emit_table(f"{run.path}", ("", "value"), _rows(report))
+
+
+def _refuse_changes(options: set[str]) -> None:
+    changed = sorted(options - _WITH_RESUME)
+    if changed:
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
+        raise ValueError(
+            f"A run goes on as it began: leave out {listed}, or start a new one without --resume."
+        )
+
+
+def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("model", report["model"]),
+        ("parameters", f"{report['parameters']:,}"),
+        ("best epoch", str(report["best_epoch"])),
+        ("val accuracy", f"{report['val_accuracy']:.2%}"),
+        (f"{report['split']} accuracy", f"{report['accuracy']:.2%} of {report['pictures']}"),
+    ]

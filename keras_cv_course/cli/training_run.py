@@ -1,0 +1,142 @@
+"""Training from its arguments to a whole run folder; `train` and `demo` share it."""
+
+import dataclasses
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_cv_course import __version__
+from keras_cv_course.cli.sources import open_data
+from keras_cv_course.cli.train_args import DIGITS, TrainArgs
+from keras_cv_course.data import ImageDataset, augmented
+from keras_cv_course.models.loading import load_model
+from keras_cv_course.registry import build_model
+from keras_cv_course.training import (
+    RunFolder,
+    create_run,
+    evaluate_classifier,
+    fit_classifier,
+    open_run,
+    plot_confusion,
+    plot_results,
+)
+from keras_cv_course.training.run_folder import latest_run
+
+# The families' own 0.99 to 0.999 leaves the statistics unsettled after a few hundred steps.
+_BATCH_NORM_MOMENTUM = 0.9
+
+
+def start_run(
+    args: TrainArgs, project: str, name: str | None, exist_ok: bool, verbose: int
+) -> tuple[RunFolder, dict[str, Any]]:
+    """Returns a new run folder with a trained model, and the report in it.
+
+    Args:
+        args: What to train.
+        project: Folder of the run folders.
+        name: Name of the run; None counts up.
+        exist_ok: Whether a run of this name is overwritten.
+        verbose: As in `model.fit`.
+
+    Raises:
+        ValueError: If the data or the model cannot be had as `args` want it.
+        FileExistsError: If there is a run of this name and `exist_ok` is False.
+    """
+    if args.data != DIGITS:
+        # So that the run can go on, and be evaluated, from another working directory.
+        args = dataclasses.replace(args, data=str(Path(args.data).expanduser().resolve()))
+    # The model and the data first: what is wrong with them is told before a folder is made.
+    data = _data(args)
+    model = _model(args, len(data.class_names))
+    facts = {
+        "class_names": list(data.class_names),
+        "input_shape": list(data.input_shape),
+        "input_range": list(data.input_range),
+        "skipped": list(data.skipped),
+        "versions": _versions(),
+    }
+    run = create_run({**dataclasses.asdict(args), **facts}, project, name, exist_ok)
+    return run, _complete(run, args, data, model, verbose)
+
+
+def continue_run(project: str, name: str | None, verbose: int) -> tuple[RunFolder, dict[str, Any]]:
+    """Returns a run folder whose interrupted training has been brought to its end, and its report.
+
+    Args:
+        project: Folder of the run folders.
+        name: Name of the run; None is the one that was started last.
+        verbose: As in `model.fit`.
+
+    Raises:
+        FileNotFoundError: If there is no such run.
+        ValueError: If it is complete, or its data has other classes now.
+    """
+    run = latest_run(project) if name is None else open_run(f"{project}/{name}")
+    if run.complete:
+        raise ValueError(f"The run {run.path} is complete: there is nothing to go on with.")
+    loaded = run.load_args()
+    args = TrainArgs.from_yaml(loaded)
+    data = _data(args)
+    if list(data.class_names) != loaded.get("class_names"):
+        raise ValueError(
+            f"{args.data} must hold the classes that {run.path} began with, "
+            f"{loaded.get('class_names')}. It holds {list(data.class_names)}."
+        )
+    return run, _complete(run, args, data, _model(args, len(data.class_names)), verbose)
+
+
+def _data(args: TrainArgs) -> ImageDataset:
+    keras.utils.set_random_seed(args.seed)
+    return open_data(
+        args.data, args.input_shape, args.input_range, args.batch, args.val_split, args.seed
+    )
+
+
+def _model(args: TrainArgs, classes: int) -> keras.Model:
+    options = {} if args.alpha is None else {"alpha": args.alpha}
+    return build_model(
+        args.model,
+        input_shape=args.input_shape,
+        weights=args.weights,
+        classes=classes,
+        batch_norm_momentum=_BATCH_NORM_MOMENTUM,
+        **options,
+    )
+
+
+def _complete(
+    run: RunFolder, args: TrainArgs, data: ImageDataset, model: keras.Model, verbose: int
+) -> dict[str, Any]:
+    train = augmented(data.train, args.seed) if args.augment else data.train
+    history = fit_classifier(model, train, data.val, run, args.epochs, args.lr0, verbose)
+    best = load_model(run.model)
+    split = "val" if data.test is None else "test"
+    batches = (data.test or data.val).as_numpy_iterator()
+    result = evaluate_classifier(best.predict_on_batch, batches, data.class_names)
+    plot_results(run.results, run.results_plot)
+    plot_confusion(result, run.confusion_plot)
+    scores = list(zip(history["val_accuracy"], history["val_loss"], strict=True))
+    row = max(range(len(scores)), key=lambda i: (scores[i][0], -scores[i][1]))
+    report = {
+        "model": args.model,
+        "parameters": best.count_params(),
+        "epochs": len(scores),
+        "best_epoch": row + 1,
+        "val_accuracy": scores[row][0],
+        "split": split,
+        **result.to_dict(),
+    }
+    run.finish(report)
+    return report
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "keras_cv_course": __version__,
+        "keras": keras.__version__,
+        "tensorflow": importlib.metadata.version("tensorflow"),
+        "numpy": np.__version__,
+    }
