@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from keras_cv_course.cli import engine
 from keras_cv_course.cli.options import Data, InputRange, Split
 from keras_cv_course.cli.output import Json, emit
 
@@ -18,6 +19,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Compare a .tflite file with its Keras model."""
+    engine.start()
     from keras_cv_course.cli.sources import open_classifier, open_split
     from keras_cv_course.tflite import compare
 

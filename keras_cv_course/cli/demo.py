@@ -1,9 +1,11 @@
 """`keras-cv-course demo`: from handwritten digits to an int8 file that is proven right."""
 
+import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keras_cv_course.cli import engine
 from keras_cv_course.cli.output import Json, emit_json, emit_table, fit_verbosity
 from keras_cv_course.cli.train_args import TrainArgs
 
@@ -24,8 +26,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Train on handwritten digits, export, compare, measure: about two minutes."""
-    import dataclasses
-
+    engine.start()
     from keras_cv_course.cli.sources import open_classifier
     from keras_cv_course.cli.training_run import start_run
 

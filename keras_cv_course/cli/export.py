@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from keras_cv_course.cli import engine
 from keras_cv_course.cli.options import InputRange
 from keras_cv_course.cli.output import Json, emit_json, emit_table
 
@@ -34,6 +35,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Convert a model to TFLite."""
+    engine.start()
     from keras_cv_course.cli.sources import open_classifier
     from keras_cv_course.tflite import convert
 

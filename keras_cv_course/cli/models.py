@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_cv_course.cli import engine
 from keras_cv_course.cli.output import Json, emit_json, emit_table
 from keras_cv_course.registry import MODELS, ModelEntry, list_models
 
@@ -25,6 +26,7 @@ def command(
             f"No model has {name!r} in its name. See all with `keras-cv-course models`."
         )
     console = Console(stderr=True)
+    engine.start()
     silent = as_json or not console.is_terminal
     rows = [_row(entry) for entry in track(entries, "counting", console=console, disable=silent)]
     if as_json:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_cv_course.cli import engine
 from keras_cv_course.cli.options import InputRange
 from keras_cv_course.cli.output import Json, emit_json, emit_table
 
@@ -17,6 +18,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Name what is in pictures."""
+    engine.start()
     from keras_cv_course.cli.sources import open_classifier
     from keras_cv_course.data import load_pictures
 

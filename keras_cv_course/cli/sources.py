@@ -136,7 +136,8 @@ def open_split(
         split: "train", "val" or "test"; None is the last of these that there is.
 
     Returns:
-        A `tf.data.Dataset` of batches of (pictures, labels), the class names by label, and the name of the split.
+        A `tf.data.Dataset` of batches of (pictures, labels), the class names by label, and the
+        name of the split.
 
     Raises:
         ValueError: If there is no such data or split, or its classes are not the model's.

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_cv_course.cli import engine
 from keras_cv_course.cli.output import Json, emit_json, emit_table, fit_verbosity
 from keras_cv_course.cli.train_args import TrainArgs
 from keras_cv_course.cli.train_options import given, with_options
@@ -27,6 +28,7 @@ def command(
     """Train a classifier."""
     if resume:
         _refuse_changes(given(context))
+    engine.start()
     from keras_cv_course.cli.training_run import continue_run, start_run
 
     verbose = fit_verbosity(as_json)

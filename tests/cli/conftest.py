@@ -1,0 +1,64 @@
+"""What the tests of the command line share: a way to run it, and a small run folder."""
+
+import dataclasses
+import json
+
+import keras
+import pytest
+
+from keras_cv_course.cli.train_args import TrainArgs
+from keras_cv_course.data import digits
+from keras_cv_course.training import create_run, fit_classifier
+
+SHAPE = (16, 16, 3)
+
+
+def tiny(input_shape=SHAPE, classes=10, **_):
+    """A network that learns digits in seconds."""
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            keras.layers.Conv2D(8, 3, 2, activation="relu6"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(classes, activation="softmax"),
+        ],
+        name="tiny",
+    )
+
+
+@dataclasses.dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def keras_cv_course(capfd):
+    """Runs the command line in this process and returns exit code and what was printed."""
+    from keras_cv_course.cli.main import run
+
+    def invoke(*arguments):
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run([str(argument) for argument in arguments])
+        printed = capfd.readouterr()
+        return Result(ended.value.code, printed.out, printed.err)
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The run folder of a tiny network that was trained on the digits."""
+    keras.utils.set_random_seed(0)
+    data = digits(SHAPE, (-1.0, 1.0), 64)
+    args = dataclasses.asdict(TrainArgs(model="mobilenet_v2", imgsz=SHAPE[0], epochs=3))
+    facts = {"class_names": list(data.class_names), "input_range": [-1.0, 1.0]}
+    run = create_run({**args, **facts}, tmp_path_factory.mktemp("runs"), "tiny")
+    fit_classifier(tiny(), data.train, data.val, run, 3, 0.02)
+    return run

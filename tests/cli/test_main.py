@@ -1,0 +1,105 @@
+import subprocess
+import sys
+
+import pytest
+
+import keras_cv_course as package
+from keras_cv_course.cli.main import app
+
+COMMANDS = ["models", "train", "evaluate", "predict", "export", "compare", "inspect", "benchmark", "demo"]
+
+
+def test_help_of_every_command_comes_without_tensorflow():
+    script = f"""
+import sys
+from keras_cv_course.cli.main import run
+for command in {["", *COMMANDS]}:
+    try:
+        run([command, "--help"] if command else ["--help"])
+    except SystemExit as ended:
+        assert ended.code == 0, command
+heavy = {{"tensorflow", "keras", "numpy", "sklearn", "matplotlib", "ai_edge_litert"}}
+print("heavy:", sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.count("Usage: keras-cv-course") == len(COMMANDS) + 1
+    assert "heavy: []" in done.stdout
+    assert done.stderr == ""
+
+
+def test_the_module_is_the_command():
+    line = [sys.executable, "-m", "keras_cv_course"]
+    done = subprocess.run([*line, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == package.__version__
+    done = subprocess.run([*line, "nosuch"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: No such command 'nosuch'.\n"
+
+
+def test_without_a_command_the_help_is_shown(keras_cv_course):
+    result = keras_cv_course()
+    assert result.code == 0
+    assert all(name in result.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("train --epochs many", 2, "--epochs"),
+        ("train --nosuch", 2, "No such option"),
+        ("predict", 2, "Missing argument"),
+        ("benchmark a.tflite --runs 0", 2, "--runs"),
+        ("train --epochs 0", 1, "`epochs` must be a number above 0"),
+        ("train --seed -1", 1, "`seed` must be at least 0"),
+        ("train --model mobilenet_v9", 1, "Did you mean 'mobilenet_v2'"),
+        ("train --data /nosuch", 1, "There is no folder /nosuch"),
+        ("train --imgsz 8", 1, "input_shape"),
+        ("train --model efficientnet_b0 --imgsz 32 --alpha 2", 1, "alpha"),
+        ("train --resume --epochs 3 --lr0 1", 1, "leave out --epochs, --lr0"),
+        ("train --resume --project /nosuch", 1, "There is no run folder in /nosuch"),
+        ("models --kind detector", 1, "`kind` must be one of"),
+        ("models --name nosuch", 1, "No model has 'nosuch' in its name"),
+        ("evaluate /nosuch.keras", 1, "There is no file /nosuch.keras"),
+        ("inspect /nosuch.tflite", 1, "/nosuch.tflite"),
+        ("benchmark /nosuch.tflite", 1, "/nosuch.tflite"),
+    ],
+)
+def test_wrong_input_is_told_in_one_line(
+    keras_cv_course, tmp_path, monkeypatch, arguments, code, message
+):
+    monkeypatch.chdir(tmp_path)
+    result = keras_cv_course(*arguments.split())
+    assert (result.code, result.out) == (code, "")
+    assert result.err.startswith("error: ")
+    assert result.err.count("\n") == 1
+    assert message in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_debug_shows_where_an_error_arose():
+    from keras_cv_course.cli.main import run
+
+    with pytest.raises(ValueError, match="`epochs` must be"):
+        run(["--debug", "train", "--epochs", "0"])
+
+
+def test_ctrl_c_ends_with_130(keras_cv_course, monkeypatch):
+    from keras_cv_course.cli import engine
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "start", interrupted)
+    assert keras_cv_course("models").code == 130
+
+
+def test_every_command_that_prints_a_table_can_print_json():
+    from typer.main import get_command
+
+    commands = get_command(app).commands
+    assert sorted(commands) == sorted(COMMANDS)
+    for name, command in commands.items():
+        options = [option for parameter in command.params for option in parameter.opts]
+        assert "--json" in options, name

@@ -1,0 +1,147 @@
+import csv
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import yaml
+from conftest import tiny
+from PIL import Image
+
+from keras_cv_course.cli.train_args import TrainArgs
+from keras_cv_course.models.loading import load_model
+
+FILES = [
+    "args.yaml",
+    "confusion_matrix.png",
+    "model.keras",
+    "report.json",
+    "results.csv",
+    "results.png",
+]
+
+
+@pytest.fixture
+def tiny_models(monkeypatch):
+    """Lets `train` build a tiny network, whatever its name."""
+    from keras_cv_course.cli import training_run
+
+    monkeypatch.setattr(training_run, "build_model", lambda name, **options: tiny(**options))
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_run_folder_is_whole_and_tells_everything(keras_cv_course, tiny_models, tmp_path):
+    options = ["--imgsz", "16", "--epochs", "2", "--batch", "64", "--lr0", "0.02", "--seed", "5", "--no-augment"]
+    result = keras_cv_course("train", *options, "--project", tmp_path, "--json")
+    assert result.code == 0, result.err
+    report = result.json
+    run = tmp_path / "train"
+    assert report.pop("run") == str(run)
+    assert names(run) == FILES
+    assert report["split"] == "test"
+    assert report["pictures"] == 360
+    assert report["accuracy"] > 0.7
+    assert report["epochs"] == 2
+    assert len(report["classes"]) == 10
+    assert np.trace(report["confusion"]) == round(report["accuracy"] * 360)
+    loaded = yaml.safe_load((run / "args.yaml").read_text())
+    wanted = TrainArgs(imgsz=16, epochs=2, batch=64, lr0=0.02, seed=5, augment=False)
+    assert TrainArgs.from_yaml(loaded) == wanted
+    assert loaded["class_names"] == [str(i) for i in range(10)]
+    assert loaded["input_shape"] == [16, 16, 3]
+    assert set(loaded["versions"]) == {"keras_cv_course", "keras", "tensorflow", "numpy"}
+    assert load_model(run / "model.keras").output_shape == (None, 10)
+    # The same arguments make the same run.
+    again = keras_cv_course("train", *options, "--project", tmp_path, "--json").json
+    assert again.pop("run") == str(tmp_path / "train2")
+    assert again == report
+
+
+def test_a_folder_of_pictures_is_learned_and_a_corrupt_one_named(
+    keras_cv_course, tiny_models, tmp_path, monkeypatch
+):
+    for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(10):
+            Image.new("RGB", (20, 16), colour).save(tmp_path / "pictures" / name / f"{i}.png")
+    (tmp_path / "pictures" / "red" / "bad.jpg").write_bytes(b"no picture")
+    monkeypatch.chdir(tmp_path)
+    options = ["--imgsz", "16", "--epochs", "3", "--batch", "4", "--no-augment", "--lr0", "0.01"]
+    result = keras_cv_course("train", "--data", "pictures", *options, "--name", "colours")
+    assert result.code == 0, result.err
+    assert "Skipped 1 of" in result.err
+    assert "bad.jpg" in result.err
+    run = tmp_path / "runs" / "colours"
+    assert names(run) == FILES
+    assert "val accuracy" in result.out
+    loaded = yaml.safe_load((run / "args.yaml").read_text())
+    assert loaded["class_names"] == ["blue", "red"]
+    assert loaded["data"] == str(tmp_path / "pictures")
+    assert [path.rpartition("/")[2] for path in loaded["skipped"]] == ["bad.jpg"]
+    monkeypatch.chdir("/")
+    for split in ("val", "train"):
+        options = ["--split", split, "--json"]
+        report = keras_cv_course("evaluate", run / "model.keras", *options).json
+        assert report["accuracy"] == 1.0
+        assert report["pictures"] == {"val": 4, "train": 16}[split]
+
+
+def test_a_run_is_not_overwritten_and_a_complete_one_not_resumed(
+    keras_cv_course, tiny_models, tmp_path
+):
+    line = ["train", "--imgsz", 16, "--epochs", 1, "--project", tmp_path, "--name", "a"]
+    assert keras_cv_course(*line).code == 0
+    before = (tmp_path / "a" / "model.keras").read_bytes()
+    result = keras_cv_course(*line)
+    assert result.code == 1
+    assert "exists" in result.err
+    assert "--exist-ok" in result.err
+    result = keras_cv_course("train", "--resume", "--project", tmp_path)
+    assert result.code == 1
+    assert "is complete" in result.err
+    assert (tmp_path / "a" / "model.keras").read_bytes() == before
+    assert keras_cv_course(*line, "--exist-ok").code == 0
+
+
+def test_a_weights_file_that_is_missing_is_told_before_a_folder_is_made(keras_cv_course, tmp_path):
+    line = ["train", "--imgsz", 32, "--weights", tmp_path / "none.h5"]
+    result = keras_cv_course(*line, "--project", tmp_path / "runs")
+    assert result.code == 1
+    assert "none.h5" in result.err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_from_its_last_finished_epoch(tmp_path):
+    line = [sys.executable, "-m", "keras_cv_course", "train", "--project", str(tmp_path)]
+    options = ["--model", "mobilenet", "--alpha", "0.25", "--imgsz", "32", "--batch", "128", "--epochs", "6"]
+    table = tmp_path / "train" / "results.csv"
+    with subprocess.Popen(
+        [*line, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        deadline = time.monotonic() + 300
+        while not (table.exists() and table.read_text().count("\n") >= 3):
+            assert process.poll() is None, "training ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    killed = list(csv.reader(table.read_text().splitlines()))
+    state = [path.name for path in (tmp_path / "train" / "resume").glob("epoch*")]
+    finished = max(int(name[6:10]) for name in state)
+    assert 1 <= finished < 6
+    done = subprocess.run([*line, "--resume"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"Epoch {finished + 1}/6" in done.stdout
+    assert f"Epoch {finished}/6" not in done.stdout
+    rows = list(csv.reader(table.read_text().splitlines()))
+    assert [row[0] for row in rows] == ["epoch", *map(str, range(6))]
+    assert rows[: finished + 1] == killed[: finished + 1]
+    # The learning rate ends at zero, so Adam's count of steps came back too.
+    assert float(rows[-1][rows[0].index("learning_rate")]) == pytest.approx(0, abs=1e-7)
+    assert names(tmp_path / "train") == FILES
