@@ -29,14 +29,14 @@ def test_equals_keras_applications_at_a_free_size(rng):
     model = MobileNet(**options)
     assert model.input_shape == (None, None, None, 3)
     for size in ((64, 64), (47, 66)):
-        images = rng.uniform(-1, 1, (1, *size, 3)).astype("float32")
+        images = rng.uniform(-1, 1, (2, *size, 3)).astype("float32")
         assert parity(reference, model, images, rng) < 1e-5
 
 
 def test_depth_multiplier_equals_keras_applications(rng):
     options = {"input_shape": (32, 32, 3), "alpha": 0.25, "depth_multiplier": 2}
     reference = keras.applications.MobileNet(weights=None, include_top=False, **options)
-    images = rng.uniform(-1, 1, (1, 32, 32, 3)).astype("float32")
+    images = rng.uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
     model = MobileNet(include_top=False, **options)
     assert parity(reference, model, images, rng) < 1e-5
 

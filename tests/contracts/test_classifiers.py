@@ -1,0 +1,168 @@
+"""What every classifier of the registry promises; a new one is tested as soon as it is entered.
+
+Members of a family differ in numbers alone, so its smallest and one more are run. The others are
+built, and the largest of them only in the slow suite.
+"""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+from contracts.random_weights import copy_weights, randomize
+
+from keras_cv_course import build_model
+from keras_cv_course.registry import MODELS
+
+_SMALLEST = {"mobilenet": {"alpha": 0.25}, "mobilenet_v2": {"alpha": 0.35}}
+_ONE_MORE = {"mobilenet_v3_large", "efficientnet_b1", "efficientnet_lite1"}
+_RUN_SLOW = {*_ONE_MORE, "efficientnet_lite0"}  # Lite's body is EfficientNet's
+_BUILT_ONLY = {
+    *(f"efficientnet_b{i}" for i in range(2, 8)),
+    *(f"efficientnet_lite{i}" for i in range(2, 5)),
+    "efficientnet_l2",
+}
+_GIANTS = {*(f"efficientnet_b{i}" for i in range(4, 8)), "efficientnet_l2"}
+_CLASSIFIERS = [name for name, entry in MODELS.items() if entry.kind == "classifier"]
+_LAYER_NAME = re.compile(
+    r"image|predictions|logits(_flat)?|(stem|top|stage[1-9]_block[1-9]\d*)_[a-z]+(_[a-z]+)*"
+)
+
+
+def _marked(names, slow):
+    return [pytest.param(n, marks=pytest.mark.slow if n in slow else ()) for n in names]
+
+
+run = pytest.mark.parametrize(
+    "model_name", _marked([n for n in _CLASSIFIERS if n not in _BUILT_ONLY], _RUN_SLOW)
+)
+built = pytest.mark.parametrize("model_name", _marked(_CLASSIFIERS, _GIANTS | _ONE_MORE))
+
+
+def _build(model_name, size=(32, 32), channels=3, **options):
+    options = {**_SMALLEST.get(model_name, {}), **options}
+    options.setdefault("input_shape", (*size, channels))
+    return build_model(model_name, **options)
+
+
+def _images(model_name, rng, count=2, size=(32, 32), channels=3):
+    low, high = MODELS[model_name].input_range
+    return rng.uniform(low, high, (count, *size, channels)).astype("float32")
+
+
+@built
+def test_default_shapes(model_name):
+    size = MODELS[model_name].size_px
+    model = build_model(model_name)
+    assert model.input_shape == (None, size, size, 3)
+    assert model.output_shape == (None, 1000)
+    assert model.input.name == "image"
+    assert model.name == model_name
+    names = [layer.name for layer in model.layers]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not _LAYER_NAME.fullmatch(name)] == []
+    # Convolution, normalization and activation are apart, for quantization to see each.
+    fused = [
+        x.name for x in model.layers if getattr(x, "activation", None) and hasattr(x, "kernel")
+    ]
+    linear = keras.activations.linear
+    assert all(model.get_layer(name).activation is linear for name in fused)
+    kinds = {type(layer).__name__ for layer in model.layers}
+    assert not kinds & {"ZeroPadding2D", "Flatten", "Lambda"}
+
+
+@built
+def test_backbone_takes_any_size(model_name):
+    model = build_model(model_name, include_top=False)
+    assert model.input_shape == (None, None, None, 3)
+    assert model.output_shape[:3] == (None, None, None)
+    assert model.layers[-1].name.startswith(("top_", "stage"))
+
+
+@run
+def test_probabilities_are_the_softmax_of_the_logits(model_name, rng):
+    model = _build(model_name, classes=5)
+    logits = _build(model_name, classes=5, classifier_activation=None)
+    images = _images(model_name, rng)
+    randomize(model, rng, images)
+    copy_weights(model, logits)
+    raw = np.asarray(logits(images))
+    assert raw.shape == (2, 5)
+    assert np.abs(raw[0] - raw[1]).max() > 0.1
+    powers = np.exp(raw - raw.max(-1, keepdims=True))
+    expected = powers / powers.sum(-1, keepdims=True)
+    np.testing.assert_allclose(model(images), expected, atol=1e-5)
+
+
+@run
+@pytest.mark.parametrize("size", [(33, 47), (64, 40)])
+def test_odd_sizes(model_name, size, rng):
+    model = _build(model_name, size, include_top=False)
+    features = np.asarray(model(_images(model_name, rng, 1, size)))
+    assert features.shape == (1, *model.output_shape[1:])
+    assert min(features.shape) >= 1
+    assert np.isfinite(features).all()
+
+
+@run
+@pytest.mark.parametrize("channels", [1, 4])
+def test_other_channels(model_name, channels, rng):
+    model = _build(model_name, channels=channels, classes=3)
+    scores = np.asarray(model(_images(model_name, rng, 2, channels=channels)))
+    np.testing.assert_allclose(scores.sum(-1), 1, atol=1e-5)
+
+
+@run
+def test_input_tensor(model_name, rng):
+    image = keras.Input((32, 32, 3), name="camera")
+    model = _build(model_name, input_shape=None, input_tensor=image * 1.0, classes=3)
+    assert model.input is image
+    assert model(_images(model_name, rng)).shape == (2, 3)
+
+
+@run
+@pytest.mark.parametrize(("pooling", "reduce"), [("avg", np.mean), ("max", np.max)])
+def test_pooling(model_name, pooling, reduce, rng):
+    size = (64, 64)
+    features = _build(model_name, size, include_top=False)
+    vector = _build(model_name, size, include_top=False, pooling=pooling)
+    images = _images(model_name, rng, size=size)
+    randomize(features, rng, images)
+    copy_weights(features, vector)
+    expected = reduce(np.asarray(features(images)), axis=(1, 2))
+    np.testing.assert_allclose(vector(images), expected, rtol=1e-4, atol=1e-5)
+
+
+@run
+def test_saved_and_loaded_it_gives_the_same(model_name, rng, tmp_path):
+    model = _build(model_name, classes=5)
+    images = _images(model_name, rng)
+    randomize(model, rng, images)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(images), model(images), atol=1e-6)
+
+
+@run
+def test_a_batch_gives_what_its_pictures_give_one_by_one(model_name, rng):
+    model = _build(model_name, classes=5)
+    images = _images(model_name, rng, 3)
+    randomize(model, rng, images)
+    alone = np.concatenate([model(image[np.newaxis]) for image in images])
+    np.testing.assert_allclose(model(images), alone, atol=1e-5)
+
+
+@run
+def test_training_lowers_the_loss(model_name, rng):
+    # Dropping features or blocks would make so few steps a matter of luck.
+    rates = {"dropout_rate": 0.0}
+    if model_name.startswith("efficientnet"):
+        rates["drop_connect_rate"] = 0.0
+    model = _build(model_name, classes=2, batch_norm_momentum=0.9, **rates)
+    # Eagerly, as tracing a graph takes longer than the steps.
+    loss = "sparse_categorical_crossentropy"
+    model.compile(keras.optimizers.Adam(1e-3), loss, run_eagerly=True)
+    images, labels = _images(model_name, rng, 8), np.arange(8) % 2
+    losses = [float(model.train_on_batch(images, labels)) for _ in range(5)]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < 0.9 * losses[0]
