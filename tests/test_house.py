@@ -1,0 +1,93 @@
+"""The shape of the code: short files and functions, documented and annotated in public."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted(
+    path
+    for folder in ("keras_cv_course", "export", "examples", "benchmarks", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+)
+MOST_LINES = 400
+MOST_FUNCTION_LINES = 60  # without the docstring
+MOST_ARGUMENTS = 14  # the builders' common nine, and a family's own
+BANNED_NAMES = {"utils.py", "misc.py", "common.py", "helpers.py"}
+
+
+def functions(tree):
+    return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def public(tree):
+    """Functions and classes at the top of a module, and methods of its public classes."""
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    top = [n for n in tree.body if isinstance(n, kinds) and not n.name.startswith("_")]
+    methods = [m for n in top if isinstance(n, ast.ClassDef) for m in n.body if isinstance(m, kinds)]
+    return top + [m for m in methods if not m.name.startswith("_")]
+
+
+@pytest.fixture(params=FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def path(request):
+    return request.param
+
+
+def test_file_is_short_and_says_its_idea_in_its_name(path):
+    assert len(path.read_text().splitlines()) <= MOST_LINES
+    assert path.name not in BANNED_NAMES
+
+
+def test_functions_are_short(path):
+    for function in functions(ast.parse(path.read_text())):
+        documented = ast.get_docstring(function) is not None
+        start = function.body[0].end_lineno if documented else function.lineno
+        assert function.end_lineno - start <= MOST_FUNCTION_LINES, function.name
+        arguments = function.args
+        count = len(arguments.posonlyargs + arguments.args + arguments.kwonlyargs)
+        assert count <= MOST_ARGUMENTS, function.name
+
+
+def test_public_names_are_documented(path):
+    if "tests" in path.relative_to(ROOT).parts:
+        return
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree) or not path.read_text().strip(), "module"
+    for node in public(tree):
+        assert ast.get_docstring(node), node.name
+
+
+def test_functions_are_annotated(path):
+    if "tests" in path.relative_to(ROOT).parts:
+        return
+    for function in functions(ast.parse(path.read_text())):
+        named = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        bare = [a.arg for a in named if a.annotation is None and a.arg not in ("self", "cls")]
+        assert not bare, (function.name, bare)
+        assert function.returns is not None, function.name
+
+
+def test_public_namespace_is_lazy():
+    import subprocess
+    import sys
+
+    code = "import sys, keras_cv_course; print(any(m in sys.modules for m in ('keras', 'numpy')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_every_public_name_exists_and_every_builder_is_public():
+    import keras_cv_course
+    from keras_cv_course.registry import MODELS
+
+    for name in keras_cv_course.__all__:
+        assert callable(getattr(keras_cv_course, name)), name
+    assert {entry.builder for entry in MODELS.values()} <= set(keras_cv_course.__all__)
+
+
+def test_unknown_public_name_is_an_attribute_error():
+    import keras_cv_course
+
+    with pytest.raises(AttributeError, match="no attribute 'MobileNetV9'"):
+        _ = keras_cv_course.MobileNetV9
