@@ -1,8 +1,10 @@
 """The command `keras-cv-course`, and how it ends: exit codes and errors in one line."""
 
+import contextlib
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -78,7 +80,8 @@ def run(arguments: Sequence[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     settings = _Settings()
     try:
-        code = app(args=arguments, prog_name=app.info.name, standalone_mode=False, obj=settings)
+        with _warnings_shown():
+            code = app(args=arguments, prog_name=app.info.name, standalone_mode=False, obj=settings)
     except _USAGE_ERROR as error:
         _tell(error.format_message())
         code = error.exit_code
@@ -91,6 +94,19 @@ def run(arguments: Sequence[str] | None = None) -> None:
         _tell(str(error))
         code = 1
     raise SystemExit(code or 0)
+
+
+@contextlib.contextmanager
+def _warnings_shown() -> Iterator[None]:
+    """Shows what the library warns of, a line each, on standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    logger = logging.getLogger("keras_cv_course")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _tell(message: str) -> None:

@@ -27,17 +27,19 @@ def emit_json(content: Any) -> None:
 
 
 def emit_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table; the first column is text, the others are numbers."""
+    """Prints a line and a table; the first column is text, the others are numbers."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title)
+    table = Table()
     for i, column in enumerate(columns):
         table.add_column(column, justify="right" if i else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False).print(table)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+    console.print(title, markup=False, soft_wrap=True)
+    console.print(table)
 
 
 def fit_verbosity(as_json: bool) -> int:

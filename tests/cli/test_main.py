@@ -6,7 +6,17 @@ import pytest
 import keras_cv_course as package
 from keras_cv_course.cli.main import app
 
-COMMANDS = ["models", "train", "evaluate", "predict", "export", "compare", "inspect", "benchmark", "demo"]
+COMMANDS = [
+    "models",
+    "train",
+    "evaluate",
+    "predict",
+    "export",
+    "compare",
+    "inspect",
+    "benchmark",
+    "demo",
+]
 
 
 def test_help_of_every_command_comes_without_tensorflow():
