@@ -15,5 +15,8 @@ def command(
 ) -> None:
     """Measure .tflite files side by side."""
     from keras_cv_course.tflite import benchmark
+    from keras_cv_course.tflite._quiet import quiet
 
-    emit(benchmark(files, runs=runs, num_threads=threads), as_json)
+    with quiet():  # LiteRT tells of its delegate.
+        report = benchmark(files, runs=runs, num_threads=threads)
+    emit(report, as_json)

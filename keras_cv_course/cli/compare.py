@@ -22,8 +22,11 @@ def command(
     engine.start()
     from keras_cv_course.cli.sources import open_classifier, open_split
     from keras_cv_course.tflite import compare
+    from keras_cv_course.tflite._quiet import quiet
 
     classifier = open_classifier(reference, input_range, keras_only=True)
     pictures, _, _ = open_split(classifier, data, split)
     some = pictures.unbatch().take(limit).batch(32)
-    emit(compare(classifier.keras_model, file, some), as_json)
+    with quiet():  # LiteRT tells of its delegate.
+        report = compare(classifier.keras_model, file, some)
+    emit(report, as_json)

@@ -64,6 +64,7 @@ def _export(model: "Classifier") -> list[dict[str, Any]]:
     from keras_cv_course.cli.export import calibration_pictures, file_name
     from keras_cv_course.cli.sources import open_split
     from keras_cv_course.tflite import benchmark, compare, convert
+    from keras_cv_course.tflite._quiet import quiet
 
     held_out, names, _ = open_split(model, None, "test")
     rows: list[dict[str, Any]] = []
@@ -71,11 +72,14 @@ def _export(model: "Classifier") -> list[dict[str, Any]]:
         path = model.path.with_name(file_name(model.path.stem, quantize, None))
         pictures = None if quantize == "none" else calibration_pictures(model, None, 100)
         convert(model.keras_model, path, quantize, calibration_data=pictures, class_names=names)
-        parity = compare(model.keras_model, path, held_out)
+        with quiet():  # LiteRT tells of its delegate.
+            parity = compare(model.keras_model, path, held_out)
         rows.append(
             {"file": path.name, "accuracy": parity.metric_tflite, "agreement": parity.agreement}
         )
     paths = [model.path.with_name(row["file"]) for row in rows]
-    for row, timing in zip(rows, benchmark(paths).files, strict=True):
+    with quiet():
+        timings = benchmark(paths).files
+    for row, timing in zip(rows, timings, strict=True):
         row.update(bytes=timing.bytes, median_ms=timing.median_ms)
     return rows

@@ -13,5 +13,8 @@ def command(
 ) -> None:
     """Show what is inside a .tflite file."""
     from keras_cv_course.tflite import inspect
+    from keras_cv_course.tflite._quiet import quiet
 
-    emit(inspect(file), as_json)
+    with quiet():  # LiteRT tells of its delegate.
+        report = inspect(file)
+    emit(report, as_json)

@@ -13,6 +13,7 @@ from keras_cv_course.data import ImageDataset, digits, image_folder, labelled_fo
 from keras_cv_course.models.loading import load_model
 from keras_cv_course.registry import MODELS
 from keras_cv_course.tflite import TFLiteModel
+from keras_cv_course.tflite._quiet import quiet
 from keras_cv_course.training import open_run
 
 _SPLITS = ("train", "val", "test")
@@ -81,7 +82,8 @@ def open_classifier(
     if file.suffix == ".tflite":
         if keras_only:
             raise ValueError(f"A .keras model is needed here. Received: {file}.")
-        lite = TFLiteModel(file)
+        with quiet():  # LiteRT tells of its delegate.
+            lite = TFLiteModel(file)
         shapes = [tensor.shape for tensor in lite.inputs]
         model, predict, names = None, lite.predict, lite.class_names or names
     else:

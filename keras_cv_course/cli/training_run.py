@@ -23,6 +23,7 @@ from keras_cv_course.training import (
     plot_confusion,
     plot_results,
 )
+from keras_cv_course.training.history import best_row
 from keras_cv_course.training.run_folder import latest_run
 
 # The families' own 0.99 to 0.999 leaves the statistics unsettled after a few hundred steps.
@@ -118,14 +119,13 @@ def _complete(
     result = evaluate_classifier(best.predict_on_batch, batches, data.class_names)
     plot_results(run.results, run.results_plot)
     plot_confusion(result, run.confusion_plot)
-    scores = list(zip(history["val_accuracy"], history["val_loss"], strict=True))
-    row = max(range(len(scores)), key=lambda i: (scores[i][0], -scores[i][1]))
+    row = best_row(history)
     report = {
         "model": args.model,
         "parameters": best.count_params(),
-        "epochs": len(scores),
+        "epochs": len(history["epoch"]),
         "best_epoch": row + 1,
-        "val_accuracy": scores[row][0],
+        "val_accuracy": history["val_accuracy"][row],
         "split": split,
         **result.to_dict(),
     }

@@ -1,7 +1,6 @@
 """Lets a library write a file so that a kill on the way leaves the old one whole."""
 
 import contextlib
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yields a path to write to; what was written takes the place of `path` at the end.
 
     After an exception the old file stays. The path that is yielded has the ending of `path`, by
-    which Keras and Matplotlib choose the format.
+    which Keras and Matplotlib choose the format. One process at a time may write to a folder.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
+    # The name is always the same, so that what a kill leaves behind is overwritten next time.
+    temporary = path.with_name(f".writing.{path.name}")
     try:
         yield temporary
         temporary.replace(path)

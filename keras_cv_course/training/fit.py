@@ -8,7 +8,7 @@ import keras
 
 from keras_cv_course._validation import check_positive
 from keras_cv_course.training.atomic import replacing
-from keras_cv_course.training.history import read_history, trim_history
+from keras_cv_course.training.history import best_row, read_history, trim_history
 from keras_cv_course.training.run_folder import RunFolder
 
 _STATE = re.compile(r"epoch_(\d+)\.weights\.h5")
@@ -106,8 +106,9 @@ class KeepBest(keras.callbacks.Callback):
         """Looks up the best epoch of the run so far."""
         # The logger has created the table; it is empty where the run starts.
         history = read_history(self.run.results)
-        scores = zip(history.get("val_accuracy", ()), history.get("val_loss", ()), strict=True)
-        self.best = max(((accuracy, -loss) for accuracy, loss in scores), default=None)
+        if history["epoch"]:
+            row = best_row(history)
+            self.best = (history["val_accuracy"][row], -history["val_loss"][row])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Saves the model if it is better."""

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from keras_cv_course.training.atomic import replacing
@@ -22,6 +23,18 @@ def read_history(path: Path) -> dict[str, list[float]]:
     except ValueError as error:
         raise ValueError(f"{path} must hold one line of numbers for each epoch: {error}") from error
     return {name: [row[i] for row in numbers] for i, name in enumerate(names)}
+
+
+def best_row(history: Mapping[str, Sequence[float]]) -> int:
+    """Returns the row of the best epoch: of highest `val_accuracy`, then of lowest `val_loss`.
+
+    Of equal ones it is the first.
+
+    Raises:
+        ValueError: If there is no epoch.
+    """
+    scores = list(zip(history["val_accuracy"], history["val_loss"], strict=True))
+    return max(range(len(scores)), key=lambda row: (scores[row][0], -scores[row][1]))
 
 
 def trim_history(path: Path, epochs: int) -> None:

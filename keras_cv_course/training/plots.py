@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.evaluation import ClassifierReport
-from keras_cv_course.training.history import read_history
+from keras_cv_course.training.history import best_row, read_history
 
 _DPI = 120
 # Up to so many classes there is room for the counts.
@@ -42,7 +42,7 @@ def plot_results(results: str | os.PathLike[str], path: str | os.PathLike[str]) 
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylim(bottom=0)
-    best = int(np.argmax(history["val_accuracy"]))
+    best = best_row(history)
     panels[1].set_ylim(0, 1.02)
     panels[1].axvline(epochs[best], color="gray", linestyle=":", linewidth=1)
     panels[1].set_title(f"accuracy (best val {history['val_accuracy'][best]:.3f})")

@@ -5,20 +5,11 @@ import json
 
 import keras
 import pytest
+from tiny_classifier import SHAPE, tiny
 
 from keras_cv_course.cli.train_args import TrainArgs
 from keras_cv_course.data import digits
 from keras_cv_course.training import create_run, fit_classifier
-
-SHAPE = (16, 16, 3)
-
-
-def tiny(input_shape=SHAPE, classes=10, **_):
-    """A network that learns digits in seconds."""
-    x = image = keras.Input(input_shape)
-    x = keras.layers.Conv2D(8, 3, 2, activation="relu6")(x)
-    x = keras.layers.Dense(classes, activation="softmax")(keras.layers.Flatten()(x))
-    return keras.Model(image, x, name="tiny")
 
 
 @dataclasses.dataclass

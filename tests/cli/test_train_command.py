@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 import yaml
-from conftest import tiny
 from PIL import Image
+from tiny_classifier import tiny
 
 from keras_cv_course.cli.train_args import TrainArgs
 from keras_cv_course.models.loading import load_model

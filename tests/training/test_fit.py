@@ -7,7 +7,7 @@ import pytest
 from keras_cv_course.data import as_arrays, digits
 from keras_cv_course.training import fit
 from keras_cv_course.training.fit import fit_classifier
-from keras_cv_course.training.history import read_history, trim_history
+from keras_cv_course.training.history import best_row, read_history, trim_history
 from keras_cv_course.training.run_folder import create_run
 
 EPOCHS = 3
@@ -154,6 +154,11 @@ def test_tables_that_a_kill_left_unfinished_are_read(tmp_path):
     path.write_text("epoch,loss\n0,low\n")
     with pytest.raises(ValueError, match="line of numbers"):
         read_history(path)
+
+
+def test_the_best_row_is_the_one_that_is_kept():
+    history = {"val_accuracy": [0.5, 0.6, 0.6, 0.6], "val_loss": [0.1, 0.9, 0.8, 0.8]}
+    assert best_row(history) == 2
 
 
 def test_bad_arguments_are_refused(data, tmp_path):
