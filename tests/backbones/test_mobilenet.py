@@ -16,14 +16,14 @@ from keras_cv_course import MobileNet
         ((96, 65), 0.25, True),
     ],
 )
-def test_equals_keras_applications(size, alpha, include_top, rng):
+def test_equals_keras_applications(size, alpha, include_top, rng, float64):
     options = {"input_shape": (*size, 3), "alpha": alpha, "include_top": include_top}
     reference = keras.applications.MobileNet(weights=None, **options)
     images = rng.uniform(-1, 1, (2, *size, 3)).astype("float32")
     assert parity(_logits(reference), _logits(MobileNet(**options)), images, rng) < 1e-5
 
 
-def test_equals_keras_applications_at_a_free_size(rng):
+def test_equals_keras_applications_at_a_free_size(rng, float64):
     options = {"alpha": 0.25, "include_top": False, "pooling": "max"}
     reference = keras.applications.MobileNet(weights=None, **options)
     model = MobileNet(**options)
@@ -33,7 +33,7 @@ def test_equals_keras_applications_at_a_free_size(rng):
         assert parity(reference, model, images, rng) < 1e-5
 
 
-def test_depth_multiplier_equals_keras_applications(rng):
+def test_depth_multiplier_equals_keras_applications(rng, float64):
     options = {"input_shape": (32, 32, 3), "alpha": 0.25, "depth_multiplier": 2}
     reference = keras.applications.MobileNet(weights=None, include_top=False, **options)
     images = rng.uniform(-1, 1, (2, 32, 32, 3)).astype("float32")

@@ -14,7 +14,7 @@ from keras_cv_course import MobileNetV2
         ((96, 65), 0.35, False),
     ],
 )
-def test_equals_keras_applications(size, alpha, include_top, rng):
+def test_equals_keras_applications(size, alpha, include_top, rng, float64):
     options = {"input_shape": (*size, 3), "alpha": alpha, "include_top": include_top}
     logits = {"classifier_activation": None} if include_top else {}
     reference = keras.applications.MobileNetV2(weights=None, **options, **logits)
@@ -22,7 +22,7 @@ def test_equals_keras_applications(size, alpha, include_top, rng):
     assert parity(reference, MobileNetV2(**options, **logits), images, rng) < 1e-5
 
 
-def test_equals_keras_applications_at_a_free_size(rng):
+def test_equals_keras_applications_at_a_free_size(rng, float64):
     options = {"alpha": 0.35, "include_top": False, "pooling": "avg"}
     reference = keras.applications.MobileNetV2(weights=None, **options)
     images = rng.uniform(-1, 1, (2, 64, 96, 3)).astype("float32")

@@ -25,13 +25,13 @@ def _both(builder, size, include_top, **options):
         ("MobileNetV3Large", (47, 33), False, {"minimalistic": True}),
     ],
 )
-def test_equals_keras_applications(builder, size, include_top, options, rng):
+def test_equals_keras_applications(builder, size, include_top, options, rng, float64):
     reference, model = _both(builder, size, include_top, **options)
     images = rng.uniform(0, 255, (2, *size, 3)).astype("float32")
     assert parity(reference, model, images, rng) < 1e-5
 
 
-def test_equals_keras_applications_at_a_free_size(rng):
+def test_equals_keras_applications_at_a_free_size(rng, float64):
     options = {"include_top": False, "pooling": "avg"}
     reference = keras.applications.MobileNetV3Small(weights=None, **options)
     images = rng.uniform(0, 255, (2, 64, 96, 3)).astype("float32")

@@ -30,6 +30,11 @@ def randomize(model, rng, images=None):
     settle(model)
     if images is None:
         images = rng.uniform(-1, 1, (2, *(size or 32 for size in model.input_shape[1:])))
+    measure_statistics(model, images)
+
+
+def measure_statistics(model, images):
+    """Gives the batch normalizations of `model` the statistics that they have on `images`."""
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
