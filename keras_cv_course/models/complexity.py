@@ -189,6 +189,7 @@ _IN_PLACE = (
     keras.layers.SpatialDropout2D,
     keras.layers.Reshape,
     keras.layers.Flatten,
+    keras.layers.Identity,
 )
 
 
@@ -225,9 +226,8 @@ def _peak_bytes(
         source = call.inputs[0]
         in_place = isinstance(call.layer, _IN_PLACE) and readers[id(source)] == 1
         for tensor in call.outputs:
-            if id(tensor) not in buffers:  # It is, where a layer hands its input through.
-                new = buffers[id(source)] if in_place else _Buffer(_size(tensor), step, step)
-                buffers[id(tensor)] = new
+            new = buffers[id(source)] if in_place else _Buffer(_size(tensor), step, step)
+            buffers[id(tensor)] = new
     for tensor in outputs:
         buffers[id(tensor)].end = len(calls)
     changes = np.zeros(len(calls) + 2, np.int64)

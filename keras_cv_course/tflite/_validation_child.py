@@ -54,7 +54,8 @@ def _error(path: str) -> str | None:
         return "it asks for more memory than a file of its size can need"
     # The runtime raises whatever its binding makes of a C++ error; all of them are verdicts.
     except Exception as error:
-        return f"LiteRT refused it: {' '.join(str(error).split())}"
+        reason = " ".join(str(error).split()) or "no reason given, as when memory runs out"
+        return f"LiteRT refused it: {reason}"
     return None
 
 

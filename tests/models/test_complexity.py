@@ -123,6 +123,19 @@ def test_no_work_in_place_on_what_is_read_again():
     assert complexity(model).peak_activation_bytes == 4 * 64 * 30
 
 
+def test_no_work_in_place_on_an_output():
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(10, 1)(image)
+    assert complexity(keras.Model(image, layers.ReLU()(x))).peak_activation_bytes == 4 * 64 * 13
+    model = keras.Model(image, [x, layers.ReLU()(x)])
+    assert complexity(model).peak_activation_bytes == 4 * 64 * 20
+
+
+def test_what_hands_its_input_through_needs_no_memory():
+    figures = of(layers.Conv2D(10, 1), layers.Identity(), layers.Conv2D(1, 1))
+    assert figures.peak_activation_bytes == 4 * 64 * 13
+
+
 def test_outputs_live_to_the_end():
     image = keras.Input((8, 8, 3))
     first = layers.Conv2D(10, 1)(image)
@@ -150,6 +163,16 @@ def test_models_that_cannot_be_counted_are_errors():
         complexity(Subclassed())
     with pytest.raises(ValueError, match=r"is not built.*Begin it with a `keras.Input`"):
         complexity(keras.Sequential([layers.Dense(2)]))
+
+    class Dynamic(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+        def compute_output_shape(self, shape):
+            return (*shape[:-1], None)
+
+    with pytest.raises(ValueError, match=r"Layer 'crop' gives a size that only the run tells"):
+        of(Dynamic(name="crop"))
     two = [keras.Input((4,)), keras.Input((4,))]
     with pytest.raises(ValueError, match=r"model with one input. .* has 2"):
         complexity(keras.Model(two, layers.Add()(two)), input_shape=(4,))

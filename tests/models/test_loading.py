@@ -21,6 +21,7 @@ def saved(tmp_path, rng):
     image = keras.Input((8, 8, 3))
     x = keras.layers.Activation(hard_sigmoid_x6)(keras.layers.Conv2D(4, 3)(image))
     model = keras.Model(image, x)
+    model.compile("sgd", "mse")
     pictures = rng.normal(size=(2, 8, 8, 3)).astype(np.float32)
     np.save(tmp_path / "pictures.npy", pictures)
     np.save(tmp_path / "expected.npy", model(pictures))
@@ -40,7 +41,7 @@ np.testing.assert_array_equal(model(np.load("pictures.npy")), np.load("expected.
 @pytest.mark.parametrize(
     "load",
     [
-        "from keras_cv_course import load_model",
+        "from keras_cv_course.models.loading import load_model",
         "from keras_cv_course import complexity; from keras.saving import load_model",
     ],
 )
@@ -64,6 +65,7 @@ def test_knows_every_module_with_registered_objects():
 
 
 def test_passes_options_on(saved):
+    assert load_model(saved / "model.keras").compiled
     assert not load_model(saved / "model.keras", compile=False).compiled
 
 
@@ -87,6 +89,14 @@ def test_a_truncated_file_is_an_error(saved):
     (saved / "cut.keras").write_bytes(data[: len(data) // 2])
     with pytest.raises(ValueError, match=r"cut.keras is not a saved model that Keras can load"):
         load_model(saved / "cut.keras")
+
+
+def test_a_corrupt_file_is_an_error(saved):
+    data = (saved / "model.keras").read_bytes()
+    (saved / "corrupt.keras").write_bytes(data.replace(b'"Functional"', b'"FunctionaI"', 1))
+    assert b"FunctionaI" in (saved / "corrupt.keras").read_bytes()
+    with pytest.raises(ValueError, match=r"corrupt.keras is not a saved model that Keras .*CRC"):
+        load_model(saved / "corrupt.keras")
 
 
 def test_weights_alone_are_an_error_that_says_how(saved):

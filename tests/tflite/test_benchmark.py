@@ -5,7 +5,13 @@ import pytest
 import tensorflow as tf
 import tiny_files
 
-from keras_cv_course.tflite.benchmark import BenchmarkReport, FileTiming, _sample, benchmark
+from keras_cv_course.tflite.benchmark import (
+    BenchmarkReport,
+    FileTiming,
+    _interleave,
+    _sample,
+    benchmark,
+)
 
 
 @pytest.fixture
@@ -51,6 +57,20 @@ def test_quantized_files_and_several_inputs_run(tmp_path):
     report = benchmark([str(path) for path in paths], runs=3, warmup=0)
     assert len(report.files) == 3
     assert (report.runs, report.warmup, report.num_threads) == (3, 0, 1)
+
+
+def test_files_take_turns_and_the_first_runs_are_not_counted():
+    class Recorder:
+        def __init__(self, name):
+            self.name = name
+
+        def invoke(self):
+            order.append(self.name)
+
+    order = []
+    times = _interleave([Recorder("a"), Recorder("b")], runs=3, warmup=1)
+    assert times.shape == (3, 2)
+    assert "".join(order) == "abbaabba"
 
 
 def test_inputs_cover_the_range_of_their_type():

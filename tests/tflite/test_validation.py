@@ -1,8 +1,10 @@
+import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tiny_files
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
@@ -119,13 +121,49 @@ def test_the_messages_of_the_runtime_come_through(tmp_path):
         check_file(tmp_path / "custom.tflite")
 
 
-def test_a_shape_that_asks_for_terabytes_is_an_error(tmp_path):
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(tiny_files.content("float")))
+def test_a_shape_that_asks_for_gigabytes_is_an_error(tmp_path):
+    @tf.function(input_signature=[tf.TensorSpec((1, 4, 4, 3))])
+    def network(x):
+        return x * 2.0
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()])
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(converter.convert()))
     graph = model.subgraphs[0]
-    graph.tensors[graph.inputs[0]].shape = np.array([1, 2**20, 2**20, 3], np.int32)
-    flatbuffer_utils.write_model(model, str(tmp_path / "huge.tflite"))
-    with pytest.raises(ValueError, match=r"huge.tflite is not a usable"):
-        check_file(tmp_path / "huge.tflite")
+    for i in (*graph.inputs, *graph.outputs):
+        graph.tensors[i].shape = np.array([1, 25_000, 25_000, 3], np.int32)  # 7.5 GB each
+    path = tmp_path / "huge.tflite"
+    flatbuffer_utils.write_model(model, str(path))
+    with pytest.raises(ValueError, match=r"as when memory runs out"):
+        check_file(path)
+
+
+def test_a_file_that_fails_when_it_runs_is_an_error(tmp_path):
+    @tf.function(input_signature=[tf.TensorSpec((1, 4), tf.int32)])
+    def network(x):
+        return 10 // x
+
+    path = tmp_path / "division.tflite"
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([network.get_concrete_function()])
+    path.write_bytes(converter.convert())
+    with pytest.raises(ValueError, match=r"LiteRT refused it: .*FLOOR_DIV"):
+        check_file(path)
+
+
+def test_what_the_runtime_prints_is_no_verdict(tmp_path):
+    path = tiny_files.write(tmp_path, "float")
+    program = (
+        "import os, keras_cv_course.tflite._validation_child as child\n"
+        "child._run = lambda path: os.write(1, b'INFO: printed from C')\n"
+        "child.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps(str(path)) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("null\n", "INFO: printed from C")
 
 
 def test_a_file_that_takes_too_long_is_an_error(tmp_path):
