@@ -6,7 +6,7 @@ import typer
 
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.options import Data, InputRange, Split
-from keras_cv_course.cli.output import Json, emit_json, emit_table
+from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
 
 
 def command(
@@ -23,7 +23,9 @@ def command(
 
     classifier = open_classifier(model, input_range)
     pictures, class_names, chosen = open_split(classifier, data, split)
-    report = evaluate_classifier(classifier.predict, pictures.as_numpy_iterator(), class_names)
+    total = int(pictures.cardinality())
+    batches = progress(pictures.as_numpy_iterator(), "evaluating", total, as_json)
+    report = evaluate_classifier(classifier.predict, batches, class_names)
     if as_json:
         emit_json({"model": model, "split": chosen, **report.to_dict()})
         return

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from keras_cv_course.cli import engine
-from keras_cv_course.cli.output import Json, emit_json, emit_table
+from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
 from keras_cv_course.registry import MODELS, ModelEntry, list_models
 
 _COLUMNS = ("name", "builder", "kind", "input", "values", "parameters", "mult-adds")
@@ -17,22 +17,17 @@ def command(
     as_json: Json = False,
 ) -> None:
     """List the networks, with parameters and multiply-adds at the paper's size."""
-    from rich.console import Console
-    from rich.progress import track
-
     entries = [MODELS[found] for found in list_models(kind) if name in found]
     if not entries:
         raise ValueError(
             f"No model has {name!r} in its name. See all with `keras-cv-course models`."
         )
-    console = Console(stderr=True)
     engine.start()
-    silent = as_json or not console.is_terminal
-    rows = [_row(entry) for entry in track(entries, "counting", console=console, disable=silent)]
+    rows = [_row(entry) for entry in progress(entries, "counting", len(entries), as_json)]
     if as_json:
         emit_json(rows)
     else:
-        emit_table(f"{len(rows)} models", _COLUMNS, [_cells(row) for row in rows])
+        emit_table(f"{len(rows)} models", _COLUMNS, [_cells(row) for row in rows], texts=3)
 
 
 def _row(entry: ModelEntry) -> dict[str, Any]:

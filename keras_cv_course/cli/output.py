@@ -2,12 +2,14 @@
 
 import json
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
+
+_Item = TypeVar("_Item")
 
 # Where the output is no terminal, whose width would be known.
 _WIDTH = 120
@@ -26,20 +28,32 @@ def emit_json(content: Any) -> None:
     typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
-def emit_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a line and a table; the first column is text, the others are numbers."""
+def emit_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1
+) -> None:
+    """Prints a line and a table; the first `texts` columns are text, the others are numbers."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     table = Table()
     for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if i else "left", overflow="fold")
+        table.add_column(column, justify="left" if i < texts else "right", overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
     console.print(title, markup=False, soft_wrap=True)
     console.print(table)
+
+
+def progress(items: Iterable[_Item], title: str, total: int, as_json: bool) -> Iterable[_Item]:
+    """Returns `items`, with a bar on standard error while they are taken, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    silent = as_json or not console.is_terminal
+    return track(items, title, total=total, console=console, disable=silent, transient=True)
 
 
 def fit_verbosity(as_json: bool) -> int:

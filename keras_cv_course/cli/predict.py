@@ -7,7 +7,7 @@ import typer
 
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.options import InputRange
-from keras_cv_course.cli.output import Json, emit_json, emit_table
+from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
 
 
 def command(
@@ -23,13 +23,12 @@ def command(
     from keras_cv_course.data import load_pictures
 
     classifier = open_classifier(model, input_range)
-    pictures = load_pictures(images, classifier.input_shape, classifier.need_range())
-    scores = classifier.predict(pictures)
-    names = classifier.need_names(scores.shape[-1])
-    rows: list[dict[str, Any]] = [
-        {"image": str(image), "classes": _best(row, names, top)}
-        for image, row in zip(images, scores, strict=True)
-    ]
+    shape, values = classifier.input_shape, classifier.need_range()
+    rows: list[dict[str, Any]] = []
+    for image in progress(images, "predicting", len(images), as_json):
+        scores = classifier.predict(load_pictures([image], shape, values))[0]
+        names = classifier.need_names(len(scores))
+        rows.append({"image": str(image), "classes": _best(scores, names, top)})
     if as_json:
         emit_json(rows)
         return
@@ -38,7 +37,7 @@ def command(
         for row in rows
         for found in row["classes"]
     ]
-    emit_table(model, ("image", "class", "probability"), cells)
+    emit_table(model, ("image", "class", "probability"), cells, texts=2)
 
 
 def _best(scores: Any, names: tuple[str, ...], top: int) -> list[dict[str, Any]]:
