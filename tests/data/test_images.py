@@ -67,6 +67,10 @@ def test_train_and_val_folders_are_kept_apart(tmp_path):
     data = image_folder(tmp_path, SHAPE, SIGNED)
     sizes = [len(as_arrays(split)[1]) for split in (data.train, data.val, data.test)]
     assert sizes == [12, 6, 9]
+    orders = [as_arrays(data.train)[1].tolist() for _ in range(2)]
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1])
+    assert as_arrays(data.val)[1].tolist() == [0, 0, 1, 1, 2, 2]
 
 
 def test_corrupt_pictures_are_named_and_skipped(tmp_path, caplog):
