@@ -222,8 +222,8 @@ class _Planner:
 def normalization_statistics(layer: layers.Normalization) -> tuple[Gain, Gain]:
     """Returns mean and standard deviation of a Normalization layer, one a channel."""
     mean, variance = np.ravel(layer.mean), np.ravel(layer.variance)
-    deviation = np.maximum(np.sqrt(np.float64(variance)), keras.config.epsilon())
-    return np.float64(mean), deviation
+    deviation = np.maximum(np.sqrt(variance.astype(np.float64)), keras.config.epsilon())
+    return mean.astype(np.float64), deviation
 
 
 def _absorbs(layer: keras.Layer, gain: Gain) -> bool:

@@ -7,24 +7,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from keras_cv_course.tflite.benchmark import BenchmarkReport, benchmark
-    from keras_cv_course.tflite.parity import ParityReport, compare
     from keras_cv_course.tflite.conversion import ConversionResult, convert
-    from keras_cv_course.tflite.inspect import ModelReport, inspect
+    from keras_cv_course.tflite.inspection import ModelReport, inspect
+    from keras_cv_course.tflite.parity import ParityReport, compare
     from keras_cv_course.tflite.runtime import TFLiteModel
+    from keras_cv_course.tflite.timing import BenchmarkReport, benchmark
     from keras_cv_course.tflite.validation import check_file
 
+# No module is called as one of these names: importing it would put it in the function's place.
 _HOMES = {
-    "BenchmarkReport": "benchmark",
+    "BenchmarkReport": "timing",
     "ConversionResult": "conversion",
-    "ModelReport": "inspect",
+    "ModelReport": "inspection",
     "ParityReport": "parity",
     "TFLiteModel": "runtime",
-    "benchmark": "benchmark",
+    "benchmark": "timing",
     "check_file": "validation",
     "compare": "parity",
     "convert": "conversion",
-    "inspect": "inspect",
+    "inspect": "inspection",
 }
 
 __all__ = [
@@ -43,8 +44,5 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        value = getattr(importlib.import_module(f"keras_cv_course.tflite.{_HOMES[name]}"), name)
-        # The submodules are called as their functions: from here on the function has the name.
-        globals()[name] = value
-        return value
+        return getattr(importlib.import_module(f"keras_cv_course.tflite.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'keras_cv_course.tflite' has no attribute {name!r}")

@@ -18,7 +18,7 @@ from keras_cv_course.tflite.freezing import input_names, named_inputs, output_na
 from keras_cv_course.tflite.runtime import TFLiteModel
 from keras_cv_course.tflite.tensor_errors import TensorError, worst_tensors
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
+Metric = Callable[[Any, Any], float]
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,6 @@ class _Probe:
             self._interpreter.set_tensor(index, quantize(sample[name], spec))
         self._interpreter.invoke()
         return {
-            spec.name: np.float64(dequantize(self._interpreter.get_tensor(index), spec))
+            spec.name: dequantize(self._interpreter.get_tensor(index), spec).astype(np.float64)
             for index, spec in self._specs.items()
         }

@@ -5,9 +5,8 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from keras_cv_course.tflite import convert, quantizers
+from keras_cv_course.tflite import convert, inspect, quantizers
 from keras_cv_course.tflite.freezing import freeze
-from keras_cv_course.tflite.inspect import inspect
 from keras_cv_course.tflite.runtime import TFLiteModel
 
 CALIBRATED = ("int8", "int8x16")

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tiny_files
 
-from keras_cv_course.tflite.benchmark import (
+from keras_cv_course.tflite.timing import (
     BenchmarkReport,
     FileTiming,
     _interleave,

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tiny_files
 
-from keras_cv_course.tflite.inspect import inspect
+from keras_cv_course.tflite.inspection import inspect
 from keras_cv_course.tflite.labels import append_labels
 
 
