@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from keras_cv_course.backbones.efficientnet import (
+        EfficientNet,
         EfficientNetB0,
         EfficientNetB1,
         EfficientNetB2,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         EfficientNetL2,
     )
     from keras_cv_course.backbones.efficientnet_lite import (
+        EfficientNetLite,
         EfficientNetLite0,
         EfficientNetLite1,
         EfficientNetLite2,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from keras_cv_course.models.complexity import Complexity, complexity
     from keras_cv_course.models.feature_maps import feature_maps
     from keras_cv_course.models.loading import load_model
-    from keras_cv_course.ops.scaling import compound_scaling
+    from keras_cv_course.ops.scaling import Scaling, compound_scaling
     from keras_cv_course.registry import build_model, list_models
 
 __version__ = "0.1.0"
@@ -40,12 +42,13 @@ _BACKBONES = {
     "mobilenet": ("MobileNet",),
     "mobilenet_v2": ("MobileNetV2",),
     "mobilenet_v3": ("MobileNetV3Small", "MobileNetV3Large"),
-    "efficientnet": (*(f"EfficientNetB{i}" for i in range(8)), "EfficientNetL2"),
-    "efficientnet_lite": tuple(f"EfficientNetLite{i}" for i in range(5)),
+    "efficientnet": ("EfficientNet", *(f"EfficientNetB{i}" for i in range(8)), "EfficientNetL2"),
+    "efficientnet_lite": ("EfficientNetLite", *(f"EfficientNetLite{i}" for i in range(5))),
 }
 _HOMES = {
     **{name: f"backbones.{module}" for module, names in _BACKBONES.items() for name in names},
     "Complexity": "models.complexity",
+    "Scaling": "ops.scaling",
     "build_model": "registry",
     "complexity": "models.complexity",
     "compound_scaling": "ops.scaling",
@@ -57,6 +60,7 @@ _SUBPACKAGES = ("data", "quantization", "tflite", "training")
 
 __all__ = [
     "Complexity",
+    "EfficientNet",
     "EfficientNetB0",
     "EfficientNetB1",
     "EfficientNetB2",
@@ -66,6 +70,7 @@ __all__ = [
     "EfficientNetB6",
     "EfficientNetB7",
     "EfficientNetL2",
+    "EfficientNetLite",
     "EfficientNetLite0",
     "EfficientNetLite1",
     "EfficientNetLite2",
@@ -75,6 +80,7 @@ __all__ = [
     "MobileNetV2",
     "MobileNetV3Large",
     "MobileNetV3Small",
+    "Scaling",
     "build_model",
     "complexity",
     "compound_scaling",

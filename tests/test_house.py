@@ -13,7 +13,8 @@ FILES = sorted(
 )
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 60  # without the docstring
-MOST_ARGUMENTS = 14  # the builders' common nine, and a family's own
+MOST_ARGUMENTS = 13
+MOST_BUILDER_ARGUMENTS = 15  # those of keras.applications, and the family's own
 BANNED_NAMES = {"utils.py", "misc.py", "common.py", "helpers.py"}
 
 
@@ -25,7 +26,9 @@ def public(tree):
     """Functions and classes at the top of a module, and methods of its public classes."""
     kinds = (ast.FunctionDef, ast.ClassDef)
     top = [n for n in tree.body if isinstance(n, kinds) and not n.name.startswith("_")]
-    methods = [m for n in top if isinstance(n, ast.ClassDef) for m in n.body if isinstance(m, kinds)]
+    methods = [
+        m for n in top if isinstance(n, ast.ClassDef) for m in n.body if isinstance(m, kinds)
+    ]
     return top + [m for m in methods if not m.name.startswith("_")]
 
 
@@ -46,7 +49,8 @@ def test_functions_are_short(path):
         assert function.end_lineno - start <= MOST_FUNCTION_LINES, function.name
         arguments = function.args
         count = len(arguments.posonlyargs + arguments.args + arguments.kwonlyargs)
-        assert count <= MOST_ARGUMENTS, function.name
+        builder = function.name[0].isupper()
+        assert count <= (MOST_BUILDER_ARGUMENTS if builder else MOST_ARGUMENTS), function.name
 
 
 def test_public_names_are_documented(path):

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 import keras
 from keras import KerasTensor
@@ -35,13 +35,6 @@ _STAGES = (
 )
 
 
-class Refinements(TypedDict, total=False):
-    """Options of `MobileNet` that stay as they are for most uses."""
-
-    depth_coefficient: float
-    batch_norm_momentum: float | None
-
-
 def MobileNet(
     input_shape: tuple[int | None, ...] | None = None,
     alpha: float = 1.0,
@@ -49,6 +42,8 @@ def MobileNet(
     dropout_rate: float = 1e-3,
     separable: bool = True,
     activation: str = "relu6",
+    depth_coefficient: float = 1.0,
+    batch_norm_momentum: float | None = None,
     include_top: bool = True,
     weights: str | os.PathLike[str] | None = None,
     input_tensor: KerasTensor | None = None,
@@ -56,7 +51,6 @@ def MobileNet(
     classes: int = 1000,
     classifier_activation: Any = "softmax",
     name: str | None = None,
-    **refinements: Unpack[Refinements],
 ) -> keras.Model:
     """Returns a MobileNet, for pictures as floats in [-1, 1] (`x / 127.5 - 1`), RGB.
 
@@ -73,6 +67,9 @@ def MobileNet(
         separable: False puts one full 3x3 convolution in the place of each depthwise and
             pointwise pair: the network that the paper compares with.
         activation: "relu6" as in keras.applications, or "relu" as in the paper.
+        depth_coefficient: Factor of the number of blocks of each width, rounded up.
+        batch_norm_momentum: Weight of the past in the moving statistics; None is 0.99, as in
+            keras.applications. Small data wants less, e.g. 0.9.
         include_top: Whether the classifier is built.
         weights: None for fresh ones, "imagenet" for those of keras.applications (`alpha` 0.25,
             0.5, 0.75 or 1; downloaded and verified by Keras), or the path of a weights file or
@@ -85,12 +82,10 @@ def MobileNet(
         classes: Size of the classifier.
         classifier_activation: "softmax", another activation, or None for logits.
         name: Name of the model; "mobilenet" when None.
-        **refinements: `depth_coefficient` (1.0), factor of the number of blocks of each width,
-            rounded up; `batch_norm_momentum` (None, which is 0.99).
 
     Raises:
         ValueError: If an argument is out of range or contradicts another, or weights do not fit.
-        TypeError: If `input_tensor` is not a Keras tensor or an argument is unknown.
+        TypeError: If `input_tensor` is not a Keras tensor.
         OSError: If weights cannot be found or downloaded.
 
     Example:
@@ -102,11 +97,6 @@ def MobileNet(
         MobileNets: Efficient Convolutional Neural Networks for Mobile Vision Applications,
         arXiv:1704.04861, table 1; `separable=False` is table 4's "Conv MobileNet".
     """
-    unknown = refinements.keys() - Refinements.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"MobileNet() got an unexpected argument {sorted(unknown)[0]!r}.")
-    depth_coefficient = refinements.get("depth_coefficient", 1.0)
-    momentum = refinements.get("batch_norm_momentum")
     _check(alpha, depth_coefficient, depth_multiplier, separable)
     options = BuildOptions(
         MODELS["mobilenet"].size_px,
@@ -120,7 +110,7 @@ def MobileNet(
         name or "mobilenet",
     )
     head = Head(dropout_rate, convolutional=True)
-    style = ConvStyle(activation, 0.99 if momentum is None else momentum)
+    style = ConvStyle(activation, 0.99 if batch_norm_momentum is None else batch_norm_momentum)
     image = make_input(options)
     x = conv_bn_activation(image, int(_STEM_FILTERS * alpha), 3, style, "stem", strides=2)
     for s, stage in enumerate(_STAGES, 1):

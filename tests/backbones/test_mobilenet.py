@@ -117,8 +117,3 @@ def test_width_multiplier_rounds_down_as_in_keras():
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         MobileNet(input_shape=(32, 32, 3), **options)
-
-
-def test_unknown_argument_is_refused():
-    with pytest.raises(TypeError, match="unexpected argument 'depth_coeficient'"):
-        MobileNet(depth_coeficient=2.0)
