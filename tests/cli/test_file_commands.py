@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_cv_course.cli.sources import open_classifier, open_split
 from keras_cv_course.data import as_arrays, digits, load_pictures
 from keras_cv_course.models.loading import load_model
 from keras_cv_course.tflite import TFLiteModel
+from keras_cv_course.tflite.labels import append_labels
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,10 @@ def test_a_folder_without_splits_is_evaluated_whole(keras_cv_course, trained, pi
         (tmp_path / str(name)).mkdir()
         target = tmp_path / str(name) / "x.png"
         target.write_bytes((pictures / f"{name}.png").read_bytes())
+    batches, _, _ = open_split(open_classifier(str(trained.model)), str(tmp_path), None)
+    images, labels = as_arrays(batches)
+    assert labels.tolist() == list(range(10))
+    np.testing.assert_allclose([images.min(), images.max()], [-1, 1], atol=0.1)
     report = keras_cv_course("evaluate", trained.model, "--data", tmp_path, "--json").json
     assert (report["split"], report["pictures"]) == ("all", 10)
     assert report["accuracy"] >= 0.7
@@ -81,6 +87,18 @@ def test_prediction_is_the_models_own(keras_cv_course, trained, exported, pictur
             found = [found["probability"] for found in row["classes"]]
             np.testing.assert_allclose(found, values[best], atol=1e-5)
     assert "probability" in keras_cv_course("predict", exported[1], files[0]).out
+
+
+def test_the_names_in_a_file_are_told(keras_cv_course, exported, pictures, tmp_path):
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    alone = tmp_path / "alone.tflite"
+    alone.write_bytes(append_labels(exported[0].read_bytes(), words))
+    line = ["predict", alone, pictures / "3.png", "--top", 10, "--input-range", -1, 1, "--json"]
+    found = [row["name"] for row in keras_cv_course(*line).json[0]["classes"]]
+    assert sorted(found) == sorted(words)
+    line[1] = exported[0]
+    numbers = [row["name"] for row in keras_cv_course(*line).json[0]["classes"]]
+    assert found == [words[int(name)] for name in numbers]
 
 
 def test_comparison_inspection_and_benchmark_print_table_and_json(

@@ -95,6 +95,17 @@ def test_debug_shows_where_an_error_arose():
         run(["--debug", "train", "--epochs", "0"])
 
 
+def test_an_error_of_several_lines_is_told_in_one(keras_cv_course, monkeypatch):
+    from keras_cv_course.cli import engine
+
+    def fails():
+        raise ValueError("first\n    second")
+
+    monkeypatch.setattr(engine, "start", fails)
+    result = keras_cv_course("models")
+    assert (result.code, result.err) == (1, "error: first second\n")
+
+
 def test_ctrl_c_ends_with_130(keras_cv_course, monkeypatch):
     from keras_cv_course.cli import engine
 
