@@ -10,8 +10,8 @@ import numpy as np
 
 from keras_cv_course.cli.train_args import DIGITS
 from keras_cv_course.data import ImageDataset, digits, image_folder, labelled_folder
+from keras_cv_course.models.input_range import known_input_range
 from keras_cv_course.models.loading import load_model
-from keras_cv_course.registry import MODELS
 from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite._quiet import quiet
 from keras_cv_course.training import open_run
@@ -96,8 +96,8 @@ def open_classifier(
         )
     height, width, channels = (int(n) for n in shapes[0][1:])
     known = args.get("input_range")
-    if known is None and model is not None and model.name in MODELS:
-        known = MODELS[model.name].input_range
+    if known is None and model is not None:
+        known = known_input_range(model)
     found = input_range or known
     return Classifier(
         path=file,

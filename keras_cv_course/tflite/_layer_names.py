@@ -25,6 +25,16 @@ class LayerNames:
         found = (self._find(part) for part in path.split(";"))
         return list(dict.fromkeys(name for name in found if name))
 
+    def shorten(self, path: str) -> str:
+        """Returns "layer/operation" for the first layer in a path; the path if there is none.
+
+        The converter's names list every operation that was fused into one, which in a small
+        network takes more room than the biases.
+        """
+        scopes, _, operation = path.split(";")[0].rpartition("/")
+        layer = self._find(scopes)
+        return f"{layer}/{operation}" if layer else path
+
     def _find(self, path: str) -> str | None:
         segments = path.split("/")
         numbered = self._model_name not in segments

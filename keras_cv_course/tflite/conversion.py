@@ -15,6 +15,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_cv_course._validation import check_choice
 from keras_cv_course.data.calibration import calibration_array
+from keras_cv_course.models.input_range import PIXELS, known_input_range, takes_pixels
 from keras_cv_course.quantization.folding import fold_constant_factors
 from keras_cv_course.quantization.graph import as_functional
 from keras_cv_course.quantization.vector_head import vectorize_head
@@ -59,6 +60,7 @@ def convert(
     class_names: Sequence[str] | None = None,
     keep_float: Sequence[str] = (),
     calibration_count: int = 100,
+    input_range: tuple[float, float] | None = None,
 ) -> ConversionResult:
     """Writes a Keras model as a .tflite file and returns what was written.
 
@@ -81,6 +83,10 @@ def convert(
         class_names: Names of the classes of the only output, in order; they travel in the file.
         keep_float: Names of Keras layers whose operations stay in float.
         calibration_count: How many samples are used, at most.
+        input_range: Smallest and largest pixel value that the model takes; calibration data of
+            another range is refused, and the pictures of a folder are brought into it. None is
+            (0, 255) for a model that begins with Rescaling, and for a folder also what the
+            model's name tells.
 
     Raises:
         TypeError: If `model` is no Keras model or a subclassed one.
@@ -101,7 +107,7 @@ def convert(
     _check_class_names(functional, class_names)
     samples = None
     if scheme.calibrated:
-        samples = calibration_samples(functional, calibration_data, calibration_count)
+        samples = calibration_samples(functional, calibration_data, calibration_count, input_range)
 
     watch = _Stopwatch()
     with quiet() as (_, console), console.status(f"converting {model.name} to {quantize}"):
@@ -118,6 +124,7 @@ def convert(
             elif scheme.calibrated:
                 data = quantizers.to_int8(data, samples or [], io_dtype, kept)
         with watch.stage("write"):
+            data = flatbuffer.rename_tensors(data, layer_names(ready).shorten)
             data = append_labels(data, class_names) if class_names else data
             written = write_atomic(path, data)
     return ConversionResult(written, quantize, io_dtype, len(data), watch.seconds)
@@ -128,14 +135,26 @@ def rewrite(model: keras.Model) -> keras.Model:
     return fold_constant_factors(vectorize_head(model))
 
 
-def calibration_samples(model: keras.Model, data: Any, count: int) -> list[list[np.ndarray]]:
+def layer_names(model: keras.Model) -> LayerNames:
+    """Returns what finds the model's layers in the names of nodes and tensors."""
+    return LayerNames(model.name, _operation_names(model))
+
+
+def calibration_samples(
+    model: keras.Model, data: Any, count: int, input_range: tuple[float, float] | None = None
+) -> list[list[np.ndarray]]:
     """Returns up to `count` samples, each a list of one array an input, without batch.
 
     Raises:
         ValueError: If the data does not fit the inputs, see `convert`.
     """
+    if input_range is None:
+        if isinstance(data, str | os.PathLike):
+            input_range = known_input_range(model)
+        elif takes_pixels(model):
+            input_range = PIXELS
     arrays = {
-        name: calibration_array(source, tuple(x.shape[1:]), limit=count)
+        name: calibration_array(source, tuple(x.shape[1:]), input_range, count)
         for (name, source), x in zip(named_inputs(model, data).items(), model.inputs, strict=True)
     }
     lengths = {name: len(array) for name, array in arrays.items()}
@@ -208,7 +227,7 @@ def _translate(model: keras.Model, frozen: FrozenModel, float16: bool) -> bytes:
         operations = set(re.findall(r"'tf\.(\w+)' op is neither", str(error)))
         if not operations:
             raise
-        names = LayerNames(model.name, _operation_names(model))
+        names = layer_names(model)
         nodes = [n for n in frozen.function.graph.get_operations() if n.type in operations]
         layers = sorted({name for node in nodes for name in names.of(node.name)})
         raise ValueError(
@@ -222,7 +241,7 @@ def _tensors_of(data: bytes, model: keras.Model, keep_float: Sequence[str]) -> l
     """Returns the output tensors of the operations that come from the layers in `keep_float`."""
     if not keep_float:
         return []
-    names = LayerNames(model.name, _operation_names(model))
+    names = layer_names(model)
     graph = flatbuffer.read(data).subgraphs[0]
     outputs = [graph.tensors[i].name.decode() for op in graph.operators for i in op.outputs]
     found = {name: [t for t in outputs if name in names.of(t)] for name in keep_float}

@@ -12,6 +12,7 @@ import numpy as np
 from rich.table import Table
 from sklearn.metrics import accuracy_score
 
+from keras_cv_course.quantization.graph import as_functional
 from keras_cv_course.tflite._report import render, save_json
 from keras_cv_course.tflite.flatbuffer import output_steps
 from keras_cv_course.tflite.freezing import input_names, named_inputs, output_names
@@ -134,7 +135,7 @@ def compare(
     """Returns how far a .tflite file is from the Keras model that it was made from.
 
     Args:
-        reference: The Keras model.
+        reference: The Keras model, functional or a built Sequential.
         path: The .tflite file.
         data: Inputs in the model's range: an array `(samples, ...)`; for several inputs a list or
             a dict by name of arrays; or a tf.data.Dataset of batches `(inputs, targets)`.
@@ -144,9 +145,11 @@ def compare(
             only output is a vector of scores.
 
     Raises:
+        TypeError: If `reference` is a subclassed model.
         ValueError: If the file is no usable .tflite, its inputs or outputs are not those of the
             model, `data` is empty, or `targets` need a `metric` that is not given.
     """
+    reference = as_functional(reference)
     data, targets = _unpack(data, targets)
     inputs = named_inputs(reference, data)
     samples = len(next(iter(inputs.values())))

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from keras_cv_course.tflite import flatbuffer
 from keras_cv_course.tflite._quiet import quiet
-from keras_cv_course.tflite.conversion import rewrite
+from keras_cv_course.tflite.conversion import layer_names, rewrite
 from keras_cv_course.tflite.freezing import freeze
 from keras_cv_course.tflite.quantizers import to_float
 from keras_cv_course.tflite.runtime import named_details
@@ -52,8 +53,9 @@ def worst_tensors(
         count: How many tensors to return.
     """
     with quiet():
-        twin = to_float(freeze(rewrite(reference)))
-        floats = _Probe(twin)
+        ready = rewrite(reference)
+        twin = to_float(freeze(ready))
+        floats = _Probe(flatbuffer.rename_tensors(twin, layer_names(ready).shorten))
         integers = _Probe(Path(path).read_bytes())
         one_by_one = list(_samples(inputs))
         errors: dict[str, list[np.ndarray]] = {}

@@ -2,10 +2,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from keras_cv_course.tflite import convert, inspect, quantizers
+from keras_cv_course.tflite import convert, flatbuffer, inspect, quantizers
 from keras_cv_course.tflite.freezing import freeze
 from keras_cv_course.tflite.runtime import TFLiteModel
 
@@ -82,14 +83,12 @@ def test_ranges_are_those_of_tensorflows_own_calibrator(model, images, tmp_path)
     def scales(**source):
         interpreter = Interpreter(**source)
         interpreter.allocate_tensors()
-        return {
-            detail["name"]: detail["quantization"] for detail in interpreter.get_tensor_details()
-        }
+        details = interpreter.get_tensor_details()
+        return np.array(sorted(d["quantization"] for d in details if d["quantization"][0]))
 
-    theirs = scales(model_content=converter.convert())
-    for name, (scale, zero_point) in scales(model_path=str(tmp_path / "m.tflite")).items():
-        assert zero_point == theirs[name][1]
-        np.testing.assert_allclose(scale, theirs[name][0], rtol=1e-5)
+    ours, theirs = scales(model_path=str(tmp_path / "m.tflite")), converter.convert()
+    assert len(ours) == 5
+    np.testing.assert_allclose(ours, scales(model_content=theirs), rtol=1e-5)
 
 
 def test_nothing_is_printed(model, images, tmp_path, capfd):
@@ -235,3 +234,62 @@ def test_failure_after_the_conversion_leaves_the_old_file(model, tmp_path, monke
     with pytest.raises(ZeroDivisionError):
         convert(model, old, "none")
     assert old.read_bytes() == b"old"
+
+
+@pytest.fixture
+def pixel_model():
+    image = keras.Input((16, 16, 3), name="image")
+    x = layers.Conv2D(4, 3, name="stem")(layers.Rescaling(1 / 127.5, -1.0)(image))
+    return keras.Model(image, layers.GlobalAveragePooling2D(name="scores")(x))
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [((0, 1), "range of pixels divided by 255"), ((-1, 1), "values from -1 to 1|values from -0.9")],
+)
+def test_pictures_of_another_range_are_refused(limits, message, pixel_model, rng, tmp_path):
+    images = rng.uniform(*limits, (4, 16, 16, 3))
+    with pytest.raises(ValueError, match=message):
+        convert(pixel_model, tmp_path / "m.tflite", "int8", calibration_data=images)
+
+
+def test_range_can_be_told(model, rng, tmp_path):
+    images = rng.uniform(0, 1, (4, 16, 16, 3))
+    convert(model, tmp_path / "m.tflite", "int8", calibration_data=images, input_range=(0, 1))
+    with pytest.raises(ValueError, match="range of pixels divided by 255"):
+        convert(model, tmp_path / "m.tflite", "int8", calibration_data=images, input_range=(0, 255))
+
+
+def test_folder_of_pictures_calibrates(model, pixel_model, rng, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(4):
+        pixels = rng.integers(0, 256, (20, 20, 3))
+        keras.utils.save_img(folder / f"{i}.png", pixels, scale=False)
+    result = convert(pixel_model, tmp_path / "m.tflite", "int8", "uint8", str(folder))
+    (image,) = TFLiteModel(result.path, validate=False).inputs
+    np.testing.assert_allclose(image.scale * 255, 255, rtol=0.1)
+    with pytest.raises(ValueError, match="`input_range`"):
+        convert(model, tmp_path / "n.tflite", "int8", "uint8", folder)
+    convert(model, tmp_path / "n.tflite", "int8", "uint8", folder, input_range=(-1.0, 1.0))
+
+
+def test_tensors_are_named_after_layers(model, images, tmp_path):
+    convert(model, tmp_path / "m.tflite", "int8", calibration_data=images)
+    interpreter = Interpreter(str(tmp_path / "m.tflite"))
+    names = {detail["name"] for detail in interpreter.get_tensor_details()}
+    assert {"image", "scores", "stem_relu/Relu6", "pool/Mean"} <= names
+
+
+def test_equal_vectors_are_stored_once():
+    model = schema.ModelT(
+        version=3,
+        buffers=[schema.BufferT(data=np.arange(100, dtype=np.uint8)) for _ in range(50)],
+        subgraphs=[],
+        operatorCodes=[],
+    )
+    data = flatbuffer.write(model)
+    assert data.count(bytes(range(100))) == 1
+    again = schema.ModelT.InitFromPackedBuf(data)
+    assert [bytes(bytearray(b.data)) for b in again.buffers] == [bytes(range(100))] * 50
+    assert data.index(bytes(range(100))) % flatbuffer.BUFFER_ALIGNMENT == 0

@@ -127,3 +127,11 @@ def test_no_samples_are_refused(scores, tmp_path):
     convert(scores, tmp_path / "m.tflite", "none")
     with pytest.raises(ValueError, match="at least one sample"):
         compare(scores, tmp_path / "m.tflite", one_hot_images([0])[:0])
+
+
+def test_sequential_model_from_a_file_is_compared(tmp_path, rng):
+    model = keras.Sequential([keras.Input((3,), name="x"), layers.Dense(2, name="scores")])
+    model.save(tmp_path / "m.keras")
+    model = keras.saving.load_model(tmp_path / "m.keras")
+    convert(model, tmp_path / "m.tflite", "none")
+    assert compare(model, tmp_path / "m.tflite", rng.normal(size=(5, 3))).agreement == 1.0

@@ -1,0 +1,35 @@
+"""Which pixel values a model takes."""
+
+import keras
+
+from keras_cv_course.registry import MODELS
+
+PIXELS = (0.0, 255.0)
+
+
+def takes_pixels(model: keras.Model) -> bool:
+    """Whether a model rescales pixels of 0 to 255 itself, in its first layer or in a sub-model's.
+
+    Args:
+        model: Functional or Sequential model.
+    """
+    first = next((x for x in model.layers if not isinstance(x, keras.layers.InputLayer)), None)
+    if isinstance(first, keras.Model):
+        return takes_pixels(first)
+    # Scales of 1/255 and 1/127.5, and nothing that could be meant for another range.
+    return isinstance(first, keras.layers.Rescaling) and bool(
+        keras.ops.all(keras.ops.abs(keras.ops.array(first.scale)) < 0.01)
+    )
+
+
+def known_input_range(model: keras.Model) -> tuple[float, float] | None:
+    """Returns the smallest and largest value that a model takes, where something tells.
+
+    That is a Rescaling in front, or the name of one of our models.
+
+    Args:
+        model: Functional or Sequential model.
+    """
+    if takes_pixels(model):
+        return PIXELS
+    return MODELS[model.name].input_range if model.name in MODELS else None
