@@ -22,7 +22,7 @@ from machine import caption
 from keras_cv_course import build_model
 from keras_cv_course.registry import MODELS
 from keras_cv_course.tflite import benchmark, convert, inspect
-from keras_cv_course.tflite._quiet import quiet
+from keras_cv_course.tflite.quiet import quiet
 
 
 @dataclass(frozen=True)

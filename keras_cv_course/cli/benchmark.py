@@ -15,7 +15,7 @@ def command(
 ) -> None:
     """Measure .tflite files side by side."""
     from keras_cv_course.tflite import benchmark
-    from keras_cv_course.tflite._quiet import quiet
+    from keras_cv_course.tflite.quiet import quiet
 
     with quiet():  # LiteRT tells of its delegate.
         report = benchmark(files, runs=runs, num_threads=threads)

@@ -22,7 +22,7 @@ def command(
     engine.start()
     from keras_cv_course.cli.sources import open_classifier, open_split
     from keras_cv_course.tflite import compare
-    from keras_cv_course.tflite._quiet import quiet
+    from keras_cv_course.tflite.quiet import quiet
 
     classifier = open_classifier(reference, input_range, keras_only=True)
     pictures, _, _ = open_split(classifier, data, split)

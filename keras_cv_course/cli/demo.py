@@ -64,7 +64,7 @@ def _export(model: "Classifier") -> list[dict[str, Any]]:
     from keras_cv_course.cli.export import calibration_pictures, file_name
     from keras_cv_course.cli.sources import open_split
     from keras_cv_course.tflite import benchmark, compare, convert
-    from keras_cv_course.tflite._quiet import quiet
+    from keras_cv_course.tflite.quiet import quiet
 
     held_out, names, _ = open_split(model, None, "test")
     rows: list[dict[str, Any]] = []

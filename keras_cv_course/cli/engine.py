@@ -1,6 +1,6 @@
 """Starts TensorFlow without the lines that it logs on the way."""
 
-from keras_cv_course.tflite._quiet import quiet
+from keras_cv_course.tflite.quiet import quiet
 
 
 def start() -> None:

@@ -29,6 +29,9 @@ def command(
         str | None,
         typer.Option(help='Folder of pictures, or "digits"; else what the model was trained on.'),
     ] = None,
+    keep_float: Annotated[
+        list[str] | None, typer.Option(help="Layer that stays in float; may be repeated.")
+    ] = None,
     count: Annotated[int, typer.Option(min=1, help="Pictures to calibrate with.")] = 100,
     out: Annotated[Path | None, typer.Option(help="File to write; beside the model.")] = None,
     input_range: InputRange = None,
@@ -50,6 +53,7 @@ def command(
         io_dtype=io_dtype,
         calibration_data=pictures,
         class_names=classifier.class_names,
+        keep_float=keep_float or (),
         calibration_count=count,
     )
     if as_json:

@@ -13,7 +13,7 @@ def command(
 ) -> None:
     """Show what is inside a .tflite file."""
     from keras_cv_course.tflite import inspect
-    from keras_cv_course.tflite._quiet import quiet
+    from keras_cv_course.tflite.quiet import quiet
 
     with quiet():  # LiteRT tells of its delegate.
         report = inspect(file)

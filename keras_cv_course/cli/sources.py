@@ -13,7 +13,7 @@ from keras_cv_course.data import ImageDataset, digits, image_folder, labelled_fo
 from keras_cv_course.models.input_range import known_input_range
 from keras_cv_course.models.loading import load_model
 from keras_cv_course.tflite import TFLiteModel
-from keras_cv_course.tflite._quiet import quiet
+from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.training import open_run
 
 _SPLITS = ("train", "val", "test")

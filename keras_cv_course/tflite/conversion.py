@@ -22,10 +22,10 @@ from keras_cv_course.quantization.vector_head import vectorize_head
 from keras_cv_course.tflite import flatbuffer, quantizers
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
-from keras_cv_course.tflite._quiet import quiet
 from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs
 from keras_cv_course.tflite.labels import append_labels
 from keras_cv_course.tflite.quantizers import SCHEMES
+from keras_cv_course.tflite.quiet import quiet
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_cv_course.tflite import flatbuffer
-from keras_cv_course.tflite._quiet import quiet
 from keras_cv_course.tflite.conversion import layer_names, rewrite
 from keras_cv_course.tflite.freezing import freeze
 from keras_cv_course.tflite.quantizers import to_float
+from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.tflite.runtime import named_details
 from keras_cv_course.tflite.tensors import dequantize, quantize, spec_from_details
 

@@ -7,7 +7,7 @@ from PIL import Image
 from keras_cv_course.cli.sources import open_classifier, open_split
 from keras_cv_course.data import as_arrays, digits, load_pictures
 from keras_cv_course.models.loading import load_model
-from keras_cv_course.tflite import TFLiteModel
+from keras_cv_course.tflite import TFLiteModel, inspect
 from keras_cv_course.tflite.labels import append_labels
 
 
@@ -40,6 +40,13 @@ def test_exported_files_hold_names_and_types(exported):
     assert plain.inputs[0].dtype == "float32"
     assert quantized.inputs[0].dtype == "uint8"
     assert exported[1].stat().st_size < exported[0].stat().st_size
+
+
+def test_a_layer_is_kept_in_float(keras_cv_course, trained, tmp_path):
+    file = tmp_path / "kept.tflite"
+    done = keras_cv_course("export", trained.model, "--keep-float", "dense", "--out", file)
+    assert done.code == 0, done.err
+    assert "FULLY_CONNECTED" in inspect(file).float_operators
 
 
 def test_evaluation_is_the_same_for_keras_and_float_file(keras_cv_course, trained, exported):
