@@ -77,7 +77,7 @@ def test_a_scale_without_weights_says_what_there_is():
         EfficientNet((32, 32, 3), compound_scaling(-2), weights="imagenet")
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("weightless")
 def test_l2_has_the_parameters_of_the_paper():
     model = keras_cv_course.EfficientNetL2()
     assert sum(np.prod(v.shape) for v in model.trainable_variables) == 480_309_308

@@ -6,6 +6,7 @@ from keras_cv_course import EfficientNetLite0, compound_scaling
 from keras_cv_course.backbones.efficientnet_lite import EfficientNetLite
 
 
+@pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize(
     ("variant", "trainable", "size_px", "dropout_rate"),
     [
@@ -13,7 +14,7 @@ from keras_cv_course.backbones.efficientnet_lite import EfficientNetLite
         (1, 5_416_680, 240, 0.2),
         (2, 6_092_072, 260, 0.3),
         (3, 8_197_096, 280, 0.3),
-        pytest.param(4, 13_006_568, 300, 0.3, marks=pytest.mark.slow),
+        (4, 13_006_568, 300, 0.3),
     ],
 )
 def test_published_variants(variant, trainable, size_px, dropout_rate):

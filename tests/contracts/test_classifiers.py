@@ -1,7 +1,7 @@
 """What every classifier of the registry promises; a new one is tested as soon as it is entered.
 
-Members of a family differ in numbers alone, so its smallest and one more are run. The others are
-built, and the largest of them only in the slow suite.
+Members of a family differ in numbers alone, so its smallest and one more are run; the others are
+built.
 """
 
 import re
@@ -22,7 +22,6 @@ _BUILT_ONLY = {
     *(f"efficientnet_lite{i}" for i in range(2, 5)),
     "efficientnet_l2",
 }
-_GIANTS = {*(f"efficientnet_b{i}" for i in range(4, 8)), "efficientnet_l2"}
 _CLASSIFIERS = [name for name, entry in MODELS.items() if entry.kind == "classifier"]
 _LAYER_NAME = re.compile(
     r"image|predictions|logits(_flat)?|(stem|top|stage[1-9]_block[1-9]\d*)_[a-z]+(_[a-z]+)*"
@@ -36,7 +35,7 @@ def _marked(names, slow):
 run = pytest.mark.parametrize(
     "model_name", _marked([n for n in _CLASSIFIERS if n not in _BUILT_ONLY], _RUN_SLOW)
 )
-built = pytest.mark.parametrize("model_name", _marked(_CLASSIFIERS, _GIANTS | _ONE_MORE))
+built = pytest.mark.parametrize("model_name", _CLASSIFIERS)
 
 
 def _build(model_name, size=(32, 32), channels=3, **options):
@@ -51,6 +50,7 @@ def _images(model_name, rng, count=2, size=(32, 32), channels=3):
 
 
 @built
+@pytest.mark.usefixtures("weightless")
 def test_default_shapes(model_name):
     size = MODELS[model_name].size_px
     model = build_model(model_name)
@@ -72,6 +72,7 @@ def test_default_shapes(model_name):
 
 
 @built
+@pytest.mark.usefixtures("weightless")
 def test_backbone_takes_any_size(model_name):
     model = build_model(model_name, include_top=False)
     assert model.input_shape == (None, None, None, 3)

@@ -8,9 +8,8 @@ from keras import layers
 from keras_cv_course import complexity, list_models
 from keras_cv_course.registry import build_model
 
+SLOW = {"efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "efficientnet_l2"}
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "complexity.json"
-SLOW = (*(f"efficientnet_b{i}" for i in range(2, 8)), "efficientnet_l2")
-SLOW = (*SLOW, *(f"efficientnet_lite{i}" for i in range(2, 5)))
 
 
 def of(*stack, shape=(8, 8, 3)):
@@ -178,15 +177,12 @@ def test_models_that_cannot_be_counted_are_errors():
         complexity(keras.Model(two, layers.Add()(two)), input_shape=(4,))
 
 
+@pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
-        for name in list_models("classifier")
-    ],
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in list_models()]
 )
 def test_every_builder_equals_the_golden_figures(name, regenerate_golden):
-    """Run `pytest --regenerate-golden -m "slow or not slow"` after a change that is meant."""
+    """Run `pytest -m "slow or not slow" --regenerate-golden` after a change that is meant."""
     keras.backend.clear_session()
     figures = complexity(build_model(name)).to_dict()
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}

@@ -15,6 +15,8 @@ from keras_cv_course import build_model, complexity
 from keras_cv_course.backbones.efficientnet import EfficientNet
 from keras_cv_course.ops.scaling import Scaling
 
+pytestmark = pytest.mark.usefixtures("weightless")
+
 SIZES = (224, 192, 160, 128)
 
 # keras.applications, `weights=None`. alpha: total, trainable, headless total, mult-adds at each of SIZES.
@@ -52,7 +54,6 @@ MOBILE = [
     ("mobilenet_v3_large", {"alpha": 1.0}, 5_507_432, 5_483_032, 2_996_352, 216_589_760),
     ("mobilenet_v3_large", {"minimalistic": True}, 3_948_688, 3_924_288, 1_437_608, 209_136_704),
 ]
-MOBILE_FAST = (0, 3, 7, 8)
 
 # size, total, trainable, headless total, headless trainable, mult-adds.
 EFFICIENTNET = [
@@ -111,13 +112,6 @@ TRUNKS = {
 }
 
 
-def slow_beyond(rows, fast):
-    return [
-        row if i in fast else pytest.param(*row, marks=pytest.mark.slow)
-        for i, row in enumerate(rows)
-    ]
-
-
 def trainable(model):
     return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
@@ -147,7 +141,7 @@ def test_mobilenet_of_full_convolutions():
 
 @pytest.mark.parametrize(
     ("name", "options", "total", "trained", "headless", "mult_adds"),
-    slow_beyond(MOBILE, MOBILE_FAST),
+    MOBILE,
 )
 def test_mobilenet_v2_and_v3(name, options, total, trained, headless, mult_adds):
     figures = complexity(build_model(name, **options))
@@ -158,7 +152,10 @@ def test_mobilenet_v2_and_v3(name, options, total, trained, headless, mult_adds)
 
 @pytest.mark.parametrize(
     ("i", "size", "total", "trained", "headless", "headless_trained", "mult_adds"),
-    slow_beyond([(i, *row) for i, row in enumerate(EFFICIENTNET)], fast=(0,)),
+    [
+        pytest.param(i, *row, marks=pytest.mark.slow if i > 3 else ())
+        for i, row in enumerate(EFFICIENTNET)
+    ],
 )
 def test_efficientnet(i, size, total, trained, headless, headless_trained, mult_adds):
     keras.backend.clear_session()
@@ -200,9 +197,7 @@ def test_efficientnet_b8():
     assert figures.mult_adds / 1e9 == pytest.approx(62.60, abs=0.005)
 
 
-@pytest.mark.parametrize(
-    ("name", "options", "size", "mult_adds", "billions"), slow_beyond(SCALED, fast=(0, 3))
-)
+@pytest.mark.parametrize(("name", "options", "size", "mult_adds", "billions"), SCALED)
 def test_scaled_networks(name, options, size, mult_adds, billions):
     figures = complexity(build_model(name, input_shape=(size, size, 3), **options))
     assert figures.mult_adds == mult_adds
