@@ -96,7 +96,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         # So that keras.saving.load_model finds our objects once any public name has been used.
         if name not in ("build_model", "list_models"):
-            importlib.import_module("keras_cv_course.ops.activations")
+            importlib.import_module("keras_cv_course.registry").import_serializable()
         return getattr(importlib.import_module(f"keras_cv_course.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'keras_cv_course' has no attribute {name!r}")
 

@@ -38,6 +38,16 @@ class ModelEntry:
         return builder
 
 
+# Modules whose objects Keras must know by name before it can load a model that holds them.
+SERIALIZABLE_MODULES = ("layers.batch_normalization", "ops.activations")
+
+
+def import_serializable() -> None:
+    """Makes every object of the package known to `keras.saving.load_model`."""
+    for module in SERIALIZABLE_MODULES:
+        importlib.import_module(f"keras_cv_course.{module}")
+
+
 _SIGNED = (-1.0, 1.0)
 _PIXELS = (0.0, 255.0)
 

@@ -7,6 +7,7 @@ import keras
 from keras import KerasTensor
 
 from keras_cv_course._validation import check_choice, check_rate
+from keras_cv_course.layers.batch_normalization import BatchNormalization
 
 ACTIVATIONS = ("relu", "relu6", "hard_swish", "swish", "silu", "hard_sigmoid", "sigmoid", "gelu")
 
@@ -42,7 +43,7 @@ def activate(x: KerasTensor, activation: str, name: str) -> KerasTensor:
 
 def normalize(x: KerasTensor, style: ConvStyle, name: str) -> KerasTensor:
     """Returns `x` normalized over the batch."""
-    return keras.layers.BatchNormalization(momentum=style.batch_norm_momentum, name=name)(x)
+    return BatchNormalization(momentum=style.batch_norm_momentum, name=name)(x)
 
 
 def conv_bn(

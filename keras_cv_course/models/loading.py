@@ -1,6 +1,5 @@
 """Loads saved models in a process that has imported nothing else of this package."""
 
-import importlib
 import os
 import zipfile
 from pathlib import Path
@@ -8,8 +7,7 @@ from typing import Any
 
 import keras
 
-# Modules whose objects Keras finds by their registered name, once they are imported.
-_REGISTERED = ("keras_cv_course.ops.activations",)
+from keras_cv_course.registry import import_serializable
 
 
 def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
@@ -27,8 +25,7 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
     Example:
         >>> model = load_model("runs/digits/model.keras")
     """
-    for module in _REGISTERED:
-        importlib.import_module(module)
+    import_serializable()
     path = Path(path)
     if not path.exists():
         raise ValueError(f"`path` must name a saved model. There is no such file: {path}.")

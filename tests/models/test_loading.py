@@ -8,7 +8,7 @@ import pytest
 
 import keras_cv_course
 from keras_cv_course import load_model
-from keras_cv_course.models.loading import _REGISTERED
+from keras_cv_course.registry import SERIALIZABLE_MODULES
 
 PACKAGE = Path(keras_cv_course.__file__).parent
 
@@ -57,11 +57,11 @@ def test_works_in_a_fresh_process(saved, load):
 
 def test_knows_every_module_with_registered_objects():
     modules = {
-        ".".join(["keras_cv_course", *path.relative_to(PACKAGE).with_suffix("").parts])
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
         for path in PACKAGE.rglob("*.py")
         if "@keras.saving.register_keras_serializable" in path.read_text()
     }
-    assert modules == set(_REGISTERED)
+    assert modules == set(SERIALIZABLE_MODULES)
 
 
 def test_passes_options_on(saved):

@@ -1,0 +1,1 @@
+"""Keras layers for what Keras lacks."""
