@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+_MOST_LISTED = 20
+
 
 def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:
     """Raises ValueError unless `value` is one of `choices`; suggests the nearest spelling."""
@@ -12,8 +14,9 @@ def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:
         return
     near = difflib.get_close_matches(str(value), [str(c) for c in choices], n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    listed = ", ".join(map(repr, choices))
-    raise ValueError(f"`{argument}` must be one of {listed}. Received: {value!r}.{hint}")
+    listed = ", ".join(map(repr, choices[:_MOST_LISTED]))
+    rest = f" and {len(choices) - _MOST_LISTED} more" if len(choices) > _MOST_LISTED else ""
+    raise ValueError(f"`{argument}` must be one of {listed}{rest}. Received: {value!r}.{hint}")
 
 
 def check_positive(argument: str, value: float) -> None:

@@ -38,6 +38,10 @@ class TrainArgs:
             check_positive(name, getattr(self, name))
         if self.imgsz is not None:
             check_positive("imgsz", self.imgsz)
+        if not 0 < self.val_split < 1:
+            raise ValueError(
+                f"`val_split` must be above 0 and below 1. Received: {self.val_split}."
+            )
         if self.seed < 0:
             raise ValueError(f"`seed` must be at least 0. Received: {self.seed}.")
 

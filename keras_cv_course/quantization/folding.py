@@ -1,5 +1,6 @@
 """The graph pass that takes constant factors, above all hard-swish's 1/6, out of a model."""
 
+import itertools
 from typing import Any
 
 import keras
@@ -20,7 +21,7 @@ from keras_cv_course.quantization.gains import (
     normalization_statistics,
     plan_gains,
 )
-from keras_cv_course.quantization.graph import Call, run, tensors, trace
+from keras_cv_course.quantization.graph import Call, Graph, run, tensors, trace
 
 
 def fold_constant_factors(model: keras.Model) -> keras.Model:
@@ -49,7 +50,7 @@ def fold_constant_factors(model: keras.Model) -> keras.Model:
         return model
     graph = trace(model)
     plan = plan_gains(graph)
-    writer = _Writer(plan)
+    writer = _Writer(graph, plan)
     outputs = run(graph, tensors(graph.inputs), writer.write)
     outputs = keras.tree.map_structure(
         lambda old, new: writer.restore(0, old, new), graph.outputs, outputs
@@ -63,9 +64,10 @@ def fold_constant_factors(model: keras.Model) -> keras.Model:
 class _Writer:
     """Writes each call of the original as the calls that stand for it."""
 
-    def __init__(self, plan: GainPlan) -> None:
+    def __init__(self, graph: Graph, plan: GainPlan) -> None:
         self._plan = plan
-        self._made: dict[str, keras.Layer] = {}
+        self._taken = {call.operation.name for call in graph.calls}
+        self._made: dict[Any, keras.Layer] = {}
 
     def write(self, call: Call, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = keras.tree.map_structure(
@@ -73,16 +75,16 @@ class _Writer:
             (call.args, call.kwargs),
             (args, kwargs),
         )
-        operation = call.operation
+        operation, x = call.operation, tensors((args, kwargs))[0]
         if is_hard_swish(operation):
-            gate = self._hard_sigmoid(f"{operation.name}_gate")(args[0])
-            return self._layer(layers.Multiply, operation.name)([args[0], gate])
+            gate = self._instead_of(operation, "gate", layers.Activation, hard_sigmoid_x6)
+            return self._instead_of(operation, "", layers.Multiply)([x, gate(x)])
         if is_hard_sigmoid(operation):
-            return self._hard_sigmoid(operation.name)(args[0])
+            return self._instead_of(operation, "", layers.Activation, hard_sigmoid_x6)(x)
         if constant_factor(call) is not None:
-            return tensors(args)[0]
+            return x
         if is_rescaling(call) or is_normalization(call):
-            return self._shift(call)(args[0])
+            return self._shift(call)(x)
         return operation(*args, **kwargs)
 
     def restore(self, call_id: int, old: Any, new: Any) -> Any:
@@ -90,27 +92,35 @@ class _Writer:
         factor = self._plan.restored.get((call_id, id(old)))
         if factor is None:
             return new
-        name = f"restore_{len(self._made)}"
-        return self._layer(layers.Rescaling, name, scale=factor.tolist())(new)
+        return layers.Rescaling(factor.tolist(), dtype=new.dtype, name=self._free("restore"))(new)
 
-    def _layer(self, kind: type[keras.Layer], name: str, **options: Any) -> keras.Layer:
-        if name not in self._made:
-            self._made[name] = kind(name=name, **options)
-        return self._made[name]
+    def _instead_of(
+        self, operation: keras.Layer, suffix: str, kind: type[keras.Layer], *options: Any
+    ) -> keras.Layer:
+        """Returns the layer that stands for a layer in each of its calls, under its name."""
+        key = id(operation), suffix
+        if key not in self._made:
+            name = self._free(f"{operation.name}_{suffix}") if suffix else operation.name
+            self._made[key] = kind(*options, dtype=operation.dtype_policy, name=name)
+        return self._made[key]
 
-    def _hard_sigmoid(self, name: str) -> keras.Layer:
-        return self._layer(layers.Activation, name, activation=hard_sigmoid_x6)
+    def _free(self, name: str) -> str:
+        numbered = (f"{name}_{i}" for i in itertools.count(1))
+        free = next(n for n in itertools.chain((name,), numbered) if n not in self._taken)
+        self._taken.add(free)
+        return free
 
     def _shift(self, call: Call) -> keras.Layer:
         """Returns what is left of Rescaling or Normalization without its scale."""
-        layer, gain = call.operation, self._plan.gains[id(call.inputs[0])]
+        layer, x = call.operation, call.inputs[0]
+        gain = self._plan.gains[id(x)] * self._plan.restored.get((id(call), id(x)), ONE)
         if is_rescaling(call):
             offset = gain * np.asarray(layer.offset, np.float64) / np.asarray(layer.scale)
         else:
             offset = -gain * normalization_statistics(layer)[0]
         if not np.any(offset):
-            return self._layer(layers.Identity, layer.name)
-        return self._layer(layers.Rescaling, layer.name, scale=1.0, offset=offset.tolist())
+            return self._instead_of(layer, "", layers.Identity)
+        return self._instead_of(layer, "", layers.Rescaling, 1.0, offset.tolist())
 
 
 def _absorb(layer: keras.Layer, gain: Gain, output_gain: Gain) -> None:

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_cv_course.layers.batch_normalization import BatchNormalization
 from keras_cv_course.quantization.graph import Call, Graph, as_functional, tensors
 
 Gain = np.ndarray  # float64; one factor (shape ()) or one a channel (shape (channels,)); above 0
@@ -93,6 +94,8 @@ def constant_factor(call: Call) -> float | None:
     name = operator(call.operation)
     if name not in _PRODUCTS or len(call.inputs) != 1 or len(call.args) != 2:
         return None
+    if not _is_float(call):
+        return None
     x, y = call.args
     constant = x if isinstance(y, keras.KerasTensor) else y
     if not isinstance(constant, int | float) or constant <= 0:
@@ -103,7 +106,7 @@ def constant_factor(call: Call) -> float | None:
 
 
 def _is_activation(operation: keras.Operation, function: Callable[..., Any]) -> bool:
-    return isinstance(operation, layers.Activation) and operation.activation is function
+    return is_exactly(operation, layers.Activation) and operation.activation is function
 
 
 class _Planner:
@@ -146,7 +149,9 @@ class _Planner:
 
     def homogeneous(self, call: Call) -> Gain:
         """Rule of f with f(gain * x) = gain * f(x)."""
-        return self.gain(call.inputs[0])
+        gain = self.gain(call.inputs[0])
+        first = getattr(call.operation, "data_format", None) == "channels_first"
+        return self.nothing(call) if first and gain.ndim else gain
 
     def mixing(self, call: Call) -> Gain:
         """Rule of a layer that only moves values, also from channel to channel."""
@@ -164,11 +169,13 @@ class _Planner:
 
     def rescaling(self, call: Call) -> Gain:
         """Rule of Rescaling, of which only the offset is left."""
-        return self.gain(call.inputs[0]) / np.asarray(call.operation.scale, np.float64)
+        self._take_original_if_shared(call)
+        return self._received(call) / np.asarray(call.operation.scale, np.float64)
 
     def normalization(self, call: Call) -> Gain:
         """Rule of Normalization, of which only the subtraction of the mean is left."""
-        return self.gain(call.inputs[0]) * normalization_statistics(call.operation)[1]
+        self._take_original_if_shared(call)
+        return self._received(call) * normalization_statistics(call.operation)[1]
 
     def product(self, call: Call) -> Gain:
         gain = ONE
@@ -191,6 +198,16 @@ class _Planner:
             else:
                 self._restore(id(call), x, target)
         return target
+
+    def _take_original_if_shared(self, call: Call) -> None:
+        """One layer has one offset: called again, it needs inputs of one gain."""
+        if self._times_called[id(call.operation)] > 1:
+            self.nothing(call)
+
+    def _received(self, call: Call) -> Gain:
+        """Returns the gain of the input as the call gets it, restored or not."""
+        x = call.inputs[0]
+        return self.gain(x) * self.result.restored.get((id(call), id(x)), ONE)
 
     def _restore(self, call_id: int, x: keras.KerasTensor, target: Gain) -> None:
         if not np.array_equal(self.gain(x), target):
@@ -229,8 +246,12 @@ def normalization_statistics(layer: layers.Normalization) -> tuple[Gain, Gain]:
 def _absorbs(layer: keras.Layer, gain: Gain) -> bool:
     if isinstance(layer, layers.BatchNormalization):
         # Its epsilon is absorbed too, which leaves a positive variance only from 1 up.
-        return bool(np.all(gain >= 1.0)) and layer.axis in (-1, 3)
-    return gain.ndim == 0 or getattr(layer, "groups", 1) == 1
+        rank = layer.input_spec.ndim
+        return bool(np.all(gain >= 1.0)) and layer.axis % rank == rank - 1
+    if getattr(layer, "lora_enabled", False):
+        return False
+    last = getattr(layer, "data_format", "channels_last") == "channels_last"
+    return gain.ndim == 0 or (last and getattr(layer, "groups", 1) == 1)
 
 
 def _scales(layer: keras.Layer) -> bool:
@@ -240,6 +261,7 @@ def _scales(layer: keras.Layer) -> bool:
     return activation_of(layer) in (None, keras.activations.linear, keras.activations.relu)
 
 
+_OURS = {layers.BatchNormalization: BatchNormalization}
 _LINEAR = (
     layers.BatchNormalization,
     layers.Conv2D,
@@ -280,27 +302,49 @@ _HOMOGENEOUS_ACTIVATIONS = (
 
 def _is_homogeneous(call: Call) -> bool:
     operation = call.operation
-    if isinstance(operation, layers.Activation):
+    if is_exactly(operation, layers.Activation):
         return operation.activation in _HOMOGENEOUS_ACTIVATIONS
-    if isinstance(operation, layers.ReLU):
+    if is_exactly(operation, layers.ReLU):
         return operation.max_value is None and operation.threshold == 0
-    return isinstance(operation, _HOMOGENEOUS)
+    return is_exactly(operation, *_HOMOGENEOUS)
 
 
 def is_rescaling(call: Call) -> bool:
     """Whether the call is a Rescaling with scales above 0."""
     operation = call.operation
-    return isinstance(operation, layers.Rescaling) and bool(np.all(np.asarray(operation.scale) > 0))
+    return (
+        is_exactly(operation, layers.Rescaling)
+        and _is_float(call)
+        and np.ndim(operation.scale) <= 1
+        and np.ndim(operation.offset) <= 1
+        and bool(np.all(np.asarray(operation.scale) > 0))
+    )
 
 
 def is_normalization(call: Call) -> bool:
     """Whether the call is a Normalization layer (not the inverse of one)."""
     operation = call.operation
-    return isinstance(operation, layers.Normalization) and not operation.invert
+    if not is_exactly(operation, layers.Normalization) or operation.invert or not _is_float(call):
+        return False
+    last = len(call.inputs[0].shape) - 1
+    return tuple(axis % (last + 1) for axis in operation.axis) in ((), (last,))
+
+
+def _is_float(call: Call) -> bool:
+    """Whether the input is float already; else the operation converts it too."""
+    return "float" in call.inputs[0].dtype
+
+
+def is_exactly(operation: keras.Operation, *kinds: type) -> bool:
+    """Whether an operation is a Keras layer of these kinds, or one of ours that computes the same.
+
+    A subclass from elsewhere may do anything with its kernel.
+    """
+    return type(operation) in (*kinds, *(_OURS[kind] for kind in kinds if kind in _OURS))
 
 
 def _is_kind(*kinds: type) -> Callable[[Call], bool]:
-    return lambda call: isinstance(call.operation, kinds)
+    return lambda call: is_exactly(call.operation, *kinds)
 
 
 def _is_operator(*names: str) -> Callable[[Call], bool]:

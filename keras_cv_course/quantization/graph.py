@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+from keras.src.saving.serialization_lib import SafeModeScope
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,10 @@ def as_functional(model: keras.Model) -> keras.Model:
     """Returns `model` if it is functional, or the functional form of a built Sequential.
 
     Raises:
-        TypeError: If the model is subclassed, so that its graph cannot be read.
+        TypeError: If it is no model, or is subclassed, so that its graph cannot be read.
     """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"`model` must be a keras.Model. Received: {type(model).__name__}.")
     if isinstance(model, keras.Function):
         return model
     if isinstance(model, keras.Sequential) and model.built:
@@ -81,6 +84,7 @@ def trace(model: keras.Model) -> Graph:
 
     Raises:
         TypeError: If the model, or one inside it, is subclassed.
+        ValueError: If a layer cannot be made again from its configuration.
     """
     return _Tracer().trace(model)
 
@@ -123,7 +127,7 @@ class _Tracer:
         if id(operation) not in self._copies:
             config = operation.get_config()
             config["name"] = self._unique(config["name"], path)
-            self._copies[id(operation)] = type(operation).from_config(config)
+            self._copies[id(operation)] = _from_config(type(operation), config)
         return self._copies[id(operation)]
 
     def _unique(self, name: str, path: str) -> str:
@@ -141,6 +145,18 @@ class _Tracer:
                 copy.set_weights(layer.get_weights())
                 if isinstance(copy, keras.layers.Normalization):
                     copy.finalize_state()  # it computes with what it made of its weights
+
+
+def _from_config(kind: type[keras.Operation], config: dict[str, Any]) -> keras.Operation:
+    try:
+        with SafeModeScope(safe_mode=False):  # a Lambda of the user's own model is no danger
+            return kind.from_config(config)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"Layer {config['name']!r} must be one that Keras can make again from its "
+            f"configuration. Received: a {kind.__name__} that it cannot: {error} Give its function "
+            "a name with keras.saving.register_keras_serializable."
+        ) from error
 
 
 def run(

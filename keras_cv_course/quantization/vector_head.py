@@ -1,11 +1,12 @@
 """The graph pass that lets a head of 1×1 convolutions work on vectors."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 import keras
 from keras import layers
 
+from keras_cv_course.quantization.gains import is_exactly
 from keras_cv_course.quantization.graph import Call, Graph, as_functional, run, tensors, trace
 
 _ELEMENTWISE = (layers.Activation, layers.Dropout, layers.LeakyReLU, layers.ReLU)
@@ -33,21 +34,22 @@ def vectorize_head(model: keras.Model) -> keras.Model:
     vectors = _vectors(graph)
     if not vectors:
         return model
-    made: dict[str, keras.Layer] = {}
+    made: dict[int, keras.Layer] = {}
 
     def write(call: Call, *args: Any, **kwargs: Any) -> Any:
         if id(call.inputs[0]) in vectors and _flattens(call):
-            return args[0]
-        if id(tensors(call.outputs)[0]) not in vectors:
-            return call.operation(*args, **kwargs)
-        layer = _on_vectors(call.operation)
-        return made.setdefault(layer.name, layer)(*args, **kwargs)
+            return tensors((args, kwargs))[0]
+        operation = call.operation
+        if id(tensors(call.outputs)[0]) in vectors and not _is_elementwise(operation):
+            operation = _on_vectors(operation)
+            made[id(call.operation)] = operation
+        return operation(*args, **kwargs)
 
     outputs = run(graph, tensors(graph.inputs), write)
     for call in graph.calls:
-        if call.operation.name in made and isinstance(call.operation, layers.Conv2D):
+        if id(call.operation) in made and isinstance(call.operation, layers.Conv2D):
             kernel, *bias = call.operation.get_weights()
-            made[call.operation.name].set_weights([kernel[0, 0], *bias])
+            made[id(call.operation)].set_weights([kernel[0, 0], *bias])
     return keras.Model(graph.inputs, outputs, name=model.name)
 
 
@@ -57,6 +59,7 @@ def _vectors(graph: Graph) -> set[int]:
     for call in graph.calls:
         for x in call.inputs:
             readers[id(x)].append(call)
+    times_called = Counter(id(call.operation) for call in graph.calls)
     outputs = {id(y) for y in tensors(graph.outputs)}
     vectors: set[int] = set()
 
@@ -68,7 +71,9 @@ def _vectors(graph: Graph) -> set[int]:
         )
 
     def can_follow(call: Call) -> bool:
-        return _is_pointwise(call.operation) and can_be_vector(call.outputs)
+        once = times_called[id(call.operation)] == 1
+        fits = _is_elementwise(call.operation) or (once and _is_pointwise(call.operation))
+        return fits and can_be_vector(call.outputs)
 
     def add(x: keras.KerasTensor) -> None:
         vectors.add(id(x))
@@ -77,14 +82,19 @@ def _vectors(graph: Graph) -> set[int]:
                 add(call.outputs)
 
     for call in graph.calls:
-        if _pools_to_map(call.operation) and can_be_vector(call.outputs):
+        once = times_called[id(call.operation)] == 1
+        if once and _pools_to_map(call.operation) and can_be_vector(call.outputs):
             add(call.outputs)
     return vectors
 
 
 def _pools_to_map(operation: keras.Operation) -> bool:
     pools = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
-    return isinstance(operation, pools) and operation.keepdims
+    return (
+        is_exactly(operation, *pools)
+        and operation.keepdims
+        and operation.data_format == "channels_last"
+    )
 
 
 def _flattens(call: Call) -> bool:
@@ -93,23 +103,31 @@ def _flattens(call: Call) -> bool:
     )
 
 
+def _is_elementwise(operation: keras.Operation) -> bool:
+    softmax = getattr(operation, "activation", None) is keras.activations.softmax
+    return is_exactly(operation, *_ELEMENTWISE) and not softmax
+
+
 def _is_pointwise(operation: keras.Operation) -> bool:
-    """Whether the operation does to a 1×1 map what a layer of the same weights does to a vector."""
-    if type(operation) is layers.Conv2D:
-        return tuple(operation.kernel_size) == (1, 1) and operation.groups == 1
-    if isinstance(operation, layers.Activation):
-        return operation.activation is not keras.activations.softmax
-    return isinstance(operation, _ELEMENTWISE)
+    """Whether the operation does to a 1×1 map what a dense layer does to a vector."""
+    return (
+        is_exactly(operation, layers.Conv2D)
+        and tuple(operation.kernel_size) == (1, 1)
+        and operation.groups == 1
+        and operation.data_format == "channels_last"
+        and operation.activation is not keras.activations.softmax
+        and not operation.lora_enabled
+    )
 
 
 def _on_vectors(operation: keras.Layer) -> keras.Layer:
-    if _pools_to_map(operation):
-        return type(operation)(name=operation.name)
+    """Returns the layer for vectors of a pooling or a 1×1 convolution."""
+    shared: dict[str, Any] = {"name": operation.name, "dtype": operation.dtype_policy}
     if isinstance(operation, layers.Conv2D):
         return layers.Dense(
             operation.filters,
             activation=operation.activation,
             use_bias=operation.use_bias,
-            name=operation.name,
+            **shared,
         )
-    return type(operation).from_config(operation.get_config())
+    return type(operation)(**shared)

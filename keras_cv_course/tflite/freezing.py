@@ -74,8 +74,7 @@ def freeze(model: keras.Model) -> FrozenModel:
         model: Functional or built Sequential model.
 
     Raises:
-        ValueError: If an input has an unknown size, or a size other than the batch differs
-            from call to call.
+        ValueError: If an input has an unknown size, or an output is an input or another output.
     """
     for x in model.inputs:
         if None in x.shape[1:]:
@@ -83,6 +82,7 @@ def freeze(model: keras.Model) -> FrozenModel:
                 f"`model` must have inputs of fixed size. Received: input {x.name!r} of shape "
                 f"{tuple(x.shape)}. Build the model with input_shape=(height, width, channels)."
             )
+    _check_outputs(model)
     names = input_names(model)
     specs = [
         tf.TensorSpec((1, *x.shape[1:]), x.dtype, name=name)
@@ -100,6 +100,17 @@ def freeze(model: keras.Model) -> FrozenModel:
         inputs=_by_node(constant.inputs, names),
         outputs=_by_node(constant.outputs, output_names(model)),
     )
+
+
+def _check_outputs(model: keras.Model) -> None:
+    """Refuses what the converter would merge, so that a name would be lost."""
+    own = {id(y) for y in model.outputs} - {id(x) for x in model.inputs}
+    if len(own) < len(model.outputs):
+        raise ValueError(
+            "`model` must have outputs that are each the result of an operation of their own. "
+            f"Received: outputs {list(output_names(model))}, of which one is an input or is there "
+            "twice. Put a keras.layers.Rescaling(1.0) before it, or leave it out."
+        )
 
 
 def _by_node(tensors: Sequence[tf.Tensor], names: Sequence[str]) -> dict[str, str]:

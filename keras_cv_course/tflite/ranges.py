@@ -30,14 +30,15 @@ def measure_ranges(
         model_content=data, num_threads=NUM_THREADS, experimental_preserve_all_tensors=True
     )
     interpreter.allocate_tensors()
-    inputs = [detail["index"] for detail in interpreter.get_input_details()]
+    details = interpreter.get_input_details()
+    inputs = [detail["index"] for detail in details]
     activations = _float_activations(interpreter, inputs)
     low = np.full(len(activations), np.inf)
     high = np.full(len(activations), -np.inf)
     count = 0
     for count, sample in enumerate(samples, 1):  # noqa: B007
-        for index, value in zip(inputs, sample, strict=True):
-            interpreter.set_tensor(index, value[np.newaxis])
+        for detail, value in zip(details, sample, strict=True):
+            interpreter.set_tensor(detail["index"], value[np.newaxis].astype(detail["dtype"]))
         interpreter.invoke()
         # One call a tensor: a view kept over the next invoke is refused by the interpreter.
         low = np.minimum(low, [interpreter.tensor(i)().min() for i in activations])

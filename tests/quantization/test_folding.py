@@ -196,3 +196,81 @@ def test_folded_model_is_saved_and_loaded(tmp_path, rng):
     again = keras.saving.load_model(tmp_path / "folded.keras")
     images = rng.uniform(0, 255, (2, 32, 32, 3))
     np.testing.assert_array_equal(again(images), folded(images))
+
+
+def shared_input_shift():
+    image = keras.Input((4, 4, 3))
+    scale = layers.Rescaling(0.5, 1.0)
+    return image, head(layers.Concatenate()([scale(image), scale(scale(image))]))
+
+
+def shared_normalization():
+    image = keras.Input((4, 4, 3))
+    normalize = layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[1.0, 4.0, 9.0])
+    return image, head(layers.Concatenate()([normalize(image), normalize(normalize(image))]))
+
+
+class OddConv(layers.Conv2D):
+    """Does not scale with its kernel."""
+
+    def call(self, x):
+        return super().call(x) / keras.ops.max(keras.ops.abs(self.kernel))
+
+
+def subclassed_convolution():
+    image = keras.Input((4, 4, 3))
+    return image, head(OddConv(2, 1)(layers.Activation("hard_swish")(image)))
+
+
+def normalization_of_another_axis():
+    image = keras.Input((4, 4, 4))
+    means = {"mean": [1.0, 2.0, 3.0, 4.0], "variance": [1.0, 4.0, 9.0, 16.0]}
+    return image, head(layers.Conv2D(2, 1)(layers.Normalization(axis=1, **means)(image)))
+
+
+def scale_with_axes():
+    image = keras.Input((4, 4, 3))
+    scale = np.array([1.0, 2.0, 3.0]).reshape(1, 1, 3)
+    return image, head(layers.Conv2D(3, 1)(layers.Rescaling(scale)(image)))
+
+
+def pixels_as_integers():
+    image = keras.Input((4, 4, 3), dtype="uint8")
+    return image, head(layers.Conv2D(2, 1)(layers.Rescaling(1 / 255)(image)))
+
+
+def names_that_are_taken():
+    image = keras.Input((4, 4, 3))
+    x = layers.Activation("hard_swish", name="act")(layers.Conv2D(3, 1, name="act_gate")(image))
+    return image, layers.Activation("sigmoid", name="restore")(x)
+
+
+def arguments_by_keyword():
+    image = keras.Input((4, 4, 3))
+    return image, head(layers.Activation("hard_swish")(inputs=image))
+
+
+def lambda_beside():
+    image = keras.Input((4, 4, 3))
+    x = layers.Lambda(lambda x: x + 1.0)(layers.Activation("hard_swish")(image))
+    return image, head(x)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        shared_input_shift,
+        shared_normalization,
+        subclassed_convolution,
+        normalization_of_another_axis,
+        scale_with_axes,
+        pixels_as_integers,
+        names_that_are_taken,
+        arguments_by_keyword,
+        lambda_beside,
+    ],
+)
+def test_unusual_models_compute_the_same(make, rng):
+    model = keras.Model(*make())
+    images = rng.integers(0, 9, (3, *model.input_shape[1:])).astype(model.input.dtype)
+    assert_same(model, fold_constant_factors(model), images)

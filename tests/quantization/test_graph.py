@@ -77,3 +77,10 @@ def test_subclassed_model_is_refused():
 
     with pytest.raises(TypeError, match=r"subclassed model cannot be read.*'mine'"):
         trace(Subclassed(name="mine"))
+
+
+def test_layer_that_cannot_be_made_again_is_named():
+    x = keras.Input((3,))
+    model = keras.Model(x, layers.Activation(lambda x: x * 2.0, name="twice")(x))
+    with pytest.raises(ValueError, match="Layer 'twice' must be one that Keras can make again"):
+        trace(model)

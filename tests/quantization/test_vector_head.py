@@ -42,3 +42,29 @@ def test_grouped_convolution_is_left_alone():
     pooled = layers.GlobalAveragePooling2D(keepdims=True)(image)
     model = keras.Model(image, layers.Flatten()(layers.Conv2D(4, 1, groups=2)(pooled)))
     assert vectorize_head(model) is model
+
+
+def test_layers_that_maps_and_vectors_share(rng):
+    image = keras.Input((4, 4, 3))
+    relu, pool = layers.ReLU(), layers.GlobalAveragePooling2D(keepdims=True)
+    x = layers.Conv2D(4, 1)(pool(relu(layers.Conv2D(4, 1)(image))))
+    model = keras.Model(image, layers.Flatten()(relu(x)))
+    rewritten = vectorize_head(model)
+    assert layers.Dense in kinds(rewritten)
+    images = rng.normal(size=(2, 4, 4, 3))
+    np.testing.assert_allclose(rewritten(images), model(images), atol=1e-6)
+
+
+def test_precision_is_kept(rng):
+    image = keras.Input((4, 4, 3), dtype="float64")
+    pool = layers.GlobalAveragePooling2D(keepdims=True, dtype="float64")
+    x = layers.Conv2D(2, 1, dtype="float64")(pool(image))
+    model = keras.Model(image, layers.Flatten(dtype="float64")(x))
+    assert vectorize_head(model).output.dtype == "float64"
+
+
+def test_channels_first_is_left_alone():
+    image = keras.Input((3, 4, 6))
+    pool = layers.GlobalAveragePooling2D(keepdims=True, data_format="channels_first")
+    model = keras.Model(image, layers.Flatten()(pool(image)))
+    assert vectorize_head(model) is model

@@ -293,3 +293,26 @@ def test_equal_vectors_are_stored_once():
     again = schema.ModelT.InitFromPackedBuf(data)
     assert [bytes(bytearray(b.data)) for b in again.buffers] == [bytes(range(100))] * 50
     assert data.index(bytes(range(100))) % flatbuffer.BUFFER_ALIGNMENT == 0
+
+
+def test_pixels_of_an_integer_input(rng, tmp_path):
+    image = keras.Input((8, 8, 3), dtype="uint8", name="image")
+    x = layers.Conv2D(2, 3)(layers.Rescaling(1 / 255)(image))
+    model = keras.Model(image, layers.GlobalAveragePooling2D(name="scores")(x))
+    images = rng.integers(0, 256, (4, 8, 8, 3)).astype("uint8")
+    convert(model, tmp_path / "m.tflite", "int8", calibration_data=images)
+    found = TFLiteModel(tmp_path / "m.tflite").predict(images)
+    np.testing.assert_allclose(found, model(images), atol=0.05)
+
+
+def test_output_that_is_an_input_or_there_twice_is_refused(tmp_path):
+    x = keras.Input((3,), name="x")
+    y = layers.Dense(2)(x)
+    for outputs in ({"y": y, "same": x}, {"y": y, "again": y}):
+        with pytest.raises(ValueError, match="is an input or is there twice"):
+            convert(keras.Model(x, outputs), tmp_path / "m.tflite", "none")
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    with pytest.raises(TypeError, match=r"must be a keras\.Model\. Received: NoneType"):
+        convert(None, tmp_path / "m.tflite", "none")
