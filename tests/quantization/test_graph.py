@@ -13,7 +13,8 @@ def rebuild(model):
 
 def encoder():
     return keras.Sequential(
-        [keras.Input((8,)), layers.Dense(4, "relu", name="dense"), layers.Dense(3)], name="encoder"
+        [keras.Input((8,)), layers.Dense(4, "relu", name="dense"), layers.Dense(3, name="code")],
+        name="encoder",
     )
 
 
@@ -79,6 +80,7 @@ def test_subclassed_model_is_refused():
         trace(Subclassed(name="mine"))
 
 
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
 def test_layer_that_cannot_be_made_again_is_named():
     x = keras.Input((3,))
     model = keras.Model(x, layers.Activation(lambda x: x * 2.0, name="twice")(x))
