@@ -62,7 +62,8 @@ def main() -> None:
         model.compile(
             keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
         )
-        model.fit(train, validation_data=data.val, epochs=epochs, verbose=2)
+        # The dataset shuffles itself.
+        model.fit(train, validation_data=data.val, epochs=epochs, shuffle=False, verbose=2)
     options.out.mkdir(parents=True, exist_ok=True)
     model.save(options.out / "model.keras")
 
