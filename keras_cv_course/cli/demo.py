@@ -25,7 +25,7 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Decides weights and order.")] = _RECIPE.seed,
     as_json: Json = False,
 ) -> None:
-    """Train on handwritten digits, export, compare, measure: about two minutes."""
+    """Train on handwritten digits, export, compare, measure: two to three minutes."""
     engine.start()
     from keras_cv_course.cli.sources import open_classifier
     from keras_cv_course.cli.training_run import start_run
