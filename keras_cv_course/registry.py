@@ -39,7 +39,13 @@ class ModelEntry:
 
 
 # Modules whose objects Keras must know by name before it can load a model that holds them.
-SERIALIZABLE_MODULES = ("layers.batch_normalization", "ops.activations")
+SERIALIZABLE_MODULES = (
+    "layers.batch_normalization",
+    "ops.activations",
+    "ops.normalization",
+    "quantization.fake_quantization",
+    "quantization.kernels",
+)
 
 
 def import_serializable() -> None:

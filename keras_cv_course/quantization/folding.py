@@ -1,6 +1,5 @@
 """The graph pass that takes constant factors, above all hard-swish's 1/6, out of a model."""
 
-import itertools
 from typing import Any
 
 import keras
@@ -21,7 +20,7 @@ from keras_cv_course.quantization.gains import (
     normalization_statistics,
     plan_gains,
 )
-from keras_cv_course.quantization.graph import Call, Graph, run, tensors, trace
+from keras_cv_course.quantization.graph import Call, Graph, free_name, run, tensors, trace
 
 
 def fold_constant_factors(model: keras.Model) -> keras.Model:
@@ -92,7 +91,9 @@ class _Writer:
         factor = self._plan.restored.get((call_id, id(old)))
         if factor is None:
             return new
-        return layers.Rescaling(factor.tolist(), dtype=new.dtype, name=self._free("restore"))(new)
+        return layers.Rescaling(
+            factor.tolist(), dtype=new.dtype, name=free_name("restore", self._taken)
+        )(new)
 
     def _instead_of(
         self, operation: keras.Layer, suffix: str, kind: type[keras.Layer], *options: Any
@@ -100,15 +101,11 @@ class _Writer:
         """Returns the layer that stands for a layer in each of its calls, under its name."""
         key = id(operation), suffix
         if key not in self._made:
-            name = self._free(f"{operation.name}_{suffix}") if suffix else operation.name
-            self._made[key] = kind(*options, dtype=operation.dtype_policy, name=name)
+            name = (
+                free_name(f"{operation.name}_{suffix}", self._taken) if suffix else operation.name
+            )
+            self._made[key] = kind(*options, dtype=operation.dtype_policy.name, name=name)
         return self._made[key]
-
-    def _free(self, name: str) -> str:
-        numbered = (f"{name}_{i}" for i in itertools.count(1))
-        free = next(n for n in itertools.chain((name,), numbered) if n not in self._taken)
-        self._taken.add(free)
-        return free
 
     def _shift(self, call: Call) -> keras.Layer:
         """Returns what is left of Rescaling or Normalization without its scale."""

@@ -139,12 +139,12 @@ class _Planner:
         return ONE
 
     def linear(self, call: Call) -> Gain:
-        """Rule of a layer whose weights absorb the gain of its input."""
+        """Rule of a layer whose weights absorb the gain of its input, that of its first call."""
         (x,) = call.inputs
         gain = self.gain(x)
-        if self._times_called[id(call.operation)] > 1 or not _absorbs(call.operation, gain):
+        if not _absorbs(call.operation, gain):
             return self.nothing(call)
-        self.result.absorbed[id(call.operation)] = gain
+        self._restore(id(call), x, self.result.absorbed.setdefault(id(call.operation), gain))
         return ONE
 
     def homogeneous(self, call: Call) -> Gain:
@@ -220,7 +220,8 @@ class _Planner:
             call = self._producers[id(x)]
             path.append(call)
             if id(call.operation) in self.result.absorbed:
-                return path if _scales(call.operation) else []
+                once = self._times_called[id(call.operation)] == 1
+                return path if once and _scales(call.operation) else []
             if not isinstance(call.operation, keras.Layer) or not _is_homogeneous(call):
                 return []
             x = call.inputs[0]

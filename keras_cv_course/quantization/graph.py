@@ -1,7 +1,8 @@
 """A functional model as a flat list of calls, which a rewrite can replay with changes."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,18 +126,12 @@ class _Tracer:
 
     def _copy(self, operation: keras.Operation, path: str) -> keras.Operation:
         if id(operation) not in self._copies:
-            config = operation.get_config()
-            config["name"] = self._unique(config["name"], path)
-            self._copies[id(operation)] = _from_config(type(operation), config)
+            name = self._unique(operation.name, path)
+            self._copies[id(operation)] = remake(operation, name=name)
         return self._copies[id(operation)]
 
     def _unique(self, name: str, path: str) -> str:
-        candidates = itertools.chain(
-            (name, f"{path}{name}"), (f"{path}{name}_{i}" for i in itertools.count(1))
-        )
-        free = next(candidate for candidate in candidates if candidate not in self._names)
-        self._names.add(free)
-        return free
+        return free_name(f"{path}{name}" if name in self._names else name, self._names)
 
     def _copy_weights(self, model: keras.Model) -> None:
         for layer in model.layers:
@@ -147,16 +142,56 @@ class _Tracer:
                     copy.finalize_state()  # it computes with what it made of its weights
 
 
-def _from_config(kind: type[keras.Operation], config: dict[str, Any]) -> keras.Operation:
+def free_name(name: str, taken: set[str]) -> str:
+    """Returns `name`, with a number where it is taken; from then on it is."""
+    numbered = (f"{name}_{i}" for i in itertools.count(1))
+    free = next(n for n in itertools.chain((name,), numbered) if n not in taken)
+    taken.add(free)
+    return free
+
+
+def remake(
+    operation: keras.Operation,
+    kind: type[keras.Operation] | None = None,
+    leave_out: Collection[str] = (),
+    **changes: Any,
+) -> keras.Operation:
+    """Returns a new operation, without weights, from the configuration of another.
+
+    Args:
+        operation: What to make again.
+        kind: Class to make, if not the same.
+        leave_out: Entries of the configuration that the class does not have.
+        **changes: Entries of the configuration that are to be others.
+
+    Raises:
+        ValueError: If Keras cannot make the class from its configuration.
+    """
+    kind = kind or type(operation)
+    config = {k: v for k, v in operation.get_config().items() if k not in leave_out} | changes
     try:
         with SafeModeScope(safe_mode=False):  # a Lambda of the user's own model is no danger
-            return kind.from_config(config)
-    except (TypeError, ValueError) as error:
+            made = kind.from_config(config)
+    except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
-            f"Layer {config['name']!r} must be one that Keras can make again from its "
+            f"Layer {operation.name!r} must be one that Keras can make again from its "
             f"configuration. Received: a {kind.__name__} that it cannot: {error} Give its function "
             "a name with keras.saving.register_keras_serializable."
         ) from error
+    if isinstance(operation, keras.layers.Lambda):
+        made.function = operation.function  # that of the configuration has lost its globals
+    return made
+
+
+def readers_of(graph: Graph) -> defaultdict[int, list[Call | None]]:
+    """Returns the calls that take each tensor, by its id; None stands for the model's output."""
+    readers: defaultdict[int, list[Call | None]] = defaultdict(list)
+    for call in graph.calls:
+        for x in call.inputs:
+            readers[id(x)].append(call)
+    for y in tensors(graph.outputs):
+        readers[id(y)].append(None)
+    return readers
 
 
 def run(

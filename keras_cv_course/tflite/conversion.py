@@ -16,16 +16,18 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from keras_cv_course._validation import check_choice
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.models.input_range import PIXELS, known_input_range, takes_pixels
-from keras_cv_course.quantization.folding import fold_constant_factors
+from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
+from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.graph import as_functional
-from keras_cv_course.quantization.vector_head import vectorize_head
-from keras_cv_course.tflite import flatbuffer, quantizers
+from keras_cv_course.quantization.rewriting import rewrite_for_integers
+from keras_cv_course.tflite import flatbuffer, quantizers, trained_ranges
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
-from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs
+from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs, output_names
 from keras_cv_course.tflite.labels import append_labels
 from keras_cv_course.tflite.quantizers import SCHEMES
 from keras_cv_course.tflite.quiet import quiet
+from keras_cv_course.tflite.ranges import measure_ranges
 
 
 @dataclass(frozen=True)
@@ -101,28 +103,37 @@ def convert(
     check_choice("quantize", quantize, SCHEMES)
     scheme = SCHEMES[quantize]
     io_dtype = io_dtype or "float32"
-    _check_consistency(quantize, io_dtype, calibration_data, keep_float)
     functional = as_functional(model)
+    aware = is_quantize_aware(functional)
+    if aware:
+        trained_ranges.check_options(quantize, calibration_data, keep_float)
+        keep_float = float_layers(functional)
+    _check_consistency(quantize, io_dtype, calibration_data, keep_float, aware)
     _check_layer_names(functional, keep_float)
     _check_class_names(functional, class_names)
     samples = None
-    if scheme.calibrated:
+    if scheme.calibrated and not aware:
         samples = calibration_samples(functional, calibration_data, calibration_count, input_range)
 
     watch = _Stopwatch()
     with quiet() as (_, console), console.status(f"converting {model.name} to {quantize}"):
         with watch.stage("rewrite"):
-            ready = rewrite(functional) if scheme.calibrated else functional
+            ready = rewrite(functional, keep_float) if scheme.calibrated else functional
         with watch.stage("freeze"):
-            frozen = freeze(ready)
+            frozen = freeze(ready, output_names(functional))
         with watch.stage("translate"):
             data = _translate(ready, frozen, scheme.float16)
         with watch.stage("quantize"):
+            if aware:
+                data = trained_ranges.take(data)
             kept = _tensors_of(data, ready, keep_float)
-            if scheme.recipe:
+            if aware:
+                data = quantizers.to_int8(data, io_dtype, kept)
+            elif scheme.recipe:
                 data = quantizers.by_recipe(data, scheme.recipe, samples, kept)
             elif scheme.calibrated:
-                data = quantizers.to_int8(data, samples or [], io_dtype, kept)
+                ranges = measure_ranges(data, samples or [])
+                data = quantizers.to_int8(flatbuffer.set_ranges(data, ranges), io_dtype, kept)
         with watch.stage("write"):
             data = flatbuffer.rename_tensors(data, layer_names(ready).shorten)
             data = append_labels(data, class_names) if class_names else data
@@ -130,9 +141,11 @@ def convert(
     return ConversionResult(written, quantize, io_dtype, len(data), watch.seconds)
 
 
-def rewrite(model: keras.Model) -> keras.Model:
-    """Returns the model that integer kernels compute fast; `model` itself where nothing helps."""
-    return fold_constant_factors(vectorize_head(model))
+def rewrite(model: keras.Model, keep_float: Sequence[str] = ()) -> keras.Model:
+    """Returns the model that integer kernels compute fast."""
+    if is_quantize_aware(model):
+        return fold_batch_normalization(trained_ranges.mark(model))
+    return fold_batch_normalization(rewrite_for_integers(model, keep_float))
 
 
 def layer_names(model: keras.Model) -> LayerNames:
@@ -166,7 +179,7 @@ def calibration_samples(
 
 
 def _check_consistency(
-    quantize: str, io_dtype: str, calibration_data: Any, keep_float: Sequence[str]
+    quantize: str, io_dtype: str, calibration_data: Any, keep_float: Sequence[str], aware: bool
 ) -> None:
     scheme = SCHEMES[quantize]
     check_choice("io_dtype", io_dtype, quantizers.IO_DTYPES)
@@ -175,7 +188,7 @@ def _check_consistency(
             f'`io_dtype` must be one of {scheme.io_dtypes} with quantize="{quantize}". Received: '
             f'"{io_dtype}". Integer inputs and outputs need quantize="int8".'
         )
-    if scheme.calibrated and calibration_data is None:
+    if scheme.calibrated and calibration_data is None and not aware:
         raise ValueError(
             f'`calibration_data` must be given with quantize="{quantize}", since the ranges of '
             "activations are measured on it. Received: None. Pass about 100 typical inputs, or "

@@ -64,7 +64,7 @@ def _names(structure: Any, names: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def freeze(model: keras.Model) -> FrozenModel:
+def freeze(model: keras.Model, outputs: Sequence[str] | None = None) -> FrozenModel:
     """Returns the model at batch size 1 with its weights as constants.
 
     Going through a concrete function rather than a SavedModel saves most of the time of a
@@ -72,6 +72,7 @@ def freeze(model: keras.Model) -> FrozenModel:
 
     Args:
         model: Functional or built Sequential model.
+        outputs: Names of its outputs, if not those of its layers.
 
     Raises:
         ValueError: If an input has an unknown size, or an output is an input or another output.
@@ -98,7 +99,7 @@ def freeze(model: keras.Model) -> FrozenModel:
     return FrozenModel(
         function=constant,
         inputs=_by_node(constant.inputs, names),
-        outputs=_by_node(constant.outputs, output_names(model)),
+        outputs=_by_node(constant.outputs, outputs or output_names(model)),
     )
 
 

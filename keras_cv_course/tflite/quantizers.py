@@ -65,19 +65,16 @@ def to_float(frozen: FrozenModel, float16: bool = False) -> bytes:
     return flatbuffer.name_signature(converter.convert(), frozen.inputs, frozen.outputs)
 
 
-def to_int8(
-    data: bytes, samples: Samples, io_dtype: str, float_tensors: Sequence[str] = ()
-) -> bytes:
+def to_int8(data: bytes, io_dtype: str, float_tensors: Sequence[str] = ()) -> bytes:
     """Returns a .tflite with int8 weights and activations.
 
     Args:
-        data: A float .tflite with a signature.
-        samples: Calibration samples, see `measure_ranges`.
+        data: A float .tflite with a signature, whose tensors hold their ranges.
         io_dtype: One of `IO_DTYPES`.
         float_tensors: Operations that make these tensors stay in float.
     """
     quantized = tf_convert.mlir_quantize(
-        flatbuffer.set_ranges(data, measure_ranges(data, samples)),
+        data,
         input_data_type=IO_DTYPES[io_dtype],
         output_data_type=IO_DTYPES[io_dtype],
         denylisted_nodes=list(float_tensors) or None,

@@ -1,0 +1,109 @@
+"""Ranges of a quantization-aware model from data, and keeping them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_cv_course.quantization.fake_quantization import FakeQuantize
+from keras_cv_course.quantization.kernels import FreezableBatchNormalization
+
+BATCH = 32
+
+
+def calibrate(model: keras.Model, data: Any) -> None:
+    """Sets every range of a quantization-aware model to the extremes that data gives it.
+
+    Fine-tuning that starts so needs no steps to find the ranges. What was known before is
+    forgotten.
+
+    Args:
+        model: What `quantize_aware` has returned.
+        data: Typical inputs in the model's own range, without targets: an array
+            `(samples, height, width, channels)`; for several inputs a list, or a dict by name, of
+            arrays; or a tf.data.Dataset of batches, whose targets are left out.
+
+    Raises:
+        ValueError: If the model is not quantization-aware, or the data is empty or not finite.
+    """
+    layers = rounding_layers(model)
+    for layer in layers:
+        layer.forget()
+        layer.observing = True
+    try:
+        count = 0
+        for batch in _batches(data):
+            model(batch, training=False)
+            count += 1
+    finally:
+        for layer in layers:
+            layer.observing = False
+    if not count:
+        raise ValueError("`data` must hold at least one sample. Received: none.")
+    for layer in layers:
+        if not np.all(np.isfinite([np.asarray(limit) for limit in layer.range()])):
+            layer.forget()
+            raise ValueError(
+                "`data` must give finite values all through the network. Received: data for which "
+                f"{layer.name!r} is infinite or not a number. Check the data and the weights."
+            )
+
+
+class FreezeRanges(keras.callbacks.Callback):
+    """Stops ranges and batch-norm statistics from moving after some epochs.
+
+    The last epochs then train exactly what the int8 file will compute.
+
+    Args:
+        after: How many epochs to train before; 0 freezes from the start.
+
+    Raises:
+        ValueError: If `after` is negative.
+    """
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        if after < 0:
+            raise ValueError(f"`after` must be a number of epochs, 0 or more. Received: {after}.")
+        self.after = after
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Freezes the model once its time has come."""
+        if epoch >= self.after and freeze_ranges(self.model):
+            self.model.make_train_function(force=True)
+
+
+def freeze_ranges(model: keras.Model) -> bool:
+    """Freezes ranges and batch-norm statistics; returns whether any was not before."""
+    rounding_layers(model)
+    freezable = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, FakeQuantize | FreezableBatchNormalization) and not layer.frozen
+    ]
+    for layer in freezable:
+        layer.frozen = True
+    return bool(freezable)
+
+
+def rounding_layers(model: keras.Model) -> list[FakeQuantize]:
+    """Returns the layers that round; raises ValueError if the model is not quantization-aware."""
+    layers = [layer for layer in model.layers if isinstance(layer, FakeQuantize)]
+    if not layers:
+        raise ValueError(
+            f"`model` must be quantization-aware. Received: {model.name!r}, a float model. Make it "
+            "so with `quantize_aware(model)`."
+        )
+    return layers
+
+
+def _batches(data: Any) -> Iterator[Any]:
+    if hasattr(data, "as_numpy_iterator"):
+        for batch in data.as_numpy_iterator():
+            yield batch[0] if isinstance(batch, tuple) else batch
+        return
+    arrays = keras.tree.map_structure(np.asarray, data)
+    samples = len(keras.tree.flatten(arrays)[0])
+    for start in range(0, samples, BATCH):
+        yield keras.tree.map_structure(lambda array: array[start : start + BATCH], arrays)  # noqa: B023

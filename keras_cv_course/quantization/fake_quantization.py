@@ -1,0 +1,126 @@
+"""Layers that round activations as int8 does, and hold their ranges."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_cv_course.quantization import tfmot
+
+
+@keras.saving.register_keras_serializable(package="keras_cv_course")
+class FakeQuantize(keras.layers.Layer):
+    """Rounds a tensor to the 256 values that int8 has in a range; gradients pass inside of it.
+
+    The range follows the data in training: it starts as that of the first batch, and is a moving
+    average from then on. Tensors that an integer kernel needs in one range (those that are
+    concatenated) share a layer. Each is a site with extremes of its own, and the range is their
+    union.
+
+    Args:
+        sites: How many different tensors share the range.
+        fixed_range: Smallest and largest value where the integer kernel prescribes them, e.g. of a
+            sigmoid; the layer has no weights then.
+        frozen: Whether the range stays as it is in training.
+        **kwargs: As in `keras.layers.Layer`.
+
+    Reference:
+        Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+        Inference, arXiv:1712.05877, section 3.
+    """
+
+    def __init__(
+        self,
+        sites: int = 1,
+        fixed_range: Sequence[float] | None = None,
+        frozen: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sites = sites
+        self.fixed_range = None if fixed_range is None else tuple(fixed_range)
+        self.frozen = frozen
+        self.observing = False
+        self._low: list[keras.Variable] = []
+        self._high: list[keras.Variable] = []
+
+    def build(self, input_shape: Any) -> None:
+        """Creates the extremes of each site, 0 until data is seen."""
+        if self.fixed_range is not None:
+            return
+        for name, variables in (("low", self._low), ("high", self._high)):
+            for site in range(self.sites):
+                variable = self.add_weight(
+                    name=f"{name}_{site}",
+                    shape=(),
+                    initializer="zeros",
+                    trainable=False,
+                    aggregation="mean",
+                )
+                variables.append(variable)
+
+    def call(self, inputs: Any, site: int | None = 0, training: bool | None = None) -> Any:
+        """Returns the rounded inputs.
+
+        Args:
+            inputs: float32 tensor of any shape.
+            site: Which of the sites the tensor is; None leaves the range alone.
+            training: Whether the range follows the inputs.
+        """
+        if self.fixed_range is not None or site is None:
+            return inputs if self.observing else self._round(inputs)
+        extremes = {"min_var": self._low[site].value, "max_var": self._high[site].value}
+        if self.observing:
+            tfmot.of_calibration()(inputs, True, extremes)
+            return inputs
+        if not training or self.frozen:
+            return self._round(inputs)
+        self._start(inputs, site)
+        rounded = tfmot.of_activations()(inputs, True, extremes)
+        return rounded if self.sites == 1 else self._round(inputs)
+
+    def range(self) -> tuple[Any, Any]:
+        """Returns the smallest and the largest value, scalar tensors; both 0 before any data."""
+        if self.fixed_range is not None:
+            low, high = self.fixed_range
+            return ops.convert_to_tensor(low), ops.convert_to_tensor(high)
+        if self.sites == 1:
+            return self._low[0].value, self._high[0].value
+        lows, highs = ([v.value for v in extremes] for extremes in (self._low, self._high))
+        return ops.min(ops.stack(lows)), ops.max(ops.stack(highs))
+
+    def forget(self) -> None:
+        """Sets the range back to what it is before any data."""
+        for variable in (*self._low, *self._high):
+            variable.assign(ops.zeros(()))
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make the layer again."""
+        own = {"sites": self.sites, "fixed_range": self.fixed_range, "frozen": self.frozen}
+        return super().get_config() | own
+
+    def compute_output_spec(self, inputs: Any, **kwargs: Any) -> keras.KerasTensor:
+        """Returns a tensor like the inputs."""
+        return keras.KerasTensor(inputs.shape, inputs.dtype)
+
+    def _round(self, inputs: Any) -> Any:
+        low, high = self.range()
+        return tfmot.of_activations()(inputs, False, {"min_var": low, "max_var": high})
+
+    def _start(self, inputs: Any, site: int) -> None:
+        """Takes the extremes of the first batch, for which an average would need 1000 steps."""
+        low, high = self._low[site], self._high[site]
+        unset = ops.equal(low, high)
+        batch_low, batch_high = ops.min(inputs), ops.max(inputs)
+        low.assign(ops.where(unset, ops.minimum(batch_low, 0.0), low))
+        high.assign(ops.where(unset, ops.maximum(batch_high, 0.0), high))
+
+
+@keras.saving.register_keras_serializable(package="keras_cv_course")
+class KeepFloat(keras.layers.Layer):
+    """Marks the output of a layer that stays in float; returns it as it is."""
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the inputs."""
+        return inputs

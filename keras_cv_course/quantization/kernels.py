@@ -1,0 +1,163 @@
+"""Keras layers that compute with weights rounded as int8 does, and train the float ones."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from keras_cv_course.layers.batch_normalization import BatchNormalization
+from keras_cv_course.quantization import tfmot
+
+
+def _rounded(kernel: Any, per_channel: bool) -> Any:
+    """Returns the kernel on its int8 grid, with a range for each last axis or one for all."""
+    axes = tuple(range(len(kernel.shape) - 1)) if per_channel else None
+    largest = ops.stop_gradient(ops.max(ops.abs(kernel), axis=axes))
+    # The range is always that of the kernel as it is, so training=False: nothing to keep.
+    extremes = {"min_var": -largest, "max_var": largest}
+    return tfmot.of_weights(per_channel)(_value(kernel), False, extremes)
+
+
+def _value(x: Any) -> Any:
+    return x.value if isinstance(x, keras.Variable) else x
+
+
+@keras.saving.register_keras_serializable(package="keras_cv_course")
+class QuantizedConv2D(layers.Conv2D):
+    """`keras.layers.Conv2D` with an int8 kernel, one range for each filter."""
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """Returns the convolution with the rounded kernel."""
+        return super().convolution_op(inputs, _rounded(kernel, per_channel=True))
+
+
+@keras.saving.register_keras_serializable(package="keras_cv_course")
+class QuantizedDense(layers.Dense):
+    """`keras.layers.Dense` with an int8 kernel, one range for each unit."""
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Returns the product with the rounded kernel."""
+        x = ops.matmul(inputs, _rounded(self.kernel, per_channel=True))
+        return x if self.bias is None else ops.add(x, self.bias)
+
+
+@keras.saving.register_keras_serializable(package="keras_cv_course")
+class QuantizedConv2DTranspose(layers.Conv2DTranspose):
+    """`keras.layers.Conv2DTranspose` with an int8 kernel, one range for each filter."""
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the transposed convolution with the rounded kernel."""
+        swapped = _rounded(ops.swapaxes(self.kernel, 2, 3), per_channel=True)
+        x = ops.conv_transpose(
+            inputs,
+            ops.swapaxes(swapped, 2, 3),
+            strides=list(self.strides),
+            padding=self.padding,
+            output_padding=self.output_padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
+        return x if self.bias is None else ops.add(x, self.bias)
+
+
+@keras.saving.register_keras_serializable(package="keras_cv_course")
+class QuantizedDepthwiseConv2D(layers.DepthwiseConv2D):
+    """`keras.layers.DepthwiseConv2D` with an int8 kernel.
+
+    Args:
+        *args: As in `keras.layers.DepthwiseConv2D`.
+        per_channel: Whether each channel has a range, or one is for all as in tfmot.
+        **kwargs: As in `keras.layers.DepthwiseConv2D`.
+    """
+
+    def __init__(self, *args: Any, per_channel: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.per_channel = per_channel
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the depthwise convolution with the rounded kernel."""
+        height, width, channels, multiplier = self.kernel.shape
+        flat = ops.reshape(self.kernel, (height, width, 1, channels * multiplier))
+        x = ops.depthwise_conv(
+            inputs,
+            ops.reshape(_rounded(flat, self.per_channel), self.kernel.shape),
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
+        )
+        return x if self.bias is None else ops.add(x, self.bias)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make the layer again."""
+        return super().get_config() | {"per_channel": self.per_channel}
+
+
+@keras.saving.register_keras_serializable(package="keras_cv_course")
+class QuantizedPReLU(layers.PReLU):
+    """`keras.layers.PReLU` with int8 slopes, one range for all."""
+
+    def call(self, inputs: Any) -> Any:
+        """Returns inputs above 0, and the others times their rounded slope."""
+        extremes = {
+            "min_var": ops.minimum(ops.stop_gradient(ops.min(self.alpha)), 0.0),
+            "max_var": ops.maximum(ops.stop_gradient(ops.max(self.alpha)), 0.0),
+        }
+        slopes = tfmot.of_activations()(_value(self.alpha), False, extremes)
+        return ops.relu(inputs) - slopes * ops.relu(-inputs)
+
+
+@keras.saving.register_keras_serializable(package="keras_cv_course")
+class FreezableBatchNormalization(BatchNormalization):
+    """Batch normalization that can train its scale and offset on statistics that stay.
+
+    Its weights are rounded as part of the kernel before it.
+
+    Args:
+        frozen: Whether the moving statistics are used, and stay, in training.
+        **kwargs: As in `keras.layers.BatchNormalization`.
+    """
+
+    def __init__(self, frozen: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.frozen = frozen
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Returns normalized inputs of the same shape."""
+        return super().call(inputs, training=training and not self.frozen, mask=mask)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make the layer again."""
+        return super().get_config() | {"frozen": self.frozen}
+
+
+# What stands for a layer in a quantization-aware model, and what for that in a float one.
+INT8: dict[type[keras.Operation], type[keras.Layer]] = {
+    layers.BatchNormalization: FreezableBatchNormalization,
+    BatchNormalization: FreezableBatchNormalization,
+    layers.Conv2D: QuantizedConv2D,
+    layers.Conv2DTranspose: QuantizedConv2DTranspose,
+    layers.Dense: QuantizedDense,
+    layers.DepthwiseConv2D: QuantizedDepthwiseConv2D,
+    layers.PReLU: QuantizedPReLU,
+}
+FLOAT = {int8: float_ for float_, int8 in INT8.items()} | {
+    FreezableBatchNormalization: layers.BatchNormalization
+}
+# Axes of the kernel along which each index has a range of its own.
+_CHANNEL_AXES = {
+    QuantizedConv2D: (3,),
+    QuantizedConv2DTranspose: (2,),
+    QuantizedDense: (1,),
+    QuantizedDepthwiseConv2D: (2, 3),
+}
+
+
+def largest_weights(layer: keras.Layer) -> np.ndarray | None:
+    """Returns the largest absolute weight of each range of a layer's kernel; None without one."""
+    if type(layer) not in _CHANNEL_AXES:
+        return None
+    channels = _CHANNEL_AXES[type(layer)] if getattr(layer, "per_channel", True) else ()
+    others = tuple(axis for axis in range(len(layer.kernel.shape)) if axis not in channels)
+    return np.max(np.abs(layer.kernel), axis=others).ravel()
