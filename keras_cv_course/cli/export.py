@@ -37,14 +37,16 @@ def command(
     input_range: InputRange = None,
     as_json: Json = False,
 ) -> None:
-    """Convert a model to TFLite."""
+    """Convert a model to TFLite; one of `train --qat` needs no calibration."""
     engine.start()
     from keras_cv_course.cli.sources import open_classifier
+    from keras_cv_course.quantization.aware import is_quantize_aware
     from keras_cv_course.tflite import convert
 
     classifier = open_classifier(model, input_range, keras_only=True)
     pictures = None
-    if quantize in _CALIBRATED or calibration is not None:
+    calibrated = quantize in _CALIBRATED and not is_quantize_aware(classifier.keras_model)
+    if calibrated or calibration is not None:
         pictures = calibration_pictures(classifier, calibration, count)
     result = convert(
         classifier.keras_model,

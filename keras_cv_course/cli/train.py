@@ -58,4 +58,5 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("best epoch", str(report["best_epoch"])),
         ("val accuracy", f"{report['val_accuracy']:.2%}"),
         (f"{report['split']} accuracy", f"{report['accuracy']:.2%} of {report['pictures']}"),
+        *((("with int8 rounding", f"{report['qat']['accuracy']:.2%}"),) if "qat" in report else ()),
     ]

@@ -31,10 +31,12 @@ class TrainArgs:
     seed: int = _option(0, "Decides weights, split and order.")
     val_split: float = _option(0.2, "Share held out where there is no `val` folder.")
     augment: bool = _option(True, "Shift and turn the pictures a little.")
+    qat: bool = _option(False, "Then fine-tune with int8 rounding, for a better int8 export.")
+    qat_epochs: int = _option(4, "Passes over the pictures with int8 rounding.")
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, MODELS)
-        for name in ("epochs", "batch", "lr0"):
+        for name in ("epochs", "batch", "lr0", "qat_epochs"):
             check_positive(name, getattr(self, name))
         if self.imgsz is not None:
             check_positive("imgsz", self.imgsz)

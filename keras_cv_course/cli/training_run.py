@@ -11,8 +11,9 @@ import numpy as np
 from keras_cv_course import __version__
 from keras_cv_course.cli.sources import open_data
 from keras_cv_course.cli.train_args import DIGITS, TrainArgs
-from keras_cv_course.data import ImageDataset, augmented
+from keras_cv_course.data import ImageDataset, augmented, calibration_array
 from keras_cv_course.models.loading import load_model
+from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.registry import build_model
 from keras_cv_course.training import (
     RunFolder,
@@ -28,6 +29,8 @@ from keras_cv_course.training.run_folder import latest_run
 
 # The families' own 0.99 to 0.999 leaves the statistics unsettled after a few hundred steps.
 _BATCH_NORM_MOMENTUM = 0.9
+_CALIBRATION = 200  # pictures
+_QAT_RATE = 0.1  # of the float training's learning rate
 
 
 def start_run(
@@ -114,23 +117,50 @@ def _complete(
     train = augmented(data.train, args.seed) if args.augment else data.train
     history = fit_classifier(model, train, data.val, run, args.epochs, args.lr0, verbose)
     best = load_model(run.model)
-    split = "val" if data.test is None else "test"
-    batches = (data.test or data.val).as_numpy_iterator()
-    result = evaluate_classifier(best.predict_on_batch, batches, data.class_names)
-    plot_results(run.results, run.results_plot)
-    plot_confusion(result, run.confusion_plot)
-    row = best_row(history)
     report = {
         "model": args.model,
         "parameters": best.count_params(),
+        **_measured(run, best, data, history),
+    }
+    if args.qat:
+        report["qat"] = _train_in_int8(run.quantization_aware(), args, data, train, best, verbose)
+    run.finish(report)
+    return report
+
+
+def _train_in_int8(
+    run: RunFolder,
+    args: TrainArgs,
+    data: ImageDataset,
+    train: Any,
+    best: keras.Model,
+    verbose: int,
+) -> dict[str, Any]:
+    """Fine-tunes the best float model as its int8 file will compute; returns what that reaches."""
+    typical = calibration_array(data.train, args.input_shape, args.input_range, _CALIBRATION)
+    aware = quantize_aware(best, typical)
+    freeze = FreezeRanges(args.qat_epochs - 1)
+    rate = args.lr0 * _QAT_RATE
+    history = fit_classifier(aware, train, data.val, run, args.qat_epochs, rate, verbose, [freeze])
+    return _measured(run, load_model(run.model), data, history)
+
+
+def _measured(
+    run: RunFolder, model: keras.Model, data: ImageDataset, history: dict[str, list[float]]
+) -> dict[str, Any]:
+    """Returns what a stage of the run reaches, and plots it."""
+    batches = (data.test or data.val).as_numpy_iterator()
+    result = evaluate_classifier(model.predict_on_batch, batches, data.class_names)
+    plot_results(run.results, run.results_plot)
+    plot_confusion(result, run.confusion_plot)
+    row = best_row(history)
+    return {
         "epochs": len(history["epoch"]),
         "best_epoch": row + 1,
         "val_accuracy": history["val_accuracy"][row],
-        "split": split,
+        "split": "val" if data.test is None else "test",
         **result.to_dict(),
     }
-    run.finish(report)
-    return report
 
 
 def _versions() -> dict[str, str]:

@@ -180,6 +180,14 @@ def _split_rescaling(maker: _Maker, x: Any) -> Any:
     return maker.layer("", lambda name: layers.Rescaling(1.0, layer.offset, name=name))(scaled)
 
 
+def _split_offset(maker: _Maker, x: Any, y: Any) -> Any:
+    x, offset = (x, y) if isinstance(x, keras.KerasTensor) else (y, x)
+    offset = np.asarray(offset, np.float64)
+    if operator(maker.operation) == "Subtract":
+        offset = -offset
+    return maker.layer("", lambda name: layers.Rescaling(1.0, offset.tolist(), name=name))(x)
+
+
 def _split_activation(maker: _Maker, x: Any) -> Any:
     return maker.activation(maker.operation.activation, x)
 
@@ -245,6 +253,21 @@ def _is_affine(call: Call) -> bool:
     )
 
 
+def _is_offset(call: Call) -> bool:
+    """Whether the call is `x + c`, `c + x` or `x - c` for one number, or one a channel."""
+    name = operator(call.operation)
+    if name not in ("Add", "Subtract") or len(call.inputs) != 1 or len(call.args) != 2:
+        return False
+    x, y = call.args
+    if name == "Subtract" and not isinstance(x, keras.KerasTensor):
+        return False
+    constant = y if isinstance(x, keras.KerasTensor) else x
+    channels = call.inputs[0].shape[-1]
+    return isinstance(constant, int | float | np.ndarray) and (
+        np.shape(constant) in ((), (channels,)) and "float" in call.inputs[0].dtype
+    )
+
+
 def _has_several(call: Call) -> bool:
     several = is_exactly(call.operation, layers.Add, layers.Multiply)
     return several and len(call.inputs) > 2
@@ -276,6 +299,7 @@ _SPLITS: tuple[tuple[Callable[[Call], bool], Callable[..., Any]], ...] = (
     (_is_leaky, _split_relu),
     (lambda call: is_exactly(call.operation, layers.Average), _split_average),
     (_has_several, _split_several),
+    (_is_offset, _split_offset),
     (_is_nearest, _split_nearest),
     (_is_unit, _split_unit),
     (_is_affine, _split_rescaling),

@@ -1,6 +1,7 @@
 """Trains a classifier so that the best epoch is kept and a killed run can go on."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def fit_classifier(
     epochs: int,
     learning_rate: float,
     verbose: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
     """Returns loss and accuracy of every epoch; the best model is then in `run.model`.
 
@@ -40,6 +42,7 @@ def fit_classifier(
         epochs: Passes over `train`, those before an interruption included.
         learning_rate: Highest rate.
         verbose: As in `model.fit`: 0 is silent, 1 shows a progress bar, 2 a line for each epoch.
+        callbacks: More callbacks for `model.fit`.
 
     Returns:
         Columns of `run.results`: "epoch", "loss", "accuracy", "val_loss", "val_accuracy" and
@@ -63,7 +66,7 @@ def fit_classifier(
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     finished = _restore(model, run)
     logger = keras.callbacks.CSVLogger(str(run.results), append=finished > 0)
-    callbacks = [
+    ours = [
         keras.callbacks.LambdaCallback(on_epoch_end=_log_rate(optimizer)),
         logger,
         KeepBest(run),
@@ -78,7 +81,7 @@ def fit_classifier(
                 validation_data=val,
                 initial_epoch=finished,
                 epochs=epochs,
-                callbacks=callbacks,
+                callbacks=[*callbacks, *ours],
                 shuffle=False,  # The dataset shuffles, and Keras warns that it cannot.
                 verbose=verbose,
             )

@@ -15,6 +15,7 @@ from keras_cv_course.training.atomic import replacing
 
 _DEFAULT_NAME = "train"
 _ARGS = "args.yaml"
+_QAT = "_qat"
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,12 @@ class RunFolder:
 
     Attributes:
         path: The folder.
+        stage: What the names of the stage's files end in, e.g. "_qat" for `model_qat.keras`;
+            empty for float training. The stages of a run share `args` and `report`.
     """
 
     path: Path
+    stage: str = ""
 
     @property
     def args(self) -> Path:
@@ -35,22 +39,22 @@ class RunFolder:
     @property
     def model(self) -> Path:
         """The model of the best epoch."""
-        return self.path / "model.keras"
+        return self.path / f"model{self.stage}.keras"
 
     @property
     def results(self) -> Path:
         """Loss, metrics and learning rate of every epoch."""
-        return self.path / "results.csv"
+        return self.path / f"results{self.stage}.csv"
 
     @property
     def results_plot(self) -> Path:
         """The same as curves."""
-        return self.path / "results.png"
+        return self.path / f"results{self.stage}.png"
 
     @property
     def confusion_plot(self) -> Path:
         """Which classes the best model takes for which."""
-        return self.path / "confusion_matrix.png"
+        return self.path / f"confusion_matrix{self.stage}.png"
 
     @property
     def report(self) -> Path:
@@ -60,7 +64,7 @@ class RunFolder:
     @property
     def resume(self) -> Path:
         """Folder of the state that an interrupted run goes on from; gone when it is complete."""
-        return self.path / "resume"
+        return self.path / f"resume{self.stage}"
 
     def load_args(self) -> dict[str, Any]:
         """Returns what `create_run` was given.
@@ -76,6 +80,10 @@ class RunFolder:
             raise ValueError(f"{self.args} must hold the arguments of a run by name.")
         return args
 
+    def quantization_aware(self) -> "RunFolder":
+        """Returns the stage of quantization-aware training, with files of its own."""
+        return RunFolder(self.path, _QAT)
+
     @property
     def complete(self) -> bool:
         """Whether the run has come to its end."""
@@ -85,11 +93,24 @@ class RunFolder:
         """Writes what the run reached to `report`, and removes the state for going on."""
         with replacing(self.report) as path:
             path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        self._remove_state()
+        for stage in self._stages():
+            stage.remove_state()
 
-    def _remove_state(self) -> None:
+    def clear(self) -> None:
+        """Removes what a run of this folder has left in all stages."""
+        for stage in self._stages():
+            for stale in (stage.model, stage.results, stage.results_plot, stage.confusion_plot):
+                stale.unlink(missing_ok=True)
+            stage.remove_state()
+        self.report.unlink(missing_ok=True)
+
+    def remove_state(self) -> None:
+        """Removes the state for going on."""
         if self.resume.is_dir():
             shutil.rmtree(self.resume)
+
+    def _stages(self) -> tuple["RunFolder", "RunFolder"]:
+        return RunFolder(self.path), self.quantization_aware()
 
 
 def create_run(
@@ -119,9 +140,7 @@ def create_run(
     if name is not None and (name in ("", ".", "..") or Path(name).name != name):
         raise ValueError(f"`name` must be the name of one folder. Received: {name!r}.")
     run = RunFolder(_make_folder(Path(project).expanduser(), name, exist_ok))
-    for stale in (run.model, run.results, run.results_plot, run.confusion_plot, run.report):
-        stale.unlink(missing_ok=True)
-    run._remove_state()
+    run.clear()
     with replacing(run.args) as path:
         path.write_text(text, "utf-8")
     return run
