@@ -68,17 +68,15 @@ class FakeQuantize(keras.layers.Layer):
             site: Which of the sites the tensor is; None leaves the range alone.
             training: Whether the range follows the inputs.
         """
-        if self.fixed_range is not None or site is None:
-            return inputs if self.observing else self._round(inputs)
-        extremes = {"min_var": self._low[site].value, "max_var": self._high[site].value}
+        if self.fixed_range is None and site is not None:
+            if self.observing:
+                self._follow(inputs, site, tfmot.of_calibration())
+            elif training and not self.frozen:
+                self._follow(inputs, site, tfmot.of_activations())
         if self.observing:
-            tfmot.of_calibration()(inputs, True, extremes)
             return inputs
-        if not training or self.frozen:
-            return self._round(inputs)
-        self._start(inputs, site)
-        rounded = tfmot.of_activations()(inputs, True, extremes)
-        return rounded if self.sites == 1 else self._round(inputs)
+        low, high = self.range()
+        return tfmot.of_activations()(inputs, False, {"min_var": low, "max_var": high})
 
     def range(self) -> tuple[Any, Any]:
         """Returns the smallest and the largest value, scalar tensors; both 0 before any data."""
@@ -104,17 +102,16 @@ class FakeQuantize(keras.layers.Layer):
         """Returns a tensor like the inputs."""
         return keras.KerasTensor(inputs.shape, inputs.dtype)
 
-    def _round(self, inputs: Any) -> Any:
-        low, high = self.range()
-        return tfmot.of_activations()(inputs, False, {"min_var": low, "max_var": high})
-
-    def _start(self, inputs: Any, site: int) -> None:
-        """Takes the extremes of the first batch, for which an average would need 1000 steps."""
+    def _follow(self, inputs: Any, site: int, quantizer: Any) -> None:
+        """Moves the range of a site as a quantizer does that sees the inputs."""
         low, high = self._low[site], self._high[site]
+        batch = ops.stack([ops.min(inputs), ops.max(inputs)])
+        # A range without data takes the batch's: an average would need 1000 steps to get there.
         unset = ops.equal(low, high)
-        batch_low, batch_high = ops.min(inputs), ops.max(inputs)
-        low.assign(ops.where(unset, ops.minimum(batch_low, 0.0), low))
-        high.assign(ops.where(unset, ops.maximum(batch_high, 0.0), high))
+        low.assign(ops.where(unset, ops.minimum(batch[0], 0.0), low))
+        high.assign(ops.where(unset, ops.maximum(batch[1], 0.0), high))
+        # Of the inputs, a quantizer needs no more than the extremes; to read them once is faster.
+        quantizer(batch, True, {"min_var": low.value, "max_var": high.value})
 
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")

@@ -242,8 +242,10 @@ def _key(call: Call, inputs: list[Range]) -> Any:
 
 def _no_int8_form(call: Call) -> str:
     operation = call.operation
+    kind = type(operation).__name__
+    function = getattr(activation_of(operation), "__name__", None)
     return (
-        f"`model` must be made of layers that have an int8 form. Received: layer "
-        f"{operation.name!r}, a {type(operation).__name__}. Replace it, or leave it in float with "
-        f"keep_float=[{operation.name!r}]."
+        "`model` must be made of layers that have an int8 form. Received: layer "
+        f"{operation.name!r} of type {kind}{f' with {function}' if function else ''}. Replace it, "
+        f"or leave it in float with keep_float=[{operation.name!r}]."
     )

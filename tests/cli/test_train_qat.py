@@ -1,0 +1,84 @@
+import csv
+
+import pytest
+from tiny_classifier import tiny
+
+FILES = [
+    "args.yaml",
+    "confusion_matrix.png",
+    "confusion_matrix_qat.png",
+    "model.keras",
+    "model_qat.keras",
+    "report.json",
+    "results.csv",
+    "results.png",
+    "results_qat.csv",
+    "results_qat.png",
+]
+OPTIONS = ["--imgsz", 16, "--epochs", 2, "--batch", 64, "--lr0", 0.02, "--no-augment"]
+QAT = ["--qat", "--qat-epochs", 2]
+
+
+@pytest.fixture(autouse=True)
+def _tiny_models(monkeypatch):
+    from keras_cv_course.cli import training_run
+
+    monkeypatch.setattr(training_run, "build_model", lambda name, **options: tiny(**options))
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def epochs(table):
+    with table.open() as lines:
+        return [row["epoch"] for row in csv.DictReader(lines)]
+
+
+def test_fine_tuning_with_int8_rounding_ends_in_a_file_that_needs_no_calibration(
+    keras_cv_course, tmp_path
+):
+    result = keras_cv_course("train", *OPTIONS, *QAT, "--project", tmp_path, "--json")
+    assert result.code == 0, result.err
+    report = result.json
+    run = tmp_path / "train"
+    assert names(run) == FILES
+    assert report["qat"]["epochs"] == 2
+    assert report["qat"]["accuracy"] > 0.7
+    assert report["qat"]["pictures"] == report["pictures"] == 360
+    exported = keras_cv_course("export", run / "model_qat.keras", "--json")
+    assert exported.code == 0, exported.err
+    path = run / "model_qat_int8.tflite"
+    assert exported.json["path"] == str(path)
+    compared = keras_cv_course("compare", run / "model_qat.keras", path, "--json").json
+    assert compared["agreement"] >= 0.99
+    result = keras_cv_course("export", run / "model_qat.keras", "--quantize", "float16")
+    assert result.code == 1
+    assert "strip" in result.err
+    # A run of the same name without the stage leaves none of its files.
+    line = ["train", *OPTIONS, "--project", tmp_path, "--name", "train", "--exist-ok"]
+    assert keras_cv_course(*line).code == 0
+    assert not [name for name in names(run) if "qat" in name and "tflite" not in name]
+
+
+def test_a_run_killed_while_fine_tuning_goes_on_there(keras_cv_course, tmp_path, monkeypatch):
+    from keras_cv_course.cli import training_run
+
+    fit = training_run.fit_classifier
+
+    def killed(model, train, val, run, *rest):
+        if run.stage:
+            raise KeyboardInterrupt
+        return fit(model, train, val, run, *rest)
+
+    monkeypatch.setattr(training_run, "fit_classifier", killed)
+    keras_cv_course("train", *OPTIONS, *QAT, "--project", tmp_path)
+    run = tmp_path / "train"
+    assert "report.json" not in names(run)
+    before = (run / "model.keras").stat().st_mtime_ns
+    monkeypatch.setattr(training_run, "fit_classifier", fit)
+    result = keras_cv_course("train", "--resume", "--project", tmp_path)
+    assert result.code == 0, result.err
+    assert names(run) == FILES
+    assert (run / "model.keras").stat().st_mtime_ns == before
+    assert epochs(run / "results.csv") == epochs(run / "results_qat.csv") == ["0", "1"]

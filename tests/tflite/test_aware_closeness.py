@@ -1,0 +1,61 @@
+"""A network that has learned something: its file decides as the quantization-aware model does."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_cv_course import MobileNetV2
+from keras_cv_course.data import as_arrays, digits
+from keras_cv_course.quantization import FreezeRanges, quantize_aware
+from keras_cv_course.tflite import TFLiteModel, convert
+from keras_cv_course.tflite.flatbuffer import output_steps
+
+SHAPE = (48, 48, 3)
+CLEAR_STEPS = 4  # A decision with this margin is not a matter of rounding.
+
+
+def fit(model, train, rate, epochs, callbacks=()):
+    schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * len(train))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
+    model.fit(train, epochs=epochs, callbacks=list(callbacks), shuffle=False, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The file, and pictures that were held out with the scores of the model that it is made of."""
+    keras.utils.set_random_seed(0)
+    data = digits(SHAPE, (-1.0, 1.0))
+    model = MobileNetV2(
+        SHAPE, alpha=0.35, classes=10, classifier_activation=None, batch_norm_momentum=0.9
+    )
+    fit(model, data.train, 3e-3, 12)
+    aware = quantize_aware(model, as_arrays(data.train.take(4))[0])
+    fit(aware, data.train, 3e-4, 3, [FreezeRanges(after=2)])
+    path = convert(aware, tmp_path_factory.mktemp("closeness") / "aware.tflite").path
+    images, labels = as_arrays(data.test)
+    return path, images, labels, aware.predict(images, verbose=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernels", ["default", "reference"])
+def test_file_decides_as_the_trained_model(trained, kernels):
+    path, images, labels, expected = trained
+    found = TFLiteModel(path, kernels=kernels, validate=False).predict(images)
+    assert np.mean(expected.argmax(axis=1) == labels) > 0.9
+    steps = np.abs(found - expected) / output_steps(path.read_bytes())[0]
+    assert np.median(steps) <= 1.01
+    same = found.argmax(axis=1) == expected.argmax(axis=1)
+    assert len(images) >= 256
+    assert np.mean(same) >= 0.98
+
+
+@pytest.mark.slow
+def test_clear_decisions_are_kept_by_the_kernels_that_devices_run(trained):
+    path, images, _, expected = trained
+    found = TFLiteModel(path, validate=False).predict(images)
+    best = np.sort(expected, axis=1)
+    margin = (best[:, -1] - best[:, -2]) / output_steps(path.read_bytes())[0]
+    clear = margin > CLEAR_STEPS
+    assert clear.sum() > 256
+    np.testing.assert_array_equal(found.argmax(axis=1)[clear], expected.argmax(axis=1)[clear])
