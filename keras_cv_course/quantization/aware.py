@@ -21,6 +21,7 @@ from keras_cv_course.quantization.graph import (
     tensors,
     trace,
 )
+from keras_cv_course.quantization.integer_kernels import has_integer_arithmetic
 from keras_cv_course.quantization.kernels import FLOAT, INT8
 from keras_cv_course.quantization.placement import Placement, place_ranges
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
@@ -100,17 +101,20 @@ def strip(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: If the model is not quantization-aware.
     """
-    return without_rounding(model, lambda layer, x: x)
+    return without_rounding(model, lambda layer, x: x, keras.Layer.get_weights)
 
 
 def without_rounding(
-    model: keras.Model, at_range: Callable[[FakeQuantize, keras.KerasTensor], Any]
+    model: keras.Model,
+    at_range: Callable[[FakeQuantize, keras.KerasTensor], Any],
+    weights: Callable[[keras.Layer], list[np.ndarray]],
 ) -> keras.Model:
     """Returns the float model, with something else where a quantization-aware one rounds.
 
     Args:
         model: What `quantize_aware` has returned.
         at_range: Gets the layer that rounds and its input, and returns what stands for its output.
+        weights: Returns the weights that the float form of a layer gets.
 
     Raises:
         ValueError: If the model is not quantization-aware.
@@ -135,7 +139,7 @@ def without_rounding(
         return copies.of(call.operation)(*args, **kwargs)
 
     outputs = run(graph, tensors(graph.inputs), write)
-    copies.set_weights()
+    copies.set_weights(weights)
     return keras.Model(graph.inputs, outputs, name=model.name)
 
 
@@ -164,11 +168,13 @@ class _Copies:
             self._made[id(operation)] = operation, self._make(operation)
         return self._made[id(operation)][1]
 
-    def set_weights(self) -> None:
+    def set_weights(
+        self, weights: Callable[[keras.Layer], list[np.ndarray]] = keras.Layer.get_weights
+    ) -> None:
         """Copies the weights, once the copies were called and so have variables."""
         for old, new in self._made.values():
             if isinstance(old, keras.Layer) and old.weights:
-                new.set_weights(old.get_weights())
+                new.set_weights(weights(old))
 
 
 class _Writer:
@@ -179,12 +185,14 @@ class _Writer:
     ) -> None:
         self._graph = graph
         self._roundings = placement.roundings
+        self._inside = placement.inside
         self._kept = placement.kept
         self._depthwise_per_channel = depthwise_per_channel
         self._kept_layers = {id(c.operation) for c in graph.calls if id(c) in self._kept}
         self._output_names = dict(zip(map(id, tensors(graph.outputs)), names, strict=True))
         self._taken = {*names, *(call.operation.name for call in graph.calls)}
         self._rounders: dict[int, FakeQuantize] = {}
+        self._operands: dict[int, list[Any]] = {}
         self._copies = _Copies(self._int8_form)
 
     def model(self) -> keras.Model:
@@ -202,12 +210,26 @@ class _Writer:
         outputs = self._copies.of(call.operation)(*args, **kwargs)
         if id(call) in self._kept:
             outputs = keras.tree.map_structure(self._mark, outputs)
-        return keras.tree.map_structure(self._round, call.outputs, outputs)
+        operands = self._operands_of(call, tensors((args, kwargs)))
+        return keras.tree.map_structure(
+            lambda old, new: self._round(old, new, operands), call.outputs, outputs
+        )
+
+    def _operands_of(self, call: Call, inputs: list[Any]) -> list[Any]:
+        """Returns the terms or factors of which a call, with what is before it, makes one."""
+        operands = inputs if has_integer_arithmetic(call) else []
+        operands = self._operands.get(id(call.inputs[0]), operands)
+        self._operands.update(
+            (id(y), operands) for y in tensors(call.outputs) if id(y) in self._inside
+        )
+        return operands
 
     def _mark(self, y: keras.KerasTensor) -> Any:
         return KeepFloat(name=free_name(f"{y._keras_history.operation.name}_float", self._taken))(y)
 
-    def _round(self, old: keras.KerasTensor, new: keras.KerasTensor) -> Any:
+    def _round(
+        self, old: keras.KerasTensor, new: keras.KerasTensor, operands: Sequence[Any] = ()
+    ) -> Any:
         rounding = self._roundings.get(id(old))
         if rounding is None:
             return new
@@ -217,9 +239,13 @@ class _Writer:
             if name is None or any(name == r.name for r in self._rounders.values()):
                 name = free_name(f"{range_.name}_range", self._taken)
             self._rounders[id(range_)] = FakeQuantize(
-                max(range_.sites, 1), fixed_range=range_.fixed, name=name
+                max(range_.sites, 1),
+                fixed_range=range_.fixed,
+                exact=self._depthwise_per_channel,  # tfmot's way has no such kernel
+                name=name,
             )
-        return self._rounders[id(range_)](new, site=rounding.site)
+        options = {"operands": list(operands)} if operands else {}
+        return self._rounders[id(range_)](new, site=rounding.site, **options)
 
     def _int8_form(self, operation: keras.Operation) -> keras.Operation:
         changes: dict[str, Any] = {"name": self._inner_name(operation)}

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_cv_course.quantization import tfmot
+from keras_cv_course.quantization.integer_kernels import Kernel, grid, kernel_behind, nearest
 
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
@@ -23,6 +24,8 @@ class FakeQuantize(keras.layers.Layer):
         fixed_range: Smallest and largest value where the integer kernel prescribes them, e.g. of a
             sigmoid; the layer has no weights then.
         frozen: Whether the range stays as it is in training.
+        exact: Whether inference computes what the int8 kernel before the rounding does, to the
+            bit, see `integer_kernels`; else it rounds as training does.
         **kwargs: As in `keras.layers.Layer`.
 
     Reference:
@@ -35,9 +38,11 @@ class FakeQuantize(keras.layers.Layer):
         sites: int = 1,
         fixed_range: Sequence[float] | None = None,
         frozen: bool = False,
+        exact: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.exact = exact
         self.sites = sites
         self.fixed_range = None if fixed_range is None else tuple(fixed_range)
         self.frozen = frozen
@@ -60,12 +65,19 @@ class FakeQuantize(keras.layers.Layer):
                 )
                 variables.append(variable)
 
-    def call(self, inputs: Any, site: int | None = 0, training: bool | None = None) -> Any:
+    def call(
+        self,
+        inputs: Any,
+        site: int | None = 0,
+        operands: Sequence[Any] = (),
+        training: bool | None = None,
+    ) -> Any:
         """Returns the rounded inputs.
 
         Args:
             inputs: float32 tensor of any shape.
             site: Which of the sites the tensor is; None leaves the range alone.
+            operands: The two tensors of which the inputs are sum, difference or product.
             training: Whether the range follows the inputs.
         """
         if self.fixed_range is None and site is not None:
@@ -76,6 +88,8 @@ class FakeQuantize(keras.layers.Layer):
         if self.observing:
             return inputs
         low, high = self.range()
+        if self.exact and not training:
+            return self._kernel(site)(inputs, operands, grid(low, high))
         return tfmot.of_activations()(inputs, False, {"min_var": low, "max_var": high})
 
     def range(self) -> tuple[Any, Any]:
@@ -95,12 +109,21 @@ class FakeQuantize(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make the layer again."""
-        own = {"sites": self.sites, "fixed_range": self.fixed_range, "frozen": self.frozen}
-        return super().get_config() | own
+        names = ("sites", "fixed_range", "frozen", "exact")
+        return super().get_config() | {name: getattr(self, name) for name in names}
 
     def compute_output_spec(self, inputs: Any, **kwargs: Any) -> keras.KerasTensor:
         """Returns a tensor like the inputs."""
         return keras.KerasTensor(inputs.shape, inputs.dtype)
+
+    def _kernel(self, site: int | None) -> Kernel:
+        """Returns what makes the tensor of a site in the int8 file."""
+        for node in self._inbound_nodes:
+            arguments = node.arguments
+            if arguments.kwargs.get("site", 0) == site:
+                operands = arguments.kwargs.get("operands", ())
+                return kernel_behind(arguments.args[0], operands, FakeQuantize)
+        return nearest
 
     def _follow(self, inputs: Any, site: int, quantizer: Any) -> None:
         """Moves the range of a site as a quantizer does that sees the inputs."""

@@ -9,6 +9,8 @@ from keras import layers, ops
 from keras_cv_course.layers.batch_normalization import BatchNormalization
 from keras_cv_course.quantization import tfmot
 
+_LARGEST = 127  # int8 weight
+
 
 def _rounded(kernel: Any, per_channel: bool) -> Any:
     """Returns the kernel on its int8 grid, with a range for each last axis or one for all."""
@@ -27,18 +29,26 @@ def _value(x: Any) -> Any:
 class QuantizedConv2D(layers.Conv2D):
     """`keras.layers.Conv2D` with an int8 kernel, one range for each filter."""
 
+    def rounded_kernel(self) -> Any:
+        """Returns the kernel on its int8 grid."""
+        return _rounded(self.kernel, per_channel=True)
+
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Returns the convolution with the rounded kernel."""
-        return super().convolution_op(inputs, _rounded(kernel, per_channel=True))
+        return super().convolution_op(inputs, self.rounded_kernel())
 
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
 class QuantizedDense(layers.Dense):
     """`keras.layers.Dense` with an int8 kernel, one range for each unit."""
 
+    def rounded_kernel(self) -> Any:
+        """Returns the kernel on its int8 grid."""
+        return _rounded(self.kernel, per_channel=True)
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Returns the product with the rounded kernel."""
-        x = ops.matmul(inputs, _rounded(self.kernel, per_channel=True))
+        x = ops.matmul(inputs, self.rounded_kernel())
         return x if self.bias is None else ops.add(x, self.bias)
 
 
@@ -46,12 +56,16 @@ class QuantizedDense(layers.Dense):
 class QuantizedConv2DTranspose(layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose` with an int8 kernel, one range for each filter."""
 
+    def rounded_kernel(self) -> Any:
+        """Returns the kernel on its int8 grid."""
+        swapped = _rounded(ops.swapaxes(self.kernel, 2, 3), per_channel=True)
+        return ops.swapaxes(swapped, 2, 3)
+
     def call(self, inputs: Any) -> Any:
         """Returns the transposed convolution with the rounded kernel."""
-        swapped = _rounded(ops.swapaxes(self.kernel, 2, 3), per_channel=True)
         x = ops.conv_transpose(
             inputs,
-            ops.swapaxes(swapped, 2, 3),
+            self.rounded_kernel(),
             strides=list(self.strides),
             padding=self.padding,
             output_padding=self.output_padding,
@@ -75,13 +89,17 @@ class QuantizedDepthwiseConv2D(layers.DepthwiseConv2D):
         super().__init__(*args, **kwargs)
         self.per_channel = per_channel
 
-    def call(self, inputs: Any) -> Any:
-        """Returns the depthwise convolution with the rounded kernel."""
+    def rounded_kernel(self) -> Any:
+        """Returns the kernel on its int8 grid."""
         height, width, channels, multiplier = self.kernel.shape
         flat = ops.reshape(self.kernel, (height, width, 1, channels * multiplier))
+        return ops.reshape(_rounded(flat, self.per_channel), self.kernel.shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the depthwise convolution with the rounded kernel."""
         x = ops.depthwise_conv(
             inputs,
-            ops.reshape(_rounded(flat, self.per_channel), self.kernel.shape),
+            self.rounded_kernel(),
             strides=self.strides,
             padding=self.padding,
             dilation_rate=self.dilation_rate,
@@ -154,10 +172,26 @@ _CHANNEL_AXES = {
 }
 
 
-def largest_weights(layer: keras.Layer) -> np.ndarray | None:
+def largest_weights(layer: keras.Layer) -> Any:
     """Returns the largest absolute weight of each range of a layer's kernel; None without one."""
     if type(layer) not in _CHANNEL_AXES:
         return None
     channels = _CHANNEL_AXES[type(layer)] if getattr(layer, "per_channel", True) else ()
     others = tuple(axis for axis in range(len(layer.kernel.shape)) if axis not in channels)
-    return np.max(np.abs(layer.kernel), axis=others).ravel()
+    return ops.ravel(ops.max(ops.abs(layer.kernel), axis=others))
+
+
+def rounded_weights(layer: keras.Layer) -> list[np.ndarray]:
+    """Returns the weights of a layer as it computes with them, its kernel on the int8 grid.
+
+    The largest weight of a range is exactly as it was, so that the same grid is found again.
+    """
+    weights: list[np.ndarray] = layer.get_weights()
+    if type(layer) not in _CHANNEL_AXES:
+        return weights
+    kernel = np.asarray(layer.rounded_kernel(), np.float64)
+    axes = _CHANNEL_AXES[type(layer)]
+    others = tuple(axis for axis in range(kernel.ndim) if axis not in axes)
+    step = np.max(np.abs(weights[0]), axis=others, keepdims=True).astype(np.float64) / _LARGEST
+    steps = np.round(np.divide(kernel, step, out=np.zeros_like(kernel), where=step > 0))
+    return [(steps * step).astype(np.float32), *weights[1:]]

@@ -61,10 +61,12 @@ class Placement:
 
     Attributes:
         roundings: By the id of each tensor that is rounded.
+        inside: Ids of the tensors that a kernel does not give out.
         kept: Ids of the calls that stay in float.
     """
 
     roundings: dict[int, Rounding] = field(default_factory=dict)
+    inside: set[int] = field(default_factory=set)
     kept: set[int] = field(default_factory=set)
 
 
@@ -138,6 +140,7 @@ class _Placer:
         for y in tensors(call.outputs):
             if self._is_taken_along(rule, y):
                 self._heads[id(y)] = head
+                self._result.inside.add(id(y))
             elif not (head.kept and self._is_only_read_in_float(y)):
                 _OUTPUTS[rule.output](self, y, rule, inputs, head)
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -93,5 +94,5 @@ def _row(layer: keras.Layer) -> LayerRange | None:
     largest = largest_weights(layer)
     if largest is None:
         return None
-    high = float(largest.max())
-    return LayerRange(layer.name, "kernel", -high, high, 2 * high / (_LEVELS - 1), largest.size)
+    high, count = float(np.max(largest)), int(np.size(largest))
+    return LayerRange(layer.name, "kernel", -high, high, 2 * high / (_LEVELS - 1), count)

@@ -47,7 +47,7 @@ class Rule:
             return self.takes_constants
         if is_exactly(operation, layers.Activation) and operation.activation is hard_sigmoid_x6:
             return self.takes_constants and self.takes_relu
-        return self.takes_relu and _is_relu(operation)
+        return self.takes_relu and is_relu(operation)
 
 
 _LINEAR = Rule(Output.OWN, takes_relu=True, takes_constants=True)
@@ -117,7 +117,7 @@ def rule_of(call: Call) -> Rule | None:
     if is_exactly(operation, layers.Activation):
         return _ACTIVATIONS.get(operation.activation)
     if is_exactly(operation, layers.ReLU):
-        return _OWN if _is_relu(operation) else None
+        return _OWN if is_relu(operation) else None
     if is_exactly(operation, layers.Resizing, layers.UpSampling2D):
         return {"nearest": _SAME, "bilinear": _ROUNDED}.get(operation.interpolation)
     if is_exactly(operation, layers.Rescaling) and _changes_nothing(operation):
@@ -135,7 +135,7 @@ def _changes_nothing(layer: layers.Rescaling) -> bool:
     return bool(np.all(np.asarray(layer.scale) == 1) and np.all(np.asarray(layer.offset) == 0))
 
 
-def _is_relu(operation: keras.Operation) -> bool:
+def is_relu(operation: keras.Operation) -> bool:
     """Whether the operation is a ReLU or ReLU6, which other kernels can have inside."""
     if is_exactly(operation, layers.ReLU):
         return (

@@ -16,7 +16,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_cv_course.quantization.aware import without_rounding
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
-from keras_cv_course.quantization.kernels import QuantizedDepthwiseConv2D
+from keras_cv_course.quantization.kernels import QuantizedDepthwiseConv2D, rounded_weights
 from keras_cv_course.tflite import flatbuffer
 
 _LEVELS = 255  # of the unsigned integers in which the converter writes a marker
@@ -72,7 +72,7 @@ def mark(model: keras.Model) -> keras.Model:
                 "`model` must be made with depthwise_per_channel=True to become a file. Received: "
                 f"layer {layer.name!r} with one range for all channels."
             )
-    return without_rounding(model, lambda layer, x: _marker(layer)(x))
+    return without_rounding(model, lambda layer, x: _marker(layer)(x), rounded_weights)
 
 
 def _marker(layer: FakeQuantize) -> RangeMarker:
