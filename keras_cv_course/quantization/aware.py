@@ -189,7 +189,12 @@ class _Writer:
         self._kept = placement.kept
         self._depthwise_per_channel = depthwise_per_channel
         self._kept_layers = {id(c.operation) for c in graph.calls if id(c) in self._kept}
-        self._output_names = dict(zip(map(id, tensors(graph.outputs)), names, strict=True))
+        inputs = {id(x) for x in tensors(graph.inputs)}
+        self._output_names = {
+            id(y): name
+            for y, name in zip(tensors(graph.outputs), names, strict=True)
+            if id(y) not in inputs  # An input that is an output, too, has its name already.
+        }
         self._taken = {*names, *(call.operation.name for call in graph.calls)}
         self._rounders: dict[int, FakeQuantize] = {}
         self._operands: dict[int, list[Any]] = {}
@@ -267,8 +272,8 @@ class _Writer:
 
     def _name(self, old: keras.KerasTensor, new: keras.KerasTensor) -> Any:
         """Returns an output that is called as it was in the float model."""
-        name = self._output_names[id(old)]
-        if new._keras_history.operation.name == name:
+        name = self._output_names.get(id(old))
+        if name is None or new._keras_history.operation.name == name:
             return new
         return layers.Identity(name=name)(new)
 
@@ -293,11 +298,11 @@ def _names_before(graph: Graph) -> dict[int, str]:
     producers = {id(y): call for call in graph.calls for y in tensors(call.outputs)}
     names: dict[int, str] = {}
     for y in tensors(graph.outputs):
-        call = producers[id(y)]
-        name = call.operation.name
-        while isinstance(call.operation, FakeQuantize | KeepFloat):
-            call = producers[id(call.inputs[0])]
-        if name not in names.values():
+        call: Call | None = producers[id(y)]
+        name = producers[id(y)].operation.name
+        while call is not None and isinstance(call.operation, FakeQuantize | KeepFloat):
+            call = producers.get(id(call.inputs[0]))
+        if call is not None and name not in names.values():
             names[id(call.operation)] = name
     return names
 

@@ -88,9 +88,11 @@ class FakeQuantize(keras.layers.Layer):
         if self.observing:
             return inputs
         low, high = self.range()
-        if self.exact and not training:
-            return self._kernel(site)(inputs, operands, grid(low, high))
-        return tfmot.of_activations()(inputs, False, {"min_var": low, "max_var": high})
+        rounded = tfmot.of_activations()(inputs, False, {"min_var": low, "max_var": high})
+        if not self.exact or training:
+            return rounded
+        exact = self._kernel(site)(inputs, operands, grid(low, high))
+        return rounded + ops.stop_gradient(exact - rounded)
 
     def range(self) -> tuple[Any, Any]:
         """Returns the smallest and the largest value, scalar tensors; both 0 before any data."""

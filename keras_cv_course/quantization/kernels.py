@@ -14,11 +14,16 @@ _LARGEST = 127  # int8 weight
 
 def _rounded(kernel: Any, per_channel: bool) -> Any:
     """Returns the kernel on its int8 grid, with a range for each last axis or one for all."""
-    axes = tuple(range(len(kernel.shape) - 1)) if per_channel else None
-    largest = ops.stop_gradient(ops.max(ops.abs(kernel), axis=axes))
+    kernel = _value(kernel)
+    fixed = ops.stop_gradient(kernel)
+    largest = ops.max(ops.abs(fixed), axis=tuple(range(len(kernel.shape) - 1)))
+    largest = largest if per_channel else ops.max(largest)
     # The range is always that of the kernel as it is, so training=False: nothing to keep.
     extremes = {"min_var": -largest, "max_var": largest}
-    return tfmot.of_weights(per_channel)(_value(kernel), False, extremes)
+    rounded = tfmot.of_weights(per_channel)(fixed, False, extremes)
+    # No weight is outside of its range, so the gradient is 1, which the operation's own takes long
+    # to find out.
+    return kernel + ops.stop_gradient(rounded - kernel)
 
 
 def _value(x: Any) -> Any:
