@@ -38,24 +38,29 @@ def trained(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kernels", ["default", "reference"])
-def test_file_decides_as_the_trained_model(trained, kernels):
+def test_file_computes_what_the_model_does_on_the_kernels_that_devices_run(trained):
     path, images, labels, expected = trained
-    found = TFLiteModel(path, kernels=kernels, validate=False).predict(images)
     assert np.mean(expected.argmax(axis=1) == labels) > 0.9
+    found = TFLiteModel(path, validate=False).predict(images)
     steps = np.abs(found - expected) / output_steps(path.read_bytes())[0]
-    assert np.median(steps) <= 1.01
-    same = found.argmax(axis=1) == expected.argmax(axis=1)
-    assert len(images) >= 256
-    assert np.mean(same) >= 0.98
+    # A sum of floats can fall on the other side of a half, once in a hundred thousand values.
+    assert steps.max() < 2.5
+    assert np.mean(steps > 0.5) < 0.02
+    clear = margins(path, expected) > CLEAR_STEPS
+    assert clear.sum() > 256
+    np.testing.assert_array_equal(found.argmax(axis=1)[clear], expected.argmax(axis=1)[clear])
 
 
 @pytest.mark.slow
-def test_clear_decisions_are_kept_by_the_kernels_that_devices_run(trained):
+def test_reference_kernels_decide_as_the_model_does(trained):
     path, images, _, expected = trained
-    found = TFLiteModel(path, validate=False).predict(images)
-    best = np.sort(expected, axis=1)
-    margin = (best[:, -1] - best[:, -2]) / output_steps(path.read_bytes())[0]
-    clear = margin > CLEAR_STEPS
-    assert clear.sum() > 256
-    np.testing.assert_array_equal(found.argmax(axis=1)[clear], expected.argmax(axis=1)[clear])
+    found = TFLiteModel(path, kernels="reference", validate=False).predict(images)
+    steps = np.abs(found - expected) / output_steps(path.read_bytes())[0]
+    assert np.median(steps) <= 1.01
+    assert np.mean(found.argmax(axis=1) == expected.argmax(axis=1)) >= 0.98
+
+
+def margins(path, scores):
+    """Returns by how many steps the best class is ahead of the next."""
+    best = np.sort(scores, axis=1)
+    return (best[:, -1] - best[:, -2]) / output_steps(path.read_bytes())[0]

@@ -1,0 +1,299 @@
+"""Each operation alone: its int8 file computes what the quantization-aware model does.
+
+Inputs lie exactly on the int8 grid of the input, so that only the operation rounds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from keras_cv_course.quantization import quantize_aware
+from keras_cv_course.tflite import TFLiteModel, convert, inspect
+from keras_cv_course.tflite.flatbuffer import output_steps
+
+MAP, VECTOR = (8, 8, 4), (12,)
+SIGNED = (-8.0, 7.9375)  # in steps of 1/16
+PIXELS = (0.0, 255.0)
+SAMPLES = 32
+CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network of one operation.
+
+    Attributes:
+        build: From the inputs to the output.
+        shapes: Of the inputs.
+        limits: Smallest and largest value of the inputs.
+        more: Operations that the file has more than one that is calibrated after training, where
+            the converter folds an offset through a kernel that is not rounded yet.
+        passed_on: Steps of the output by which a difference of one step in an operation before
+            the last moves it; 0 where only one operation rounds.
+        share: How many of the values may differ by their step with the default kernels. The
+            model follows most of these to the bit, as x86 has them.
+    """
+
+    build: Callable[..., keras.KerasTensor]
+    shapes: tuple[tuple[int, ...], ...] = (MAP,)
+    limits: tuple[float, float] = SIGNED
+    passed_on: float = 0.0
+    more: int = 0
+    share: float = 0.0
+
+
+# Kernels that multiply with numbers of few bits, which the model does not follow.
+OFTEN = 0.2
+
+
+def alone(kind, *args, **options):
+    return lambda *inputs: kind(*args, **options)(inputs if len(inputs) > 1 else inputs[0])
+
+
+def normalized(kind, *args, **options):
+    return lambda x: layers.BatchNormalization()(kind(*args, **options)(x))
+
+
+def rectified(kind, *args, most=None, **options):
+    return lambda x: layers.ReLU(most)(normalized(kind, *args, **options)(x))
+
+
+def function(name):
+    return alone(layers.Activation, name)
+
+
+@keras.saving.register_keras_serializable()
+class Pick(keras.initializers.Initializer):
+    """Kernel of a layer that gives back its inputs, and so rounds nothing."""
+
+    def __call__(self, shape, dtype=None):
+        kernel = np.zeros(shape, dtype)
+        height, width, channels, filters = shape
+        kernel[height // 2, width // 2] = np.eye(channels, filters) if filters > 1 else 1.0
+        return keras.ops.convert_to_tensor(kernel)
+
+
+def before_conv(build):
+    """A convolution behind that rounds nothing, into which constant factors are folded."""
+    return lambda x: layers.Conv2D(4, 3, padding="same", kernel_initializer=Pick())(build(x))
+
+
+def squeeze_excite(activation):
+    def build(x):
+        gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+        gate = layers.Conv2D(4, 1)(layers.Conv2D(2, 1, activation="relu")(gate))
+        return layers.Multiply()([x, layers.Activation(activation)(gate)])
+
+    return build
+
+
+def slopes(low):
+    return keras.initializers.RandomUniform(low, 0.5, seed=1)
+
+
+CONV, DEPTHWISE, DENSE = layers.Conv2D, layers.DepthwiseConv2D, layers.Dense
+TRANSPOSE = layers.Conv2DTranspose
+LINEAR = {
+    "conv": Case(alone(CONV, 8, 3)),
+    "conv_without_bias": Case(alone(CONV, 8, 3, use_bias=False)),
+    "conv_bn": Case(normalized(CONV, 8, 3, use_bias=False)),
+    "conv_bn_relu": Case(rectified(CONV, 8, 3)),
+    "conv_bn_relu6": Case(rectified(CONV, 8, 3, most=6.0)),
+    "conv_with_relu_inside": Case(alone(CONV, 8, 3, activation="relu")),
+    "conv_strided_padded": Case(alone(CONV, 8, 3, 2, padding="same")),
+    "conv_dilated": Case(alone(CONV, 8, 3, dilation_rate=2)),
+    "conv_grouped": Case(alone(CONV, 8, 3, groups=2)),
+    "conv_grouped_bn_relu": Case(rectified(CONV, 8, 3, groups=2)),
+    "conv_after_padding": Case(lambda x: CONV(4, 3)(layers.ZeroPadding2D(1)(x))),
+    "conv_after_dropout": Case(lambda x: CONV(3, 1)(layers.Dropout(0.5)(x))),
+    "depthwise": Case(alone(DEPTHWISE, 3)),
+    "depthwise_two_a_channel": Case(alone(DEPTHWISE, 3, depth_multiplier=2)),
+    "depthwise_bn_relu": Case(rectified(DEPTHWISE, 3, 2, padding="same")),
+    "separable_depthwise": Case(alone(layers.SeparableConv2D, 4, 3, pointwise_initializer=Pick())),
+    "separable_pointwise": Case(alone(layers.SeparableConv2D, 6, 3, depthwise_initializer=Pick())),
+    "transpose": Case(alone(TRANSPOSE, 5, 3, 2, padding="same")),
+    "transpose_bn": Case(normalized(TRANSPOSE, 5, 3, 2, padding="same")),
+    "transpose_bn_relu": Case(rectified(TRANSPOSE, 5, 2, 2)),
+    "dense": Case(alone(DENSE, 7), (VECTOR,)),
+    "dense_relu": Case(alone(DENSE, 7, activation="relu"), (VECTOR,)),
+    "dense_bn": Case(normalized(DENSE, 7), (VECTOR,)),
+    "dense_bn_relu": Case(rectified(DENSE, 7, use_bias=False), (VECTOR,)),
+    "dense_of_a_map": Case(alone(DENSE, 7)),
+    "lone_bn": Case(alone(layers.BatchNormalization)),
+    "lone_bn_of_a_vector": Case(alone(layers.BatchNormalization), (VECTOR,)),
+    "lone_bn_before_conv": Case(before_conv(alone(layers.BatchNormalization))),
+    "lone_bn_relu_before_conv": Case(
+        before_conv(lambda x: layers.ReLU()(layers.BatchNormalization()(x)))
+    ),
+    "rescaling": Case(before_conv(alone(layers.Rescaling, 1 / 255)), limits=PIXELS),
+    "rescaling_offset": Case(before_conv(alone(layers.Rescaling, 1 / 127.5, -1.0)), limits=PIXELS),
+    "rescaling_offset_valid": Case(
+        lambda x: CONV(5, 3)(layers.Rescaling(1 / 127.5, -1.0)(x)), limits=PIXELS, more=1
+    ),
+    "rescaling_alone": Case(alone(layers.Rescaling, 2.0, 0.5)),
+    "normalization": Case(
+        before_conv(
+            alone(layers.Normalization, mean=[1.0, 0.5, -2.0, 0.1], variance=[1.0, 2.0, 3.0, 4.0])
+        )
+    ),
+}
+ACTIVATIONS = {
+    "relu": Case(alone(layers.ReLU)),
+    "relu6": Case(alone(layers.ReLU, 6.0)),
+    "leaky_relu": Case(alone(layers.LeakyReLU, 0.1), share=OFTEN),
+    "leaky_relu_function": Case(function("leaky_relu"), share=OFTEN),
+    "relu_with_slope": Case(alone(layers.ReLU, negative_slope=0.2), share=OFTEN),
+    "prelu": Case(alone(layers.PReLU, slopes(-0.2), shared_axes=[1, 2]), share=OFTEN),
+    "prelu_slope_for_each_pixel": Case(alone(layers.PReLU, slopes(0.0)), share=OFTEN),
+    "swish": Case(function("swish")),
+    "hard_swish": Case(function("hard_swish")),
+    "hard_swish_before_conv": Case(before_conv(function("hard_swish")), passed_on=1.0),
+    "sigmoid": Case(function("sigmoid")),
+    "hard_sigmoid": Case(function("hard_sigmoid")),
+    "hard_sigmoid_before_conv": Case(before_conv(function("hard_sigmoid"))),
+    "tanh": Case(function("tanh")),
+    "gelu": Case(function("gelu")),
+    "gelu_operator": Case(ops.gelu),
+    "softmax": Case(alone(layers.Softmax), (VECTOR,)),
+    "l2": Case(alone(layers.UnitNormalization), (VECTOR,)),
+    "l2_operator": Case(ops.normalize, (VECTOR,)),
+}
+TWO = (MAP, MAP)
+GATE = (MAP, (1, 1, 4))
+ARITHMETIC = {
+    "add": Case(alone(layers.Add), TWO),
+    "add_relu": Case(lambda x, y: layers.ReLU()(layers.Add()([x, y])), TWO),
+    "add_operator": Case(lambda x, y: x + y, TWO),
+    "add_three": Case(alone(layers.Add), (MAP, MAP, MAP), passed_on=2 / 3),
+    "add_constant": Case(lambda x: x + 3.0),
+    "add_constants": Case(lambda x: x + np.array([1.0, 2.0, -3.0, 0.5], "float32")),
+    "subtract": Case(alone(layers.Subtract), TWO),
+    "absolute": Case(ops.abs),
+    "multiply": Case(alone(layers.Multiply), TWO),
+    "multiply_gate": Case(alone(layers.Multiply), GATE),
+    "multiply_constant_before_conv": Case(before_conv(lambda x: x * 0.3)),
+    "squeeze_excite": Case(squeeze_excite("sigmoid"), passed_on=1.0),
+    "squeeze_excite_hard": Case(squeeze_excite("hard_sigmoid"), passed_on=1.0),
+    "average": Case(alone(layers.Average), TWO),
+    "concatenate": Case(alone(layers.Concatenate), TWO),
+    "concatenate_relu": Case(
+        lambda x, y: layers.Concatenate()([layers.ReLU()(x), layers.ReLU(6.0)(y)]), TWO
+    ),
+}
+MOVES = {
+    "average_pooling": Case(alone(layers.AveragePooling2D, 2)),
+    "average_pooling_padded": Case(alone(layers.AveragePooling2D, 3, 2, padding="same")),
+    "max_pooling": Case(alone(layers.MaxPooling2D)),
+    "global_average": Case(alone(layers.GlobalAveragePooling2D)),
+    "global_average_operator": Case(lambda x: ops.mean(x, axis=(1, 2))),
+    "global_max": Case(alone(layers.GlobalMaxPooling2D)),
+    "upsampling_nearest": Case(alone(layers.UpSampling2D)),
+    "upsampling_bilinear": Case(alone(layers.UpSampling2D, interpolation="bilinear")),
+    "resizing": Case(alone(layers.Resizing, 14, 10), share=OFTEN),
+    "resizing_nearest": Case(alone(layers.Resizing, 16, 16, "nearest")),
+    "reshape": Case(alone(layers.Reshape, (-1, 4))),
+    "flatten": Case(alone(layers.Flatten)),
+    "permute": Case(alone(layers.Permute, (2, 1, 3))),
+    "padding": Case(alone(layers.ZeroPadding2D)),
+    "cropping": Case(alone(layers.Cropping2D)),
+    "slice": Case(lambda x: x[:, 1:5]),
+}
+CASES = LINEAR | ACTIVATIONS | ARITHMETIC | MOVES
+
+
+def network(case):
+    inputs = [keras.Input(shape, name=f"x{i}") for i, shape in enumerate(case.shapes)]
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], case.build(*inputs))
+
+
+def settle(model, rng):
+    """Gives weights that start at 0 or 1 values that tell."""
+    drawn = {
+        "gamma": lambda shape: rng.uniform(-0.5, 1.5, shape),
+        "beta": lambda shape: rng.normal(0.0, 0.3, shape),
+        "moving_mean": lambda shape: rng.normal(0.0, 0.1, shape),
+        "moving_variance": lambda shape: rng.uniform(0.05, 0.2, shape),
+        "bias": lambda shape: rng.normal(0.0, 0.2, shape),
+    }
+    for variable in model.variables:
+        if variable.name in drawn:
+            variable.assign(drawn[variable.name](variable.shape))
+
+
+def on_grid(shapes, limits, rng):
+    low, high = limits
+    arrays = []
+    for shape in shapes:
+        numbers = rng.integers(0, 256, (SAMPLES, *shape))
+        numbers.reshape(-1)[:2] = 0, 255  # so that the calibrated range is `limits`
+        arrays.append((numbers * ((high - low) / 255) + low).astype("float32"))
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def named(data):
+    return {f"x{i}": array for i, array in enumerate(data)} if isinstance(data, list) else data
+
+
+def files(model, data, folder):
+    """Returns the aware model, its file and the one that is quantized after training."""
+    aware = quantize_aware(model, calibration_data=data)
+    path = convert(aware, folder / "aware.tflite", io_dtype="int8").path
+    after = convert(model, folder / "after.tflite", io_dtype="int8", calibration_data=data).path
+    return aware, path, after
+
+
+def steps_apart(aware, path, data, kernels):
+    """Returns by how many steps each value of the file lies beside that of the model."""
+    expected = aware.predict(data, verbose=0)
+    outputs = TFLiteModel(path, kernels=kernels, validate=False).predict(named(data))
+    (step,) = output_steps(path.read_bytes())
+    return np.abs(outputs - expected) / step
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_file_computes_what_the_aware_model_does(name, tmp_path, rng):
+    case = CASES[name]
+    model = network(case)
+    settle(model, rng)
+    data = on_grid(case.shapes, case.limits, rng)
+    aware, path, after = files(model, data, tmp_path)
+    (step,) = output_steps(path.read_bytes())
+    outputs = aware.predict(data, verbose=0)
+    assert len(np.unique(np.round(outputs / step))) > 9  # else nothing is judged
+    # 0.001: outputs of 100 steps in float32.
+    np.testing.assert_allclose(outputs / step, np.round(outputs / step), atol=1e-3)
+    for kernels in ("reference", "default"):
+        apart = steps_apart(aware, path, data, kernels)
+        assert apart.max() <= 1.01 + case.passed_on, kernels
+    assert np.mean(apart > 0.5) <= case.share
+    operators = inspect(path).operators
+    assert not CONVERSIONS & set(operators)
+    assert len(operators) <= len(inspect(after).operators) + case.more
+
+
+def test_concatenated_sigmoid_is_brought_to_the_shared_range_once(tmp_path, rng):
+    def build(x, y):
+        return layers.Concatenate()([layers.Activation("sigmoid")(x), y])
+
+    case = Case(build, TWO)
+    data = on_grid(case.shapes, case.limits, rng)
+    aware, path, after = files(network(case), data, tmp_path)
+    for kernels in ("reference", "default"):
+        # The sigmoid's steps, 1/256, are far smaller than those of the range that is shared.
+        assert steps_apart(aware, path, data, kernels).max() <= 1.01
+    operators = inspect(path).operators
+    assert sorted(operators) == ["CONCATENATION", "LOGISTIC", "QUANTIZE"]
+    assert len(operators) <= len(inspect(after).operators)
+
+
+def test_float_file_ends_are_the_only_conversions(tmp_path, rng):
+    case = CASES["conv_bn_relu6"]
+    data = on_grid(case.shapes, case.limits, rng)
+    aware = quantize_aware(network(case), calibration_data=data)
+    path = convert(aware, tmp_path / "float.tflite").path
+    assert inspect(path).operators == ("QUANTIZE", "CONV_2D", "DEQUANTIZE")
+    assert steps_apart(aware, path, data, "default").max() <= 1.01
