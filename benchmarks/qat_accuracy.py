@@ -260,7 +260,7 @@ def tasks(shared: Path) -> dict[str, Task]:
     flowers_first = partial(flowers_head, imagenet, flowers)
     tune = Recipe(96, signed, 4, 1e-4, 2, 5e-5, 1, flip=True, train_norms=False)
     digit = Recipe(32, PIXELS, 20, 2e-3, 3, 2e-4, 2, batch=64)
-    tiny = Recipe(32, PIXELS, 15, 2e-3, 3, 2e-4, 2, batch=64, flip=True)
+    tiny = Recipe(32, PIXELS, 10, 2e-3, 3, 2e-4, 2, batch=64, flip=True)
     logits: dict[str, Any] = {"classifier_activation": None}
     narrow = logits | {"classes": 10, "batch_norm_momentum": 0.9}
     small, large = (32, 32, 3), (96, 96, 3)
