@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 from keras.src.saving.serialization_lib import SafeModeScope
 
 
@@ -220,3 +221,29 @@ def run(
             for x, y in zip(tensors(step.outputs), keras.tree.flatten(outputs), strict=True)
         )
     return keras.tree.map_structure(renew, graph.outputs)
+
+
+class Copies:
+    """Makes one layer for each layer of a graph, however often that is called.
+
+    Args:
+        make: Returns what stands for an operation.
+    """
+
+    def __init__(self, make: Callable[[keras.Operation], keras.Operation]) -> None:
+        self._make = make
+        self._made: dict[int, tuple[keras.Operation, keras.Operation]] = {}
+
+    def of(self, operation: keras.Operation) -> keras.Operation:
+        """Returns what stands for an operation."""
+        if id(operation) not in self._made:
+            self._made[id(operation)] = operation, self._make(operation)
+        return self._made[id(operation)][1]
+
+    def set_weights(
+        self, weights: Callable[[keras.Layer], list[np.ndarray]] = keras.Layer.get_weights
+    ) -> None:
+        """Copies the weights, once the copies were called and so have variables."""
+        for old, new in self._made.values():
+            if isinstance(old, keras.Layer) and old.weights:
+                new.set_weights(weights(old))

@@ -185,7 +185,7 @@ class _Placer:
     def _is_taken_along(self, rule: Rule, y: keras.KerasTensor) -> bool:
         """Whether only one call reads y, and is done in the kernel that makes y."""
         readers = self._readers[id(y)]
-        if len(readers) != 1 or readers[0] is None:
+        if len(readers) != 1 or readers[0] is None or readers[0].operation.name in self._keep_float:
             return False
         taken = rule.takes(readers[0].operation) or id(readers[0]) in self._folded
         return taken or id(y) in self._hard_swish

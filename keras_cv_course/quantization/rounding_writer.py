@@ -1,0 +1,154 @@
+"""Writes a graph anew, with int8 rounding at its places."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat
+from keras_cv_course.quantization.gains import is_exactly
+from keras_cv_course.quantization.graph import (
+    Call,
+    Copies,
+    Graph,
+    free_name,
+    remake,
+    run,
+    tensors,
+)
+from keras_cv_course.quantization.integer_kernels import has_integer_arithmetic
+from keras_cv_course.quantization.kernels import INT8
+from keras_cv_course.quantization.placement import Placement
+
+
+def write_rounding(
+    graph: Graph, placement: Placement, names: list[str], depthwise_per_channel: bool
+) -> keras.Model:
+    """Returns a model that computes a graph in int8 steps, with the weights of the graph's layers.
+
+    Args:
+        graph: Graph of primitives.
+        placement: Where it rounds.
+        names: Names that the outputs have.
+        depthwise_per_channel: See `quantize_aware`.
+    """
+    return _Writer(graph, placement, names, depthwise_per_channel).model()
+
+
+class _Writer:
+    """Writes a graph of primitives with rounding at its places."""
+
+    def __init__(
+        self, graph: Graph, placement: Placement, names: list[str], depthwise_per_channel: bool
+    ) -> None:
+        self._graph = graph
+        self._roundings = placement.roundings
+        self._inside = placement.inside
+        self._kept = placement.kept
+        self._depthwise_per_channel = depthwise_per_channel
+        self._kept_layers = {id(c.operation) for c in graph.calls if id(c) in self._kept}
+        inputs = {id(x) for x in tensors(graph.inputs)}
+        self._output_names = {
+            id(y): name
+            for y, name in zip(tensors(graph.outputs), names, strict=True)
+            if id(y) not in inputs  # An input that is an output, too, has its name already.
+        }
+        self._taken = {*names, *(call.operation.name for call in graph.calls)}
+        self._rounders: dict[int, FakeQuantize] = {}
+        self._operands: dict[int, list[Any]] = {}
+        self._copies = Copies(self._int8_form)
+
+    def model(self) -> keras.Model:
+        inputs = tensors(self._graph.inputs)
+        rounded = [self._round(x, x) for x in inputs]
+        outputs = run(self._graph, rounded, self._write)
+        self._copies.set_weights()
+        outputs = keras.tree.map_structure(self._name, self._graph.outputs, outputs)
+        return keras.Model(self._graph.inputs, outputs, name=self._graph.name)
+
+    def _write(self, call: Call, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = keras.tree.map_structure(
+            lambda x: _rounded_constant(x) if isinstance(x, np.ndarray) else x, (args, kwargs)
+        )
+        outputs = self._copies.of(call.operation)(*args, **kwargs)
+        operands = self._operands_of(call, tensors((args, kwargs)))
+        if id(call) in self._kept:
+            outputs = keras.tree.map_structure(self._mark, outputs)
+        return keras.tree.map_structure(
+            lambda old, new: self._round(old, new, operands), call.outputs, outputs
+        )
+
+    def _operands_of(self, call: Call, inputs: list[Any]) -> list[Any]:
+        """Returns what the kernel that makes the call's output needs to know besides it."""
+        is_integer = has_integer_arithmetic(call) and id(call) not in self._kept
+        operands = inputs if is_integer else []
+        operands = self._operands.get(id(call.inputs[0]), operands)
+        self._operands.update(
+            (id(y), operands) for y in tensors(call.outputs) if id(y) in self._inside
+        )
+        return operands
+
+    def _mark(self, y: keras.KerasTensor) -> Any:
+        return KeepFloat(name=free_name(f"{y._keras_history.operation.name}_float", self._taken))(y)
+
+    def _round(
+        self, old: keras.KerasTensor, new: keras.KerasTensor, operands: Sequence[Any] = ()
+    ) -> Any:
+        rounding = self._roundings.get(id(old))
+        if rounding is None:
+            return new
+        range_ = rounding.range
+        if id(range_) not in self._rounders:
+            name = self._output_names.get(id(old))
+            if name is None or any(name == r.name for r in self._rounders.values()):
+                name = free_name(f"{range_.name}_range", self._taken)
+            self._rounders[id(range_)] = FakeQuantize(
+                max(range_.sites, 1),
+                fixed_range=range_.fixed,
+                exact=self._depthwise_per_channel,  # tfmot's way has no such kernel
+                name=name,
+            )
+        options = {"operands": list(operands)} if operands else {}
+        return self._rounders[id(range_)](new, site=rounding.site, **options)
+
+    def _int8_form(self, operation: keras.Operation) -> keras.Operation:
+        changes: dict[str, Any] = {"name": self._inner_name(operation)}
+        if id(operation) in self._kept_layers:
+            return remake(operation, **changes)
+        if is_exactly(operation, layers.Rescaling):
+            changes["scale"] = _rounded_constant(operation.scale)
+            changes["offset"] = _rounded_constant(operation.offset)
+        elif is_exactly(operation, layers.DepthwiseConv2D):
+            changes["per_channel"] = self._depthwise_per_channel
+        return remake(operation, INT8.get(type(operation)), **changes)
+
+    def _inner_name(self, operation: keras.Operation) -> str:
+        """Returns another name where the model's output needs the operation's."""
+        name: str = operation.name
+        if name not in self._output_names.values():
+            return name
+        return free_name(f"{name}_{type(operation).__name__.lower()}", self._taken)
+
+    def _name(self, old: keras.KerasTensor, new: keras.KerasTensor) -> Any:
+        """Returns an output that is called as it was in the float model."""
+        name = self._output_names.get(id(old))
+        if name is None or new._keras_history.operation.name == name:
+            return new
+        return layers.Identity(name=name)(new)
+
+
+def _rounded_constant(value: Any) -> Any:
+    """Returns numbers as the file holds them: int8 steps of the range from their least to largest.
+
+    A single number lies on its own grid.
+    """
+    numbers = np.asarray(value, np.float64)
+    if numbers.size == 1:
+        return value
+    low, high = min(numbers.min(), 0.0), max(numbers.max(), 0.0)
+    step = (high - low) / 255 or 1.0
+    zero = np.round(-low / step)
+    rounded = (np.clip(np.round(numbers / step) + zero, 0, 255) - zero) * step
+    return rounded.astype(value.dtype) if isinstance(value, np.ndarray) else rounded.tolist()
