@@ -17,7 +17,7 @@ def _quantizers() -> Any:
     """
     import tensorflow as tf
 
-    tf.keras.__version__  # noqa: B018 - resolves the lazy module
+    tf.keras.Model  # noqa: B018 - resolves the lazy module
     before = os.environ.get(_LEGACY)
     try:
         from tensorflow_model_optimization.quantization.keras import quantizers
