@@ -120,7 +120,7 @@ def rule_of(call: Call) -> Rule | None:
         return _OWN if is_relu(operation) else None
     if is_exactly(operation, layers.Resizing, layers.UpSampling2D):
         return {"nearest": _SAME, "bilinear": _ROUNDED}.get(operation.interpolation)
-    if is_exactly(operation, layers.Rescaling) and _changes_nothing(operation):
+    if _changes_nothing(call):
         return _SAME
     if is_batch_normalization(operation) and operation.axis % len(call.inputs[0].shape) != (
         len(call.inputs[0].shape) - 1
@@ -131,8 +131,14 @@ def rule_of(call: Call) -> Rule | None:
     return _OPERATORS.get(operator(operation) or "")
 
 
-def _changes_nothing(layer: layers.Rescaling) -> bool:
-    return bool(np.all(np.asarray(layer.scale) == 1) and np.all(np.asarray(layer.offset) == 0))
+def _changes_nothing(call: Call) -> bool:
+    """Whether the converter leaves the operation out: a factor of 1, an average of one pixel."""
+    layer = call.operation
+    if is_exactly(layer, layers.Rescaling):
+        return bool(np.all(np.equal(layer.scale, 1)) and np.all(np.equal(layer.offset, 0)))
+    if is_exactly(layer, layers.GlobalAveragePooling2D) or operator(layer) == "Mean":
+        return layer.keepdims and call.inputs[0].shape[1:3] == (1, 1)
+    return is_exactly(layer, layers.AveragePooling2D) and tuple(layer.pool_size) == (1, 1)
 
 
 def is_relu(operation: keras.Operation) -> bool:

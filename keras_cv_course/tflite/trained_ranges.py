@@ -96,7 +96,10 @@ def take(data: bytes) -> bytes:
     starts = by_kind.pop(schema.BuiltinOperator.QUANTIZE, [])
     ends = by_kind.pop(schema.BuiltinOperator.DEQUANTIZE, [])
     rounded = {int(op.outputs[0]): int(op.inputs[0]) for op in starts}
-    instead = {int(op.outputs[0]): rounded[int(op.inputs[0])] for op in ends}
+    instead: dict[int, int] = {}
+    for end in ends:  # In the order of the graph, so that markers in a row lead to the first.
+        source = rounded[int(end.inputs[0])]
+        instead[int(end.outputs[0])] = instead.get(source, source)
     for marker, tensor in rounded.items():
         low, high = _range(graph.tensors[marker])
         graph.tensors[tensor].quantization = schema.QuantizationParametersT(min=[low], max=[high])

@@ -1,0 +1,66 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_cv_course.quantization import quantize_aware
+from keras_cv_course.tflite import TFLiteModel, convert, inspect
+
+SHAPE = (8, 8, 4)
+
+
+def small(*middle):
+    x = image = keras.Input(SHAPE, name="image")
+    for layer in middle:
+        x = layer(x)
+    return keras.Model(image, layers.Conv2D(3, 1, name="scores")(x))
+
+
+@pytest.fixture
+def images(rng):
+    return rng.uniform(-1, 1, (16, *SHAPE)).astype("float32")
+
+
+def test_pooling_of_one_pixel_that_the_converter_leaves_out(images, tmp_path):
+    model = small(layers.Conv2D(4, 8), layers.GlobalAveragePooling2D(keepdims=True))
+    aware = quantize_aware(model, images)
+    path = convert(aware, tmp_path / "m.tflite").path
+    assert inspect(path).operators == ("QUANTIZE", "CONV_2D", "CONV_2D", "DEQUANTIZE")
+    found = TFLiteModel(path, validate=False).predict(images)
+    np.testing.assert_allclose(found, aware.predict(images, verbose=0), atol=1e-6)
+
+
+def test_pooling_of_one_pixel_to_a_vector_stays_in_integers(images, tmp_path):
+    image = keras.Input(SHAPE)
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 8)(image))
+    model = keras.Model(image, layers.Dense(3)(x))
+    report = inspect(convert(quantize_aware(model, images), tmp_path / "m.tflite").path)
+    assert not {"QUANTIZE", "DEQUANTIZE"} & set(report.operators[1:-1])
+
+
+def test_ranges_that_have_seen_no_data_are_named(tmp_path):
+    aware = quantize_aware(small())
+    with pytest.raises(ValueError, match=r"range of 'image_range', which has seen no data"):
+        convert(aware, tmp_path / "m.tflite")
+    assert not (tmp_path / "m.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"quantize": "float16"}, r'`quantize` must be "int8".*strip'),
+        ({"calibration_data": np.zeros((1, *SHAPE))}, r"`calibration_data` must be left out"),
+        ({"keep_float": ["scores"]}, r"`keep_float` must be left out.*quantize_aware"),
+    ],
+    ids=["quantize", "calibration_data", "keep_float"],
+)
+def test_options_that_contradict_the_model(options, message, images, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        convert(quantize_aware(small(), images), tmp_path / "m.tflite", **options)
+
+
+def test_depthwise_kernels_with_one_range_do_not_convert(images, tmp_path):
+    model = small(layers.DepthwiseConv2D(3, name="maps"))
+    aware = quantize_aware(model, images, depthwise_per_channel=False)
+    with pytest.raises(ValueError, match=r"depthwise_per_channel=True.*'maps'"):
+        convert(aware, tmp_path / "m.tflite")
