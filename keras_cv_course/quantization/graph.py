@@ -169,8 +169,8 @@ def remake(
         ValueError: If Keras cannot make the class from its configuration.
     """
     kind = kind or type(operation)
-    config = {k: v for k, v in operation.get_config().items() if k not in leave_out} | changes
     try:
+        config = {k: v for k, v in operation.get_config().items() if k not in leave_out} | changes
         with SafeModeScope(safe_mode=False):  # a Lambda of the user's own model is no danger
             made = kind.from_config(config)
     except (NotImplementedError, TypeError, ValueError) as error:

@@ -86,3 +86,18 @@ def test_layer_that_cannot_be_made_again_is_named():
     model = keras.Model(x, layers.Activation(lambda x: x * 2.0, name="twice")(x))
     with pytest.raises(ValueError, match="Layer 'twice' must be one that Keras can make again"):
         trace(model)
+
+
+def test_a_layer_without_a_configuration_is_named():
+    class Power(keras.layers.Layer):
+        def __init__(self, exponent, function, **kwargs):
+            super().__init__(**kwargs)
+            self.exponent, self.function = exponent, function
+
+        def call(self, x):
+            return self.function(x) ** self.exponent
+
+    image = keras.Input((2,))
+    model = keras.Model(image, Power(2, lambda x: x, name="power")(image))
+    with pytest.raises(ValueError, match=r"Layer 'power'.*configuration"):
+        trace(model)
