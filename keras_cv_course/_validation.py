@@ -29,3 +29,12 @@ def check_rate(argument: str, value: float) -> None:
     """Raises ValueError unless `value` is in [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise ValueError(f"`{argument}` must be at least 0 and below 1. Received: {value!r}.")
+
+
+def check_input_range(value: Any) -> None:
+    """Raises ValueError unless `value` is the smallest and the largest of numbers around 0."""
+    if len(value) != 2 or not value[0] <= 0 <= value[1] or value[0] == value[1]:
+        raise ValueError(
+            "`input_range` must be the smallest and the largest value of the inputs, with 0 among "
+            f"them. Received: {value!r}. Pixels are (0, 255), (0, 1) or (-1, 1)."
+        )

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course._validation import check_choice
+from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.quantization.calibration import calibrate, rounding_layers
 from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat
 from keras_cv_course.quantization.graph import (
@@ -30,6 +30,7 @@ def quantize_aware(
     calibration_data: Any = None,
     keep_float: Sequence[str] = (),
     depthwise_per_channel: bool = True,
+    input_range: tuple[float, float] | None = None,
 ) -> keras.Model:
     """Returns a model that computes in int8 steps, to be trained like any other.
 
@@ -47,10 +48,13 @@ def quantize_aware(
         keep_float: Names of layers that stay in float.
         depthwise_per_channel: Whether each channel of a depthwise kernel has its own step. False
             is tfmot's way, for comparison; such a model does not convert.
+        input_range: Smallest and largest value of all inputs, where it is known: that of pixels,
+            so that an exported file with uint8 inputs takes pixels as they are. None measures it.
 
     Raises:
         TypeError: If the model or one inside it is subclassed.
-        ValueError: If a layer has no int8 form, is not float32, or is unknown to `keep_float`.
+        ValueError: If a layer has no int8 form, is not float32, or is unknown to `keep_float`, or
+            if `input_range` does not hold 0 or is empty.
 
     Reference:
         Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
@@ -72,10 +76,12 @@ def quantize_aware(
         raise TypeError(f"`keep_float` must be a sequence of names. Received: {keep_float!r}.")
     for name in keep_float:
         check_choice("keep_float", name, [c.operation.name for c in trace(model).calls])
+    if input_range is not None:
+        check_input_range(input_range)
     ready = rewrite_for_integers(model, keep_float)
     _check_float32(ready)
     graph = trace(ready)
-    placement = place_ranges(graph, keep_float)
+    placement = place_ranges(graph, keep_float, input_range)
     names = [y._keras_history.operation.name for y in model.outputs]
     aware = write_rounding(graph, placement, names, depthwise_per_channel)
     if calibration_data is not None:

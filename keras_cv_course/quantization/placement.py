@@ -70,7 +70,11 @@ class Placement:
     kept: set[int] = field(default_factory=set)
 
 
-def place_ranges(graph: Graph, keep_float: Collection[str] = ()) -> Placement:
+def place_ranges(
+    graph: Graph,
+    keep_float: Collection[str] = (),
+    input_range: tuple[float, float] | None = None,
+) -> Placement:
     """Returns which tensors an int8 form of the graph rounds.
 
     A convolution, sum or product with the normalization and ReLU that its kernel takes along
@@ -80,11 +84,12 @@ def place_ranges(graph: Graph, keep_float: Collection[str] = ()) -> Placement:
     Args:
         graph: Graph of primitives, see `split_into_primitives`.
         keep_float: Names of operations that stay in float.
+        input_range: Range of the inputs; None measures it.
 
     Raises:
         ValueError: If an operation has no int8 form and is not in `keep_float`.
     """
-    return _Placer(graph, keep_float).place()
+    return _Placer(graph, keep_float, input_range).place()
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,14 @@ class _Head:
 
 
 class _Placer:
-    def __init__(self, graph: Graph, keep_float: Collection[str]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        keep_float: Collection[str],
+        input_range: tuple[float, float] | None,
+    ) -> None:
         self._graph = graph
+        self._input_range = input_range
         self._keep_float = frozenset(keep_float)
         self._readers = readers_of(graph)
         self._folded = folded_normalizations(graph)
@@ -114,7 +125,10 @@ class _Placer:
 
     def place(self) -> Placement:
         for x in tensors(self._graph.inputs):
-            self._measure(x, Range(x.name), id(x))
+            if self._input_range is None:
+                self._measure(x, Range(x.name), id(x))
+            else:
+                self._prescribe(x, Range(x.name, self._input_range))
         for call in self._graph.calls:
             self._place_call(call)
         sites: defaultdict[int, dict[Any, int]] = defaultdict(dict)
@@ -148,8 +162,7 @@ class _Placer:
         self._measure(y, Range(head.name), head.key)
 
     def fixed(self, y: keras.KerasTensor, rule: Rule, inputs: list[Range], head: _Head) -> None:
-        range_ = self._ranges[id(y)] = Range(head.name, rule.fixed_range)
-        self._result.roundings[id(y)] = Rounding(range_, None)
+        self._prescribe(y, Range(head.name, rule.fixed_range))
 
     def same(self, y: keras.KerasTensor, rule: Rule, inputs: list[Range], head: _Head) -> None:
         self._ranges.update((id(y), range_) for range_ in inputs[:1])
@@ -174,6 +187,10 @@ class _Placer:
         known.join(range_)
         self._ranges[id(x)] = known
         self._measured.append((id(x), known, key))
+
+    def _prescribe(self, x: keras.KerasTensor, range_: Range) -> None:
+        self._ranges[id(x)] = range_
+        self._result.roundings[id(x)] = Rounding(range_, None)
 
     def _join_repeated(self, call: Call, inputs: list[Range]) -> None:
         """Gives the inputs of a layer with weights one range, however often it is called."""

@@ -319,3 +319,10 @@ def test_prescribed_range_has_no_weights_and_does_not_move():
     for training in (False, True):
         np.testing.assert_allclose(layer(x, training=training), expected, atol=1e-6)
     assert not layer.weights
+
+
+def test_input_range_that_is_told_is_not_measured():
+    aware = quantize_aware(tiny(), column(0.0, 0.25), input_range=(-1.0, 1.0))
+    assert rows(aware, "prescribed")["x_range"][:2] == (-1.0, 1.0)
+    with pytest.raises(ValueError, match="`input_range` must be"):
+        quantize_aware(tiny(), input_range=(0.5, 1.0))
