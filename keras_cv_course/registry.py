@@ -41,6 +41,7 @@ class ModelEntry:
 # Modules whose objects Keras must know by name before it can load a model that holds them.
 SERIALIZABLE_MODULES = (
     "layers.batch_normalization",
+    "layers.detection_postprocess",
     "ops.activations",
     "ops.normalization",
     "quantization.fake_quantization",

@@ -35,6 +35,10 @@ def command(
     count: Annotated[int, typer.Option(min=1, help="Pictures to calibrate with.")] = 100,
     out: Annotated[Path | None, typer.Option(help="File to write; beside the model.")] = None,
     input_range: InputRange = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="phone, browser, microcontroller, accelerator or edge_tpu."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Convert a model to TFLite; one of `train --qat` needs no calibration."""
@@ -42,7 +46,10 @@ def command(
     from keras_cv_course.cli.sources import open_classifier
     from keras_cv_course.quantization.aware import is_quantize_aware
     from keras_cv_course.tflite import convert
+    from keras_cv_course.tflite.targets import choose
 
+    if target is not None:
+        quantize, io_dtype = choose(target, quantize, io_dtype)
     classifier = open_classifier(model, input_range, keras_only=True)
     pictures = None
     calibrated = quantize in _CALIBRATED and not is_quantize_aware(classifier.keras_model)
@@ -57,6 +64,8 @@ def command(
         class_names=classifier.class_names,
         keep_float=keep_float or (),
         calibration_count=count,
+        input_range=classifier.input_range,
+        target=target,
     )
     if as_json:
         emit_json(result.to_dict())

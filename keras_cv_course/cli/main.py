@@ -13,6 +13,7 @@ import typer
 from keras_cv_course import __version__
 from keras_cv_course.cli import (
     benchmark,
+    check,
     compare,
     demo,
     evaluate,
@@ -23,7 +24,10 @@ from keras_cv_course.cli import (
     train,
 )
 
-_COMMANDS = (models, train, evaluate, predict, export, compare, inspect, benchmark, demo)
+_COMMANDS = (
+    *(models, train, evaluate, predict),
+    *(export, check, compare, inspect, benchmark, demo),
+)
 # The base of all errors in what was typed; typer carries its own copy of click, or did not yet.
 _USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
 

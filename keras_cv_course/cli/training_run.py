@@ -138,7 +138,7 @@ def _train_in_int8(
 ) -> dict[str, Any]:
     """Fine-tunes the best float model as its int8 file will compute; returns what that reaches."""
     typical = calibration_array(data.train, args.input_shape, args.input_range, _CALIBRATION)
-    aware = quantize_aware(best, typical)
+    aware = quantize_aware(best, typical, input_range=args.input_range)
     freeze = FreezeRanges(args.qat_epochs - 1)
     rate = args.lr0 * _QAT_RATE
     history = fit_classifier(aware, train, data.val, run, args.qat_epochs, rate, verbose, [freeze])

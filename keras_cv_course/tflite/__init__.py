@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from keras_cv_course.tflite.inspection import ModelReport, inspect
     from keras_cv_course.tflite.parity import ParityReport, compare
     from keras_cv_course.tflite.runtime import TFLiteModel
+    from keras_cv_course.tflite.target_check import TargetReport, check
     from keras_cv_course.tflite.timing import BenchmarkReport, benchmark
     from keras_cv_course.tflite.validation import check_file
 
@@ -21,7 +22,9 @@ _HOMES = {
     "ModelReport": "inspection",
     "ParityReport": "parity",
     "TFLiteModel": "runtime",
+    "TargetReport": "target_check",
     "benchmark": "timing",
+    "check": "target_check",
     "check_file": "validation",
     "compare": "parity",
     "convert": "conversion",
@@ -34,7 +37,9 @@ __all__ = [
     "ModelReport",
     "ParityReport",
     "TFLiteModel",
+    "TargetReport",
     "benchmark",
+    "check",
     "check_file",
     "compare",
     "convert",

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from keras_cv_course._validation import check_choice
+from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.models.input_range import PIXELS, known_input_range, takes_pixels
 from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
@@ -23,11 +23,13 @@ from keras_cv_course.quantization.rewriting import rewrite_for_integers
 from keras_cv_course.tflite import flatbuffer, quantizers, trained_ranges
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
+from keras_cv_course.tflite.describing import check_target, describe
 from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs, output_names
-from keras_cv_course.tflite.labels import append_labels
+from keras_cv_course.tflite.metadata import Task
 from keras_cv_course.tflite.quantizers import SCHEMES
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.tflite.ranges import measure_ranges
+from keras_cv_course.tflite.targets import choose
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def convert(
     keep_float: Sequence[str] = (),
     calibration_count: int = 100,
     input_range: tuple[float, float] | None = None,
+    target: str | None = None,
+    task: Task | None = None,
 ) -> ConversionResult:
     """Writes a Keras model as a .tflite file and returns what was written.
 
@@ -77,8 +81,8 @@ def convert(
         quantize: "none" (float32), "float16" (weights), "dynamic" (int8 weights, activations
             quantized at run time), "int8" (weights and activations), "int8x16" (int8 weights,
             int16 activations) or "int4" (weights).
-        io_dtype: "float32", "uint8" or "int8"; type of all inputs and outputs. None is float32.
-            Phones and browsers take uint8 or float32, microcontrollers int8.
+        io_dtype: "float32", "uint8" or "int8"; type of all inputs and outputs. None is what
+            `target` likes best, or float32 without one.
         calibration_data: Typical inputs in the model's own range, for "int8" and "int8x16": an
             array `(samples, height, width, channels)`, a tf.data.Dataset, or a folder of
             pictures. A model of several inputs takes a list, or a dict by input name, of arrays.
@@ -86,14 +90,23 @@ def convert(
         keep_float: Names of Keras layers whose operations stay in float.
         calibration_count: How many samples are used, at most.
         input_range: Smallest and largest pixel value that the model takes; calibration data of
-            another range is refused, and the pictures of a folder are brought into it. None is
-            (0, 255) for a model that begins with Rescaling, and for a folder also what the
-            model's name tells.
+            another range is refused, and the pictures of a folder are brought into it. It becomes
+            the range of int8 inputs, so that a file with uint8 inputs takes pixels as they are.
+            None is (0, 255) for a model that begins with Rescaling, and for a folder also what the
+            model's name tells; other inputs have the range of the calibration data.
+        target: "phone", "browser", "microcontroller", "accelerator" or "edge_tpu": chooses the
+            type of inputs and outputs, refuses what does not run there (see `check`), and for
+            phones and browsers puts in the metadata that MediaPipe reads. None is no device in
+            particular.
+        task: What the network does, for that metadata: one of `tflite.metadata`. None tells it
+            from the output: a picture is a `Segmenter`'s, a vector a `Classifier`'s with
+            `class_names` and an `Embedder`'s without.
 
     Raises:
         TypeError: If `model` is no Keras model or a subclassed one.
         ValueError: If an argument is wrong or contradicts another, if calibration data does not
-            fit the model, or if a layer has no builtin TFLite form.
+            fit the model, if a layer has no builtin TFLite form, or if the target does not take
+            the file.
 
     Example:
         >>> result = convert(model, "model.tflite", "int8", "uint8", calibration_data=images)
@@ -102,7 +115,7 @@ def convert(
     """
     check_choice("quantize", quantize, SCHEMES)
     scheme = SCHEMES[quantize]
-    io_dtype = io_dtype or "float32"
+    quantize, io_dtype = choose(target, quantize, io_dtype)
     functional = as_functional(model)
     aware = is_quantize_aware(functional)
     if aware:
@@ -113,6 +126,7 @@ def convert(
     _check_class_names(functional, class_names)
     samples = None
     if scheme.calibrated and not aware:
+        input_range = _input_range(functional, calibration_data, input_range)
         samples = calibration_samples(functional, calibration_data, calibration_count, input_range)
 
     watch = _Stopwatch()
@@ -133,10 +147,13 @@ def convert(
                 data = quantizers.by_recipe(data, scheme.recipe, samples, kept)
             elif scheme.calibrated:
                 ranges = measure_ranges(data, samples or [])
+                if input_range is not None:
+                    ranges |= dict.fromkeys(flatbuffer.input_indices(data), input_range)
                 data = quantizers.to_int8(flatbuffer.set_ranges(data, ranges), io_dtype, kept)
         with watch.stage("write"):
             data = flatbuffer.rename_tensors(data, layer_names(ready).shorten)
-            data = append_labels(data, class_names) if class_names else data
+            data = describe(data, functional, task, class_names, target, input_range)
+            check_target(data, target)
             written = write_atomic(path, data)
     return ConversionResult(written, quantize, io_dtype, len(data), watch.seconds)
 
@@ -161,11 +178,6 @@ def calibration_samples(
     Raises:
         ValueError: If the data does not fit the inputs, see `convert`.
     """
-    if input_range is None:
-        if isinstance(data, str | os.PathLike):
-            input_range = known_input_range(model)
-        elif takes_pixels(model):
-            input_range = PIXELS
     arrays = {
         name: calibration_array(source, tuple(x.shape[1:]), input_range, count)
         for (name, source), x in zip(named_inputs(model, data).items(), model.inputs, strict=True)
@@ -176,6 +188,18 @@ def calibration_samples(
             f"`calibration_data` must hold as many samples for each input. Received: {lengths}."
         )
     return [list(sample) for sample in zip(*arrays.values(), strict=True)]
+
+
+def _input_range(
+    model: keras.Model, data: Any, given: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """Returns the range of a model's inputs, if it is given or something tells."""
+    if given is not None:
+        check_input_range(given)
+        return given
+    if isinstance(data, str | os.PathLike):
+        return known_input_range(model)
+    return PIXELS if takes_pixels(model) else None
 
 
 def _check_consistency(

@@ -45,9 +45,18 @@ def set_ranges(data: bytes, ranges: Mapping[int, tuple[float, float]]) -> bytes:
     return write(model)
 
 
+def input_indices(data: bytes) -> list[int]:
+    """Returns the indices of the tensors that go into a .tflite with one subgraph."""
+    return [int(index) for index in read(data).subgraphs[0].inputs]
+
+
 def read(data: bytes) -> schema.ModelT:
     """Returns the object form of a .tflite, also where weights lie outside the flatbuffer."""
-    return flatbuffer_utils.read_model_from_bytearray(bytearray(data))
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
+    for buffer in model.buffers:
+        if isinstance(buffer.data, bytearray):  # From outside; written byte by byte as it is.
+            buffer.data = np.frombuffer(buffer.data, np.uint8)
+    return model
 
 
 def write(model: schema.ModelT) -> bytes:

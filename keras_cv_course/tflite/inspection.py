@@ -17,6 +17,8 @@ from rich.table import Table
 from keras_cv_course.tflite import flatbuffer
 from keras_cv_course.tflite._report import render, save_json
 from keras_cv_course.tflite.labels import read_labels
+from keras_cv_course.tflite.metadata import Metadata, read_metadata
+from keras_cv_course.tflite.operator_sets import operator_name
 from keras_cv_course.tflite.runtime import load_interpreter, named_details
 from keras_cv_course.tflite.tensors import TensorSpec, spec_from_details
 from keras_cv_course.tflite.validation import check_file
@@ -25,11 +27,6 @@ _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 _FLOATS = {"float16", "bfloat16", "float32", "float64"}
 _QUANTIZED = {"int4", "int8", "uint8", "int16"}
 _DELEGATE = "DELEGATE"
-_BUILTIN_NAMES = {
-    number: name
-    for name, number in vars(schema.BuiltinOperator).items()
-    if not name.startswith("_")
-}
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,7 @@ class ModelReport:
         outputs: What comes out.
         signatures: Names of inputs and outputs of each signature.
         class_names: Names of the classes, where the file carries them, else None.
+        metadata: What the file tells of itself in Google's metadata, if it does.
     """
 
     path: Path
@@ -66,6 +64,7 @@ class ModelReport:
     outputs: tuple[TensorSpec, ...]
     signatures: dict[str, dict[str, list[str]]]
     class_names: tuple[str, ...] | None
+    metadata: Metadata | None
 
     @property
     def operator_counts(self) -> dict[str, int]:
@@ -77,6 +76,7 @@ class ModelReport:
         return {
             **dataclasses.asdict(self),
             "path": str(self.path),
+            "metadata": None if self.metadata is None else self.metadata.to_dict(),
             "operator_counts": self.operator_counts,
         }
 
@@ -125,6 +125,7 @@ def inspect(path: str | os.PathLike[str]) -> ModelReport:
         outputs=tuple(spec_from_details(name, details) for name, details in outputs),
         signatures=interpreter.get_signature_list(),
         class_names=read_labels(path),
+        metadata=read_metadata(path),
     )
 
 
@@ -140,7 +141,7 @@ def _operators(model: schema.ModelT) -> list[_Graph]:
         dtypes = [flatbuffer_utils.type_to_name(tensor.type).lower() for tensor in graph.tensors]
         operators = [
             (
-                _name(model.operatorCodes[operator.opcodeIndex]),
+                operator_name(model.operatorCodes[operator.opcodeIndex]),
                 {dtypes[i] for i in _present(operator.inputs, operator.outputs)},
             )
             for operator in graph.operators or ()
@@ -152,13 +153,6 @@ def _operators(model: schema.ModelT) -> list[_Graph]:
 def _present(*indices: Iterable[int] | None) -> list[int]:
     """Returns the indices without the -1 of optional inputs that are not there."""
     return [int(i) for part in indices if part is not None for i in part if i >= 0]
-
-
-def _name(code: schema.OperatorCodeT) -> str:
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    if number == schema.BuiltinOperator.CUSTOM:
-        return str(code.customCode.decode(errors="replace"))
-    return _BUILTIN_NAMES[number]
 
 
 def _partitions(interpreter: Interpreter) -> tuple[int, tuple[str, ...]]:
@@ -200,9 +194,18 @@ def _summary(report: ModelReport) -> Table:
         ("tensors", dtypes),
         ("signatures", ", ".join(report.signatures) or "none"),
         ("class names", classes),
+        ("metadata", _told(report.metadata)),
     ]:
         table.add_row(name, escape(value))
     return table
+
+
+def _told(metadata: Metadata | None) -> str:
+    """Returns task and normalization in words."""
+    if metadata is None:
+        return "none"
+    normal = f", (pixel - {metadata.mean}) / {metadata.std}" if metadata.std else ""
+    return f"{metadata.task or 'task not told'}{normal}"
 
 
 def _operator_table(report: ModelReport) -> Table:

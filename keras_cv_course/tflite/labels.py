@@ -1,14 +1,29 @@
-"""Class names that travel inside a .tflite file."""
+"""Class names that travel inside a .tflite file, in the ZIP archive behind the FlatBuffer."""
 
 import io
+import lzma
 import os
+import struct
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-_MEMBER = "labels.txt"
+LABELS_MEMBER = "labels.txt"
 # Far above any real list of names; an archive that unpacks to gigabytes is refused.
 _LARGEST_BYTES = 16 * 2**20
+# What `zipfile` raises for a broken archive; NotImplementedError is an unknown compression.
+_CORRUPT = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    OSError,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def append_labels(data: bytes, class_names: Sequence[str]) -> bytes:
@@ -29,22 +44,19 @@ def append_labels(data: bytes, class_names: Sequence[str]) -> bytes:
     Reference:
         "Pack metadata and associated files into the model", TensorFlow Lite Metadata.
     """
-    lines = _check_names(class_names)
-    model, members = _split(data)
-    members[_MEMBER] = "".join(f"{line}\n" for line in lines).encode()
-    file = io.BytesIO(model)
-    # Mode "a" makes the offsets in the archive count from the start of the file, as readers expect.
-    with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return file.getvalue()
+    model, members = split_archive(data)
+    members[LABELS_MEMBER] = label_lines(check_names("class_names", class_names))
+    return join_archive(model, members)
 
 
-def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...] | None:
+def read_labels(
+    path: str | os.PathLike[str], member: str = LABELS_MEMBER
+) -> tuple[str, ...] | None:
     """Returns the class names inside a .tflite file, or None where it has none.
 
     Args:
         path: A .tflite file.
+        member: Name of the list in the archive.
 
     Raises:
         ValueError: If the file has a list of names that is corrupt.
@@ -53,13 +65,13 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...] | None:
         return None
     try:
         with zipfile.ZipFile(path) as archive:
-            if _MEMBER not in archive.namelist():
+            if member not in archive.namelist():
                 return None
-            size = archive.getinfo(_MEMBER).file_size
+            size = archive.getinfo(member).file_size
             if size > _LARGEST_BYTES:
                 raise ValueError(f"it is {size:,} bytes long")
-            text = archive.read(_MEMBER).decode()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+            text = archive.read(member).decode()
+    except _CORRUPT as error:
         raise ValueError(
             f"{Path(path)} holds class names that cannot be read: {error}. "
             "Convert the model again to write them anew."
@@ -67,28 +79,61 @@ def read_labels(path: str | os.PathLike[str]) -> tuple[str, ...] | None:
     return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
 
 
-def _check_names(class_names: Sequence[str]) -> list[str]:
+def label_lines(names: Sequence[str]) -> bytes:
+    """Returns the content of the list of names."""
+    return "".join(f"{name}\n" for name in names).encode()
+
+
+def check_names(argument: str, class_names: Sequence[str]) -> list[str]:
+    """Returns the names of classes as a list; TypeError or ValueError if they are none.
+
+    Args:
+        argument: Name of the argument that gives them, for the message.
+        class_names: What was received.
+    """
     if isinstance(class_names, str) or not all(isinstance(name, str) for name in class_names):
         raise TypeError(
-            "`class_names` must be a list of strings, one for each class. "
+            f"`{argument}` must be a list of strings, one for each class. "
             f"Received: {class_names!r}."
         )
     if len(class_names) == 0:
-        raise ValueError("`class_names` must hold at least one name. Received an empty list.")
+        raise ValueError(f"`{argument}` must hold at least one name. Received an empty list.")
     for name in class_names:
         if not name or "\n" in name or "\r" in name:
             raise ValueError(
-                f"A name in `class_names` must be text without a line break. Received: {name!r}."
+                f"A name in `{argument}` must be text without a line break. Received: {name!r}."
             )
     return list(class_names)
 
 
-def _split(data: bytes) -> tuple[bytes, dict[str, bytes]]:
-    """Returns the FlatBuffer, and the members of the archive behind it."""
+def split_archive(data: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """Returns the part of a .tflite before the archive, and the members of the archive.
+
+    Args:
+        data: Content of a .tflite file.
+    """
     file = io.BytesIO(data)
     if not zipfile.is_zipfile(file):
         return data, {}
     with zipfile.ZipFile(file) as archive:
         infos = archive.infolist()
         members = {info.filename: archive.read(info) for info in infos}
-    return data[: min(info.header_offset for info in infos)], members
+        start = min((info.header_offset for info in infos), default=archive.start_dir)
+    return data[:start], members
+
+
+def join_archive(model: bytes, members: Mapping[str, bytes]) -> bytes:
+    """Returns the content of a .tflite file with an archive; an empty one is left out.
+
+    Args:
+        model: What comes before the archive.
+        members: Content of each file in the archive, by name.
+    """
+    if not members:
+        return model
+    file = io.BytesIO(model)
+    # Mode "a" makes the offsets in the archive count from the start of the file, as readers expect.
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return file.getvalue()

@@ -12,6 +12,7 @@ COMMANDS = [
     "evaluate",
     "predict",
     "export",
+    "check",
     "compare",
     "inspect",
     "benchmark",

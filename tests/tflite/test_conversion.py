@@ -316,3 +316,17 @@ def test_output_that_is_an_input_or_there_twice_is_refused(tmp_path):
 def test_what_is_no_model_is_refused(tmp_path):
     with pytest.raises(TypeError, match=r"must be a keras\.Model\. Received: NoneType"):
         convert(None, tmp_path / "m.tflite", "none")
+
+
+def test_uint8_inputs_are_pixels_where_the_range_is_told(model, images, tmp_path):
+    darker = images[:8] / 2  # Their own range is half of what the model takes.
+    convert(model, tmp_path / "m.tflite", "int8", "uint8", darker, input_range=(-1, 1))
+    (spec,) = TFLiteModel(tmp_path / "m.tflite", validate=False).inputs
+    assert spec.scale == pytest.approx(2 / 255)
+    assert spec.zero_point in (127, 128)
+
+
+@pytest.mark.parametrize("limits", [(1.0, 2.0), (0.0, 0.0), (1.0, -1.0)])
+def test_range_without_0_is_refused(limits, model, images, tmp_path):
+    with pytest.raises(ValueError, match="`input_range` must be the smallest and the largest"):
+        convert(model, tmp_path / "m.tflite", "int8", calibration_data=images, input_range=limits)

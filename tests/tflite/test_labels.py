@@ -59,6 +59,16 @@ def test_an_archive_with_other_members_only_has_no_names(tmp_path):
     assert read_labels(path) is None
 
 
+def test_an_empty_archive_is_replaced(tmp_path):
+    path = tiny_files.write(tmp_path, "float")
+    with zipfile.ZipFile(path, "a"):
+        pass
+    assert zipfile.is_zipfile(path)
+    path.write_bytes(append_labels(path.read_bytes(), ["a"]))
+    assert read_labels(path) == ("a",)
+    assert path.read_bytes().startswith(tiny_files.content("float"))
+
+
 def test_carriage_returns_of_other_writers_are_dropped(tmp_path):
     path = tiny_files.write(tmp_path, "float")
     with zipfile.ZipFile(path, "a") as archive:

@@ -1,0 +1,162 @@
+"""Finds what each output of a file is for, and refuses a task that does not fit the file."""
+
+from collections.abc import Sequence
+from math import prod
+
+from ai_edge_litert import schema_py_generated as tflite_schema
+from ai_edge_litert.tools import flatbuffer_utils
+from flatbuffers import flexbuffers
+
+from keras_cv_course.tflite.metadata.tasks import (
+    AnchorDetector,
+    Classifier,
+    Detector,
+    Embedder,
+    Segmenter,
+    Task,
+)
+
+DETECTIONS = ("location", "category", "score", "number of detections")
+_POSTPROCESS = b"TFLite_Detection_PostProcess"
+_COORDINATES = 4
+_DTYPES = ("FLOAT32", "UINT8", "INT8")
+_BOX_WORDS = ("box", "location")
+
+
+def find_outputs(model: tflite_schema.ModelT, task: Task) -> tuple[str, ...]:
+    """Returns what each output of the file is, in the order of the file.
+
+    Args:
+        model: A .tflite as objects.
+        task: What it is said to do.
+
+    Raises:
+        ValueError: If inputs or outputs are not those of the task, or labels not as many as
+            classes.
+    """
+    graph = model.subgraphs[0]
+    _check_input(graph)
+    shapes = [_shape(graph, index) for index in graph.outputs]
+    for index in graph.outputs:
+        _check_dtype(graph, index, task)
+    match task:
+        case Classifier():
+            return _vector(shapes, task, "score", task.labels)
+        case Embedder():
+            return _vector(shapes, task, "embedding", ())
+        case Segmenter():
+            _check(
+                len(shapes) == 1 and len(shapes[0]) == 4,
+                task,
+                "one output (1, height, width, classes)",
+                shapes,
+            )
+            _check_labels(task.labels, shapes[0][-1])
+            return ("segmentation_masks",)
+        case Detector():
+            return _detections(model, task, shapes)
+        case AnchorDetector():
+            return _codes(_names(model), task, shapes)
+
+
+def _vector(
+    shapes: list[tuple[int, ...]], task: Task, name: str, labels: Sequence[str]
+) -> tuple[str, ...]:
+    # Runtimes take (1, n) and (1, 1, 1, n).
+    fits = len(shapes) == 1 and len(shapes[0]) in (2, 4) and prod(shapes[0][:-1]) == 1
+    _check(fits, task, "one output (1, size)", shapes)
+    _check_labels(labels, shapes[0][-1])
+    return (name,)
+
+
+def _detections(
+    model: tflite_schema.ModelT, task: Detector, shapes: list[tuple[int, ...]]
+) -> tuple[str, ...]:
+    graph = model.subgraphs[0]
+    found = [
+        operator
+        for operator in graph.operators
+        if model.operatorCodes[operator.opcodeIndex].customCode == _POSTPROCESS
+    ]
+    roles: dict[int, str] = {}
+    for operator in found:
+        roles |= dict(zip(map(int, operator.outputs), DETECTIONS, strict=True))
+    wanted = "the four outputs of one TFLite_Detection_PostProcess"
+    fits = len(found) == 1 and sorted(roles) == sorted(map(int, graph.outputs))
+    _check(fits, task, wanted, shapes)
+    options = flexbuffers.GetRoot(bytearray(found[0].customOptions)).AsMap
+    _check_labels(task.labels, options["num_classes"].AsInt)
+    return tuple(roles[int(index)] for index in graph.outputs)
+
+
+def _codes(
+    names: list[str], task: AnchorDetector, shapes: list[tuple[int, ...]]
+) -> tuple[str, ...]:
+    count = len(task.anchors)
+    wanted = f"two outputs, boxes (1, {count}, 4) and scores (1, {count}, classes),"
+    fits = len(shapes) == 2 and all(len(s) == 3 and s[:2] == (1, count) for s in shapes)
+    _check(fits, task, wanted, shapes)
+    boxes = [k for k, shape in enumerate(shapes) if shape[2] == _COORDINATES]
+    if len(boxes) == 2:
+        boxes = [k for k, name in enumerate(names) if any(w in name.lower() for w in _BOX_WORDS)]
+        if len(boxes) != 1:
+            raise ValueError(
+                "With 4 classes, boxes and scores have equal shapes: the name of one output must "
+                f"have `box` in it. Received: {', '.join(names)}."
+            )
+    _check(len(boxes) == 1, task, wanted, shapes)
+    _check_labels(task.labels, shapes[1 - boxes[0]][2])
+    return ("location", "score") if boxes[0] == 0 else ("score", "location")
+
+
+def _names(model: tflite_schema.ModelT) -> list[str]:
+    """Returns names of the outputs: those of the signature, else those of the tensors."""
+    graph = model.subgraphs[0]
+    named = {
+        int(mapped.tensorIndex): mapped.name
+        for signature in model.signatureDefs or ()
+        for mapped in signature.outputs
+    }
+    return [named.get(int(i), graph.tensors[i].name).decode() for i in graph.outputs]
+
+
+def _shape(graph: tflite_schema.SubGraphT, index: int) -> tuple[int, ...]:
+    shape = graph.tensors[index].shape
+    return () if shape is None else tuple(int(size) for size in shape)
+
+
+def _check_input(graph: tflite_schema.SubGraphT) -> None:
+    shapes = [_shape(graph, index) for index in graph.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3:
+        raise ValueError(
+            "The file must have one input, an RGB picture (1, height, width, 3), to carry "
+            f"metadata. Received: {_listed(shapes)}."
+        )
+
+
+def _check_dtype(graph: tflite_schema.SubGraphT, index: int, task: Task) -> None:
+    dtype = flatbuffer_utils.type_to_name(graph.tensors[index].type)
+    if dtype not in _DTYPES:
+        raise ValueError(
+            f"`task` {type(task).__name__} needs outputs of float32, uint8 or int8. Received: "
+            f"{dtype.lower()}. Export scores, without argmax."
+        )
+
+
+def _check(fits: bool, task: Task, wanted: str, shapes: list[tuple[int, ...]]) -> None:
+    if not fits:
+        raise ValueError(
+            f"`task` {type(task).__name__} needs {wanted} in the file. Received: {_listed(shapes)}."
+        )
+
+
+def _check_labels(labels: Sequence[str], classes: int) -> None:
+    if labels and len(labels) != classes:
+        raise ValueError(
+            f"`labels` must hold one name for each of the {classes} classes in the file. "
+            f"Received: {len(labels)} names."
+        )
+
+
+def _listed(shapes: list[tuple[int, ...]]) -> str:
+    return f"{len(shapes)} of shape {', '.join(map(str, shapes))}"
