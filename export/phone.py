@@ -31,11 +31,20 @@ def main() -> None:
 
     model = load_model(options.model)
     shape = tuple(model.inputs[0].shape[1:])
-    pictures = calibration_array(options.pictures, shape, tuple(options.input_range), limit=200)
+    input_range = tuple(options.input_range)
+    pictures = calibration_array(options.pictures, shape, input_range, limit=200)
     stem = options.out / options.model.stem
     files = [
-        convert(model, f"{stem}_uint8.tflite", "int8", "uint8", pictures).path,
-        convert(model, f"{stem}_float16.tflite", "float16").path,
+        convert(
+            model,
+            f"{stem}_uint8.tflite",
+            calibration_data=pictures,
+            input_range=input_range,
+            target="phone",
+        ).path,
+        convert(
+            model, f"{stem}_float16.tflite", "float16", input_range=input_range, target="phone"
+        ).path,
     ]
     for file in files:
         print(compare(model, file, pictures))

@@ -1,0 +1,53 @@
+"""Takes a trained model to a static web page that classifies pictures on the visitor's device.
+
+    python export/browser.py model.keras --pictures photos --labels names.txt --out page
+    python export/browser.py                          # a small network, trained on digits first
+
+Writes a folder with the model (int8 inside, pixels in), the page, and LiteRT.js, which npm fetches
+once. Any web server can serve it; no picture leaves the browser.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from built_in import open_model
+
+from keras_cv_course.devices.browser import write_browser_app
+from keras_cv_course.tflite import compare, convert
+
+
+def main() -> None:
+    """Parses the command line, converts, and writes the folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path, nargs="?", help="a .keras file that takes one picture")
+    parser.add_argument("--pictures", type=Path, help="folder of typical pictures")
+    parser.add_argument("--labels", type=Path, help="text file with the name of a class a line")
+    parser.add_argument("--input-range", type=float, nargs=2, help="values that the model takes")
+    parser.add_argument("--runtime", type=Path, help="a node_modules folder that has LiteRT.js")
+    parser.add_argument("--out", type=Path, default=Path("page"), help="folder to write")
+    options = parser.parse_args()
+
+    opened = open_model(options.model, options.pictures, options.input_range, options.labels)
+    with tempfile.TemporaryDirectory() as folder:
+        file = convert(
+            opened.model,
+            Path(folder) / "model.tflite",
+            calibration_data=opened.pictures,
+            class_names=opened.class_names,
+            input_range=opened.input_range,
+            target="browser",
+        ).path
+        print(compare(opened.model, file, opened.pictures))
+        written = write_browser_app(
+            file,
+            options.out,
+            opened.input_range,
+            class_names=opened.class_names,
+            runtime=options.runtime,
+        )
+    print(f"wrote {written}; see it with: python -m http.server --directory {options.out}")
+
+
+if __name__ == "__main__":
+    main()
