@@ -29,6 +29,7 @@ class DetectionPostProcess(keras.layers.Layer):
     - "count" `(n,)`: how many are detections; behind them all is zero.
 
     Boxes of other classes do not suppress a box, and one anchor can be found as several classes.
+    Of boxes with equal scores, the layer and the operator may keep different ones.
 
     Args:
         anchors: `(anchors, 4)`, (x_center, y_center, width, height) in parts of the picture.

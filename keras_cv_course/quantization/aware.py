@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_cv_course._validation import check_choice, check_input_range
+from keras_cv_course.models.detections import join_detections, split_detections
 from keras_cv_course.quantization.calibration import calibrate, rounding_layers
 from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat
 from keras_cv_course.quantization.graph import (
@@ -42,7 +43,8 @@ def quantize_aware(
 
     Args:
         model: Functional or built Sequential model, which may hold others; it is left as it is.
-            Constant factors and swish are rewritten first as for every int8 file.
+            Constant factors and swish are rewritten first as for every int8 file. A
+            DetectionPostProcess at its end stays in float.
         calibration_data: Typical inputs, see `calibrate`; about 100 samples. None leaves the
             ranges to the first batch of training.
         keep_float: Names of layers that stay in float.
@@ -78,12 +80,14 @@ def quantize_aware(
         check_choice("keep_float", name, [c.operation.name for c in trace(model).calls])
     if input_range is not None:
         check_input_range(input_range)
-    ready = rewrite_for_integers(model, keep_float)
+    network, detections = split_detections(model)
+    ready = rewrite_for_integers(network, keep_float)
     _check_float32(ready)
     graph = trace(ready)
     placement = place_ranges(graph, keep_float, input_range)
-    names = [y._keras_history.operation.name for y in model.outputs]
+    names = [y._keras_history.operation.name for y in network.outputs]
     aware = write_rounding(graph, placement, names, depthwise_per_channel)
+    aware = join_detections(aware, detections)
     if calibration_data is not None:
         calibrate(aware, calibration_data)
     return aware

@@ -44,7 +44,7 @@ class FakeQuantize(keras.layers.Layer):
         super().__init__(**kwargs)
         self.exact = exact
         self.sites = sites
-        self.fixed_range = None if fixed_range is None else tuple(fixed_range)
+        self.fixed_range = None if fixed_range is None else tuple(map(float, fixed_range))
         self.frozen = frozen
         self.observing = False
         self._low: list[keras.Variable] = []

@@ -15,12 +15,14 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.data.calibration import calibration_array
+from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
+from keras_cv_course.models.detections import split_detections
 from keras_cv_course.models.input_range import PIXELS, known_input_range, takes_pixels
 from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.graph import as_functional
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
-from keras_cv_course.tflite import flatbuffer, quantizers, trained_ranges
+from keras_cv_course.tflite import detection_postprocess, flatbuffer, quantizers, trained_ranges
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.describing import check_target, describe
@@ -39,7 +41,7 @@ class ConversionResult:
     Attributes:
         path: The .tflite file.
         quantize: As given to `convert`.
-        io_dtype: Type of the file's inputs and outputs.
+        io_dtype: Type of the file's inputs and outputs; detections are always float32.
         size_bytes: Size of the file.
         seconds: Time of each stage, in order.
     """
@@ -76,17 +78,19 @@ def convert(
     rewritten for integer kernels, see `quantization.folding`.
 
     Args:
-        model: Functional or built Sequential model with inputs of fixed size.
+        model: Functional or built Sequential model with inputs of fixed size. A
+            `DetectionPostProcess` at its end becomes one operation.
         path: File to write, usually `*.tflite`.
         quantize: "none" (float32), "float16" (weights), "dynamic" (int8 weights, activations
             quantized at run time), "int8" (weights and activations), "int8x16" (int8 weights,
             int16 activations) or "int4" (weights).
-        io_dtype: "float32", "uint8" or "int8"; type of all inputs and outputs. None is what
-            `target` likes best, or float32 without one.
+        io_dtype: "float32", "uint8" or "int8"; type of all inputs and outputs, detections apart,
+            which are float32. None is what `target` likes best, or float32 without one.
         calibration_data: Typical inputs in the model's own range, for "int8" and "int8x16": an
             array `(samples, height, width, channels)`, a tf.data.Dataset, or a folder of
             pictures. A model of several inputs takes a list, or a dict by input name, of arrays.
-        class_names: Names of the classes of the only output, in order; they travel in the file.
+        class_names: Names of the classes of the only output, or of detections, in order; they
+            travel in the file.
         keep_float: Names of Keras layers whose operations stay in float.
         calibration_count: How many samples are used, at most.
         input_range: Smallest and largest pixel value that the model takes; calibration data of
@@ -99,8 +103,8 @@ def convert(
             phones and browsers puts in the metadata that MediaPipe reads. None is no device in
             particular.
         task: What the network does, for that metadata: one of `tflite.metadata`. None tells it
-            from the output: a picture is a `Segmenter`'s, a vector a `Classifier`'s with
-            `class_names` and an `Embedder`'s without.
+            from the output: detections are a `Detector`'s, a picture is a `Segmenter`'s, a vector
+            a `Classifier`'s with `class_names` and an `Embedder`'s without.
 
     Raises:
         TypeError: If `model` is no Keras model or a subclassed one.
@@ -117,41 +121,46 @@ def convert(
     scheme = SCHEMES[quantize]
     quantize, io_dtype = choose(target, quantize, io_dtype)
     functional = as_functional(model)
-    aware = is_quantize_aware(functional)
+    network, detections = split_detections(functional)
+    aware = is_quantize_aware(network)
     if aware:
         trained_ranges.check_options(quantize, calibration_data, keep_float)
-        keep_float = float_layers(functional)
+        keep_float = float_layers(network)
     _check_consistency(quantize, io_dtype, calibration_data, keep_float, aware)
-    _check_layer_names(functional, keep_float)
-    _check_class_names(functional, class_names)
+    _check_layer_names(network, keep_float)
+    _check_class_names(network, detections, class_names)
     samples = None
     if scheme.calibrated and not aware:
         input_range = _input_range(functional, calibration_data, input_range)
-        samples = calibration_samples(functional, calibration_data, calibration_count, input_range)
+        samples = calibration_samples(network, calibration_data, calibration_count, input_range)
 
     watch = _Stopwatch()
     with quiet() as (_, console), console.status(f"converting {model.name} to {quantize}"):
         with watch.stage("rewrite"):
-            ready = rewrite(functional, keep_float) if scheme.calibrated else functional
+            ready = rewrite(network, keep_float) if scheme.calibrated else network
         with watch.stage("freeze"):
-            frozen = freeze(ready, output_names(functional))
+            frozen = freeze(ready, output_names(network))
         with watch.stage("translate"):
             data = _translate(ready, frozen, scheme.float16)
         with watch.stage("quantize"):
+            output_dtype = io_dtype if detections is None else "float32"
             if aware:
                 data = trained_ranges.take(data)
             kept = _tensors_of(data, ready, keep_float)
             if aware:
-                data = quantizers.to_int8(data, io_dtype, kept)
+                data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
             elif scheme.recipe:
                 data = quantizers.by_recipe(data, scheme.recipe, samples, kept)
             elif scheme.calibrated:
                 ranges = measure_ranges(data, samples or [])
                 if input_range is not None:
                     ranges |= dict.fromkeys(flatbuffer.input_indices(data), input_range)
-                data = quantizers.to_int8(flatbuffer.set_ranges(data, ranges), io_dtype, kept)
+                data = flatbuffer.set_ranges(data, ranges)
+                data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
         with watch.stage("write"):
             data = flatbuffer.rename_tensors(data, layer_names(ready).shorten)
+            if detections is not None:
+                data = detection_postprocess.append(data, detections)
             data = describe(data, functional, task, class_names, target, input_range)
             check_target(data, target)
             written = write_atomic(path, data)
@@ -246,14 +255,21 @@ def _operation_names(model: keras.Model) -> list[str]:
     return names
 
 
-def _check_class_names(model: keras.Model, class_names: Sequence[str] | None) -> None:
+def _check_class_names(
+    network: keras.Model,
+    detections: DetectionPostProcess | None,
+    class_names: Sequence[str] | None,
+) -> None:
     if class_names is None:
         return
-    shapes = [tuple(y.shape[1:]) for y in model.outputs]
-    if len(shapes) != 1 or shapes[0][-1] != len(class_names):
+    if detections is not None:
+        sizes = [detections.classes]
+    else:
+        sizes = [y.shape[-1] for y in network.outputs]
+    if sizes != [len(class_names)]:
         raise ValueError(
             "`class_names` must have one name for each class of the model's only output. Received: "
-            f"{len(class_names)} names for outputs of shape {shapes}."
+            f"{len(class_names)} names for outputs of {sizes} classes."
         )
 
 

@@ -4,9 +4,17 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_cv_course.models.detections import split_detections
 from keras_cv_course.models.input_range import known_input_range
 from keras_cv_course.tflite.labels import append_labels
-from keras_cv_course.tflite.metadata import Classifier, Embedder, Segmenter, Task, add_metadata
+from keras_cv_course.tflite.metadata import (
+    Classifier,
+    Detector,
+    Embedder,
+    Segmenter,
+    Task,
+    add_metadata,
+)
 from keras_cv_course.tflite.target_check import find_problems
 from keras_cv_course.tflite.targets import TARGETS
 
@@ -67,13 +75,16 @@ def check_target(data: bytes, target: str | None) -> None:
 
 
 def _task_of(model: keras.Model, class_names: Sequence[str] | None) -> Task | None:
-    """Returns what a network of one RGB picture and one output does, by the output's shape."""
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        return None
-    (image,), (output,) = model.inputs, model.outputs
-    if len(image.shape) != 4 or image.shape[-1] != _RGB:
+    """Returns what a network of one RGB picture does, by what it gives."""
+    image = model.inputs[0]
+    if len(model.inputs) != 1 or len(image.shape) != 4 or image.shape[-1] != _RGB:
         return None
     labels = tuple(class_names or ())
+    if split_detections(model)[1] is not None:
+        return Detector(labels)
+    if len(model.outputs) != 1:
+        return None
+    output = model.outputs[0]
     if len(output.shape) == 4:
         return Segmenter(labels)
     if len(output.shape) == 2:

@@ -5,56 +5,26 @@ the layer is cut off before the conversion, the network in front of it becomes a
 other, and TFLite_Detection_PostProcess is put at that file's end.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
-import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
 from keras_cv_course.layers.detection_postprocess import OUTPUTS, SWAP_XY, DetectionPostProcess
+from keras_cv_course.models.detections import NETWORK_OUTPUTS
 from keras_cv_course.tflite import flatbuffer
 
 OPERATOR = "TFLite_Detection_PostProcess"
-NETWORK_OUTPUTS = ("boxes", "scores")
-
-
-def split(model: keras.Model) -> tuple[keras.Model, DetectionPostProcess | None]:
-    """Returns the network in front of a `DetectionPostProcess`, and that layer.
-
-    Args:
-        model: A functional model.
-
-    Returns:
-        A network that shares the model's layers and returns a dict of "boxes" (codes) and
-        "scores", and the layer; the model itself and None where it has no such layer.
-
-    Raises:
-        ValueError: If the layer is not the last, is called twice, or other outputs stand beside.
-    """
-    found = [layer for layer in model.layers if isinstance(layer, DetectionPostProcess)]
-    if not found:
-        return model, None
-    layer = found[0]
-    alone = len(found) == 1 and len(layer._inbound_nodes) == 1
-    if not alone or not _returned(model.output, layer):
-        raise ValueError(
-            "`model` must return what its only DetectionPostProcess gives, and nothing else, to "
-            f"become a file. Received: {model.name!r} with the outputs {list(model.output_names)}. "
-            "Make it with keras.Model(inputs, layer([codes, scores]))."
-        )
-    outputs = dict(zip(NETWORK_OUTPUTS, layer.input, strict=True))
-    return keras.Model(model.input, outputs, name=model.name), layer
 
 
 def append(data: bytes, layer: DetectionPostProcess) -> bytes:
     """Returns a .tflite of the network in front of `layer` with the operator at its end.
 
     Args:
-        data: A .tflite with a signature and one subgraph, whose outputs are "boxes" `(1, anchors,
-            4)` and "scores" `(1, anchors, classes)` as `split` names them, float32. An int8 file
-            has float outputs with a DEQUANTIZE in front: the operator does not take int8.
+        data: A .tflite with a signature and one subgraph. Its float32 outputs are "boxes" `(1,
+            anchors, 4)` and "scores" `(1, anchors, classes)`, as `split_detections` names them.
+            An int8 file has a DEQUANTIZE in front of them: the operator does not take int8.
         layer: What the operator shall do.
 
     Returns:
@@ -95,14 +65,6 @@ def append(data: bytes, layer: DetectionPostProcess) -> bytes:
     return flatbuffer.write(model)
 
 
-def _returned(structure: Any, layer: DetectionPostProcess) -> bool:
-    """Returns whether a model's outputs are the very dict that `layer` returns."""
-    if not isinstance(structure, Mapping) or set(structure) != set(OUTPUTS):
-        return False
-    pairs = zip(keras.tree.flatten(structure), layer.output, strict=True)
-    return all(y is own for y, own in pairs)
-
-
 def _network_outputs(
     graph: schema.SubGraphT, signature: schema.SignatureDefT, layer: DetectionPostProcess
 ) -> list[int]:
@@ -116,7 +78,7 @@ def _network_outputs(
         raise ValueError(
             f"`data` must have the float32 outputs {expected} for this layer. "
             f"Received: {received}{'' if floats else ', not all float32'}. "
-            "Convert the network that `split` returns, with float outputs."
+            "Convert the network that `split_detections` returns, with float outputs."
         )
     return [indices[name] for name in NETWORK_OUTPUTS]
 

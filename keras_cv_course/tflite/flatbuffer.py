@@ -127,6 +127,13 @@ def output_steps(data: bytes) -> list[float | None]:
     return steps
 
 
+def has_integer_activations(data: bytes) -> bool:
+    """Returns whether an operation of a .tflite gives out quantized numbers."""
+    graph = read(data).subgraphs[0]
+    made = (graph.tensors[i] for operator in graph.operators for i in operator.outputs)
+    return any(_step(tensor) is not None for tensor in made)
+
+
 def _step(tensor: schema.TensorT) -> float | None:
     scales = None if tensor.quantization is None else tensor.quantization.scale
     return float(scales[0]) if scales is not None and len(scales) == 1 else None

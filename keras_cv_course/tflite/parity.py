@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score
 
 from keras_cv_course.quantization.graph import as_functional
 from keras_cv_course.tflite._report import render, save_json
-from keras_cv_course.tflite.flatbuffer import output_steps
+from keras_cv_course.tflite.flatbuffer import has_integer_activations, output_steps
 from keras_cv_course.tflite.freezing import input_names, named_inputs, output_names
 from keras_cv_course.tflite.runtime import TFLiteModel
 from keras_cv_course.tflite.tensor_errors import TensorError, worst_tensors
@@ -163,7 +163,8 @@ def compare(
     expected = _by_name(reference.predict(structured, verbose=0), names)
     reference_seconds = time.perf_counter() - start
     found = _by_name(candidate.predict(inputs), names)
-    steps = output_steps(Path(path).read_bytes())
+    content = Path(path).read_bytes()
+    steps = output_steps(content)
     rows = tuple(
         _output_parity(name, expected[name], found[name], step)
         for name, step in zip((y.name for y in candidate.outputs), steps, strict=True)
@@ -176,10 +177,12 @@ def compare(
         metric=name,
         metric_reference=before,
         metric_tflite=after,
-        size_bytes=Path(path).stat().st_size,
+        size_bytes=len(content),
         milliseconds=_median_ms(candidate, inputs),
         reference_milliseconds=1e3 * reference_seconds / samples,
-        worst_tensors=worst_tensors(reference, path, inputs) if any(steps) else (),
+        worst_tensors=(
+            worst_tensors(reference, path, inputs) if has_integer_activations(content) else ()
+        ),
     )
 
 

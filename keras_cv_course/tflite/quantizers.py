@@ -65,18 +65,21 @@ def to_float(frozen: FrozenModel, float16: bool = False) -> bytes:
     return flatbuffer.name_signature(converter.convert(), frozen.inputs, frozen.outputs)
 
 
-def to_int8(data: bytes, io_dtype: str, float_tensors: Sequence[str] = ()) -> bytes:
+def to_int8(
+    data: bytes, input_dtype: str, output_dtype: str, float_tensors: Sequence[str] = ()
+) -> bytes:
     """Returns a .tflite with int8 weights and activations.
 
     Args:
         data: A float .tflite with a signature, whose tensors hold their ranges.
-        io_dtype: One of `IO_DTYPES`.
+        input_dtype: One of `IO_DTYPES`.
+        output_dtype: One of `IO_DTYPES`.
         float_tensors: Operations that make these tensors stay in float.
     """
     quantized = tf_convert.mlir_quantize(
         data,
-        input_data_type=IO_DTYPES[io_dtype],
-        output_data_type=IO_DTYPES[io_dtype],
+        input_data_type=IO_DTYPES[input_dtype],
+        output_data_type=IO_DTYPES[output_dtype],
         denylisted_nodes=list(float_tensors) or None,
     )
     return flatbuffer.write(flatbuffer.read(quantized))

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from keras_cv_course.models.detections import split_detections
 from keras_cv_course.tflite import flatbuffer
 from keras_cv_course.tflite.conversion import layer_names, rewrite
 from keras_cv_course.tflite.freezing import freeze
@@ -53,7 +54,8 @@ def worst_tensors(
         count: How many tensors to return.
     """
     with quiet():
-        ready = rewrite(reference)
+        network, _ = split_detections(reference)
+        ready = rewrite(network)
         twin = to_float(freeze(ready))
         floats = _Probe(flatbuffer.rename_tensors(twin, layer_names(ready).shorten))
         integers = _Probe(Path(path).read_bytes())

@@ -9,14 +9,12 @@ import toy_networks
 
 from keras_cv_course.devices.mediapipe import find_python, run_mediapipe
 from keras_cv_course.tflite import TFLiteModel, convert
-from keras_cv_course.tflite.detection_postprocess import append, split
 from keras_cv_course.tflite.metadata import (
     AnchorDetector,
     Classifier,
     Detector,
     Embedder,
     Segmenter,
-    add_metadata,
 )
 
 pytestmark = pytest.mark.device
@@ -35,16 +33,9 @@ def python():
 
 def write(model, folder, quantize, io_dtype, task, inputs):
     """The path of a file with metadata."""
-    network, layer = split(model)
-    # MediaPipe gives pixels to a uint8 input as they are, so its range must be all of them.
-    whole = np.resize(np.float32(toy_networks.INPUT_RANGE), (1, *inputs.shape[1:]))
-    samples = np.concatenate([inputs, whole]) if quantize == "int8" else None
-    io_dtype = io_dtype if layer is None else "float32"
-    path = convert(network, folder / "m.tflite", quantize, io_dtype, samples).path
-    data = path.read_bytes()
-    data = data if layer is None else append(data, layer)
-    path.write_bytes(add_metadata(data, task, toy_networks.INPUT_RANGE))
-    return path
+    samples = inputs if quantize == "int8" else None
+    options = {"input_range": toy_networks.INPUT_RANGE, "task": task}
+    return convert(model, folder / "m.tflite", quantize, io_dtype, samples, **options).path
 
 
 @pytest.fixture(params=FORMS)

@@ -172,7 +172,7 @@ def test_calibration_from_a_dataset_and_a_limit(model, images, tmp_path):
         ({"quantize": "none", "keep_float": ["stem"]}, "`keep_float` must be empty"),
         ({"quantize": "dynamic", "keep_float": ["sten"]}, "Did you mean 'stem'"),
         ({"quantize": "dynamic", "keep_float": ["stem_bn"]}, "operations of their own"),
-        ({"quantize": "none", "class_names": ["a", "b"]}, "2 names for outputs of shape"),
+        ({"quantize": "none", "class_names": ["a", "b"]}, "2 names for outputs of"),
         ({"quantize": "int8", "calibration_data": "wide"}, r"\(n, 16, 16, 3\)"),
         ({"quantize": "int8", "calibration_data": "empty"}, "with n at least 1"),
         ({"quantize": "int8", "calibration_data": "nan"}, "must be finite"),

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 
 from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
-from keras_cv_course.quantization import quantize_aware
-from keras_cv_course.tflite import TFLiteModel, convert, inspect
-from keras_cv_course.tflite.detection_postprocess import append, split
+from keras_cv_course.models.detections import join_detections, split_detections
+from keras_cv_course.quantization import quantize_aware, strip
+from keras_cv_course.tflite import TFLiteModel, check, compare, convert, inspect
+from keras_cv_course.tflite.detection_postprocess import append
 
 ANCHORS = np.random.default_rng(1).uniform(0.2, 0.6, (40, 4)).astype(np.float32)
 SCALES = (10.0, 8.0, 5.0, 4.0)
@@ -30,14 +31,6 @@ def detector(**options):
 def images(rng):
     codes, scores = rng.normal(size=(5, 40, 1, 4)), rng.uniform(size=(5, 40, 1, 3))
     return np.concatenate([codes, scores], -1).astype(np.float32)
-
-
-def file_of(model, folder, *arguments):
-    network, layer = split(model)
-    convert(network, folder / "network.tflite", *arguments)
-    path = folder / "detector.tflite"
-    path.write_bytes(append((folder / "network.tflite").read_bytes(), layer))
-    return path
 
 
 def overlap(a, b):
@@ -69,7 +62,7 @@ def by_hand(image, score_threshold, iou_threshold, most):
 @pytest.mark.parametrize("most", [12, 100])
 def test_layer_and_file_find_what_is_found_by_hand(images, tmp_path, most):
     model = detector(max_detections=most, score_threshold=0.3, iou_threshold=0.45)
-    file = TFLiteModel(file_of(model, tmp_path, "none"))
+    file = TFLiteModel(convert(model, tmp_path / "m.tflite", "none").path)
     for found in (model.predict(images, verbose=0), file.predict(images)):
         for i, image in enumerate(images):
             expected = by_hand(image, 0.3, 0.45, most)
@@ -86,28 +79,71 @@ def test_score_equal_to_the_threshold_counts(images, tmp_path):
     images[..., 4:] = 0
     images[:, 3, :, 5] = 0.5
     model = detector(score_threshold=0.5)
-    file = TFLiteModel(file_of(model, tmp_path, "none"))
+    file = TFLiteModel(convert(model, tmp_path / "m.tflite", "none").path)
     for found in (model.predict(images, verbose=0), file.predict(images)):
         np.testing.assert_array_equal(found["count"], 1)
         np.testing.assert_array_equal(found["classes"][:, 0], 1)
 
 
 @pytest.mark.parametrize("aware", [False, True])
-def test_int8_file_keeps_the_boxes(images, tmp_path, aware):
-    model = detector(score_threshold=0.9)
-    network, layer = split(model)
+@pytest.mark.parametrize("io_dtype", ["float32", "uint8"])
+def test_int8_file_finds_what_its_network_gives(images, tmp_path, aware, io_dtype):
+    model = detector(score_threshold=0.5)
+    images = np.clip(images, -1, 1)
     if aware:
-        path = convert(quantize_aware(network, images), tmp_path / "m.tflite").path
-    else:
-        path = convert(network, tmp_path / "m.tflite", "int8", None, images).path
-    path.write_bytes(append(path.read_bytes(), layer))
+        model = quantize_aware(model, images, input_range=(-1, 1))
+    samples = None if aware else images
+    path = convert(
+        model, tmp_path / "m.tflite", "int8", io_dtype, samples, input_range=(-1, 1)
+    ).path
     report = inspect(path)
     assert report.operators[-1] == "TFLite_Detection_PostProcess"
-    assert [y.name for y in report.outputs] == ["boxes", "classes", "scores", "count"]
-    found, expected = TFLiteModel(path).predict(images), model.predict(images, verbose=0)
-    best = expected["scores"][:, 0], found["scores"][:, 0]
-    # One step of codes and scores that share the input's range of about 8 in 256 steps.
-    np.testing.assert_allclose(*best, atol=8 / 256)
+    assert [x.dtype for x in report.inputs] == [io_dtype]
+    outputs = {y.name: y.dtype for y in report.outputs}
+    assert outputs == dict.fromkeys(("boxes", "classes", "scores", "count"), "float32")
+    # The network copies its codes and scores from pictures in 256 steps from -1 to 1.
+    step = 2 / 255
+    rounded = np.round((images + 1) / step) * step - 1
+    found = TFLiteModel(path).predict(images)
+    for i, image in enumerate(rounded):
+        expected = by_hand(image, 0.5 - step / 2, 0.5, 12)
+        count = int(found["count"][i])
+        assert count == len(expected) > 3
+        scores = [score for _, _, score in expected]
+        np.testing.assert_allclose(found["scores"][i, :count], scores, atol=1.5 * step)
+
+
+def test_quantization_aware_detector_is_its_file(images, tmp_path, rng):
+    # A step of the input apart: of equal scores, layer and operator may keep other ones.
+    images[..., 4:] = [rng.permutation(127)[:120].reshape(40, 1, 3) * 2 / 255 for _ in images]
+    images = np.clip(images, -1, 1)
+    whole = detector()
+    model = quantize_aware(whole, images, input_range=(-1, 1))
+    again = strip(model).predict(images, verbose=0)
+    expected = model.predict(images, verbose=0)
+    found = TFLiteModel(convert(model, tmp_path / "m.tflite").path).predict(images)
+    for key, values in whole.predict(images, verbose=0).items():
+        np.testing.assert_allclose(again[key], values, atol=1e-5)
+        np.testing.assert_allclose(found[key], expected[key], atol=1e-5)
+
+
+def test_phone_gets_a_detector_with_names(tmp_path, rng):
+    image = keras.Input((8, 5, 3), name="image")
+    maps = [keras.layers.Conv2D(size, 1)(image) for size in (4, 2)]
+    codes, logits = (keras.layers.Reshape((40, x.shape[-1]))(x) for x in maps)
+    scores = keras.layers.Activation("sigmoid")(logits)
+    model = keras.Model(image, DetectionPostProcess(ANCHORS, 2)([codes, scores]))
+    pictures = rng.uniform(0, 1, (8, 8, 5, 3)).astype(np.float32)
+    options = {"calibration_data": pictures, "input_range": (0, 1), "target": "phone"}
+    path = convert(model, tmp_path / "m.tflite", class_names=["cat", "dog"], **options).path
+    assert check(path, "phone").ok
+    report = inspect(path)
+    assert report.metadata.task == "detector"
+    assert report.class_names == ("cat", "dog")
+    assert [x.dtype for x in report.inputs] == ["uint8"]
+    assert compare(model, path, pictures).worst_tensors
+    with pytest.raises(ValueError, match="1 names for outputs of"):
+        convert(model, path, class_names=["cat"], **options)
 
 
 def test_saved_and_loaded_layer_is_the_same(images, tmp_path):
@@ -121,18 +157,19 @@ def test_saved_and_loaded_layer_is_the_same(images, tmp_path):
 
 def test_model_without_the_layer_is_left_alone():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    assert split(model) == (model, None)
+    assert split_detections(model) == (model, None)
+    assert join_detections(model, None) is model
 
 
 def test_layer_that_is_not_the_end_is_refused():
     model = detector()
     wrong = keras.Model(model.input, {"boxes": model.output["boxes"]})
     with pytest.raises(ValueError, match="what its only DetectionPostProcess gives"):
-        split(wrong)
+        split_detections(wrong)
 
 
 def test_file_with_other_outputs_is_refused(images, tmp_path):
-    network, layer = split(detector())
+    network, layer = split_detections(detector())
     path = convert(network, tmp_path / "m.tflite", "int8", "int8", images).path
     with pytest.raises(ValueError, match="not all float32"):
         append(path.read_bytes(), layer)
