@@ -20,9 +20,9 @@ from keras_cv_course.quantization.graph import (
     tensors,
     trace,
 )
-from keras_cv_course.quantization.kernels import FLOAT
+from keras_cv_course.quantization.kernels import FLOAT, float_weights
 from keras_cv_course.quantization.placement import place_ranges
-from keras_cv_course.quantization.rewriting import rewrite_for_integers
+from keras_cv_course.quantization.rewriting import rewrite_with_gains
 from keras_cv_course.quantization.rounding_writer import write_rounding
 
 
@@ -81,12 +81,12 @@ def quantize_aware(
     if input_range is not None:
         check_input_range(input_range)
     network, detections = split_detections(model)
-    ready = rewrite_for_integers(network, keep_float)
+    ready, gains = rewrite_with_gains(network, keep_float)
     _check_float32(ready)
     graph = trace(ready)
     placement = place_ranges(graph, keep_float, input_range)
     names = [y._keras_history.operation.name for y in network.outputs]
-    aware = write_rounding(graph, placement, names, depthwise_per_channel)
+    aware = write_rounding(graph, placement, names, gains, depthwise_per_channel)
     aware = join_detections(aware, detections)
     if calibration_data is not None:
         calibrate(aware, calibration_data)
@@ -110,7 +110,7 @@ def strip(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: If the model is not quantization-aware.
     """
-    return without_rounding(model, lambda layer, x: x, keras.Layer.get_weights)
+    return without_rounding(model, lambda layer, x: x, float_weights)
 
 
 def without_rounding(
@@ -134,7 +134,7 @@ def without_rounding(
 
     def float_form(operation: keras.Operation) -> keras.Operation:
         kind = FLOAT.get(type(operation))
-        leave_out = ("frozen", "per_channel") if kind else ()
+        leave_out = ("frozen", "input_gain", "per_channel") if kind else ()
         name = names.get(id(operation), operation.name)
         return remake(operation, kind, leave_out, name=name)
 

@@ -11,6 +11,7 @@ from keras_cv_course.quantization.gains import (
     ONE,
     Gain,
     GainPlan,
+    along_inputs,
     constant_factor,
     has_constant_factors,
     is_hard_sigmoid,
@@ -45,8 +46,21 @@ def fold_constant_factors(model: keras.Model) -> keras.Model:
     Reference:
         Searching for MobileNetV3, arXiv:1905.02244, section 5.2 (hard-swish).
     """
+    return fold_with_gains(model)[0]
+
+
+def fold_with_gains(model: keras.Model) -> tuple[keras.Model, dict[str, Gain]]:
+    """Returns what `fold_constant_factors` does, and what its kernels were divided by.
+
+    Args:
+        model: As in `fold_constant_factors`.
+
+    Returns:
+        The model, and the gain of the input of each layer that has absorbed one, by its name:
+        a factor, or one for each channel.
+    """
     if not has_constant_factors(model):
-        return model
+        return model, {}
     graph = trace(model)
     plan = plan_gains(graph)
     writer = _Writer(graph, plan)
@@ -54,10 +68,12 @@ def fold_constant_factors(model: keras.Model) -> keras.Model:
     outputs = keras.tree.map_structure(
         lambda old, new: writer.restore(0, old, new), graph.outputs, outputs
     )
+    gains = {}
     for layer in {id(call.operation): call.operation for call in graph.calls}.values():
         if id(layer) in plan.absorbed:
-            _absorb(layer, plan.absorbed[id(layer)], plan.produced.get(id(layer), ONE))
-    return keras.Model(graph.inputs, outputs, name=model.name)
+            gains[layer.name] = plan.absorbed[id(layer)]
+            _absorb(layer, gains[layer.name], plan.produced.get(id(layer), ONE))
+    return keras.Model(graph.inputs, outputs, name=model.name), gains
 
 
 class _Writer:
@@ -129,7 +145,7 @@ def _absorb(layer: keras.Layer, gain: Gain, output_gain: Gain) -> None:
         scaled = [layer.gamma, layer.beta] if np.any(output_gain != 1) else []
     else:
         kernel = _input_kernel(layer)
-        _assign(kernel, np.asarray(kernel) / _along_inputs(layer, gain))
+        _assign(kernel, np.asarray(kernel) / along_inputs(layer, gain))
         scaled = [_output_kernel(layer), *([layer.bias] if layer.use_bias else [])]
     for variable in scaled:
         _assign(variable, np.asarray(variable) * output_gain)
@@ -145,10 +161,3 @@ def _input_kernel(layer: keras.Layer) -> keras.Variable:
 
 def _output_kernel(layer: keras.Layer) -> keras.Variable:
     return layer.pointwise_kernel if isinstance(layer, layers.SeparableConv2D) else layer.kernel
-
-
-def _along_inputs(layer: keras.Layer, gain: Gain) -> Gain:
-    """Returns the gain in the shape in which it divides the kernel's input channels."""
-    if gain.ndim == 0 or isinstance(layer, layers.Conv2DTranspose):
-        return gain  # the transposed kernel, (height, width, filters, channels), ends in them
-    return gain[:, np.newaxis]

@@ -244,6 +244,13 @@ def normalization_statistics(layer: layers.Normalization) -> tuple[Gain, Gain]:
     return mean.astype(np.float64), deviation
 
 
+def along_inputs(layer: keras.Layer, gain: Gain) -> Gain:
+    """Returns a gain in the shape in which it divides the input channels of a layer's kernel."""
+    if gain.ndim == 0 or isinstance(layer, layers.Conv2DTranspose):
+        return gain  # the transposed kernel, (height, width, filters, channels), ends in them
+    return gain[:, np.newaxis]
+
+
 def _absorbs(layer: keras.Layer, gain: Gain) -> bool:
     if isinstance(layer, layers.BatchNormalization):
         # Its epsilon is absorbed too, which leaves a positive variance only from 1 up.

@@ -8,6 +8,7 @@ from keras import layers, ops
 
 from keras_cv_course.layers.batch_normalization import BatchNormalization
 from keras_cv_course.quantization import tfmot
+from keras_cv_course.quantization.gains import along_inputs
 
 _LARGEST = 127  # int8 weight
 
@@ -26,17 +27,47 @@ def _rounded(kernel: Any, per_channel: bool) -> Any:
     return kernel + ops.stop_gradient(rounded - kernel)
 
 
+class _Int8Kernel(layers.Layer):
+    """What all layers with an int8 kernel have: the gain of their input, which it is divided by.
+
+    Args:
+        *args: As in the float layer.
+        input_gain: What the input is, times that of the float model: a factor, or one for each
+            channel. The variable is the kernel of the float model, so that it trains as there.
+        **kwargs: As in the float layer.
+    """
+
+    def __init__(self, *args: Any, input_gain: Any = 1.0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.input_gain = input_gain
+
+    kernel: Any
+
+    def divided_kernel(self) -> Any:
+        """Returns the kernel, not rounded yet, for the input that the layer gets."""
+        kernel = _value(self.kernel)
+        if self.input_gain == 1.0:
+            return kernel
+        # A product, since the graph compiler would make one of a division, and round otherwise.
+        gain = along_inputs(self, np.asarray(self.input_gain, np.float64))
+        return ops.multiply(kernel, (1 / gain).astype(np.float32))
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments that make the layer again."""
+        return super().get_config() | {"input_gain": self.input_gain}
+
+
 def _value(x: Any) -> Any:
     return x.value if isinstance(x, keras.Variable) else x
 
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
-class QuantizedConv2D(layers.Conv2D):
+class QuantizedConv2D(_Int8Kernel, layers.Conv2D):
     """`keras.layers.Conv2D` with an int8 kernel, one range for each filter."""
 
     def rounded_kernel(self) -> Any:
         """Returns the kernel on its int8 grid."""
-        return _rounded(self.kernel, per_channel=True)
+        return _rounded(self.divided_kernel(), per_channel=True)
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Returns the convolution with the rounded kernel."""
@@ -44,12 +75,12 @@ class QuantizedConv2D(layers.Conv2D):
 
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
-class QuantizedDense(layers.Dense):
+class QuantizedDense(_Int8Kernel, layers.Dense):
     """`keras.layers.Dense` with an int8 kernel, one range for each unit."""
 
     def rounded_kernel(self) -> Any:
         """Returns the kernel on its int8 grid."""
-        return _rounded(self.kernel, per_channel=True)
+        return _rounded(self.divided_kernel(), per_channel=True)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Returns the product with the rounded kernel."""
@@ -58,12 +89,12 @@ class QuantizedDense(layers.Dense):
 
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
-class QuantizedConv2DTranspose(layers.Conv2DTranspose):
+class QuantizedConv2DTranspose(_Int8Kernel, layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose` with an int8 kernel, one range for each filter."""
 
     def rounded_kernel(self) -> Any:
         """Returns the kernel on its int8 grid."""
-        swapped = _rounded(ops.swapaxes(self.kernel, 2, 3), per_channel=True)
+        swapped = _rounded(ops.swapaxes(self.divided_kernel(), 2, 3), per_channel=True)
         return ops.swapaxes(swapped, 2, 3)
 
     def call(self, inputs: Any) -> Any:
@@ -81,7 +112,7 @@ class QuantizedConv2DTranspose(layers.Conv2DTranspose):
 
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
-class QuantizedDepthwiseConv2D(layers.DepthwiseConv2D):
+class QuantizedDepthwiseConv2D(_Int8Kernel, layers.DepthwiseConv2D):
     """`keras.layers.DepthwiseConv2D` with an int8 kernel.
 
     Args:
@@ -97,7 +128,7 @@ class QuantizedDepthwiseConv2D(layers.DepthwiseConv2D):
     def rounded_kernel(self) -> Any:
         """Returns the kernel on its int8 grid."""
         height, width, channels, multiplier = self.kernel.shape
-        flat = ops.reshape(self.kernel, (height, width, 1, channels * multiplier))
+        flat = ops.reshape(self.divided_kernel(), (height, width, 1, channels * multiplier))
         return ops.reshape(_rounded(flat, self.per_channel), self.kernel.shape)
 
     def call(self, inputs: Any) -> Any:
@@ -165,6 +196,8 @@ INT8: dict[type[keras.Operation], type[keras.Layer]] = {
     layers.DepthwiseConv2D: QuantizedDepthwiseConv2D,
     layers.PReLU: QuantizedPReLU,
 }
+# Those whose kernel has a gain.
+KERNELS = tuple(float_ for float_, int8 in INT8.items() if issubclass(int8, _Int8Kernel))
 FLOAT = {int8: float_ for float_, int8 in INT8.items()} | {
     FreezableBatchNormalization: layers.BatchNormalization
 }
@@ -182,8 +215,17 @@ def largest_weights(layer: keras.Layer) -> Any:
     if type(layer) not in _CHANNEL_AXES:
         return None
     channels = _CHANNEL_AXES[type(layer)] if getattr(layer, "per_channel", True) else ()
-    others = tuple(axis for axis in range(len(layer.kernel.shape)) if axis not in channels)
-    return ops.ravel(ops.max(ops.abs(layer.kernel), axis=others))
+    kernel = layer.divided_kernel()
+    others = tuple(axis for axis in range(len(kernel.shape)) if axis not in channels)
+    return ops.ravel(ops.max(ops.abs(kernel), axis=others))
+
+
+def float_weights(layer: keras.Layer) -> list[np.ndarray]:
+    """Returns the weights of a layer's float form, for the input that the layer gets."""
+    weights: list[np.ndarray] = layer.get_weights()
+    if type(layer) not in _CHANNEL_AXES:
+        return weights
+    return [np.asarray(layer.divided_kernel()), *weights[1:]]
 
 
 def rounded_weights(layer: keras.Layer) -> list[np.ndarray]:
@@ -197,6 +239,7 @@ def rounded_weights(layer: keras.Layer) -> list[np.ndarray]:
     kernel = np.asarray(layer.rounded_kernel(), np.float64)
     axes = _CHANNEL_AXES[type(layer)]
     others = tuple(axis for axis in range(kernel.ndim) if axis not in axes)
-    step = np.max(np.abs(weights[0]), axis=others, keepdims=True).astype(np.float64) / _LARGEST
+    exact = np.asarray(layer.divided_kernel())
+    step = np.max(np.abs(exact), axis=others, keepdims=True).astype(np.float64) / _LARGEST
     steps = np.round(np.divide(kernel, step, out=np.zeros_like(kernel), where=step > 0))
     return [(steps * step).astype(np.float32), *weights[1:]]

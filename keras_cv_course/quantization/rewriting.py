@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 import keras
 
-from keras_cv_course.quantization.folding import fold_constant_factors
+from keras_cv_course.quantization.folding import fold_with_gains
+from keras_cv_course.quantization.gains import Gain
 from keras_cv_course.quantization.primitives import split_into_primitives
 from keras_cv_course.quantization.vector_head import vectorize_head
 
@@ -19,4 +20,19 @@ def rewrite_for_integers(model: keras.Model, keep: Collection[str] = ()) -> kera
     Raises:
         TypeError: If the model or one inside it is subclassed.
     """
-    return fold_constant_factors(vectorize_head(split_into_primitives(model, keep)))
+    return rewrite_with_gains(model, keep)[0]
+
+
+def rewrite_with_gains(
+    model: keras.Model, keep: Collection[str] = ()
+) -> tuple[keras.Model, dict[str, Gain]]:
+    """Returns what `rewrite_for_integers` does, and the gains that kernels have absorbed.
+
+    Args:
+        model: As in `rewrite_for_integers`.
+        keep: As in `rewrite_for_integers`.
+
+    Returns:
+        The model, and gains by layer names, see `fold_with_gains`.
+    """
+    return fold_with_gains(vectorize_head(split_into_primitives(model, keep)))

@@ -1,6 +1,6 @@
 """Writes a graph anew, with int8 rounding at its places."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,7 +8,7 @@ import numpy as np
 from keras import layers
 
 from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat
-from keras_cv_course.quantization.gains import is_exactly
+from keras_cv_course.quantization.gains import ONE, Gain, along_inputs, is_exactly
 from keras_cv_course.quantization.graph import (
     Call,
     Copies,
@@ -19,12 +19,16 @@ from keras_cv_course.quantization.graph import (
     tensors,
 )
 from keras_cv_course.quantization.integer_kernels import has_integer_arithmetic
-from keras_cv_course.quantization.kernels import INT8
+from keras_cv_course.quantization.kernels import INT8, KERNELS
 from keras_cv_course.quantization.placement import Placement
 
 
 def write_rounding(
-    graph: Graph, placement: Placement, names: list[str], depthwise_per_channel: bool
+    graph: Graph,
+    placement: Placement,
+    names: list[str],
+    gains: Mapping[str, Gain],
+    depthwise_per_channel: bool,
 ) -> keras.Model:
     """Returns a model that computes a graph in int8 steps, with the weights of the graph's layers.
 
@@ -32,21 +36,29 @@ def write_rounding(
         graph: Graph of primitives.
         placement: Where it rounds.
         names: Names that the outputs have.
+        gains: What kernels were divided by, by layer names: a constant of the layer from here on,
+            so that an optimizer moves the kernel that the float model has.
         depthwise_per_channel: See `quantize_aware`.
     """
-    return _Writer(graph, placement, names, depthwise_per_channel).model()
+    return _Writer(graph, placement, names, gains, depthwise_per_channel).model()
 
 
 class _Writer:
     """Writes a graph of primitives with rounding at its places."""
 
     def __init__(
-        self, graph: Graph, placement: Placement, names: list[str], depthwise_per_channel: bool
+        self,
+        graph: Graph,
+        placement: Placement,
+        names: list[str],
+        gains: Mapping[str, Gain],
+        depthwise_per_channel: bool,
     ) -> None:
         self._graph = graph
         self._roundings = placement.roundings
         self._inside = placement.inside
         self._kept = placement.kept
+        self._gains = gains
         self._depthwise_per_channel = depthwise_per_channel
         self._kept_layers = {id(c.operation) for c in graph.calls if id(c) in self._kept}
         inputs = {id(x) for x in tensors(graph.inputs)}
@@ -64,7 +76,7 @@ class _Writer:
         inputs = tensors(self._graph.inputs)
         rounded = [self._round(x, x) for x in inputs]
         outputs = run(self._graph, rounded, self._write)
-        self._copies.set_weights()
+        self._copies.set_weights(self._weights)
         outputs = keras.tree.map_structure(self._name, self._graph.outputs, outputs)
         return keras.Model(self._graph.inputs, outputs, name=self._graph.name)
 
@@ -122,7 +134,17 @@ class _Writer:
             changes["offset"] = _rounded_constant(operation.offset)
         elif is_exactly(operation, layers.DepthwiseConv2D):
             changes["per_channel"] = self._depthwise_per_channel
+        if type(operation) in KERNELS:
+            changes["input_gain"] = self._gains.get(operation.name, ONE).tolist()
         return remake(operation, INT8.get(type(operation)), **changes)
+
+    def _weights(self, layer: keras.Layer) -> list[np.ndarray]:
+        """Returns the weights of a layer's int8 form."""
+        weights: list[np.ndarray] = layer.get_weights()
+        if type(layer) not in KERNELS or id(layer) in self._kept_layers:
+            return weights
+        gain = along_inputs(layer, self._gains.get(layer.name, ONE))
+        return [(weights[0] * gain).astype(weights[0].dtype), *weights[1:]]
 
     def _inner_name(self, operation: keras.Operation) -> str:
         """Returns another name where the model's output needs the operation's."""
