@@ -29,10 +29,11 @@ def main() -> None:
     options = parser.parse_args()
 
     opened = open_model(options.model, options.pictures, options.input_range, options.labels)
+    name = options.model.stem if options.model else opened.model.name
     with tempfile.TemporaryDirectory() as folder:
         file = convert(
             opened.model,
-            Path(folder) / "model.tflite",
+            Path(folder) / f"{name}.tflite",
             calibration_data=opened.pictures,
             class_names=opened.class_names,
             input_range=opened.input_range,

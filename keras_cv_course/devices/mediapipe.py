@@ -1,7 +1,8 @@
 """Runs a .tflite file in MediaPipe Tasks, as an app on a phone does.
 
 MediaPipe's requirements exclude tensorflow-model-optimization's, so it lives in a virtual
-environment of its own, whose Python is started for each file.
+environment of its own, whose Python is started for each file. It loads libraries of the system
+that a bare Debian 12 lacks: `apt-get install libegl1 libgles2 libgl1 libglib2.0-0`.
 """
 
 import os

@@ -159,8 +159,8 @@ def is_micro_installed() -> bool:
 def _checked(path: str | os.PathLike[str]) -> Path:
     if not is_micro_installed():
         raise RuntimeError(
-            "tflite-micro must be installed to run files as on a microcontroller: "
-            "pip install 'keras-cv-course[micro]'."
+            f"tflite-micro must be installed in this environment. Received: no module {_PACKAGE}. "
+            "Install it with pip install 'keras-cv-course[micro]'."
         )
     file = Path(path)
     problem = check_header(file)

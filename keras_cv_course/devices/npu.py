@@ -26,8 +26,6 @@ from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._report import render
 from keras_cv_course.tflite.validation import check_header
 
-VERSION = "5.2.0"
-
 _CPU = "CPU"
 _TIMEOUT_S = 600.0
 
@@ -158,9 +156,9 @@ def compile_for_npu(
         timeout_s: Seconds until Vela is stopped.
 
     Raises:
-        ModuleNotFoundError: If Vela is not installed.
         ValueError: If Vela refuses the file (the message ends with its reason), dies of it or is
             not done in time; or if another argument is wrong.
+        RuntimeError: If Vela is not installed.
 
     Reference: Arm Ltd, "Vela", https://pypi.org/project/ethos-u-vela, 5.2.0: the columns of
         `*_summary_*.csv` and `*_per-layer.csv`.
@@ -188,9 +186,9 @@ def compile_for_npu(
 
 def _check_installed() -> None:
     if importlib.util.find_spec("ethosu") is None:
-        raise ModuleNotFoundError(
+        raise RuntimeError(
             "Vela must be installed in this environment. Received: no module ethosu. Install it "
-            f"with `{sys.executable} -m pip install ethos-u-vela=={VERSION}`."
+            "with pip install 'keras-cv-course[micro]'."
         )
 
 

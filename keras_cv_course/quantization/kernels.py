@@ -15,7 +15,6 @@ _LARGEST = 127  # int8 weight
 
 def _rounded(kernel: Any, per_channel: bool) -> Any:
     """Returns the kernel on its int8 grid, with a range for each last axis or one for all."""
-    kernel = _value(kernel)
     fixed = ops.stop_gradient(kernel)
     largest = ops.max(ops.abs(fixed), axis=tuple(range(len(kernel.shape) - 1)))
     largest = largest if per_channel else ops.max(largest)
@@ -45,7 +44,7 @@ class _Int8Kernel(layers.Layer):
 
     def divided_kernel(self) -> Any:
         """Returns the kernel, not rounded yet, for the input that the layer gets."""
-        kernel = _value(self.kernel)
+        kernel = ops.convert_to_tensor(self.kernel)
         if self.input_gain == 1.0:
             return kernel
         # A product, since the graph compiler would make one of a division, and round otherwise.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from keras_cv_course.tflite.conversion import ConversionResult, convert
     from keras_cv_course.tflite.inspection import ModelReport, inspect
+    from keras_cv_course.tflite.kernel_comparison import KernelDifferences, kernel_differences
     from keras_cv_course.tflite.parity import ParityReport, compare
     from keras_cv_course.tflite.runtime import TFLiteModel
     from keras_cv_course.tflite.target_check import TargetReport, check
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BenchmarkReport": "timing",
     "ConversionResult": "conversion",
+    "KernelDifferences": "kernel_comparison",
     "ModelReport": "inspection",
     "ParityReport": "parity",
     "TFLiteModel": "runtime",
@@ -29,11 +31,13 @@ _HOMES = {
     "compare": "parity",
     "convert": "conversion",
     "inspect": "inspection",
+    "kernel_differences": "kernel_comparison",
 }
 
 __all__ = [
     "BenchmarkReport",
     "ConversionResult",
+    "KernelDifferences",
     "ModelReport",
     "ParityReport",
     "TFLiteModel",
@@ -44,6 +48,7 @@ __all__ = [
     "compare",
     "convert",
     "inspect",
+    "kernel_differences",
 ]
 
 

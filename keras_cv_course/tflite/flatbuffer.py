@@ -116,15 +116,15 @@ def output_steps(data: bytes) -> list[float | None]:
 
     An output that is dequantized at the end has the step of the integers that it is made from.
     """
-    graph = read(data).subgraphs[0]
-    makers = {int(i): operator for operator in graph.operators for i in operator.outputs}
-    steps = []
-    for index in graph.outputs:
-        step = _step(graph.tensors[index])
-        if step is None and index in makers:
-            step = next(filter(None, (_step(graph.tensors[i]) for i in makers[index].inputs)), None)
-        steps.append(step)
-    return steps
+    model = read(data)
+    graph = model.subgraphs[0]
+    kinds = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
+    sources = {
+        int(operator.outputs[0]): int(operator.inputs[0])
+        for operator in graph.operators
+        if kinds[operator.opcodeIndex] == schema.BuiltinOperator.DEQUANTIZE
+    }
+    return [_step(graph.tensors[sources.get(int(i), int(i))]) for i in graph.outputs]
 
 
 def has_integer_activations(data: bytes) -> bool:

@@ -18,6 +18,7 @@ from keras_cv_course.tflite.flatbuffer import has_integer_activations, output_st
 from keras_cv_course.tflite.freezing import input_names, named_inputs, output_names
 from keras_cv_course.tflite.runtime import TFLiteModel
 from keras_cv_course.tflite.tensor_errors import TensorError, worst_tensors
+from keras_cv_course.tflite.tensors import decisions, share_of_same_decisions
 
 Metric = Callable[[Any, Any], float]
 
@@ -228,21 +229,12 @@ def _output_parity(
             f"{found.shape}, and {expected.shape} from the reference."
         )
     difference = np.abs(np.float64(expected) - found)
-    decisions = _decisions(expected), _decisions(found)
-    agreement = None
-    if decisions[0] is not None:
-        agreement = float(np.mean(decisions[0] == decisions[1]))
+    agreement = share_of_same_decisions(expected, found)
     return OutputParity(name, float(difference.max()), float(difference.mean()), step, agreement)
 
 
-def _decisions(scores: np.ndarray) -> np.ndarray | None:
-    if scores.ndim != 2:
-        return None
-    return scores[:, 0] > 0.5 if scores.shape[1] == 1 else scores.argmax(axis=1)
-
-
 def _accuracy(targets: np.ndarray, scores: np.ndarray) -> float:
-    return float(accuracy_score(np.ravel(targets), _decisions(scores)))
+    return float(accuracy_score(np.ravel(targets), decisions(scores)))
 
 
 def _task_metric(

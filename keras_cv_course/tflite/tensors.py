@@ -70,3 +70,23 @@ def dequantize(numbers: np.ndarray, spec: TensorSpec) -> np.ndarray:
     if spec.scale is None:
         return numbers
     return (numbers.astype(np.float32) - np.float32(spec.zero_point)) * np.float32(spec.scale)
+
+
+def decisions(scores: np.ndarray) -> np.ndarray:
+    """Returns the class of each row of scores `(samples, classes)`.
+
+    It is the number of the largest score, or for one probability a row whether it is above 0.5.
+    """
+    return scores[:, 0] > 0.5 if scores.shape[1] == 1 else scores.argmax(axis=1)
+
+
+def share_of_same_decisions(expected: np.ndarray, found: np.ndarray) -> float | None:
+    """Returns for which share of the samples two arrays decide alike; None if they decide nothing.
+
+    Args:
+        expected: An output; one that decides is `(samples, classes)`.
+        found: The same output from elsewhere.
+    """
+    if expected.ndim != 2:
+        return None
+    return float(np.mean(decisions(expected) == decisions(found)))

@@ -1,32 +1,38 @@
 """Files of ours in headless Chromium: with LiteRT.js alone, and in the page."""
 
 import json
-import shutil
-import subprocess
-from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import toy_networks
+from browser_driver import drive, node_modules
 from PIL import Image
 
 from keras_cv_course.devices.browser import write_browser_app
 from keras_cv_course.devices.browser_run import run_in_browser
 from keras_cv_course.tflite import TFLiteModel, convert
-from keras_cv_course.tflite.tensors import quantize
+from keras_cv_course.tflite.tensors import dequantize, quantize
 
 pytestmark = pytest.mark.device
-HERE = Path(__file__).parent
 FORMS = {"int8": "uint8", "none": "float32", "float16": "float32"}
-
-
-@pytest.fixture(scope="session")
-def modules(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("npm")
-    shutil.copy(HERE / "package.json", folder)
-    flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"]
-    subprocess.run(["npm", "install", *flags], cwd=folder, check=True, capture_output=True)
-    return folder / "node_modules"
+READY = ["wait", "html[data-ready]"]
+RESULT = ["wait", "html[data-result]"]
+# File of a page, what stands in it instead, and what the page says then.
+BROKEN = {
+    "no_model": ("model.tflite", None, "model.tflite could not be read: 404"),
+    "no_description": ("model.json", None, "model.json could not be read: 404"),
+    "no_runtime": ("runtime/litert.js", None, "Failed to fetch dynamically imported module"),
+    "damaged_model": ("model.tflite", b"TFL3" * 100, "Failed to load model"),
+}
+# Stands in for LiteRT.js: the second score is how often it has run.
+COUNTING_RUNTIME = """
+let runs = 0;
+export const loadLiteRt = async () => {};
+export class Tensor { delete() {} }
+export const loadAndCompile = async () => ({
+  run: async () => [{toTypedArray: () => [0, ++runs, 0], delete() {}}]});
+"""
 
 
 def write(folder, form, io_dtype):
@@ -36,47 +42,156 @@ def write(folder, form, io_dtype):
     return toy, convert(toy.model, folder / "m.tflite", form, io_dtype, samples, names).path
 
 
+def write_app(path, folder, input_range=toy_networks.INPUT_RANGE):
+    return write_browser_app(path, folder, input_range, runtime=node_modules())
+
+
+def choose(picture, path):
+    """Steps that show the page a picture and ask for the scores."""
+    Image.fromarray(picture).save(path)
+    return [["choose", path], RESULT, ["result", ""]]
+
+
+def step_of(spec):
+    return 1e-6 if spec.scale is None else spec.scale * 1.01
+
+
 @pytest.mark.parametrize("form", FORMS)
-def test_page_and_runtime_give_what_litert_gives(modules, tmp_path, form):
+def test_runtime_gives_what_litert_gives(tmp_path, form):
     toy, path = write(tmp_path, form, FORMS[form])
     model = TFLiteModel(path)
-    expected = model.predict(toy.inputs)
-    step = 1e-6 if model.outputs[0].scale is None else model.outputs[0].scale * 1.01
-
     numbers = quantize(toy.inputs, model.inputs[0])
-    raw = run_in_browser(path, numbers, runtime=modules).outputs[0]
-    assert raw.dtype == model.outputs[0].dtype
-    scale = model.outputs[0].scale or 1
-    np.testing.assert_allclose(
-        (raw - np.float32(model.outputs[0].zero_point)) * scale, expected, atol=step
-    )
+    raw = run_in_browser(path, numbers, runtime=node_modules()).outputs[0]
+    spec = model.outputs[0]
+    assert raw.dtype == spec.dtype
+    np.testing.assert_allclose(dequantize(raw, spec), model.predict(toy.inputs), atol=step_of(spec))
 
-    app = write_browser_app(path, tmp_path / "app", toy_networks.INPUT_RANGE, runtime=modules)
-    steps = [["wait", "html[data-ready]"]]
-    for i, picture in enumerate(toy.pictures[:1]):
-        Image.fromarray(picture).save(tmp_path / f"{i}.png")
-        steps += [["choose", str(tmp_path / f"{i}.png")], ["wait", "html[data-result]"]]
-    steps += [["result", ""], ["text", "#answer"], ["screenshot", str(tmp_path / "page.png")]]
-    job = tmp_path / "job.json"
-    chromium = shutil.which("chromium")
-    job.write_text(json.dumps({"page": "index.html", "chromium": chromium, "steps": steps}))
-    driver = ["node", HERE / "browser_driver.mjs", modules, app, job]
-    done = subprocess.run(driver, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout)
-    scores, answer = seen["answers"]
-    np.testing.assert_allclose(scores, expected[0], atol=step)
-    assert answer == toy.expected[0]
-    assert seen["requests"]
-    local = (seen["origin"], f"blob:{seen['origin']}", "data:")
-    assert all(url.startswith(local) for url in seen["requests"]), seen["requests"]
+
+@pytest.mark.parametrize("form", FORMS)
+def test_page_gives_what_litert_gives(tmp_path, form):
+    toy, path = write(tmp_path, form, FORMS[form])
+    app = write_app(path, tmp_path / "app")
+    steps = [["visit", "index.html"], READY]
+    for i, picture in enumerate(toy.pictures):
+        steps += [*choose(picture, tmp_path / f"{i}.png"), ["text", "#answer"]]
+    # Of another form the page takes the square in the middle, here the second picture.
+    steps += choose(np.concatenate(toy.pictures, axis=1), tmp_path / "wide.png")
+    steps += choose(np.concatenate(toy.pictures, axis=0), tmp_path / "tall.png")
+    steps += [["box", "#preview"], ["box", "#drop"], ["screenshot", tmp_path / "page.png"]]
+    seen = drive(app, steps)
+
+    model = TFLiteModel(path)
+    expected = model.predict(toy.inputs)
+    *answers, wide, tall, preview, stage = seen.answers
+    assert answers[1::2] == toy.expected
+    np.testing.assert_allclose(answers[::2], expected, atol=step_of(model.outputs[0]))
+    assert wide == tall == answers[2]
+    assert preview["y"] >= stage["y"]
+    assert preview["height"] <= stage["height"]
+    assert seen.outside == []
+    assert {end for _, end in seen.requests} == {"finished"}
+    assert seen.blocked == []
     with Image.open(tmp_path / "page.png") as screenshot:
         assert screenshot.size == (390, 844)
         assert len(screenshot.convert("RGB").getcolors(2**24)) > 100
 
 
-def test_int8_inputs_are_refused(modules, tmp_path):
+def test_grey_pictures(tmp_path, rng):
+    image = keras.Input((8, 8, 1), name="image")
+    scores = keras.layers.Dense(3)(keras.layers.Flatten()(image))
+    path = convert(keras.Model(image, scores), tmp_path / "m.tflite", "none").path
+    picture = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    steps = [["visit", "index.html"], READY, *choose(picture, tmp_path / "picture.png")]
+    (received,) = drive(write_app(path, tmp_path / "app", (0.0, 1.0)), steps).answers
+    grey = np.round(picture @ [0.299, 0.587, 0.114])[None, ..., None] / 255
+    powers = np.exp(TFLiteModel(path).predict(grey.astype(np.float32))[0])
+    np.testing.assert_allclose(received, powers / powers.sum(), atol=1e-6)
+
+
+def test_page_says_what_is_missing(tmp_path):
+    _, path = write(tmp_path, "none", "float32")
+    said = [["wait", "#error:not([hidden])"], ["text", "#error"], ["text", "#about"]]
+    said += [["visible", "#answer"]]
+    steps = []
+    for key, (file, content, _) in BROKEN.items():
+        app = write_app(path, tmp_path / "site" / key)
+        (app / file).unlink()
+        if content is not None:
+            (app / file).write_bytes(content)
+        steps.append(["visit", f"{key}/index.html"])
+        steps += said
+    steps += [["visit", (tmp_path / "site" / "no_model" / "index.html").as_uri()], *said]
+    answers = drive(tmp_path / "site", steps).answers
+    *errors, from_disk = answers[::3]
+    for error, (_, _, expected) in zip(errors, BROKEN.values(), strict=True):
+        assert error.startswith("The model could not be loaded. ")
+        assert expected in error
+    assert "must come from a web server" in from_disk
+    assert set(answers[1::3]) == {"No model"}
+    assert set(answers[2::3]) == {False}
+
+
+def test_size_of_the_file(tmp_path):
+    _, path = write(tmp_path, "none", "float32")
+    steps = []
+    for key in ("small", "large"):
+        app = write_app(path, tmp_path / "site" / key)
+        steps += [["visit", f"{key}/index.html"], READY, ["text", "#about"]]
+    described = json.loads((app / "model.json").read_text())
+    (app / "model.json").write_text(json.dumps(described | {"bytes": 1_250_000}))
+    small, large = drive(tmp_path / "site", steps).answers
+    assert small.startswith("3 classes · 96 ")
+    assert small.endswith(f" · {-(-path.stat().st_size // 1000)} kB")
+    assert large.endswith(" · 1.3 MB")
+
+
+def test_first_picture_is_not_the_first_run(tmp_path):
+    toy, path = write(tmp_path, "none", "float32")
+    app = write_app(path, tmp_path / "app")
+    (app / "runtime" / "litert.js").write_text(COUNTING_RUNTIME)
+    steps = [["visit", "index.html"], READY, *choose(toy.pictures[0], tmp_path / "0.png")]
+    scores, rows = drive(app, [*steps, ["text", "#scores"]]).answers
+    assert scores == [0, 2, 0]
+    assert rows == "green200.0%"  # No row for what has no share.
+
+
+def test_camera(tmp_path):
+    _, path = write(tmp_path, "none", "float32")
+    texts = [["text", "#answer"], ["text", "#scores"], ["text", "#time"], ["text", "#camera"]]
+    video = ["visible", "#video"]
+    steps = [["visit", "index.html"], READY, *texts, video]
+    steps += [["click", "#camera"], RESULT, *texts, video]
+    steps += [["click", "#camera"], *texts, video]
+    answers = drive(write_app(path, tmp_path / "app"), steps).answers
+    before, running, after = answers[:5], answers[5:10], answers[10:]
+    assert running[0] in toy_networks.COLOURS
+    assert running[1].startswith(running[0])
+    assert running[2].endswith("ms on this device")
+    assert running[3:] == ["Stop camera", True]
+    assert after == before
+
+
+def test_int8_inputs_are_refused(tmp_path):
     toy, path = write(tmp_path, "int8", "int8")
     numbers = quantize(toy.inputs, TFLiteModel(path).inputs[0])
     with pytest.raises(ValueError, match="INT8"):
-        run_in_browser(path, numbers, runtime=modules)
+        run_in_browser(path, numbers, runtime=node_modules())
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("form", FORMS)
+def test_mobilenet_names_the_photographs_alike(tmp_path, form, shared):
+    from keras_cv_course import MobileNetV2
+    from keras_cv_course.data import load_pictures
+
+    weights = shared / "weights" / "mobilenet_v2_1.0_224.weights.h5"
+    model = MobileNetV2((224, 224, 3), weights=weights)
+    files = sorted((shared / "data" / "coral_photos").glob("*.bmp"))
+    pictures = load_pictures(files, (224, 224, 3), (-1.0, 1.0))
+    samples = pictures if form == "int8" else None
+    path = convert(model, tmp_path / "m.tflite", form, FORMS[form], samples).path
+    file = TFLiteModel(path)
+    expected = file.predict(pictures)
+    numbers = quantize(pictures, file.inputs[0])
+    raw = run_in_browser(path, numbers, runtime=node_modules()).outputs[0]
+    assert raw.argmax(1).tolist() == expected.argmax(1).tolist()

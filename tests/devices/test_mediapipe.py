@@ -56,8 +56,10 @@ def test_classifier(python, tmp_path, form):
     for answer, scores in zip(found, expected, strict=True):
         received = {c.label: c.score for c in answer.categories}
         for label, score in zip(toy_networks.COLOURS, scores, strict=True):
-            # Scaling of pixels in another order of operations.
-            assert received[label] == pytest.approx(score, abs=1e-5)
+            # In int8 a pixel between two steps of the input can fall to either, and so a score by
+            # one step; else pixels are scaled in another order of operations.
+            tolerance = 1.01 / 256 if form == "int8" else 1e-5
+            assert received[label] == pytest.approx(score, abs=tolerance)
 
 
 def test_embedder(python, tmp_path, form):

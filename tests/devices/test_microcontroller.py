@@ -261,7 +261,9 @@ def test_a_file_that_takes_too_long_is_an_error(small):
 
 def test_a_missing_package_is_told(small, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(RuntimeError, match=r"pip install 'keras-cv-course\[micro\]'"):
+    with pytest.raises(
+        RuntimeError, match=r"Install it with pip install 'keras-cv-course\[micro\]'"
+    ):
         run_on_micro(small, np.zeros((1, 8, 8, 3), np.int8))
     with pytest.raises(RuntimeError, match="tflite-micro must be installed"):
         smallest_arena(small)

@@ -222,5 +222,7 @@ def test_vela_is_stopped_in_time(export):
 def test_missing_vela_tells_how_to_install_it(export, monkeypatch):
     path = export("int8", "int8")
     monkeypatch.setattr(npu.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install ethos-u-vela==5\.2\.0"):
+    with pytest.raises(
+        RuntimeError, match=r"Install it with pip install 'keras-cv-course\[micro\]'"
+    ):
         compile_for_npu(path)

@@ -135,3 +135,10 @@ def test_sequential_model_from_a_file_is_compared(tmp_path, rng):
     model = keras.saving.load_model(tmp_path / "m.keras")
     convert(model, tmp_path / "m.tflite", "none")
     assert compare(model, tmp_path / "m.tflite", rng.normal(size=(5, 3))).agreement == 1.0
+
+
+def test_a_float_output_behind_quantized_weights_has_no_step(tmp_path, rng):
+    image = keras.Input((8,), name="image")
+    model = keras.Model(image, layers.Dense(1)(image))
+    path = convert(model, tmp_path / "m.tflite", "dynamic").path
+    assert compare(model, path, rng.normal(size=(4, 8)).astype("float32")).outputs[0].step is None

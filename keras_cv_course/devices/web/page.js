@@ -1,11 +1,14 @@
-import {openClassifier} from "./classifier.js";
+// Opens the classifier, and shows what it says of pictures and of the camera.
 
 const SHOWN = 5;
+const LEAST_SHARE = 0.0005;  // Less reads 0.0%; an int8 file rounds most classes to that.
 const PREVIEW_PX = 960;
 const CAMERA_PAUSE_MS = 100;
 
 const element = Object.fromEntries(
   [...document.querySelectorAll("[id]")].map((node) => [node.id, node]));
+// What is there before the first result.
+const beginning = {answer: element.answer.textContent, time: element.time.textContent};
 const percent = new Intl.NumberFormat("en", {
   style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1});
 
@@ -13,16 +16,23 @@ let classifier;
 let stream = null;
 let latest = 0;
 
-start().catch((error) => fail("The model could not be loaded", error));
+start().catch((error) => {
+  element.about.textContent = "No model";
+  element.answer.hidden = element.time.hidden = true;  // They promise an answer.
+  const fromDisk = location.protocol === "file:";  // Browsers give such a page no other file.
+  fail("The model could not be loaded",
+    fromDisk ? "This page must come from a web server, not from the disk." : error);
+});
 
 async function start() {
   element.drop.classList.add("busy");
+  // Imported here, so that a runtime which does not load is reported like a missing model.
+  const {openClassifier} = await import("./classifier.js");
   classifier = await openClassifier("model.json");
   const {title, bytes, input, labels} = classifier.description;
   document.title = element.title.textContent = title;
-  const size = (bytes / 2 ** 20).toFixed(1);
   element.about.textContent =
-    `${labels.length} classes · ${input.width} × ${input.height} · ${size} MB`;
+    `${labels.length} classes · ${input.width} × ${input.height} · ${sizeOf(bytes)}`;
   element.drop.classList.remove("busy");
   element.file.disabled = element.sample.disabled = false;
   element.camera.disabled = !navigator.mediaDevices;
@@ -43,6 +53,10 @@ async function start() {
   document.documentElement.dataset.ready = "true";
 }
 
+function sizeOf(bytes) {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 function take(file) {
   element.file.value = "";  // The same file may be chosen again.
   if (file) act(() => showFile(file));
@@ -50,6 +64,7 @@ function take(file) {
 
 async function act(action) {
   element.error.hidden = true;
+  delete document.documentElement.dataset.result;
   try {
     await action();
   } catch (error) {
@@ -121,6 +136,7 @@ function stopCamera() {
   stream.getTracks().forEach((track) => track.stop());
   stream = element.video.srcObject = null;
   element.video.hidden = true;
+  clear();
   element.invitation.hidden = false;
   element.camera.setAttribute("aria-pressed", "false");
   element.camera.textContent = "Camera";
@@ -129,11 +145,18 @@ function stopCamera() {
 
 function report({scores, milliseconds}) {
   const {labels} = classifier.description;
-  const order = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a]).slice(0, SHOWN);
+  const order = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a]).slice(0, SHOWN)
+    .filter((i, rank) => rank === 0 || scores[i] >= LEAST_SHARE);
   element.answer.textContent = labels[order[0]];
   element.scores.replaceChildren(...order.map((i) => row(labels[i], scores[i])));
   element.time.textContent = `${milliseconds.toFixed(1)} ms on this device`;
   document.documentElement.dataset.result = JSON.stringify(scores);
+}
+
+function clear() {
+  element.answer.textContent = beginning.answer;
+  element.time.textContent = beginning.time;
+  element.scores.replaceChildren();
 }
 
 function row(label, score) {

@@ -1,0 +1,24 @@
+"""Child process of `kernel_differences`: runs a file on the reference kernels, which may end it.
+
+Arguments: the .tflite file, an .npz of its inputs in order, and the .npz to write the outputs to.
+"""
+
+import sys
+
+import numpy as np
+
+from keras_cv_course.tflite.runtime import TFLiteModel
+
+
+def main() -> None:
+    """Writes the real values of all outputs, in the file's order."""
+    path, inputs, outputs = sys.argv[1:]
+    model = TFLiteModel(path, kernels="reference", validate=False)
+    with np.load(inputs) as arrays:
+        found = model.predict([arrays[key] for key in arrays.files])
+    values = [found[spec.name] for spec in model.outputs] if isinstance(found, dict) else [found]
+    np.savez(outputs, *values)
+
+
+if __name__ == "__main__":
+    main()
