@@ -65,10 +65,9 @@ def grid(low: Any, high: Any) -> Grid:
     low, high = ops.cast(low, _WIDE), ops.cast(high, _WIDE)
     step = ops.cast(ops.cast((high - low) / _LEVELS, "float32"), _WIDE)
     least = ops.round(low / step)
-    # The file's ranges are float32 too, and the step is computed from them once more.
-    ends = (ops.cast(ops.cast(n * step, "float32"), _WIDE) for n in (least, least + _LEVELS))
-    first, last = ends
-    return Grid((last - first) / _LEVELS, ops.cast(least, "float32"))
+    # The file's ranges are float32, and so is their width, of which its step is computed.
+    first, last = (ops.cast(n * step, "float32") for n in (least, least + _LEVELS))
+    return Grid(ops.cast(last - first, _WIDE) / _LEVELS, ops.cast(least, "float32"))
 
 
 Kernel = Callable[[Any, Sequence[Any], Grid], Any]

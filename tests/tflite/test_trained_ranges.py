@@ -4,7 +4,9 @@ import pytest
 from keras import layers
 
 from keras_cv_course.quantization import quantize_aware
-from keras_cv_course.tflite import TFLiteModel, convert, inspect
+from keras_cv_course.quantization.fake_quantization import FakeQuantize
+from keras_cv_course.quantization.integer_kernels import grid
+from keras_cv_course.tflite import TFLiteModel, convert, flatbuffer, inspect
 
 SHAPE = (8, 8, 4)
 
@@ -64,3 +66,20 @@ def test_depthwise_kernels_with_one_range_do_not_convert(images, tmp_path):
     aware = quantize_aware(model, images, depthwise_per_channel=False)
     with pytest.raises(ValueError, match=r"depthwise_per_channel=True.*'maps'"):
         convert(aware, tmp_path / "m.tflite")
+
+
+def test_steps_are_those_that_the_model_computes_with(tmp_path, rng):
+    """To the bit: a step that is one float beside it moves one sum in ten thousand."""
+    image = x = keras.Input((4,), name="image")
+    for _ in range(60):
+        x = layers.Add()([x, image])
+    aware = quantize_aware(keras.Model(image, x))
+    rounders = [layer for layer in aware.layers if isinstance(layer, FakeQuantize)]
+    for layer in rounders:
+        low, high = layer.weights
+        low.assign(-rng.uniform(0, 9))
+        high.assign(rng.uniform(0.1, 9))
+    graph = flatbuffer.read(convert(aware, tmp_path / "m.tflite").path.read_bytes()).subgraphs[0]
+    quantized = (tensor.quantization.scale for tensor in graph.tensors)
+    in_file = {float(scale[0]) for scale in quantized if scale is not None}
+    assert {float(grid(*layer.range()).stored) for layer in rounders} == in_file
