@@ -87,7 +87,7 @@ class _Writer:
         outputs = self._copies.of(call.operation)(*args, **kwargs)
         operands = self._operands_of(call, tensors((args, kwargs)))
         if id(call) in self._kept:
-            outputs = keras.tree.map_structure(self._mark, outputs)
+            outputs = keras.tree.map_structure(self._mark, call.outputs, outputs)
         return keras.tree.map_structure(
             lambda old, new: self._round(old, new, operands), call.outputs, outputs
         )
@@ -102,8 +102,10 @@ class _Writer:
         )
         return operands
 
-    def _mark(self, y: keras.KerasTensor) -> Any:
-        return KeepFloat(name=free_name(f"{y._keras_history.operation.name}_float", self._taken))(y)
+    def _mark(self, old: keras.KerasTensor, new: keras.KerasTensor) -> Any:
+        name = self._output_names.get(id(old)) if id(old) not in self._roundings else None
+        maker = new._keras_history.operation.name
+        return KeepFloat(name=name or free_name(f"{maker}_float", self._taken))(new)
 
     def _round(
         self, old: keras.KerasTensor, new: keras.KerasTensor, operands: Sequence[Any] = ()

@@ -124,7 +124,7 @@ def convert(
     network, detections = split_detections(functional)
     aware = is_quantize_aware(network)
     if aware:
-        trained_ranges.check_options(quantize, calibration_data, keep_float)
+        trained_ranges.check_options(network, quantize, io_dtype, calibration_data, keep_float)
         keep_float = float_layers(network)
     _check_consistency(quantize, io_dtype, calibration_data, keep_float, aware)
     _check_layer_names(network, keep_float)
@@ -146,7 +146,7 @@ def convert(
             output_dtype = io_dtype if detections is None else "float32"
             if aware:
                 data = trained_ranges.take(data)
-            kept = _tensors_of(data, ready, keep_float)
+            kept = _tensors_of(data, ready, frozen, keep_float)
             if aware:
                 data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
             elif scheme.recipe:
@@ -290,14 +290,24 @@ def _translate(model: keras.Model, frozen: FrozenModel, float16: bool) -> bytes:
         ) from error
 
 
-def _tensors_of(data: bytes, model: keras.Model, keep_float: Sequence[str]) -> list[str]:
+def _tensors_of(
+    data: bytes, model: keras.Model, frozen: FrozenModel, keep_float: Sequence[str]
+) -> list[str]:
     """Returns the output tensors of the operations that come from the layers in `keep_float`."""
     if not keep_float:
         return []
     names = layer_names(model)
-    graph = flatbuffer.read(data).subgraphs[0]
+    file = flatbuffer.read(data)
+    graph = file.subgraphs[0]
     outputs = [graph.tensors[i].name.decode() for op in graph.operators for i in op.outputs]
-    found = {name: [t for t in outputs if name in names.of(t)] for name in keep_float}
+    makers = {tensor: set(names.of(tensor)) for tensor in outputs}
+    # The tensors of outputs are not called after the layers that make them.
+    lasts = [y._keras_history.operation.name for y in model.outputs]
+    last_of = dict(zip(frozen.outputs.values(), lasts, strict=True))
+    for output in file.signatureDefs[0].outputs:
+        tensor = graph.tensors[output.tensorIndex].name.decode()
+        makers[tensor].add(last_of[output.name.decode()])
+    found = {name: [t for t, layers in makers.items() if name in layers] for name in keep_float}
     missing = [name for name, kept in found.items() if not kept]
     if missing:
         raise ValueError(

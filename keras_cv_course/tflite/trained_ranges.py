@@ -15,7 +15,7 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_cv_course.quantization.aware import without_rounding
-from keras_cv_course.quantization.fake_quantization import FakeQuantize
+from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat
 from keras_cv_course.quantization.kernels import QuantizedDepthwiseConv2D, rounded_weights
 from keras_cv_course.tflite import flatbuffer
 
@@ -45,7 +45,13 @@ class RangeMarker(keras.layers.Layer):
         return super().get_config() | {"low": self.low, "high": self.high}
 
 
-def check_options(quantize: str, calibration_data: Any, keep_float: Sequence[str]) -> None:
+def check_options(
+    model: keras.Model,
+    quantize: str,
+    io_dtype: str,
+    calibration_data: Any,
+    keep_float: Sequence[str],
+) -> None:
     """Raises ValueError if an option of `convert` contradicts a quantization-aware model."""
     if quantize != "int8":
         raise ValueError(
@@ -57,6 +63,14 @@ def check_options(quantize: str, calibration_data: Any, keep_float: Sequence[str
             raise ValueError(
                 f"`{name}` must be left out for a quantization-aware model, which holds it. "
                 f"Received: {type(value).__name__}. Give it to `quantize_aware`."
+            )
+
+    for y in model.outputs:
+        if isinstance(y._keras_history.operation, KeepFloat) and io_dtype != "float32":
+            raise ValueError(
+                '`io_dtype` must be "float32" for a quantization-aware model whose output stays in '
+                f'float, and so has no range. Received: "{io_dtype}", with the output '
+                f"{y._keras_history.operation.name!r}. Leave its layer out of `keep_float`."
             )
 
 

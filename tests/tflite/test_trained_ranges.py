@@ -83,3 +83,21 @@ def test_steps_are_those_that_the_model_computes_with(tmp_path, rng):
     quantized = (tensor.quantization.scale for tensor in graph.tensors)
     in_file = {float(scale[0]) for scale in quantized if scale is not None}
     assert {float(grid(*layer.range()).stored) for layer in rounders} == in_file
+
+
+@pytest.mark.parametrize("aware", [False, True])
+def test_last_layer_can_stay_in_float(aware, images, tmp_path):
+    model, kept = small(layers.Conv2D(4, 3, activation="relu")), ["scores"]
+    if aware:
+        model = quantize_aware(model, images, keep_float=kept)
+    options = {} if aware else {"calibration_data": images, "keep_float": kept}
+    path = convert(model, tmp_path / "m.tflite", **options).path
+    report = inspect(path)
+    assert report.outputs[0].name == "scores"
+    last = report.operators.index("DEQUANTIZE")
+    assert report.operators[last:] == ("DEQUANTIZE", "CONV_2D")
+    found, expected = TFLiteModel(path).predict(images), model.predict(images, verbose=0)
+    np.testing.assert_allclose(found, expected, atol=1e-5 if aware else 0.05)
+    if aware:
+        with pytest.raises(ValueError, match=r'must be "float32".* output .scores.'):
+            convert(model, path, io_dtype="uint8")
