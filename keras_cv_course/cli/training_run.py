@@ -114,7 +114,7 @@ def _model(args: TrainArgs, classes: int) -> keras.Model:
 def _complete(
     run: RunFolder, args: TrainArgs, data: ImageDataset, model: keras.Model, verbose: int
 ) -> dict[str, Any]:
-    train = augmented(data.train, args.seed) if args.augment else data.train
+    train = augmented(data.epochs, args.seed) if args.augment else data.epochs
     history = fit_classifier(model, train, data.val, run, args.epochs, args.lr0, verbose)
     best = load_model(run.model)
     report = {

@@ -3,31 +3,33 @@
 import keras
 import tensorflow as tf
 
+from keras_cv_course.data.epochs import Epochs
+
 _SHIFT = 0.1
 _TURN = 0.025
 
 
-def augmented(train: tf.data.Dataset, seed: int = 0) -> tf.data.Dataset:
+def augmented(epochs: Epochs, seed: int = 0) -> Epochs:
     """Returns batches whose pictures are shifted by up to 10 % and turned by up to 9 degrees.
 
     Nothing is mirrored, because digits and letters would not survive it. What moves in is the
     nearest pixel of the border.
 
     Args:
-        train: Batches of `(images, labels)`, float32 `(batch, height, width, channels)`.
+        epochs: Batches of `(images, labels)`, float32 `(batch, height, width, channels)`.
         seed: Decides the shifts and turns, which are new in every epoch.
 
     Example:
-        >>> model.fit(augmented(data.train), validation_data=data.val)
+        >>> model.fit(augmented(data.epochs).passes(), validation_data=data.val)
     """
-    layers = keras.Sequential(
-        [
-            keras.layers.RandomTranslation(_SHIFT, _SHIFT, fill_mode="nearest", seed=seed),
-            keras.layers.RandomRotation(_TURN, fill_mode="nearest", seed=seed),
-        ]
+    layers = (
+        keras.layers.RandomTranslation(_SHIFT, _SHIFT, fill_mode="nearest", dtype="float32"),
+        keras.layers.RandomRotation(_TURN, fill_mode="nearest", dtype="float32"),
     )
 
     def distort(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return layers(images, training=True), labels
+        for layer in layers:
+            images = layer(images, training=True)
+        return images, labels
 
-    return train.map(distort).prefetch(tf.data.AUTOTUNE)
+    return epochs.map_random(distort, layers, seed)

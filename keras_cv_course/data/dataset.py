@@ -1,5 +1,6 @@
 """What every source of labelled pictures returns, and the steps that the sources share."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cv_course._validation import check_positive
+from keras_cv_course.data.epochs import Epochs
 
 _BRIGHTEST = 255.0
 
@@ -19,7 +21,7 @@ class ImageDataset:
     `input_range`, and int32 `(batch,)`. Only `train` is shuffled, anew for every epoch.
 
     Attributes:
-        train: What the model learns from.
+        epochs: What the model learns from, as a function of the epoch.
         val: What the best epoch is chosen by.
         test: What the result is measured on, or None where the source has no such split.
         class_names: Name of each class, by label.
@@ -28,13 +30,18 @@ class ImageDataset:
         skipped: Files that could not be decoded and are in no split.
     """
 
-    train: tf.data.Dataset
+    epochs: Epochs
     val: tf.data.Dataset
     test: tf.data.Dataset | None
     class_names: tuple[str, ...]
     input_shape: tuple[int, int, int]
     input_range: tuple[float, float]
     skipped: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def train(self) -> tf.data.Dataset:
+        """What the model learns from, in another order each time it is read."""
+        return self.epochs.passes()
 
 
 def as_arrays(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -1,11 +1,14 @@
 """Scikit-learn's handwritten digits: real pictures that need no download."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from keras_cv_course.data.dataset import ImageDataset, check_input, rescale
+from keras_cv_course.data.epochs import Epochs, shuffled
 
 _DARKEST_INK = 16.0
 _TEST_SHARE = 0.2
@@ -52,16 +55,20 @@ def digits(
         large = tf.image.resize(pixels, input_shape[:2])
         return to_range(tf.repeat(large, input_shape[2], axis=-1)), label
 
-    def batches(rows: np.ndarray, shuffle: bool = False) -> tf.data.Dataset:
-        dataset = tf.data.Dataset.from_tensor_slices(
-            (images[rows].astype(np.float32), labels[rows])
+    def batches(rows: np.ndarray) -> tf.data.Dataset:
+        pairs = tf.data.Dataset.from_tensor_slices((images[rows].astype(np.float32), labels[rows]))
+        return pairs.batch(batch_size).map(enlarge).prefetch(tf.data.AUTOTUNE)
+
+    learned, names = tf.constant(images[train], tf.float32), tf.constant(labels[train])
+
+    def epoch_of(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.data.Dataset.from_tensor_slices(shuffled(len(train), seed, epoch))
+        return order.batch(batch_size).map(
+            lambda rows: (tf.gather(learned, rows), tf.gather(names, rows))
         )
-        if shuffle:
-            dataset = dataset.shuffle(len(rows), seed=seed)
-        return dataset.batch(batch_size).map(enlarge).prefetch(tf.data.AUTOTUNE)
 
     return ImageDataset(
-        train=batches(train, shuffle=True),
+        epochs=Epochs(epoch_of, math.ceil(len(train) / batch_size)).map(enlarge),
         val=batches(val),
         test=batches(test),
         class_names=tuple(str(name) for name in source.target_names),

@@ -3,8 +3,9 @@
 import contextlib
 import io
 import logging
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cv_course.data.dataset import ImageDataset, check_input, rescale
+from keras_cv_course.data.epochs import Epochs, shuffled
 
 _LOG = logging.getLogger(__name__)
-_COLOR_MODES = {1: "grayscale", 3: "rgb"}
 _FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _SPLITS = ("train", "val", "test")
 
@@ -58,20 +59,17 @@ def image_folder(
     root = existing_folder(folder)
     present = [name for name in _SPLITS if (root / name).is_dir()]
     if present:
-        splits = _read_splits(root, present, input_shape, seed)
+        splits = _read_splits(root, present, input_shape[2])
     else:
-        splits = _hold_out(root, input_shape, validation_split, seed)
-    to_range = rescale(input_range)
-    batches = {
-        name: split.pictures.batch(batch_size)
-        .map(lambda images, labels: (to_range(images), labels))
-        .prefetch(tf.data.AUTOTUNE)
-        for name, split in splits.items()
+        splits = _hold_out(root, input_shape[2], validation_split, seed)
+    load = _loader(input_shape, input_range)
+    held_out = {
+        name: split.batches(load, batch_size) for name, split in splits.items() if name != "train"
     }
     return ImageDataset(
-        train=batches["train"],
-        val=batches["val"],
-        test=batches.get("test"),
+        epochs=splits["train"].epochs(load, batch_size, seed),
+        val=held_out["val"],
+        test=held_out.get("test"),
         class_names=splits["train"].class_names,
         input_shape=input_shape,
         input_range=input_range,
@@ -104,10 +102,8 @@ def labelled_folder(
         ValueError: If its sub-folders are not `class_names`, or it holds no picture.
     """
     check_input(input_shape, input_range, batch_size)
-    split = _read(existing_folder(folder), input_shape, tuple(class_names))
-    to_range = rescale(input_range)
-    batches = split.pictures.batch(batch_size).map(lambda x, y: (to_range(x), y))
-    return batches.prefetch(tf.data.AUTOTUNE), split.skipped
+    split = _read(existing_folder(folder), input_shape[2], tuple(class_names))
+    return split.batches(_loader(input_shape, input_range), batch_size), split.skipped
 
 
 def load_pictures(
@@ -130,19 +126,17 @@ def load_pictures(
         ValueError: If a file cannot be decoded.
     """
     check_input(input_shape, input_range)
-    to_range = rescale(input_range)
+    load = _loader(input_shape, input_range)
     pictures = np.zeros((len(paths), *input_shape), np.float32)
     for i, path in enumerate(paths):
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no picture {path}.")
         try:
-            picture = _decode(tf.constant(os.fspath(path)), input_shape[2])
+            pictures[i] = load(tf.constant(os.fspath(path)))
         except tf.errors.InvalidArgumentError as error:
             raise ValueError(
                 f"{path} cannot be decoded. Give a whole JPEG, PNG, GIF or BMP file."
             ) from error
-        resized = keras.preprocessing.image.smart_resize(picture, input_shape[:2])
-        pictures[i] = to_range(resized)
     return pictures
 
 
@@ -189,27 +183,68 @@ def decodable(paths: Sequence[str], channels: int, limit: int | None = None) -> 
 
 @dataclass(frozen=True)
 class _Split:
-    pictures: tf.data.Dataset
+    """Picture files that can be decoded, with the numbers of their classes."""
+
+    paths: tuple[str, ...]
+    labels: np.ndarray
     class_names: tuple[str, ...]
     skipped: tuple[str, ...]
 
+    def batches(self, load: Callable[[tf.Tensor], tf.Tensor], batch_size: int) -> tf.data.Dataset:
+        files = tf.data.Dataset.from_tensor_slices((list(self.paths), self.labels))
+        return _load_batches(files, load, batch_size).prefetch(tf.data.AUTOTUNE)
 
-def _read_splits(
-    root: Path, present: Sequence[str], input_shape: tuple[int, int, int], seed: int
-) -> dict[str, _Split]:
+    def epochs(self, load: Callable[[tf.Tensor], tf.Tensor], batch_size: int, seed: int) -> Epochs:
+        paths, labels = tf.constant(self.paths), tf.constant(self.labels)
+
+        def at(epoch: tf.Tensor) -> tf.data.Dataset:
+            rows = shuffled(len(self.paths), seed, epoch)
+            files = tf.data.Dataset.from_tensor_slices(
+                (tf.gather(paths, rows), tf.gather(labels, rows))
+            )
+            return _load_batches(files, load, batch_size)
+
+        return Epochs(at, math.ceil(len(self.paths) / batch_size))
+
+
+def _load_batches(
+    files: tf.data.Dataset, load: Callable[[tf.Tensor], tf.Tensor], batch_size: int
+) -> tf.data.Dataset:
+    pictures = files.map(
+        lambda path, label: (load(path), label),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    return pictures.batch(batch_size)
+
+
+def _loader(
+    input_shape: tuple[int, int, int], input_range: tuple[float, float]
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function from the path of a picture to the picture as a model takes it."""
+    resize = keras.layers.Resizing(*input_shape[:2], crop_to_aspect_ratio=True, dtype="float32")
+    to_range = rescale(input_range)
+
+    def load(path: tf.Tensor) -> tf.Tensor:
+        # Resizing rounds to whole numbers what is given to it in whole numbers.
+        pixels = tf.cast(_decode(path, input_shape[2]), tf.float32)
+        return tf.ensure_shape(to_range(resize(pixels)), input_shape)
+
+    return load
+
+
+def _read_splits(root: Path, present: Sequence[str], channels: int) -> dict[str, _Split]:
     if not {"train", "val"} <= set(present):
         raise ValueError(
             f"{root} must hold both `train` and `val`, or class folders only. It holds {present}."
         )
-    train = _read(root / "train", input_shape, shuffle=True, seed=seed)
+    train = _read(root / "train", channels)
     others = [name for name in present if name != "train"]
-    held_out = {name: _read(root / name, input_shape, train.class_names) for name in others}
+    held_out = {name: _read(root / name, channels, train.class_names) for name in others}
     return {"train": train, **held_out}
 
 
-def _hold_out(
-    root: Path, input_shape: tuple[int, int, int], validation_split: float, seed: int
-) -> dict[str, _Split]:
+def _hold_out(root: Path, channels: int, validation_split: float, seed: int) -> dict[str, _Split]:
     if not 0 < validation_split < 1:
         raise ValueError(
             f"`validation_split` must be above 0 and below 1. Received: {validation_split!r}."
@@ -222,17 +257,12 @@ def _hold_out(
             f"Received: {validation_split!r}."
         )
     options = {"validation_split": validation_split, "subset": "both", "shuffle": True}
-    both = _from_directory(root, input_shape, seed=seed, **options)
-    train, val = (_without_corrupt(pictures, root, input_shape[2]) for pictures in both)
+    both = _from_directory(root, seed=seed, **options)
+    train, val = (_without_corrupt(pictures, root, channels) for pictures in both)
     return {"train": train, "val": val}
 
 
-def _read(
-    folder: Path,
-    input_shape: tuple[int, int, int],
-    class_names: tuple[str, ...] | None = None,
-    **options: Any,
-) -> _Split:
+def _read(folder: Path, channels: int, class_names: tuple[str, ...] | None = None) -> _Split:
     found = _class_folders(folder)
     if class_names is not None and set(class_names) != set(found):
         missing = sorted(set(class_names) - set(found))
@@ -243,22 +273,16 @@ def _read(
         )
     if not picture_files(folder):
         raise ValueError(f"{folder} must hold pictures in its class folders. It holds none.")
-    options = {"shuffle": False, **options}
-    pictures = _from_directory(folder, input_shape, class_names=class_names, **options)
-    return _without_corrupt(pictures, folder, input_shape[2])
+    pictures = _from_directory(folder, class_names=class_names, shuffle=False)
+    return _without_corrupt(pictures, folder, channels)
 
 
-def _from_directory(folder: Path, input_shape: tuple[int, int, int], **options: Any) -> Any:
+def _from_directory(folder: Path, **options: Any) -> Any:
+    """Returns Keras' dataset of a folder, for what it has found: files, classes and splits."""
     # Keras prints the sizes of the splits, `verbose` or not.
     with contextlib.redirect_stdout(io.StringIO()):
         return keras.utils.image_dataset_from_directory(
-            folder,
-            batch_size=None,
-            image_size=input_shape[:2],
-            color_mode=_COLOR_MODES[input_shape[2]],
-            crop_to_aspect_ratio=True,
-            verbose=False,
-            **options,
+            folder, batch_size=None, verbose=False, **options
         )
 
 
@@ -272,15 +296,14 @@ def _class_folders(folder: Path) -> list[str]:
     return names
 
 
-def _without_corrupt(pictures: tf.data.Dataset, folder: Path, channels: int) -> _Split:
-    paths = pictures.file_paths
-    good = set(decodable(paths, channels))
+def _without_corrupt(pictures: Any, folder: Path, channels: int) -> _Split:
+    good = decodable(pictures.file_paths, channels)
     if not good:
         raise ValueError(f"No picture in {folder} can be decoded.")
-    # The count is asserted, so that a file that goes bad later is an error and not a smaller set.
-    whole = pictures.ignore_errors().apply(tf.data.experimental.assert_cardinality(len(good)))
-    skipped = tuple(path for path in paths if path not in good)
-    return _Split(whole, tuple(pictures.class_names), skipped)
+    names = tuple(pictures.class_names)
+    labels = [names.index(Path(path).relative_to(folder).parts[0]) for path in good]
+    skipped = tuple(sorted(set(pictures.file_paths) - set(good)))
+    return _Split(tuple(good), np.array(labels, np.int32), names, skipped)
 
 
 def _decode(path: tf.Tensor, channels: int) -> tf.Tensor:

@@ -1,13 +1,13 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_cv_course.data import augmented
+from keras_cv_course.data import as_epochs, augmented
 
 
 def batches(side=20, count=64):
     pictures = np.zeros((count, side, side, 1), np.float32)
     pictures[:, side // 2, side // 2] = 1.0
-    return tf.data.Dataset.from_tensor_slices((pictures, np.arange(count))).batch(16)
+    return as_epochs(tf.data.Dataset.from_tensor_slices((pictures, np.arange(count))).batch(16))
 
 
 def epoch(dataset):
@@ -16,7 +16,7 @@ def epoch(dataset):
 
 
 def test_pictures_move_by_a_tenth_and_keep_their_labels():
-    dataset = augmented(batches())
+    dataset = augmented(batches()).passes()
     assert int(dataset.cardinality()) == 4
     pictures, labels = epoch(dataset)
     assert labels.tolist() == list(range(64))
@@ -30,10 +30,10 @@ def test_pictures_move_by_a_tenth_and_keep_their_labels():
 
 
 def test_epochs_differ_and_the_seed_repeats_them():
-    dataset = augmented(batches(), seed=4)
+    dataset = augmented(batches(), seed=4).passes()
     first, second = epoch(dataset)[0], epoch(dataset)[0]
-    again = epoch(augmented(batches(), seed=4))[0]
-    other = epoch(augmented(batches(), seed=5))[0]
+    again = epoch(augmented(batches(), seed=4).passes())[0]
+    other = epoch(augmented(batches(), seed=5).passes())[0]
     assert np.abs(first - second).max() > 0.1
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.1

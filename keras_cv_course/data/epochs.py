@@ -1,0 +1,134 @@
+"""Training pictures as a function of the epoch, so that a run that was killed can go on exactly."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+_SEED_STATE = "seed_generator_state"
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """The batches of every epoch, which depend on its number and on nothing else.
+
+    A `tf.data.Dataset` that shuffles counts how often it was read: in a new process it begins anew.
+    Here epoch 7 is the same whatever was read before it.
+
+    Attributes:
+        at: Takes the number of an epoch, an int64 tensor `()`, and returns the epoch's batches, a
+            `tf.data.Dataset`. It is traced once for all epochs.
+        batches: Number of batches in an epoch.
+
+    Example:
+        >>> data = digits((32, 32, 3), batch_size=64)
+        >>> model.fit(data.epochs.since(7), steps_per_epoch=data.epochs.batches, initial_epoch=7)
+    """
+
+    at: Callable[[tf.Tensor], tf.data.Dataset]
+    batches: int
+
+    def since(self, epoch: int) -> tf.data.Dataset:
+        """Returns the batches of an epoch and of all after it, without an end.
+
+        The next epoch is read ahead while a model is validated.
+        """
+        return tf.data.Dataset.counter(epoch).flat_map(self.at).prefetch(tf.data.AUTOTUNE)
+
+    def passes(self) -> tf.data.Dataset:
+        """Returns batches whose order and distortions are other ones each time they are read.
+
+        It is for a plain `model.fit`, and ends after `batches` batches.
+        """
+        numbers = tf.data.Dataset.random(seed=0, rerandomize_each_iteration=True)
+        one = numbers.take(1).flat_map(self.at)
+        known = one.apply(tf.data.experimental.assert_cardinality(self.batches))
+        return known.prefetch(tf.data.AUTOTUNE)
+
+    def map(self, function: Callable[..., Any]) -> "Epochs":
+        """Returns what a function that draws nothing makes of each batch, several at a time."""
+        return Epochs(lambda epoch: _in_parallel(self.at(epoch), function), self.batches)
+
+    def map_random(
+        self, function: Callable[..., Any], layers: Sequence[keras.layers.Layer], seed: int = 0
+    ) -> "Epochs":
+        """Returns what a function that calls random Keras layers makes of each batch.
+
+        What the layers draw depends on `seed`, the epoch and the number of the batch, and not on
+        what they have drawn before; their own seeds are not used. Several batches are made at a
+        time.
+
+        Args:
+            function: Takes what a batch holds, e.g. `(images, labels)`, and returns the same.
+            layers: The layers that it calls, e.g. RandomFlip, RandAugment, MixUp.
+            seed: Decides what is drawn.
+
+        Raises:
+            ValueError: If a layer has no seed generator.
+
+        Example:
+            >>> flip = keras.layers.RandomFlip("horizontal")
+            >>> flipped = data.epochs.map_random(lambda x, y: (flip(x, training=True), y), [flip])
+        """
+        states = [state for layer in layers for state in _seed_states(layer)]
+
+        def at(epoch: tf.Tensor) -> tf.data.Dataset:
+            key = random_key(seed, epoch)
+
+            def draw(number: tf.Tensor, batch: Any) -> Any:
+                keys = tf.random.split(tf.random.fold_in(key, number), len(states))
+                # The layers' generators count in variables. In this scope they start from `keys`,
+                # and what they count is dropped.
+                with keras.StatelessScope(list(zip(states, tf.unstack(keys), strict=True))):
+                    return function(*batch) if isinstance(batch, tuple) else function(batch)
+
+            return _in_parallel(self.at(epoch).enumerate(), draw)
+
+        return Epochs(at, self.batches)
+
+
+def random_key(seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """Returns the seed, int64 `(2,)`, that TensorFlow's stateless functions take in an epoch."""
+    return tf.random.fold_in(tf.constant([seed, 0], tf.int64), epoch)
+
+
+def shuffled(count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
+    """Returns the numbers from 0 to `count` - 1, int64, in the order of an epoch."""
+    return tf.random.experimental.stateless_shuffle(
+        tf.range(count, dtype=tf.int64), random_key(seed, epoch)
+    )
+
+
+def as_epochs(train: tf.data.Dataset | Epochs) -> Epochs:
+    """Returns a dataset as epochs, each of which reads it once.
+
+    A dataset that shuffles does so with its own count of passes, which starts anew with the
+    process: give an `Epochs` where runs must go on exactly.
+
+    Raises:
+        ValueError: If the dataset has no known number of batches.
+    """
+    if isinstance(train, Epochs):
+        return train
+    batches = int(train.cardinality())
+    if batches < 1:
+        raise ValueError(
+            "`train` must have a known number of batches. Set it with `train.apply("
+            "tf.data.experimental.assert_cardinality(n))`."
+        )
+    return Epochs(lambda _: train, batches)
+
+
+def _in_parallel(dataset: tf.data.Dataset, function: Callable[..., Any]) -> tf.data.Dataset:
+    return dataset.map(function, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _seed_states(layer: keras.layers.Layer) -> list[keras.Variable]:
+    states = [variable for variable in layer.variables if variable.name == _SEED_STATE]
+    if not states:
+        raise ValueError(
+            f"`layers` must be layers with a keras.random.SeedGenerator. {layer.name!r} has none."
+        )
+    return states
