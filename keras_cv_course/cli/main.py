@@ -92,7 +92,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except typer.Abort:
         _tell("aborted")
         code = 1
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ArithmeticError) as error:
         if settings.debug:
             raise
         _tell(str(error))

@@ -137,6 +137,8 @@ def _train_in_int8(
     verbose: int,
 ) -> dict[str, Any]:
     """Fine-tunes the best float model as its int8 file will compute; returns what that reaches."""
+    # As it is where the run goes on here, without the float stage before.
+    keras.utils.set_random_seed(args.seed)
     typical = calibration_array(data.train, args.input_shape, args.input_range, _CALIBRATION)
     aware = quantize_aware(best, typical, input_range=args.input_range)
     freeze = FreezeRanges(args.qat_epochs - 1)

@@ -1,6 +1,7 @@
 """Lets a library write a file so that a kill on the way leaves the old one whole."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,9 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".writing.{path.name}")
     try:
         yield temporary
+        # On the disk before it has the name, so that a power cut leaves no half file either.
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

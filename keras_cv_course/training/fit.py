@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_cv_course._validation import check_positive
+from keras_cv_course.data.epochs import Epochs, as_epochs
 from keras_cv_course.training.atomic import replacing
-from keras_cv_course.training.history import best_row, read_history, trim_history
+from keras_cv_course.training.checkpoint import Checkpoint
+from keras_cv_course.training.divergence import StopOnDivergence
+from keras_cv_course.training.history import read_history, trim_history
 from keras_cv_course.training.run_folder import RunFolder
 
-_STATE = re.compile(r"epoch_(\d+)\.weights\.h5")
+_BEST = re.compile(r"best_(\d+)\.keras")
 
 
 def fit_classifier(
@@ -28,16 +30,13 @@ def fit_classifier(
     """Returns loss and accuracy of every epoch; the best model is then in `run.model`.
 
     Compiles with Adam, whose rate rises to `learning_rate` over the first epoch and then falls to
-    zero along half a cosine, and calls `model.fit`. After each epoch its row is added to
-    `run.results`, the model saved if its validation accuracy is the highest so far (of equal ones
-    the loss decides), and the state of training saved to `run.resume`. Where that folder holds a
-    state, training goes on from there. Weights and optimizer are then as they were, but pictures
-    come in the order of the first epochs, so that the result is not that of an unbroken run.
+    zero along half a cosine, and trains with `fit_run`.
 
     Args:
         model: Gives probabilities `(batch, classes)`.
-        train: `tf.data.Dataset` of a known number of batches of (pictures, labels as numbers).
-        val: The same for what the best epoch is chosen by.
+        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (pictures, labels
+            as numbers).
+        val: `tf.data.Dataset` of the same for what the best epoch is chosen by.
         run: Where the files go.
         epochs: Passes over `train`, those before an interruption included.
         learning_rate: Highest rate.
@@ -50,39 +49,77 @@ def fit_classifier(
 
     Raises:
         ValueError: If `epochs` or `learning_rate` is not positive, or `train` has no known length.
+        FloatingPointError: If the loss becomes NaN or infinite.
     """
     check_positive("epochs", epochs)
     check_positive("learning_rate", learning_rate)
-    steps = int(train.cardinality())
-    if steps < 1:
-        raise ValueError(
-            "`train` must have a known number of batches. Set it with `train.apply("
-            "tf.data.experimental.assert_cardinality(n))`."
-        )
+    train = as_epochs(train)
+    steps = train.batches
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(steps * (epochs - 1), 1), warmup_target=learning_rate, warmup_steps=steps
     )
     optimizer = keras.optimizers.Adam(schedule)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    finished = _restore(model, run)
+    return fit_run(model, train, val, run, epochs, verbose, callbacks)
+
+
+def fit_run(
+    model: keras.Model,
+    train: Epochs | Any,
+    val: Any,
+    run: RunFolder,
+    epochs: int,
+    verbose: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> dict[str, list[float]]:
+    """Returns the history of `model.fit` in a run folder, from which it goes on after a kill.
+
+    After each epoch its row is added to `run.results`, the model kept in `run.model` if its
+    validation accuracy is the highest so far (of equal ones the loss decides), and the state of
+    training saved to `run.resume`, see `Checkpoint`. Where that folder holds a state, training goes
+    on from there. With an `Epochs` for `train` the run then ends as an unbroken one would have; a
+    dataset that shuffles by itself gives its pictures in the order of its first epochs again.
+
+    Args:
+        model: Compiled, with the metric "accuracy".
+        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches.
+        val: `tf.data.Dataset` for what the best epoch is chosen by.
+        run: Where the files go.
+        epochs: Passes over `train`, those before an interruption included.
+        verbose: As in `model.fit`.
+        callbacks: More callbacks for `model.fit`; those with a state must be the same when the
+            run goes on.
+
+    Returns:
+        Columns of `run.results`.
+
+    Raises:
+        ValueError: If `train` has no known length, or `run.resume` holds the state of another
+            model.
+        FloatingPointError: If the loss becomes NaN or infinite.
+    """
+    train = as_epochs(train)
+    best = KeepBest(run)
+    others = [StopOnDivergence(), *callbacks, best]
+    checkpoint = Checkpoint(run.resume, others)
+    finished = checkpoint.restore(model)
+    stopped = finished > 0 and model.stop_training  # By a callback, before a kill.
+    best.settle(finished)
+    if finished:
+        trim_history(run.results, finished)
     logger = keras.callbacks.CSVLogger(str(run.results), append=finished > 0)
-    ours = [
-        keras.callbacks.LambdaCallback(on_epoch_end=_log_rate(optimizer)),
-        logger,
-        KeepBest(run),
-        keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: _save_state(model, run.resume, epoch + 1)
-        ),
-    ]
-    if finished < epochs:
+    log_rate = keras.callbacks.LambdaCallback(on_epoch_end=_log_rate(model))
+    settle = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: best.settle(epoch + 1))
+    if finished < epochs and not stopped:
         try:
             model.fit(
-                train,
+                train.since(finished),
                 validation_data=val,
                 initial_epoch=finished,
                 epochs=epochs,
-                callbacks=[*callbacks, *ours],
-                shuffle=False,  # The dataset shuffles, and Keras warns that it cannot.
+                steps_per_epoch=train.batches,
+                callbacks=[log_rate, *others, logger, checkpoint, settle],
+                shuffle=False,  # `train` shuffles, and Keras warns that it cannot.
                 verbose=verbose,
             )
         finally:
@@ -91,65 +128,44 @@ def fit_classifier(
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Saves the model to `run.model` whenever it is better on the validation data than before.
+    """Saves the model whenever it is better on the validation data than before.
 
-    Better is a higher `val_accuracy`, or the same with a lower `val_loss`. Epochs that are in
-    `run.results` when training begins count. A kill while saving leaves the model before.
+    Better is a higher `val_accuracy`, or the same with a lower `val_loss`. The model waits in
+    `run.resume` until `settle` says that the state of the same epoch is saved: a kill in between
+    leaves the one before in `run.model`, as the epoch will be trained again.
 
     Args:
         run: Where the model goes.
     """
 
+    checkpointed = ("best",)
+
     def __init__(self, run: RunFolder) -> None:
         super().__init__()
         self.run = run
-        self.best: tuple[float, float] | None = None
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Looks up the best epoch of the run so far."""
-        # The logger has created the table; it is empty where the run starts.
-        history = read_history(self.run.results)
-        if history["epoch"]:
-            row = best_row(history)
-            self.best = (history["val_accuracy"][row], -history["val_loss"][row])
+        self.best: tuple[float, ...] = ()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Saves the model if it is better."""
         logs = logs or {}
         score = (float(logs["val_accuracy"]), -float(logs["val_loss"]))
-        if self.best is None or score > self.best:
+        if score > self.best:
             self.best = score
-            with replacing(self.run.model) as path:
+            with replacing(self.run.resume / f"best_{epoch + 1:04d}.keras") as path:
                 self.model.save(path)
 
+    def settle(self, finished: int) -> None:
+        """Moves a model of finished epochs to `run.model`, and removes one of a later epoch."""
+        for path in self.run.resume.glob("*"):
+            match = _BEST.fullmatch(path.name)
+            if match and int(match[1]) <= finished:
+                path.replace(self.run.model)
+            elif match:
+                path.unlink()
 
-def _log_rate(optimizer: keras.optimizers.Optimizer) -> Any:
+
+def _log_rate(model: keras.Model) -> Any:
     def add(epoch: int, logs: dict[str, float]) -> None:
-        logs["learning_rate"] = float(optimizer.learning_rate)
+        logs["learning_rate"] = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
 
     return add
-
-
-def _states(folder: Path) -> dict[int, Path]:
-    """Returns the saved states by the number of epochs that they have finished."""
-    matches = ((path, _STATE.fullmatch(path.name)) for path in folder.glob("*"))
-    return {int(match[1]): path for path, match in matches if match}
-
-
-def _save_state(model: keras.Model, folder: Path, finished: int) -> None:
-    older = _states(folder)
-    with replacing(folder / f"epoch_{finished:04d}.weights.h5") as path:
-        model.save_weights(path)
-    for state in older.values():
-        state.unlink()
-
-
-def _restore(model: keras.Model, run: RunFolder) -> int:
-    """Returns the number of finished epochs, with the model and the table as they were then."""
-    states = _states(run.resume)
-    finished = max(states, default=0)
-    if finished:
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(states[finished])
-        trim_history(run.results, finished)
-    return finished

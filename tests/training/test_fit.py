@@ -54,45 +54,76 @@ def test_the_rate_rises_for_an_epoch_and_falls_along_half_a_cosine(data, tmp_pat
 
 def test_the_best_is_by_accuracy_and_then_by_loss(tmp_path, monkeypatch):
     run = create_run({}, tmp_path)
-    run.results.write_text("")
     saved = []
     keep = fit.KeepBest(run)
     model = tiny()
     monkeypatch.setattr(model, "save", lambda path: (saved.append(epoch), path.touch()))
     keep.set_model(model)
-    keep.on_train_begin()
     scores = [(0.5, 1.0), (0.4, 0.1), (0.5, 0.9), (0.5, 0.95), (0.6, 2.0)]
     for epoch, (accuracy, loss) in enumerate(scores):
         keep.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": loss})
     assert saved == [0, 2, 4]
 
 
-def test_an_interrupted_run_goes_on_from_its_last_finished_epoch(data, tmp_path, monkeypatch):
+def test_a_best_model_waits_until_the_state_of_its_epoch_is_saved(tmp_path):
     run = create_run({}, tmp_path)
-    save = fit._save_state
+    run.resume.mkdir()
+    keep = fit.KeepBest(run)
+    pending = run.resume / "best_0002.keras"
+    pending.write_text("second")
+    keep.settle(2)
+    assert run.model.read_text() == "second"
+    assert not pending.exists()
+    pending = run.resume / "best_0003.keras"
+    pending.write_text("third, whose epoch will be trained again")
+    keep.settle(2)
+    assert run.model.read_text() == "second"
+    assert not pending.exists()
 
-    def killed(model, folder, finished):
-        if finished == 3:
+
+class Interrupted(keras.callbacks.Callback):
+    """Ends the run like Ctrl-C, after some batches."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.left = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
             raise KeyboardInterrupt
-        save(model, folder, finished)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(fit, "_save_state", killed)
-        with pytest.raises(KeyboardInterrupt):
-            train(tiny(), data, run, epochs=4)
-    # The third epoch is in the table, but its state was not saved: it counts as not finished.
+
+def test_an_interrupted_run_goes_on_from_its_last_finished_epoch(data, tmp_path):
+    run = create_run({}, tmp_path)
+    batches = data.epochs.batches
+
+    def train(batches_left):
+        model = tiny()
+        rest = 4, 0.02, 0, [Interrupted(batches_left)]
+        return model, fit_classifier(model, data.epochs, data.val, run, *rest)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(2 * batches + 3)
     before = list(csv.reader(run.results.read_text().splitlines()))
-    assert [row[0] for row in before] == ["epoch", "0", "1", "2"]
-    assert [path.name for path in run.resume.iterdir()] == ["epoch_0002.weights.h5"]
-    model = tiny()
-    history = train(model, data, run, epochs=4)
+    assert [row[0] for row in before] == ["epoch", "0", "1"]
+    assert [path.name for path in run.resume.iterdir()] == ["epoch_0002.npz"]
+    model, history = train(-1)
     after = list(csv.reader(run.results.read_text().splitlines()))
-    assert after[:3] == before[:3]
+    assert after[:3] == before
     assert history["epoch"] == [0, 1, 2, 3]
-    # Adam's moments and its count of steps came back, so the rate goes on where it was.
-    assert int(model.optimizer.iterations) == 4 * len(data.train)
+    assert int(model.optimizer.iterations) == 4 * batches
     np.testing.assert_allclose(history["learning_rate"][-1], 0, atol=1e-7)
     assert history["loss"][2] < history["loss"][0]
+
+
+def test_a_run_that_a_callback_has_ended_stays_ended(data, tmp_path):
+    run = create_run({}, tmp_path)
+    for _ in range(2):
+        stopping = keras.callbacks.EarlyStopping("loss", min_delta=100.0, patience=1)
+        rest = 5, 0.001, 0, [stopping]
+        history = fit_classifier(tiny(), data.epochs, data.val, run, *rest)
+        assert history["epoch"] == [0, 1]
 
 
 def test_weights_and_optimizer_come_back_equal(data, tmp_path):
@@ -108,13 +139,14 @@ def test_weights_and_optimizer_come_back_equal(data, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_resumed_run_keeps_the_better_model_of_before(data, tmp_path):
+def test_a_resumed_run_keeps_the_better_model_of_before(data, tmp_path, monkeypatch):
     run = create_run({}, tmp_path)
-    train(tiny(), data, run, epochs=1)
-    table = run.results.read_text().splitlines()
-    row = dict(zip(table[0].split(","), table[1].split(","), strict=True))
-    row["val_accuracy"] = "2.0"
-    run.results.write_text(f"{table[0]}\r\n{','.join(row.values())}\r\n")
+    with monkeypatch.context() as patch:
+        # Every epoch after the first one is worse.
+        patch.setattr(
+            fit.KeepBest, "on_epoch_end", lambda keep, *_: setattr(keep, "best", (2.0, 0.0))
+        )
+        train(tiny(), data, run, epochs=1)
     run.model.write_bytes(b"the better one")
     train(tiny(), data, run, epochs=2)
     assert run.model.read_bytes() == b"the better one"
@@ -123,7 +155,6 @@ def test_a_resumed_run_keeps_the_better_model_of_before(data, tmp_path):
 def test_a_failed_save_leaves_the_old_model(tmp_path, monkeypatch):
     run = create_run({}, tmp_path)
     run.model.write_text("old")
-    run.results.write_text("")
     keep = fit.KeepBest(run)
     model = tiny()
 
@@ -133,11 +164,10 @@ def test_a_failed_save_leaves_the_old_model(tmp_path, monkeypatch):
 
     monkeypatch.setattr(model, "save", fails)
     keep.set_model(model)
-    keep.on_train_begin()
     with pytest.raises(OSError, match="No space left"):
         keep.on_epoch_end(0, {"val_accuracy": 1.0, "val_loss": 0.0})
     assert run.model.read_text() == "old"
-    assert sorted(p.name for p in run.path.iterdir()) == ["args.yaml", "model.keras", "results.csv"]
+    assert list(run.resume.iterdir()) == []
 
 
 def test_tables_that_a_kill_left_unfinished_are_read(tmp_path):

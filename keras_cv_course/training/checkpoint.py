@@ -1,0 +1,211 @@
+"""Everything that an interrupted training needs to go on as if nothing had happened."""
+
+import itertools
+import json
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.random.seed_generator import global_seed_generator
+
+from keras_cv_course.training.atomic import replacing
+
+_NAME = re.compile(r"epoch_(\d+)\.npz")
+_FACTS = "facts"
+_CHECKPOINTED: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
+    keras.callbacks.EarlyStopping: ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
+    keras.callbacks.ModelCheckpoint: ("best",),
+    keras.callbacks.ReduceLROnPlateau: ("best", "cooldown_counter", "wait"),
+    keras.callbacks.SwapEMAWeights: ("_ema_weights_in_model",),
+}
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the state of training after every epoch, in one file that is whole or not there.
+
+    The state is that of the model (with all its seed generators), the optimizer (moments, averages,
+    steps, loss scale), Keras' global seed generator and the other callbacks. A kill at any point,
+    and a disk that runs full, leave the last epoch's file; then the epoch that was broken off is
+    trained again. Where pictures depend on the epoch alone (`data.Epochs`) and the engine computes
+    reproducibly, the weights end equal to the bit to those of an unbroken run.
+
+    Of the callbacks, EarlyStopping, ReduceLROnPlateau, ModelCheckpoint and SwapEMAWeights have a
+    state, and those that name it: attributes that hold numbers, arrays, or lists and tuples of
+    them, in a class attribute `checkpointed = ("best", …)`. Give this callback to `fit` as the
+    last one.
+
+    Args:
+        folder: Where the file goes; made where it is missing.
+        callbacks: The other callbacks, in the order in which `fit` gets them.
+
+    Example:
+        >>> stopping = keras.callbacks.EarlyStopping(patience=5)
+        >>> saving = Checkpoint("state", [stopping])
+        >>> epoch, batches = saving.restore(model), data.epochs.batches
+        >>> train, callbacks = data.epochs.since(epoch), [stopping, saving]
+        >>> model.fit(train, steps_per_epoch=batches, initial_epoch=epoch, callbacks=callbacks)
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+        self.callbacks = tuple(callbacks)
+        self._restored: list[dict[str, Any]] = []
+
+    def restore(self, model: keras.Model) -> int:
+        """Returns how many epochs are finished, with the state as it was after them.
+
+        Call it before `fit`. Callbacks get their state back when `fit` has started them.
+
+        Args:
+            model: Built and compiled as it was in the run that goes on.
+
+        Raises:
+            ValueError: If the file was saved with another model, optimizer or callbacks, or is not
+                whole.
+        """
+        files = _files(self.folder)
+        finished = max(files, default=0)
+        if finished:
+            arrays, facts = _read(files[finished])
+            model.optimizer.build(model.trainable_variables)
+            self._check(files[finished], model, facts)
+            for name, variable in _variables(model):
+                # NumPy does not know bfloat16 by name, and reads it as bytes.
+                variable.assign(arrays[name].view(variable.dtype))
+            self._restored = [
+                {key: _unpack(value, arrays) for key, value in state.items()}
+                for state in facts["callbacks"]
+            ]
+            model.stop_training = facts["stopped"]
+        return finished
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Gives the callbacks the state that `restore` has read."""
+        for callback, state in zip(self.callbacks, self._restored, strict=bool(self._restored)):
+            for name, value in state.items():
+                setattr(callback, name, value)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Saves the state; the file of the epoch before is removed afterwards.
+
+        Raises:
+            OSError: If the file cannot be written. That of the epoch before is then still there.
+        """
+        older = _files(self.folder)
+        path = self.folder / f"epoch_{epoch + 1:04d}.npz"
+        arrays = {name: _to_numpy(variable) for name, variable in _variables(self.model)}
+        facts = {
+            "variables": _description(self.model),
+            "stopped": bool(self.model.stop_training),
+            "kinds": self._kinds(),
+            "callbacks": [_state(callback, arrays) for callback in self.callbacks],
+        }
+        try:
+            with replacing(path) as temporary:
+                np.savez(temporary, **arrays, **{_FACTS: np.array(json.dumps(facts))})
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"{error.strerror}: the state after epoch {epoch + 1} could not be saved. That of "
+                f"epoch {max(older, default=0)} is whole: make room and go on with the run "
+                "(--resume)",
+                str(path),
+            ) from error
+        for state in older.values():
+            if state != path:
+                state.unlink()
+
+    def _check(self, path: Path, model: keras.Model, facts: dict[str, Any]) -> None:
+        pairs = itertools.zip_longest(
+            facts["variables"], _description(model), fillvalue=["nothing"]
+        )
+        for saved, present in pairs:
+            if saved != present:
+                raise ValueError(
+                    f"`model` must be built and compiled as the run of {path} began. It has "
+                    f"{' '.join(map(str, present))} in place of {' '.join(map(str, saved))}."
+                )
+        if facts["kinds"] != self._kinds():
+            raise ValueError(
+                f"`callbacks` must be those that the run of {path} began with, {facts['kinds']}. "
+                f"Received: {self._kinds()}."
+            )
+
+    def _kinds(self) -> list[str]:
+        return [type(callback).__name__ for callback in self.callbacks]
+
+
+def _files(folder: Path) -> dict[int, Path]:
+    """Returns the saved states by the number of epochs that they have finished."""
+    matches = ((path, _NAME.fullmatch(path.name)) for path in folder.glob("*"))
+    return {int(match[1]): path for path, match in matches if match}
+
+
+def _variables(model: keras.Model) -> Iterator[tuple[str, Any]]:
+    """Yields what changes in training, under names that are those of the file's arrays."""
+    groups = {
+        "model": model.variables,
+        "optimizer": model.optimizer.variables,
+        "random": [global_seed_generator().state],
+    }
+    for group, variables in groups.items():
+        for i, variable in enumerate(variables):
+            yield f"{group}/{i}", variable
+
+
+def _description(model: keras.Model) -> list[list[Any]]:
+    # Names are left out: Keras counts layers of a kind in the whole process.
+    return [[name, str(v.dtype), list(v.shape)] for name, v in _variables(model)]
+
+
+def _to_numpy(variable: Any) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(variable))
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return arrays, json.loads(str(arrays.pop(_FACTS)))
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} is no whole state of a training: {error}. Remove it to begin anew."
+        ) from error
+
+
+def _state(callback: keras.callbacks.Callback, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Returns a callback's counts by name; arrays among them are added to `arrays`."""
+    known = (names for kind, names in _CHECKPOINTED.items() if isinstance(callback, kind))
+    names: tuple[str, ...] = getattr(callback, "checkpointed", next(known, ()))
+    return {name: _pack(getattr(callback, name), arrays) for name in names}
+
+
+def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Returns a value as JSON can hold it."""
+    if isinstance(value, np.ndarray):
+        name = f"callback/{len(arrays)}"
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, list | tuple):
+        return {type(value).__name__: [_pack(item, arrays) for item in value]}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _unpack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kind, content = next(iter(value.items()))
+    if kind == "array":
+        return arrays[content]
+    sequence: Callable[[list[Any]], Any] = tuple if kind == "tuple" else list
+    return sequence([_unpack(item, arrays) for item in content])
