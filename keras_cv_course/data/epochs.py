@@ -101,6 +101,27 @@ def shuffled(count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
     )
 
 
+def filled_share(index: int, count: int, multiple: int) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """Returns a function from what a batch holds to the part of one of several workers.
+
+    The batch is filled up with its first pictures to a multiple of `multiple`, and cut into `count`
+    equal parts in order.
+
+    Args:
+        index: Which part, from 0.
+        count: How many parts.
+        multiple: A multiple of `count`.
+    """
+
+    def take(*parts: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        size = tf.shape(parts[0])[0]
+        share = (size + multiple - 1) // multiple * (multiple // count)
+        rows = (index * share + tf.range(share)) % size
+        return tuple(tf.gather(part, rows) for part in parts)
+
+    return take
+
+
 def as_epochs(train: tf.data.Dataset | Epochs) -> Epochs:
     """Returns a dataset as epochs, each of which reads it once.
 

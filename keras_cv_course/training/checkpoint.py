@@ -42,6 +42,7 @@ class Checkpoint(keras.callbacks.Callback):
     Args:
         folder: Where the file goes; made where it is missing.
         callbacks: The other callbacks, in the order in which `fit` gets them.
+        writes: Whether this process saves; one of several that train together does.
 
     Example:
         >>> stopping = keras.callbacks.EarlyStopping(patience=5)
@@ -55,8 +56,10 @@ class Checkpoint(keras.callbacks.Callback):
         self,
         folder: str | os.PathLike[str],
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        writes: bool = True,
     ) -> None:
         super().__init__()
+        self.writes = writes
         self.folder = Path(folder)
         self.callbacks = tuple(callbacks)
         self._restored: list[dict[str, Any]] = []
@@ -91,6 +94,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Gives the callbacks the state that `restore` has read."""
+        global_seed_generator()  # Workers must make variables together.
         for callback, state in zip(self.callbacks, self._restored, strict=bool(self._restored)):
             for name, value in state.items():
                 setattr(callback, name, value)
@@ -101,18 +105,23 @@ class Checkpoint(keras.callbacks.Callback):
         Raises:
             OSError: If the file cannot be written. That of the epoch before is then still there.
         """
+        if not self.writes:
+            return
         older = _files(self.folder)
         path = self.folder / f"epoch_{epoch + 1:04d}.npz"
-        arrays = {name: _to_numpy(variable) for name, variable in _variables(self.model)}
+        arrays: dict[str, Any] = {
+            name: _to_numpy(variable) for name, variable in _variables(self.model)
+        }
         facts = {
             "variables": _description(self.model),
             "stopped": bool(self.model.stop_training),
             "kinds": self._kinds(),
             "callbacks": [_state(callback, arrays) for callback in self.callbacks],
         }
+        arrays[_FACTS] = np.array(json.dumps(facts))
         try:
             with replacing(path) as temporary:
-                np.savez(temporary, **arrays, **{_FACTS: np.array(json.dumps(facts))})
+                np.savez(temporary, **arrays)
         except OSError as error:
             raise OSError(
                 error.errno,

@@ -1,7 +1,8 @@
 """Trains a classifier so that the best epoch is kept and a killed run can go on."""
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ from keras_cv_course.training.checkpoint import Checkpoint
 from keras_cv_course.training.divergence import StopOnDivergence
 from keras_cv_course.training.history import read_history, trim_history
 from keras_cv_course.training.run_folder import RunFolder
+from keras_cv_course.training.strategy import Worker, outside_distribution
 
 _BEST = re.compile(r"best_(\d+)\.keras")
 
@@ -71,6 +73,7 @@ def fit_run(
     epochs: int,
     verbose: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    worker: Worker | None = None,
 ) -> dict[str, list[float]]:
     """Returns the history of `model.fit` in a run folder, from which it goes on after a kill.
 
@@ -87,44 +90,43 @@ def fit_run(
         run: Where the files go.
         epochs: Passes over `train`, those before an interruption included.
         verbose: As in `model.fit`.
-        callbacks: More callbacks for `model.fit`; those with a state must be the same when the
-            run goes on.
+        callbacks: More callbacks for `model.fit`, the same when the run goes on.
+        worker: This process among several that train together, from `join_workers`; `train`, `val`
+            and `run` are the same for all. The folder must be shared, and worker 0 writes it.
 
     Returns:
-        Columns of `run.results`.
+        Columns of `run.results`; for other workers than the first, the epochs of this process.
 
     Raises:
         ValueError: If `train` has no known length, or `run.resume` holds the state of another
             model.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
-    train = as_epochs(train)
-    best = KeepBest(run)
+    train, writes = as_epochs(train), worker is None or worker.index == 0
+    if worker is not None:
+        train, val = worker.share(train), worker.share_batches(val)
+    best = KeepBest(run, writes)
     others = [StopOnDivergence(), *callbacks, best]
-    checkpoint = Checkpoint(run.resume, others)
+    checkpoint = Checkpoint(run.resume, others, writes)
     finished = checkpoint.restore(model)
-    stopped = finished > 0 and model.stop_training  # By a callback, before a kill.
     best.settle(finished)
-    if finished:
-        trim_history(run.results, finished)
-    logger = keras.callbacks.CSVLogger(str(run.results), append=finished > 0)
-    log_rate = keras.callbacks.LambdaCallback(on_epoch_end=_log_rate(model))
-    settle = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: best.settle(epoch + 1))
-    if finished < epochs and not stopped:
-        try:
-            model.fit(
-                train.since(finished),
-                validation_data=val,
-                initial_epoch=finished,
-                epochs=epochs,
-                steps_per_epoch=train.batches,
-                callbacks=[log_rate, *others, logger, checkpoint, settle],
-                shuffle=False,  # `train` shuffles, and Keras warns that it cannot.
-                verbose=verbose,
-            )
-        finally:
-            logger.on_train_end()  # Closes the table, which Keras leaves open after an exception.
-    return read_history(run.results)
+    if finished >= epochs or (finished and model.stop_training):  # By a callback, before a kill.
+        return read_history(run.results)
+    with _table(run, model, finished, writes) as table:
+        settle = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, _: best.settle(epoch + 1)
+        )
+        fitted = model.fit(
+            train.since(finished),
+            validation_data=val,
+            initial_epoch=finished,
+            epochs=epochs,
+            steps_per_epoch=train.batches,
+            callbacks=[*others, *table, checkpoint, settle],
+            shuffle=False,  # `train` shuffles, and Keras warns that it cannot.
+            verbose=verbose if writes else 0,
+        )
+    return read_history(run.results) if writes else {"epoch": fitted.epoch, **fitted.history}
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -136,13 +138,15 @@ class KeepBest(keras.callbacks.Callback):
 
     Args:
         run: Where the model goes.
+        writes: Whether this process writes it.
     """
 
     checkpointed = ("best",)
 
-    def __init__(self, run: RunFolder) -> None:
+    def __init__(self, run: RunFolder, writes: bool = True) -> None:
         super().__init__()
         self.run = run
+        self.writes = writes
         self.best: tuple[float, ...] = ()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -151,17 +155,36 @@ class KeepBest(keras.callbacks.Callback):
         score = (float(logs["val_accuracy"]), -float(logs["val_loss"]))
         if score > self.best:
             self.best = score
-            with replacing(self.run.resume / f"best_{epoch + 1:04d}.keras") as path:
-                self.model.save(path)
+            if self.writes:
+                pending = self.run.resume / f"best_{epoch + 1:04d}.keras"
+                with outside_distribution(), replacing(pending) as path:
+                    self.model.save(path)
 
     def settle(self, finished: int) -> None:
         """Moves a model of finished epochs to `run.model`, and removes one of a later epoch."""
-        for path in self.run.resume.glob("*"):
+        for path in self.run.resume.glob("*") if self.writes else ():
             match = _BEST.fullmatch(path.name)
             if match and int(match[1]) <= finished:
                 path.replace(self.run.model)
             elif match:
                 path.unlink()
+
+
+@contextlib.contextmanager
+def _table(
+    run: RunFolder, model: keras.Model, finished: int, writes: bool
+) -> Iterator[list[keras.callbacks.Callback]]:
+    """Gives the callbacks that add a row of each epoch to `run.results`."""
+    if not writes:
+        yield []
+        return
+    if finished:
+        trim_history(run.results, finished)
+    logger = keras.callbacks.CSVLogger(str(run.results), append=finished > 0)
+    try:
+        yield [keras.callbacks.LambdaCallback(on_epoch_end=_log_rate(model)), logger]
+    finally:
+        logger.on_train_end()  # Closes the table, which Keras leaves open after an exception.
 
 
 def _log_rate(model: keras.Model) -> Any:
