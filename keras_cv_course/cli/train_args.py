@@ -9,6 +9,8 @@ from keras_cv_course._validation import check_choice, check_positive
 from keras_cv_course.registry import MODELS
 
 DIGITS = "digits"
+STRATEGIES = ("mirrored",)
+PRECISIONS = ("bf16", "fp16")
 _DIGITS_SIZE_PX = 48
 
 
@@ -33,11 +35,23 @@ class TrainArgs:
     augment: bool = _option(True, "Shift and turn the pictures a little.")
     qat: bool = _option(False, "Then fine-tune with int8 rounding, for a better int8 export.")
     qat_epochs: int = _option(4, "Passes over the pictures with int8 rounding.")
+    strategy: str | None = _option(None, '"mirrored": all GPUs of this machine; one device.')
+    mixed_precision: str | None = _option(None, '"bf16" or "fp16"; all in float32.')
+    deterministic: bool = _option(False, "The same bits in every run, at some cost of speed.")
+    tensorboard: bool = _option(False, "Log for TensorBoard, to `tensorboard` in the run.")
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, MODELS)
         for name in ("epochs", "batch", "lr0", "qat_epochs"):
             check_positive(name, getattr(self, name))
+        check_choice("strategy", self.strategy, (None, *STRATEGIES))
+        check_choice("mixed_precision", self.mixed_precision, (None, *PRECISIONS))
+        if self.qat and self.mixed_precision is not None:
+            raise ValueError(
+                "`qat` fine-tunes with the rounding of int8 in float32. Received: "
+                f"mixed_precision={self.mixed_precision!r} with it. Leave out one of --qat and "
+                "--mixed-precision."
+            )
         if self.imgsz is not None:
             check_positive("imgsz", self.imgsz)
         if not 0 < self.val_split < 1:

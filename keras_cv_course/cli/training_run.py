@@ -11,21 +11,27 @@ import numpy as np
 from keras_cv_course import __version__
 from keras_cv_course.cli.sources import open_data
 from keras_cv_course.cli.train_args import DIGITS, TrainArgs
-from keras_cv_course.data import ImageDataset, augmented, calibration_array
+from keras_cv_course.data import Epochs, ImageDataset, augmented, calibration_array
 from keras_cv_course.models.loading import load_model
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.registry import build_model
 from keras_cv_course.training import (
     RunFolder,
+    compute_reproducibly,
     create_run,
     evaluate_classifier,
     fit_classifier,
+    in_precision,
     open_run,
     plot_confusion,
     plot_results,
+    strategy_scope,
+    synchronize_batch_norm,
 )
+from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.history import best_row
 from keras_cv_course.training.run_folder import latest_run
+from keras_cv_course.training.tensorboard_logs import check_tensorboard, tensorboard_logs
 
 # The families' own 0.99 to 0.999 leaves the statistics unsettled after a few hundred steps.
 _BATCH_NORM_MOMENTUM = 0.9
@@ -52,9 +58,8 @@ def start_run(
     if args.data != DIGITS:
         # So that the run can go on, and be evaluated, from another working directory.
         args = dataclasses.replace(args, data=str(Path(args.data).expanduser().resolve()))
-    # The model and the data first: what is wrong with them is told before a folder is made.
+    # The data and the model first: what is wrong with them is told before a folder is made.
     data = _data(args)
-    model = _model(args, len(data.class_names))
     facts = {
         "class_names": list(data.class_names),
         "input_shape": list(data.input_shape),
@@ -62,8 +67,11 @@ def start_run(
         "skipped": list(data.skipped),
         "versions": _versions(),
     }
-    run = create_run({**dataclasses.asdict(args), **facts}, project, name, exist_ok)
-    return run, _complete(run, args, data, model, verbose)
+    with strategy_scope(args.strategy) as devices:
+        model = _model(args, len(data.class_names), devices)
+        run = create_run({**dataclasses.asdict(args), **facts}, project, name, exist_ok)
+        history = _fit(run, args, data, model, verbose)
+    return run, _complete(run, args, data, history, verbose)
 
 
 def continue_run(project: str, name: str | None, verbose: int) -> tuple[RunFolder, dict[str, Any]]:
@@ -89,19 +97,26 @@ def continue_run(project: str, name: str | None, verbose: int) -> tuple[RunFolde
             f"{args.data} must hold the classes that {run.path} began with, "
             f"{loaded.get('class_names')}. It holds {list(data.class_names)}."
         )
-    return run, _complete(run, args, data, _model(args, len(data.class_names)), verbose)
+    with strategy_scope(args.strategy) as devices:
+        model = _model(args, len(data.class_names), devices)
+        history = _fit(run, args, data, model, verbose)
+    return run, _complete(run, args, data, history, verbose)
 
 
 def _data(args: TrainArgs) -> ImageDataset:
+    if args.tensorboard:
+        check_tensorboard()
     keras.utils.set_random_seed(args.seed)
+    if args.deterministic:
+        compute_reproducibly()
     return open_data(
         args.data, args.input_shape, args.input_range, args.batch, args.val_split, args.seed
     )
 
 
-def _model(args: TrainArgs, classes: int) -> keras.Model:
+def _model(args: TrainArgs, classes: int, devices: int) -> keras.Model:
     options = {} if args.alpha is None else {"alpha": args.alpha}
-    return build_model(
+    model = build_model(
         args.model,
         input_shape=args.input_shape,
         weights=args.weights,
@@ -109,30 +124,59 @@ def _model(args: TrainArgs, classes: int) -> keras.Model:
         batch_norm_momentum=_BATCH_NORM_MOMENTUM,
         **options,
     )
+    if args.mixed_precision is not None:
+        model = in_precision(model, args.mixed_precision)
+    synchronize_batch_norm(model, devices > 1)
+    return model
+
+
+def _fit(
+    run: RunFolder, args: TrainArgs, data: ImageDataset, model: keras.Model, verbose: int
+) -> dict[str, list[float]]:
+    logs = [tensorboard_logs(run)] if args.tensorboard else []
+    train = _pictures(args, data)
+    return fit_classifier(model, train, data.val, run, args.epochs, args.lr0, verbose, logs)
+
+
+def _pictures(args: TrainArgs, data: ImageDataset) -> Epochs:
+    return augmented(data.epochs, args.seed) if args.augment else data.epochs
 
 
 def _complete(
-    run: RunFolder, args: TrainArgs, data: ImageDataset, model: keras.Model, verbose: int
+    run: RunFolder,
+    args: TrainArgs,
+    data: ImageDataset,
+    history: dict[str, list[float]],
+    verbose: int,
 ) -> dict[str, Any]:
-    train = augmented(data.epochs, args.seed) if args.augment else data.epochs
-    history = fit_classifier(model, train, data.val, run, args.epochs, args.lr0, verbose)
-    best = load_model(run.model)
+    """Returns the report of a run whose float stage is trained, after its other stages."""
+    best = _as_delivered(run, args)
     report = {
         "model": args.model,
         "parameters": best.count_params(),
         **_measured(run, best, data, history),
     }
     if args.qat:
-        report["qat"] = _train_in_int8(run.quantization_aware(), args, data, train, best, verbose)
+        report["qat"] = _train_in_int8(run.quantization_aware(), args, data, best, verbose)
     run.finish(report)
     return report
+
+
+def _as_delivered(run: RunFolder, args: TrainArgs) -> keras.Model:
+    """Returns the best model, and leaves it in the run, for one device and in float32."""
+    best = load_model(run.model)
+    if args.mixed_precision is not None or args.strategy is not None:
+        best = in_precision(best, "fp32")
+        synchronize_batch_norm(best, False)
+        with replacing(run.model) as path:
+            best.save(path)
+    return best
 
 
 def _train_in_int8(
     run: RunFolder,
     args: TrainArgs,
     data: ImageDataset,
-    train: Any,
     best: keras.Model,
     verbose: int,
 ) -> dict[str, Any]:
@@ -141,9 +185,12 @@ def _train_in_int8(
     keras.utils.set_random_seed(args.seed)
     typical = calibration_array(data.train, args.input_shape, args.input_range, _CALIBRATION)
     aware = quantize_aware(best, typical, input_range=args.input_range)
-    freeze = FreezeRanges(args.qat_epochs - 1)
-    rate = args.lr0 * _QAT_RATE
-    history = fit_classifier(aware, train, data.val, run, args.qat_epochs, rate, verbose, [freeze])
+    callbacks = [FreezeRanges(args.qat_epochs - 1)]
+    if args.tensorboard:
+        callbacks.append(tensorboard_logs(run))
+    train = _pictures(args, data)
+    rate, epochs = args.lr0 * _QAT_RATE, args.qat_epochs
+    history = fit_classifier(aware, train, data.val, run, epochs, rate, verbose, callbacks)
     return _measured(run, load_model(run.model), data, history)
 
 

@@ -66,6 +66,11 @@ class RunFolder:
         """Folder of the state that an interrupted run goes on from; gone when it is complete."""
         return self.path / f"resume{self.stage}"
 
+    @property
+    def logs(self) -> Path:
+        """Folder of the logs for TensorBoard, where they are asked for."""
+        return self.path / f"tensorboard{self.stage}"
+
     def load_args(self) -> dict[str, Any]:
         """Returns what `create_run` was given.
 
@@ -101,6 +106,8 @@ class RunFolder:
         for stage in self._stages():
             for stale in (stage.model, stage.results, stage.results_plot, stage.confusion_plot):
                 stale.unlink(missing_ok=True)
+            if stage.logs.is_dir():
+                shutil.rmtree(stage.logs)
             stage.remove_state()
         self.report.unlink(missing_ok=True)
 

@@ -55,18 +55,22 @@ def strategy_scope(name: str | None) -> Iterator[int]:
         yield strategy.num_replicas_in_sync
 
 
-def synchronize_batch_norm(model: keras.Model) -> None:
+def synchronize_batch_norm(model: keras.Model, synchronized: bool = True) -> None:
     """Lets every batch normalization of a model count the pictures of all devices together.
 
     Without it each device of a mirrored strategy normalizes by its own part of the batch, and keeps
     moving averages of its own, of which the first device's are saved; that is Keras' default.
     Counted together they go through Keras' composed operations, not through the fused kernel.
+
+    Args:
+        model: Changed in place, before it is trained.
+        synchronized: Whether they count together; False undoes it, for one device.
     """
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            synchronize_batch_norm(layer)
+            synchronize_batch_norm(layer, synchronized)
         elif isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True
+            layer.synchronized = synchronized
 
 
 def compute_reproducibly() -> None:

@@ -1,0 +1,100 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_cv_course.models.loading import load_model
+from keras_cv_course.quantization import quantize_aware
+from keras_cv_course.registry import MODELS, build_model
+from keras_cv_course.training import in_precision
+
+# The first of each family in the table is its smallest.
+SMALLEST = {e.module: e.name for e in reversed(MODELS.values()) if e.kind == "classifier"}
+
+
+def policies(model):
+    return {
+        layer.name: layer.compute_dtype
+        for layer in model.layers
+        if not isinstance(layer, layers.InputLayer)
+    }
+
+
+def small():
+    image = keras.Input((8, 8, 3))
+    x = layers.Rescaling(1 / 127.5, -1.0, name="scale")(image)
+    x = layers.Conv2D(4, 3, name="conv")(x)
+    x = layers.BatchNormalization(name="bn")(x)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dense(3, name="logits")(x)
+    return keras.Model(image, layers.Activation("softmax", name="scores")(x))
+
+
+def test_all_but_what_gives_the_outputs_computes_in_16_bits(rng):
+    model = small()
+    for precision, dtype in (("bf16", "bfloat16"), ("fp16", "float16")):
+        copied = in_precision(model, precision)
+        found = policies(copied)
+        assert {name for name, kind in found.items() if kind == "float32"} == {"logits", "scores"}
+        assert {kind for name, kind in found.items() if name not in ("logits", "scores")} == {dtype}
+        assert {v.dtype for v in copied.weights} == {"float32"}
+        assert copied.outputs[0].dtype == "float32"
+        x = rng.uniform(0, 255, (4, 8, 8, 3)).astype("float32")
+        np.testing.assert_allclose(copied(x), model(x), atol=0.02)  # bfloat16 has 8 bits.
+    back = in_precision(copied, "fp32")
+    assert set(policies(back).values()) == {"float32"}
+    np.testing.assert_array_equal(back(x), model(x))
+
+
+def test_fp16_scales_the_loss():
+    for precision, wanted in (("fp16", True), ("bf16", False)):
+        model = in_precision(small(), precision)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        scales = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+        assert scales == wanted
+
+
+def test_nested_models_and_normalizations_come_along(rng):
+    image = keras.Input((8, 8, 3))
+    inner = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 4.0, 4.0]),
+            layers.Conv2D(4, 3),
+        ],
+        name="inner",
+    )
+    head = keras.Sequential([keras.Input((4,)), layers.Dense(4), layers.Dense(2)], name="head")
+    model = keras.Model(image, head(layers.GlobalAveragePooling2D()(inner(image))))
+    copied = in_precision(model, "bf16")
+    by_name = {layer.name: layer for layer in copied.layers}
+    assert set(policies(by_name["inner"]).values()) == {"bfloat16"}
+    assert list(policies(by_name["head"]).values()) == ["bfloat16", "float32"]
+    x = rng.uniform(0, 5, (2, 8, 8, 3)).astype("float32")
+    np.testing.assert_allclose(copied(x), model(x), atol=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALLEST.values())
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_every_family_learns_in_16_bits(name, precision, tmp_path, rng):
+    keras.utils.set_random_seed(0)
+    low, high = MODELS[name].input_range
+    x = rng.uniform(low, high, (8, 32, 32, 3)).astype("float32")
+    model = build_model(name, input_shape=(32, 32, 3), classes=3)
+    model = in_precision(model, precision)
+    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
+    losses = model.fit(x, np.arange(8) % 3, epochs=4, verbose=0).history["loss"]
+    assert np.all(np.isfinite(losses))
+    assert losses[-1] < losses[0]
+    model.save(tmp_path / "model.keras")
+    back = in_precision(load_model(tmp_path / "model.keras"), "fp32")
+    assert set(policies(back).values()) == {"float32"}
+    np.testing.assert_allclose(back(x), model(x, training=False), atol=0.05)
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="`precision` must be one of 'fp32', 'bf16', 'fp16'"):
+        in_precision(small(), "int8")
+    with pytest.raises(ValueError, match="float32"):
+        quantize_aware(in_precision(small(), "bf16"))
