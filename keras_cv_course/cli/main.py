@@ -21,11 +21,12 @@ from keras_cv_course.cli import (
     inspect,
     models,
     predict,
+    shards,
     train,
 )
 
 _COMMANDS = (
-    *(models, train, evaluate, predict),
+    *(models, shards, train, evaluate, predict),
     *(export, check, compare, inspect, benchmark, demo),
 )
 # The base of all errors in what was typed; typer carries its own copy of click, or did not yet.

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 
 from keras_cv_course.cli.train_args import DIGITS
-from keras_cv_course.data import ImageDataset, digits, image_folder, labelled_folder
+from keras_cv_course.data import ImageDataset, digits, image_folder, labelled_folder, sharded
+from keras_cv_course.data.shards import holds_shards
 from keras_cv_course.models.input_range import known_input_range
 from keras_cv_course.models.loading import load_model
 from keras_cv_course.tflite import TFLiteModel
@@ -118,9 +119,11 @@ def open_data(
     val_split: float,
     seed: int,
 ) -> ImageDataset:
-    """Returns the digits, or the pictures of a folder, in splits."""
+    """Returns the digits, or the pictures of shards or of a folder, in splits."""
     if source == DIGITS:
         return digits(input_shape, input_range, batch_size, seed)
+    if holds_shards(source):
+        return sharded(source, input_shape, input_range, batch_size, seed)
     return image_folder(source, input_shape, input_range, batch_size, val_split, seed)
 
 
@@ -154,6 +157,7 @@ def open_split(
     whole = (
         source != DIGITS
         and source != model.args.get("data")
+        and not holds_shards(source)
         and not any((Path(source) / name).is_dir() for name in _SPLITS)
     )
     if whole:

@@ -22,7 +22,9 @@ def _option(default: Any, text: str) -> Any:
 class TrainArgs:
     """Arguments of a training run; each is an option of `train` with the help of its field."""
 
-    data: str = _option(DIGITS, "Folder of class folders, or the handwritten digits inside.")
+    data: str = _option(
+        DIGITS, "Folder of class folders or of shards, or the handwritten digits inside."
+    )
     model: str = _option("mobilenet_v2", "Name of the network, see `models`.")
     imgsz: int | None = _option(None, "Height and width; as in the paper, 48 for digits.")
     alpha: float | None = _option(None, "Width of the network, where its family has one.")

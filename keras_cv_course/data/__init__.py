@@ -6,6 +6,8 @@ from keras_cv_course.data.dataset import ImageDataset, as_arrays
 from keras_cv_course.data.digits import digits
 from keras_cv_course.data.epochs import Epochs, as_epochs
 from keras_cv_course.data.images import image_folder, labelled_folder, load_pictures
+from keras_cv_course.data.shard_reader import sharded
+from keras_cv_course.data.shards import write_shards
 
 __all__ = [
     "Epochs",
@@ -18,4 +20,6 @@ __all__ = [
     "image_folder",
     "labelled_folder",
     "load_pictures",
+    "sharded",
+    "write_shards",
 ]

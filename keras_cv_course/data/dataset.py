@@ -1,8 +1,8 @@
 """What every source of labelled pictures returns, and the steps that the sources share."""
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
@@ -28,6 +28,7 @@ class ImageDataset:
         input_shape: Shape of one picture, (height, width, channels).
         input_range: Smallest and largest pixel value.
         skipped: Files that could not be decoded and are in no split.
+        files: Paths and labels of the pictures of each split, where they are files.
     """
 
     epochs: Epochs
@@ -37,6 +38,7 @@ class ImageDataset:
     input_shape: tuple[int, int, int]
     input_range: tuple[float, float]
     skipped: tuple[str, ...] = ()
+    files: Mapping[str, tuple[tuple[str, ...], np.ndarray]] = field(default_factory=dict)
 
     @functools.cached_property
     def train(self) -> tf.data.Dataset:

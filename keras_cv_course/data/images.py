@@ -62,7 +62,7 @@ def image_folder(
         splits = _read_splits(root, present, input_shape[2])
     else:
         splits = _hold_out(root, input_shape[2], validation_split, seed)
-    load = _loader(input_shape, input_range)
+    load = picture_loader(input_shape, input_range)
     held_out = {
         name: split.batches(load, batch_size) for name, split in splits.items() if name != "train"
     }
@@ -74,6 +74,7 @@ def image_folder(
         input_shape=input_shape,
         input_range=input_range,
         skipped=tuple(path for split in splits.values() for path in split.skipped),
+        files={name: (split.paths, split.labels) for name, split in splits.items()},
     )
 
 
@@ -103,7 +104,7 @@ def labelled_folder(
     """
     check_input(input_shape, input_range, batch_size)
     split = _read(existing_folder(folder), input_shape[2], tuple(class_names))
-    return split.batches(_loader(input_shape, input_range), batch_size), split.skipped
+    return split.batches(picture_loader(input_shape, input_range), batch_size), split.skipped
 
 
 def load_pictures(
@@ -126,13 +127,13 @@ def load_pictures(
         ValueError: If a file cannot be decoded.
     """
     check_input(input_shape, input_range)
-    load = _loader(input_shape, input_range)
+    load = picture_loader(input_shape, input_range)
     pictures = np.zeros((len(paths), *input_shape), np.float32)
     for i, path in enumerate(paths):
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no picture {path}.")
         try:
-            pictures[i] = load(tf.constant(os.fspath(path)))
+            pictures[i] = load(tf.io.read_file(os.fspath(path)))
         except tf.errors.InvalidArgumentError as error:
             raise ValueError(
                 f"{path} cannot be decoded. Give a whole JPEG, PNG, GIF or BMP file."
@@ -164,7 +165,7 @@ def decodable(paths: Sequence[str], channels: int, limit: int | None = None) -> 
 
     def probe(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The size is asked for so that the decoding is not optimized away.
-        return row, tf.size(_decode(path, channels))
+        return row, tf.size(_decode(tf.io.read_file(path), channels))
 
     rows = tf.data.Dataset.from_tensor_slices(list(paths)).enumerate()
     probed = rows.map(probe, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
@@ -211,23 +212,28 @@ def _load_batches(
     files: tf.data.Dataset, load: Callable[[tf.Tensor], tf.Tensor], batch_size: int
 ) -> tf.data.Dataset:
     pictures = files.map(
-        lambda path, label: (load(path), label),
+        lambda path, label: (load(tf.io.read_file(path)), label),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
     return pictures.batch(batch_size)
 
 
-def _loader(
+def picture_loader(
     input_shape: tuple[int, int, int], input_range: tuple[float, float]
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function from the path of a picture to the picture as a model takes it."""
+    """Returns a function from the content of a picture file to the picture as a model takes it.
+
+    Args:
+        input_shape: (height, width, channels) of the model's input.
+        input_range: Smallest and largest value that the model takes.
+    """
     resize = keras.layers.Resizing(*input_shape[:2], crop_to_aspect_ratio=True, dtype="float32")
     to_range = rescale(input_range)
 
-    def load(path: tf.Tensor) -> tf.Tensor:
+    def load(content: tf.Tensor) -> tf.Tensor:
         # Resizing rounds to whole numbers what is given to it in whole numbers.
-        pixels = tf.cast(_decode(path, input_shape[2]), tf.float32)
+        pixels = tf.cast(_decode(content, input_shape[2]), tf.float32)
         return tf.ensure_shape(to_range(resize(pixels)), input_shape)
 
     return load
@@ -306,6 +312,5 @@ def _without_corrupt(pictures: Any, folder: Path, channels: int) -> _Split:
     return _Split(tuple(good), np.array(labels, np.int32), names, skipped)
 
 
-def _decode(path: tf.Tensor, channels: int) -> tf.Tensor:
-    content = tf.io.read_file(path)
+def _decode(content: tf.Tensor, channels: int) -> tf.Tensor:
     return tf.image.decode_image(content, channels=channels, expand_animations=False)

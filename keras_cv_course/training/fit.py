@@ -9,6 +9,7 @@ import keras
 
 from keras_cv_course._validation import check_positive
 from keras_cv_course.data.epochs import Epochs, as_epochs
+from keras_cv_course.data.shard_reader import corrupt_shards_named
 from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.checkpoint import Checkpoint
 from keras_cv_course.training.divergence import StopOnDivergence
@@ -98,8 +99,8 @@ def fit_run(
         Columns of `run.results`; for other workers than the first, the epochs of this process.
 
     Raises:
-        ValueError: If `train` has no known length, or `run.resume` holds the state of another
-            model.
+        ValueError: If `train` has no known length, `run.resume` holds the state of another model,
+            or a shard of pictures is corrupt.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
     train, writes = as_epochs(train), worker is None or worker.index == 0
@@ -112,7 +113,7 @@ def fit_run(
     best.settle(finished)
     if finished >= epochs or (finished and model.stop_training):  # By a callback, before a kill.
         return read_history(run.results)
-    with _table(run, model, finished, writes) as table:
+    with _table(run, model, finished, writes) as table, corrupt_shards_named():
         settle = keras.callbacks.LambdaCallback(
             on_epoch_end=lambda epoch, _: best.settle(epoch + 1)
         )

@@ -76,21 +76,29 @@ def test_nested_models_and_normalizations_come_along(rng):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALLEST.values())
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_every_family_learns_in_16_bits(name, precision, tmp_path, rng):
-    keras.utils.set_random_seed(0)
+def test_every_family_trains_in_16_bits(name, tmp_path, rng):
     low, high = MODELS[name].input_range
-    x = rng.uniform(low, high, (8, 32, 32, 3)).astype("float32")
+    x = rng.uniform(low, high, (4, 32, 32, 3)).astype("float32")
     model = build_model(name, input_shape=(32, 32, 3), classes=3)
-    model = in_precision(model, precision)
-    model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy")
-    losses = model.fit(x, np.arange(8) % 3, epochs=4, verbose=0).history["loss"]
-    assert np.all(np.isfinite(losses))
-    assert losses[-1] < losses[0]
-    model.save(tmp_path / "model.keras")
-    back = in_precision(load_model(tmp_path / "model.keras"), "fp32")
-    assert set(policies(back).values()) == {"float32"}
-    np.testing.assert_allclose(back(x), model(x, training=False), atol=0.05)
+    scores = model(x, training=False)
+    for precision in ("bf16", "fp16"):
+        copied = in_precision(model, precision)
+        np.testing.assert_allclose(copied(x, training=False), scores, atol=0.03)
+        optimizer = keras.optimizers.SGD(1e-3)
+        # Traced, a large network takes longer than its few steps.
+        copied.compile(optimizer, "sparse_categorical_crossentropy", run_eagerly=True)
+        pairs = list(zip(copied.trainable_variables, model.trainable_variables, strict=True))
+        # In fp16 the first steps only find a scale of the loss at which no gradient overflows.
+        for _ in range(20):
+            assert np.isfinite(copied.train_on_batch(x, np.arange(4) % 3))
+            moved = np.mean([np.abs(new.numpy() - old.numpy()).max() > 0 for new, old in pairs])
+            if moved:
+                break
+        assert moved > 0.9
+        copied.save(tmp_path / "model.keras")
+        back = in_precision(load_model(tmp_path / "model.keras"), "fp32")
+        assert set(policies(back).values()) == {"float32"}
+        assert [w.dtype for w in back.weights] == [w.dtype for w in model.weights]
 
 
 def test_what_cannot_be_is_refused():

@@ -76,11 +76,11 @@ def test_two_workers_have_the_losses_of_one_and_go_on_after_a_kill(tmp_path):
         dict(np.load(tmp_path / name))
         for name in ("both/worker_0.npz", "both/worker_1.npz", "killed/worker_0.npz")
     )
-    for name, value in both.items():
-        # The first picture of the odd batches, of 129 and of 96, counts twice with two workers.
-        np.testing.assert_allclose(value, wanted[name], rtol=0.1, atol=0.02, err_msg=name)
-        np.testing.assert_allclose(other[name], value, rtol=1e-6, err_msg=name)
-        np.testing.assert_allclose(resumed[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+    for name, value in wanted.items():
+        # Sums over a batch are in float32 and in another order.
+        np.testing.assert_allclose(both[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+        np.testing.assert_array_equal(other[name], both[name], err_msg=name)
+        np.testing.assert_allclose(resumed[name], both[name], rtol=1e-4, atol=1e-5, err_msg=name)
     files = sorted(path.name for path in (tmp_path / "both").iterdir())
     assert files == ["model.keras", "results.csv", "resume", "worker_0.npz", "worker_1.npz"]
 

@@ -14,8 +14,9 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from keras_cv_course.data import digits
+from keras_cv_course.data import as_arrays, digits
 from keras_cv_course.layers.batch_normalization import BatchNormalization
 from keras_cv_course.training import RunFolder, fit_run, join_workers
 
@@ -37,7 +38,9 @@ def main(addresses, index, folder, batches):
     """Trains, and writes what came of it."""
     worker = join_workers(addresses, int(index)) if addresses else None
     keras.utils.set_random_seed(0)
-    data = digits((8, 8, 1), batch_size=129)  # The last batch is odd, too.
+    data = digits((8, 8, 1), batch_size=128)
+    pictures, labels = as_arrays(data.epochs.since(0).take(8))  # An epoch of whole batches.
+    train = tf.data.Dataset.from_tensor_slices((pictures, labels)).batch(128)
     layers = [
         keras.layers.Conv2D(8, 3, use_bias=False),
         BatchNormalization(momentum=0.9),
@@ -47,11 +50,13 @@ def main(addresses, index, folder, batches):
     ]
     model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
     model.compile(
-        keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"]
+        keras.optimizers.SGD(0.05, momentum=0.9),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
     )
     run = RunFolder(Path(folder))
     callbacks = [Ending(int(batches))]
-    history = fit_run(model, data.epochs, data.val, run, 3, 0, callbacks, worker)
+    history = fit_run(model, train, data.val, run, 3, 0, callbacks, worker)
     weights = {f"weight {i}": w for i, w in enumerate(model.get_weights())}
     path = run.path / f"worker_{index}.npz"
     np.savez(path, losses=history["loss"], val=history["val_loss"], **weights)

@@ -1,0 +1,155 @@
+"""Reads pictures in shards, from many files at once and in an order that can be repeated."""
+
+import contextlib
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from keras_cv_course.data.dataset import ImageDataset, check_input
+from keras_cv_course.data.epochs import Epochs, random_key, shuffled
+from keras_cv_course.data.images import picture_loader
+from keras_cv_course.data.shards import LABEL, PICTURE, Shard, read_index
+
+_FEATURES = {
+    PICTURE: tf.io.FixedLenFeature([], tf.string),
+    LABEL: tf.io.FixedLenFeature([], tf.int64),
+}
+# How TensorFlow tells of the assertion below.
+_CORRUPT = re.compile(r"\[The shard\] \[(.*?)\] \[is corrupt at record\] \[(\d+)\]")
+# Read from so many shards at once, and shuffled among so many records of them.
+_CYCLE = 16
+_WINDOW = 2048
+
+
+def sharded(
+    folder: str | os.PathLike[str],
+    input_shape: tuple[int, int, int],
+    input_range: tuple[float, float],
+    batch_size: int = 32,
+    seed: int = 0,
+) -> ImageDataset:
+    """Returns the pictures of shards, read from many of them at once.
+
+    The order of an epoch depends on `seed` and the epoch: shards in random order, 16 of them
+    interleaved, and the records shuffled in windows of 2048. Pictures are decoded, cropped and
+    resized as `image_folder` does.
+
+    Args:
+        folder: What `write_shards` has written.
+        input_shape: (height, width, channels) of the model's input; 1 or 3 channels.
+        input_range: Smallest and largest value that the model takes.
+        batch_size: Pictures in a batch.
+        seed: Decides the order of training.
+
+    Raises:
+        FileNotFoundError: If the index, or a shard that it names, is missing.
+        ValueError: If the index is not one, or a shard has another size than when it was written.
+
+    Reading a shard whose content is corrupt raises tf.errors.InvalidArgumentError with its name,
+    and in `training.fit_run` a ValueError.
+    """
+    check_input(input_shape, input_range, batch_size)
+    root = Path(folder).expanduser()
+    class_names, splits = read_index(root)
+    decode = _decoder(input_shape, input_range)
+
+    def held_out(name: str) -> tf.data.Dataset:
+        records = tf.data.Dataset.from_tensor_slices(_table(root, splits[name]))
+        batches = _decoded(records.flat_map(_records), decode, batch_size)
+        known = batches.apply(
+            tf.data.experimental.assert_cardinality(_batches(splits[name], batch_size))
+        )
+        return known.prefetch(tf.data.AUTOTUNE)
+
+    files, counts = (tf.constant(column) for column in _table(root, splits["train"]))
+
+    def at(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = shuffled(len(splits["train"]), seed, epoch)
+        shards = tf.data.Dataset.from_tensor_slices(
+            (tf.gather(files, order), tf.gather(counts, order))
+        )
+        records = shards.interleave(
+            _records,
+            cycle_length=min(_CYCLE, len(splits["train"])),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        key = random_key(seed + 1, epoch)
+
+        def shuffle(number: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
+            return tf.random.experimental.stateless_shuffle(window, tf.random.fold_in(key, number))
+
+        windows = records.batch(_WINDOW).enumerate().map(shuffle)
+        return _decoded(windows.unbatch(), decode, batch_size)
+
+    return ImageDataset(
+        epochs=Epochs(at, _batches(splits["train"], batch_size)),
+        val=held_out("val"),
+        test=held_out("test") if "test" in splits else None,
+        class_names=class_names,
+        input_shape=input_shape,
+        input_range=input_range,
+    )
+
+
+@contextlib.contextmanager
+def corrupt_shards_named() -> Iterator[None]:
+    """Makes a short ValueError of TensorFlow's long one about a corrupt shard."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = _CORRUPT.search(error.message)
+        if found is None:
+            raise
+        raise ValueError(
+            f"The shard {found[1]} is corrupt at record {found[2]}. Copy it again."
+        ) from error
+
+
+def _batches(shards: Iterable[Shard], batch_size: int) -> int:
+    return math.ceil(sum(shard.pictures for shard in shards) / batch_size)
+
+
+def _table(root: Path, shards: Iterable[Shard]) -> tuple[list[str], list[int]]:
+    rows = [(str(root / shard.name), shard.pictures) for shard in shards]
+    return [path for path, _ in rows], [count for _, count in rows]
+
+
+def _records(path: tf.Tensor, pictures: tf.Tensor) -> tf.data.Dataset:
+    """Returns the records of a shard; fails with its name where there are too few good ones."""
+    good = tf.data.TFRecordDataset(path).ignore_errors(log_warning=False)
+    count = tf.cast(pictures, tf.int64)
+    filled = good.concatenate(tf.data.Dataset.from_tensors("").repeat(count)).take(count)
+
+    def check(number: tf.Tensor, record: tf.Tensor) -> tf.Tensor:
+        whole = tf.debugging.Assert(
+            tf.strings.length(record) > 0, ["The shard", path, "is corrupt at record", number]
+        )
+        with tf.control_dependencies([whole]):
+            return tf.identity(record)
+
+    return filled.enumerate().map(check)
+
+
+def _decoder(
+    input_shape: tuple[int, int, int], input_range: tuple[float, float]
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    load = picture_loader(input_shape, input_range)
+
+    def decode(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        features = tf.io.parse_single_example(record, _FEATURES)
+        return load(features[PICTURE]), tf.cast(features[LABEL], tf.int32)
+
+    return decode
+
+
+def _decoded(
+    records: tf.data.Dataset, decode: Callable[..., Any], batch_size: int
+) -> tf.data.Dataset:
+    decoded = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return decoded.batch(batch_size)
