@@ -5,7 +5,7 @@ from keras_cv_course.training.divergence import StopOnDivergence
 from keras_cv_course.training.evaluation import ClassifierReport, evaluate_classifier
 from keras_cv_course.training.fit import fit_classifier, fit_run
 from keras_cv_course.training.plots import plot_confusion, plot_results
-from keras_cv_course.training.precision import in_precision
+from keras_cv_course.training.precision import in_precision, with_loss_scale
 from keras_cv_course.training.run_folder import RunFolder, create_run, open_run
 from keras_cv_course.training.strategy import (
     Worker,
@@ -33,4 +33,5 @@ __all__ = [
     "plot_results",
     "strategy_scope",
     "synchronize_batch_norm",
+    "with_loss_scale",
 ]

@@ -14,6 +14,7 @@ from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.checkpoint import Checkpoint
 from keras_cv_course.training.divergence import StopOnDivergence
 from keras_cv_course.training.history import read_history, trim_history
+from keras_cv_course.training.precision import with_loss_scale
 from keras_cv_course.training.run_folder import RunFolder
 from keras_cv_course.training.strategy import Worker, outside_distribution
 
@@ -61,7 +62,7 @@ def fit_classifier(
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(steps * (epochs - 1), 1), warmup_target=learning_rate, warmup_steps=steps
     )
-    optimizer = keras.optimizers.Adam(schedule)
+    optimizer = with_loss_scale(keras.optimizers.Adam(schedule), model)
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return fit_run(model, train, val, run, epochs, verbose, callbacks)
 

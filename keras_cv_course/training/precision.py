@@ -15,7 +15,7 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
 
     Weights are float32 in all of them. What an output comes from stays in float32 too: the last
     layers with weights, and all after them, e.g. a softmax; so losses are computed in float32.
-    `compile` of an fp16 model scales the loss, as its gradients would underflow else.
+    The gradients of an fp16 model would underflow: give its optimizer `with_loss_scale`.
 
     Train a model in "bf16" or "fp16", and take the result to "fp32" before it is exported.
 
@@ -43,6 +43,19 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
     copied.set_weights(model.get_weights())
     _finalize(copied)
     return copied
+
+
+def with_loss_scale(
+    optimizer: keras.optimizers.Optimizer, model: keras.Model
+) -> keras.optimizers.Optimizer:
+    """Returns the optimizer that a model in fp16 is to be compiled with, else `optimizer` itself.
+
+    `compile` would scale the loss as well, but forget so in what it saves: Keras could not load
+    the optimizer of the file.
+    """
+    if model.dtype_policy.name == PRECISIONS["fp16"]:
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
 
 
 def _copy(model: keras.Model, policy: str, keep_last: bool) -> keras.Model:

@@ -130,7 +130,7 @@ def test_a_weights_file_that_is_missing_is_told_before_a_folder_is_made(keras_cv
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_from_its_last_finished_epoch(tmp_path):
+def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(tmp_path):
     line = [sys.executable, "-m", "keras_cv_course", "train", "--project", str(tmp_path)]
     options = [
         "--model",
@@ -143,6 +143,7 @@ def test_a_killed_run_goes_on_from_its_last_finished_epoch(tmp_path):
         "128",
         "--epochs",
         "6",
+        "--deterministic",
     ]
     table = tmp_path / "train" / "results.csv"
     with subprocess.Popen(
@@ -169,3 +170,9 @@ def test_a_killed_run_goes_on_from_its_last_finished_epoch(tmp_path):
     # The learning rate ends at zero, so Adam's count of steps came back too.
     assert float(rows[-1][rows[0].index("learning_rate")]) == pytest.approx(0, abs=1e-7)
     assert names(tmp_path / "train") == FILES
+    again = [*line, *options, "--name", "unbroken"]
+    assert subprocess.run(again, capture_output=True, check=False).returncode == 0
+    assert (tmp_path / "unbroken" / "results.csv").read_bytes() == table.read_bytes()
+    models = [load_model(tmp_path / name / "model.keras") for name in ("train", "unbroken")]
+    for ours, theirs in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -15,11 +15,10 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_cv_course.data import augmented, digits
 from keras_cv_course.layers.batch_normalization import BatchNormalization
-from keras_cv_course.training import RunFolder, checkpoint, fit, fit_run
+from keras_cv_course.training import RunFolder, checkpoint, compute_reproducibly, fit, fit_run
 
 EPOCHS = 7
 
@@ -92,7 +91,7 @@ def build():
 def main(folder, point):
     """Trains, and writes what came of it."""
     keras.utils.set_random_seed(0)
-    tf.config.experimental.enable_op_determinism()
+    compute_reproducibly()
     killer = Killer(json.loads(point))
     arm(killer)
     data = digits((8, 8, 1), batch_size=256)
