@@ -91,10 +91,9 @@ def test_every_family_trains_in_16_bits(name, tmp_path, rng):
         if precision == "fp16":
             # From Keras' own 2 ** 15 it would take a dozen steps down to what does not overflow.
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=1.0)
-        # Traced, a large network takes longer than its few steps.
+        # Traced, a large network takes longer than the step.
         copied.compile(optimizer, "sparse_categorical_crossentropy", run_eagerly=True)
-        losses = [copied.train_on_batch(x, np.arange(4) % 3) for _ in range(2)]
-        assert np.all(np.isfinite(losses))
+        assert np.isfinite(copied.train_on_batch(x, np.arange(4) % 3))
         pairs = zip(copied.trainable_variables, model.trainable_variables, strict=True)
         moved = np.mean([np.abs(new.numpy() - old.numpy()).max() > 0 for new, old in pairs])
         assert moved > 0.9

@@ -5,6 +5,7 @@ the losses of the batches and the weights.
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -33,11 +34,15 @@ def main(strategy, target):
 
     from keras_cv_course.data import digits
     from keras_cv_course.layers.batch_normalization import BatchNormalization
-    from keras_cv_course.training import strategy_scope, synchronize_batch_norm
+    from keras_cv_course.training import (
+        RunFolder,
+        fit_run,
+        strategy_scope,
+        synchronize_batch_norm,
+    )
 
-    keras.utils.set_random_seed(0)
-    data = digits((8, 8, 1), batch_size=128)
-    with strategy_scope(None if strategy == "none" else strategy) as devices:
+    def build(devices):
+        keras.utils.set_random_seed(0)
         layers = [
             keras.layers.Conv2D(8, 3, use_bias=False),
             BatchNormalization(momentum=0.9),
@@ -48,11 +53,20 @@ def main(strategy, target):
         model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
         if devices > 1:
             synchronize_batch_norm(model)
-        model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+        optimizer = keras.optimizers.Adam(0.01)
+        model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    data = digits((8, 8, 1), batch_size=128)
+    run = RunFolder(Path(target).with_suffix(""))
+    run.path.mkdir()
     losses = Losses()
-    options = {"steps_per_epoch": data.epochs.batches, "epochs": 3, "verbose": 0}
-    callbacks = [losses.callback(keras)]
-    model.fit(data.epochs.since(0), shuffle=False, callbacks=callbacks, **options)
+    with strategy_scope(None if strategy == "none" else strategy) as devices:
+        model, restored = build(devices), build(devices)
+        for trained in (model, restored):  # All epochs are done when it is the second one's turn.
+            fit_run(trained, data.epochs, data.val, run, 3, 0, [losses.callback(keras)])
+    for ours, theirs in zip(restored.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
     weights = {f"weight {i}": w for i, w in enumerate(model.get_weights())}
     np.savez(target, devices=devices, losses=losses.values, **weights)
 
