@@ -66,12 +66,18 @@ class Epochs:
             seed: Decides what is drawn.
 
         Raises:
-            ValueError: If a layer has no seed generator.
+            ValueError: If a layer has no seed generator, or Keras does not run on TensorFlow.
 
         Example:
             >>> flip = keras.layers.RandomFlip("horizontal")
             >>> flipped = data.epochs.map_random(lambda x, y: (flip(x, training=True), y), [flip])
         """
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                "Keras' random layers draw by batch in a tf.data pipeline on TensorFlow only. "
+                f"Received: Keras on {keras.backend.backend()}. Put them at the beginning of the "
+                "model, where a checkpoint keeps their seeds."
+            )
         states = [state for layer in layers for state in _seed_states(layer)]
 
         def at(epoch: tf.Tensor) -> tf.data.Dataset:

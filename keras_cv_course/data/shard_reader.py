@@ -79,7 +79,7 @@ def sharded(
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        key = random_key(seed + 1, epoch)
+        key = random_key(seed, epoch)
 
         def shuffle(number: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
             return tf.random.experimental.stateless_shuffle(window, tf.random.fold_in(key, number))

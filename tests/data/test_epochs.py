@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -76,7 +77,7 @@ def test_map_keeps_the_order():
     np.testing.assert_array_equal(values, 2 * np.arange(10))
 
 
-def test_what_cannot_be_an_epoch_is_refused():
+def test_what_cannot_be_an_epoch_is_refused(monkeypatch):
     endless = tf.data.Dataset.range(3).repeat()
     with pytest.raises(ValueError, match="known number of batches"):
         as_epochs(endless)
@@ -84,3 +85,6 @@ def test_what_cannot_be_an_epoch_is_refused():
     assert as_epochs(epochs) is epochs
     with pytest.raises(ValueError, match=r"SeedGenerator. 'plain' has none"):
         epochs.map_random(lambda x: x, [layers.Dense(1, name="plain")])
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match=r"Received: Keras on jax\. Put them at the beginning"):
+        epochs.map_random(lambda x: x, [layers.Dropout(0.5)])
