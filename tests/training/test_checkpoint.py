@@ -76,6 +76,20 @@ def test_what_callbacks_count_comes_back_after_fit_has_started_them(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_a_scale_of_the_loss_goes_on(tmp_path):
+    def scaled():
+        adam = keras.optimizers.Adam(0.01)
+        return small(optimizer=keras.optimizers.LossScaleOptimizer(adam, dynamic_growth_steps=3))
+
+    first = scaled()
+    fit(first, tmp_path, 2)  # Four steps, of which the third doubles the scale.
+    second = scaled()
+    assert Checkpoint(tmp_path).restore(second) == 2
+    assert float(second.optimizer.dynamic_scale) == 2.0**16
+    for ours, theirs in zip(state(second), state(first), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_a_state_of_another_training_is_refused(tmp_path):
     fit(small(), tmp_path, 1)
     other = small(optimizer=keras.optimizers.SGD(0.1))
