@@ -8,6 +8,7 @@ from keras_cv_course.cli.main import app
 
 COMMANDS = [
     "models",
+    "shards",
     "train",
     "evaluate",
     "predict",
