@@ -145,7 +145,8 @@ def join_workers(addresses: str, index: int) -> Worker:
 
     Args:
         addresses: "host:port" of every worker, with commas between, the same for all; the first
-            one's must be free and open to the others.
+            one's must be free and open to the others. It listens on all addresses of its machine,
+            unless the environment variable JAX_COORDINATOR_BIND_ADDRESS names one.
         index: Which of them this process is.
 
     Raises:

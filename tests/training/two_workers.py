@@ -36,6 +36,7 @@ class Ending(keras.callbacks.Callback):
 
 def main(addresses, index, folder, batches):
     """Trains, and writes what came of it."""
+    os.environ["JAX_COORDINATOR_BIND_ADDRESS"] = addresses.split(",")[0]  # Nothing but loopback.
     worker = join_workers(addresses, int(index)) if addresses else None
     keras.utils.set_random_seed(0)
     data = digits((8, 8, 1), batch_size=128)
