@@ -89,7 +89,7 @@ def _train_on_digits() -> Opened:
     )
     with tempfile.TemporaryDirectory() as folder:
         run = create_run({}, folder)
-        fit_classifier(model, data.epochs, data.val, run, _EPOCHS, _LEARNING_RATE)
+        fit_classifier(model, data.train, data.val, run, _EPOCHS, _LEARNING_RATE)
         best = load_model(run.model)
     held_out = data.test or data.val
     pictures, _ = as_arrays(held_out)
