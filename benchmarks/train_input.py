@@ -63,7 +63,7 @@ def trained_per_second(model: keras.Model, batches: tf.data.Dataset, count: int)
     """Returns pictures a second that a model trains on, after two steps to start."""
     times: list[float] = []
     note = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda *_: times.append(time.perf_counter())
+        on_train_batch_end=lambda batch, logs: times.append(time.perf_counter())
     )
     model.fit(batches, steps_per_epoch=count + 2, verbose=0, shuffle=False, callbacks=[note])
     return count * BATCH / (times[-1] - times[1])
