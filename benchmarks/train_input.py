@@ -91,7 +91,8 @@ def main() -> None:
         for name, epochs in ways.items():
             alone = per_second(epochs.since(0), options.batches)
             both = trained_per_second(model, epochs.since(0), options.batches)
-            print(f"| {name} | {alone:.0f} | {alone / step:.1f} | {both:.0f} | {both / step:.2f} |")
+            row = f"| {name} | {alone:.0f} | {alone / step:.1f} | {both:.0f} | {both / step:.2f} |"
+            print(row, flush=True)
 
 
 if __name__ == "__main__":
