@@ -42,8 +42,11 @@ class ModelEntry:
 SERIALIZABLE_MODULES = (
     "layers.batch_normalization",
     "layers.detection_postprocess",
+    "layers.whitening",
     "ops.activations",
     "ops.normalization",
+    "optimizers.layer_rates",
+    "optimizers.warm_up",
     "quantization.fake_quantization",
     "quantization.kernels",
 )

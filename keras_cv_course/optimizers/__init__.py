@@ -1,0 +1,1 @@
+"""Keras optimizers and schedules for what Keras lacks, all serializable."""
