@@ -11,11 +11,10 @@ import numpy as np
 from keras_cv_course import MobileNetV2, load_model
 from keras_cv_course.data import as_arrays, calibration_array, digits
 from keras_cv_course.models.input_range import known_input_range
-from keras_cv_course.training import create_run, fit_classifier
+from keras_cv_course.training import Recipe, create_run, fit_classifier
 
 _SHAPE = (48, 48, 3)
-_EPOCHS = 8
-_LEARNING_RATE = 3e-3
+_RECIPE = Recipe(epochs=8, learning_rate=3e-3)
 # The family's own 0.999 leaves the statistics unsettled after a few hundred steps.
 _BATCH_NORM_MOMENTUM = 0.9
 _PICTURES = 200
@@ -89,7 +88,7 @@ def _train_on_digits() -> Opened:
     )
     with tempfile.TemporaryDirectory() as folder:
         run = create_run({}, folder)
-        fit_classifier(model, data.train, data.val, run, _EPOCHS, _LEARNING_RATE)
+        fit_classifier(model, data.train, data.val, run, _RECIPE)
         best = load_model(run.model)
     held_out = data.test or data.val
     pictures, _ = as_arrays(held_out)

@@ -52,6 +52,11 @@ class RunFolder:
         return self.path / f"results{self.stage}.png"
 
     @property
+    def rates_plot(self) -> Path:
+        """The learning-rate range test, where there was one."""
+        return self.path / "learning_rate.png"
+
+    @property
     def confusion_plot(self) -> Path:
         """Which classes the best model takes for which."""
         return self.path / f"confusion_matrix{self.stage}.png"
@@ -110,6 +115,7 @@ class RunFolder:
                 shutil.rmtree(stage.logs)
             stage.remove_state()
         self.report.unlink(missing_ok=True)
+        self.rates_plot.unlink(missing_ok=True)
 
     def remove_state(self) -> None:
         """Removes the state for going on."""

@@ -9,7 +9,7 @@ from tiny_classifier import SHAPE, tiny
 
 from keras_cv_course.cli.train_args import TrainArgs
 from keras_cv_course.data import digits
-from keras_cv_course.training import create_run, fit_classifier
+from keras_cv_course.training import Recipe, create_run, fit_classifier
 
 
 @dataclasses.dataclass
@@ -43,8 +43,9 @@ def trained(tmp_path_factory):
     """The run folder of a tiny network that was trained on the digits."""
     keras.utils.set_random_seed(0)
     data = digits(SHAPE, (-1.0, 1.0), 64)
-    args = dataclasses.asdict(TrainArgs(model="mobilenet_v2", imgsz=SHAPE[0], epochs=3))
+    recipe = Recipe(epochs=3, learning_rate=0.02)
+    args = TrainArgs(model="mobilenet_v2", imgsz=SHAPE[0], recipe=recipe)
     facts = {"class_names": list(data.class_names), "input_range": [-1.0, 1.0]}
-    run = create_run({**args, **facts}, tmp_path_factory.mktemp("runs"), "tiny")
-    fit_classifier(tiny(), data.train, data.val, run, 3, 0.02)
+    run = create_run({**args.to_yaml(), **facts}, tmp_path_factory.mktemp("runs"), "tiny")
+    fit_classifier(tiny(), data.epochs, data.val, run, recipe)
     return run

@@ -18,7 +18,13 @@ import numpy as np
 
 from keras_cv_course.data import augmented, digits
 from keras_cv_course.layers.batch_normalization import BatchNormalization
-from keras_cv_course.training import RunFolder, checkpoint, compute_reproducibly, fit, fit_run
+from keras_cv_course.training import (
+    RunFolder,
+    checkpoint,
+    compute_reproducibly,
+    fit_run,
+    fitting,
+)
 
 EPOCHS = 7
 
@@ -48,7 +54,7 @@ class Killer(keras.callbacks.Callback):
 
 def arm(killer):
     """Makes the writing of files pass the killer."""
-    savez, replace, settle = np.savez, Path.replace, fit.KeepBest.settle
+    savez, replace, settle = np.savez, Path.replace, fitting.KeepBest.settle
 
     def half(path, **arrays):
         savez(path, **arrays)
@@ -69,7 +75,7 @@ def arm(killer):
 
     checkpoint.np.savez = half
     Path.replace = not_renamed
-    fit.KeepBest.settle = not_moved
+    fitting.KeepBest.settle = not_moved
 
 
 def build():

@@ -7,14 +7,14 @@ from typing import Any
 
 import keras
 
-from keras_cv_course._validation import check_positive
 from keras_cv_course.data.epochs import Epochs, as_epochs
 from keras_cv_course.data.shard_reader import corrupt_shards_named
+from keras_cv_course.training.applying import compile_classifier, prepared_for, recipe_callbacks
 from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.checkpoint import Checkpoint
 from keras_cv_course.training.divergence import StopOnDivergence
 from keras_cv_course.training.history import read_history, trim_history
-from keras_cv_course.training.precision import with_loss_scale
+from keras_cv_course.training.recipe import Recipe
 from keras_cv_course.training.run_folder import RunFolder
 from keras_cv_course.training.strategy import Worker, outside_distribution
 
@@ -26,24 +26,24 @@ def fit_classifier(
     train: Any,
     val: Any,
     run: RunFolder,
-    epochs: int,
-    learning_rate: float,
+    recipe: Recipe,
+    input_range: tuple[float, float] | None = None,
     verbose: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
     """Returns loss and accuracy of every epoch; the best model is then in `run.model`.
 
-    Compiles with Adam, whose rate rises to `learning_rate` over the first epoch and then falls to
-    zero along half a cosine, and trains with `fit_run`.
+    Prepares pictures, compiles and trains by a recipe as `fit` does, in a run folder as `fit_run`
+    does.
 
     Args:
-        model: Gives probabilities `(batch, classes)`.
+        model: Gives probabilities or logits `(batch, classes)`.
         train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (pictures, labels
             as numbers).
         val: `tf.data.Dataset` of the same for what the best epoch is chosen by.
         run: Where the files go.
-        epochs: Passes over `train`, those before an interruption included.
-        learning_rate: Highest rate.
+        recipe: How to train; its epochs are counted with those before an interruption.
+        input_range: Smallest and largest pixel value; None where the model tells it.
         verbose: As in `model.fit`: 0 is silent, 1 shows a progress bar, 2 a line for each epoch.
         callbacks: More callbacks for `model.fit`.
 
@@ -52,19 +52,17 @@ def fit_classifier(
         "learning_rate", the latter at the end of the epoch.
 
     Raises:
-        ValueError: If `epochs` or `learning_rate` is not positive, or `train` has no known length.
+        ValueError: If the recipe does not fit the model, or `train` has no known length.
         FloatingPointError: If the loss becomes NaN or infinite.
+
+    Example:
+        >>> run = create_run({"recipe": recipe.to_dict()})
+        >>> fit_classifier(model, data.epochs, data.val, run, recipe)
     """
-    check_positive("epochs", epochs)
-    check_positive("learning_rate", learning_rate)
-    train = as_epochs(train)
-    steps = train.batches
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(steps * (epochs - 1), 1), warmup_target=learning_rate, warmup_steps=steps
-    )
-    optimizer = with_loss_scale(keras.optimizers.Adam(schedule), model)
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return fit_run(model, train, val, run, epochs, verbose, callbacks)
+    pictures, val = prepared_for(model, recipe, train, val, input_range)
+    compile_classifier(model, recipe, pictures.batches)
+    callbacks = [*recipe_callbacks(recipe), *callbacks]
+    return fit_run(model, pictures, val, run, recipe.epochs, verbose, callbacks)
 
 
 def fit_run(

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from keras_cv_course.data import as_arrays, digits
-from keras_cv_course.training import fit
-from keras_cv_course.training.fit import fit_classifier
+from keras_cv_course.training import fitting
+from keras_cv_course.training.fitting import fit_classifier
 from keras_cv_course.training.history import best_row, read_history, trim_history
+from keras_cv_course.training.recipe import Recipe
 from keras_cv_course.training.run_folder import create_run
 
 EPOCHS = 3
@@ -29,7 +30,8 @@ def tiny():
 
 
 def train(model, data, run, epochs=EPOCHS, rate=0.02):
-    return fit_classifier(model, data.train, data.val, run, epochs, rate)
+    recipe = Recipe(epochs=epochs, learning_rate=rate)
+    return fit_classifier(model, data.train, data.val, run, recipe)
 
 
 def test_a_run_learns_and_keeps_its_best_epoch(data, tmp_path):
@@ -55,7 +57,7 @@ def test_the_rate_rises_for_an_epoch_and_falls_along_half_a_cosine(data, tmp_pat
 def test_the_best_is_by_accuracy_and_then_by_loss(tmp_path, monkeypatch):
     run = create_run({}, tmp_path)
     saved = []
-    keep = fit.KeepBest(run)
+    keep = fitting.KeepBest(run)
     model = tiny()
     monkeypatch.setattr(model, "save", lambda path: (saved.append(epoch), path.touch()))
     keep.set_model(model)
@@ -68,7 +70,7 @@ def test_the_best_is_by_accuracy_and_then_by_loss(tmp_path, monkeypatch):
 def test_a_best_model_waits_until_the_state_of_its_epoch_is_saved(tmp_path):
     run = create_run({}, tmp_path)
     run.resume.mkdir()
-    keep = fit.KeepBest(run)
+    keep = fitting.KeepBest(run)
     pending = run.resume / "best_0002.keras"
     pending.write_text("second")
     keep.settle(2)
@@ -100,8 +102,10 @@ def test_an_interrupted_run_goes_on_from_its_last_finished_epoch(data, tmp_path)
 
     def train(batches_left):
         model = tiny()
-        rest = 4, 0.02, 0, [Interrupted(batches_left)]
-        return model, fit_classifier(model, data.epochs, data.val, run, *rest)
+        recipe = Recipe(epochs=4, learning_rate=0.02)
+        callbacks = [Interrupted(batches_left)]
+        history = fit_classifier(model, data.epochs, data.val, run, recipe, callbacks=callbacks)
+        return model, history
 
     with pytest.raises(KeyboardInterrupt):
         train(2 * batches + 3)
@@ -121,9 +125,29 @@ def test_a_run_that_a_callback_has_ended_stays_ended(data, tmp_path):
     run = create_run({}, tmp_path)
     for _ in range(2):
         stopping = keras.callbacks.EarlyStopping("loss", min_delta=100.0, patience=1)
-        rest = 5, 0.001, 0, [stopping]
-        history = fit_classifier(tiny(), data.epochs, data.val, run, *rest)
+        recipe = Recipe(epochs=5, learning_rate=0.001)
+        history = fit_classifier(tiny(), data.epochs, data.val, run, recipe, callbacks=[stopping])
         assert history["epoch"] == [0, 1]
+
+
+def test_the_average_of_the_weights_is_kept_and_goes_on(data, tmp_path):
+    """With averaging, the kept model is the average, and a broken run ends as a whole one."""
+    recipe = Recipe(epochs=3, learning_rate=0.02, ema=0.8, label_smoothing=0.1, shift=0.1)
+    whole, broken = create_run({}, tmp_path), create_run({}, tmp_path)
+    model = tiny()
+    history = fit_classifier(model, data.epochs, data.val, whole, recipe)
+    cut = [Interrupted(2 * data.epochs.batches + 1)]
+    with pytest.raises(KeyboardInterrupt):
+        fit_classifier(tiny(), data.epochs, data.val, broken, recipe, callbacks=cut)
+    again = fit_classifier(
+        tiny(), data.epochs, data.val, broken, recipe, callbacks=[Interrupted(-1)]
+    )
+    np.testing.assert_allclose(again["val_loss"], history["val_loss"], rtol=1e-3)
+    images, labels = as_arrays(data.val)
+    for run in (whole, broken):
+        kept = keras.saving.load_model(run.model)
+        accuracy = np.mean(kept.predict(images, verbose=0).argmax(-1) == labels)
+        assert accuracy == pytest.approx(max(history["val_accuracy"]), abs=1e-6)
 
 
 def test_weights_and_optimizer_come_back_equal(data, tmp_path):
@@ -144,7 +168,7 @@ def test_a_resumed_run_keeps_the_better_model_of_before(data, tmp_path, monkeypa
     with monkeypatch.context() as patch:
         # Every epoch after the first one is worse.
         patch.setattr(
-            fit.KeepBest, "on_epoch_end", lambda keep, *_: setattr(keep, "best", (2.0, 0.0))
+            fitting.KeepBest, "on_epoch_end", lambda keep, *_: setattr(keep, "best", (2.0, 0.0))
         )
         train(tiny(), data, run, epochs=1)
     run.model.write_bytes(b"the better one")
@@ -155,7 +179,7 @@ def test_a_resumed_run_keeps_the_better_model_of_before(data, tmp_path, monkeypa
 def test_a_failed_save_leaves_the_old_model(tmp_path, monkeypatch):
     run = create_run({}, tmp_path)
     run.model.write_text("old")
-    keep = fit.KeepBest(run)
+    keep = fitting.KeepBest(run)
     model = tiny()
 
     def fails(path):
@@ -191,12 +215,8 @@ def test_the_best_row_is_the_one_that_is_kept():
     assert best_row(history) == 2
 
 
-def test_bad_arguments_are_refused(data, tmp_path):
+def test_a_dataset_without_an_end_is_refused(data, tmp_path):
     run = create_run({}, tmp_path)
-    with pytest.raises(ValueError, match="`epochs`"):
-        train(tiny(), data, run, epochs=0)
-    with pytest.raises(ValueError, match="`learning_rate`"):
-        train(tiny(), data, run, rate=-1.0)
     endless = data.train.repeat()
     with pytest.raises(ValueError, match="known number of batches"):
-        fit_classifier(tiny(), endless, data.val, run, 1, 0.1)
+        fit_classifier(tiny(), endless, data.val, run, Recipe())

@@ -1,0 +1,181 @@
+"""Trains a model as a recipe says, by Keras' own `compile` and `fit`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_cv_course.data.epochs import Epochs
+from keras_cv_course.models.input_range import known_input_range
+from keras_cv_course.training.augmentation import as_shares, prepared
+from keras_cv_course.training.layer_groups import every_layer
+from keras_cv_course.training.optimizer import layer_rates, make_optimizer
+from keras_cv_course.training.precision import with_loss_scale
+from keras_cv_course.training.recipe import Recipe
+from keras_cv_course.training.schedules import learning_rates
+from keras_cv_course.training.smoothing import smoothed_cross_entropy
+from keras_cv_course.training.strategy import synchronize_batch_norm
+
+
+def fit(
+    model: keras.Model,
+    recipe: Recipe,
+    train: Any,
+    val: Any = None,
+    input_range: tuple[float, float] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: int | str = "auto",
+) -> keras.callbacks.History:
+    """Returns the History of training a classifier by a recipe.
+
+    It is `compile_classifier`, `prepared` pictures and `model.fit` in a row; each can be called by
+    itself. With label smoothing, `loss` and `val_loss` are those of the smoothed labels.
+
+    Args:
+        model: Gives probabilities or logits `(batch, classes)`; changed in place.
+        recipe: How to train.
+        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (pictures, class
+            numbers).
+        val: `tf.data.Dataset` of the same to evaluate after each epoch, or None.
+        input_range: Smallest and largest pixel value; None where the model tells it.
+        callbacks: More callbacks for `model.fit`.
+        verbose: As in `model.fit`.
+
+    Raises:
+        ValueError: If the recipe does not fit the model, or `train` has no known length.
+
+    Example:
+        >>> history = fit(model, Recipe(epochs=10, mixup=0.2), data.epochs, data.val)
+    """
+    pictures, val = prepared_for(model, recipe, train, val, input_range)
+    compile_classifier(model, recipe, pictures.batches)
+    return model.fit(
+        pictures.since(0),
+        validation_data=val,
+        epochs=recipe.epochs,
+        steps_per_epoch=pictures.batches,
+        callbacks=[*recipe_callbacks(recipe), *callbacks],
+        shuffle=False,  # The pictures come shuffled, and Keras warns that it cannot.
+        verbose=verbose,
+    )
+
+
+def prepared_for(
+    model: keras.Model,
+    recipe: Recipe,
+    train: Any,
+    val: Any = None,
+    input_range: tuple[float, float] | None = None,
+) -> tuple[Epochs, Any]:
+    """Returns the training and validation pictures as a recipe and a classifier want them.
+
+    Args:
+        model: Gives probabilities or logits `(batch, classes)`.
+        recipe: How to train.
+        train: As `prepared` takes it.
+        val: `tf.data.Dataset` of batches of (pictures, class numbers), or None.
+        input_range: Smallest and largest pixel value; None where the model tells it.
+
+    Raises:
+        ValueError: If colours are to be changed, and nothing tells the range.
+    """
+    classes = model.output_shape[-1]
+    pictures = prepared(train, recipe, classes, input_range or _range_of(model, recipe))
+    if val is not None and recipe.soft_labels:
+        val = as_shares(val, classes)
+    return pictures, val
+
+
+def compile_classifier(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
+    """Compiles a classifier with a recipe's optimizer, rates, loss and penalties.
+
+    Args:
+        model: Gives probabilities or logits `(batch, classes)`; changed in place.
+        recipe: How to train.
+        steps_per_epoch: Batches in an epoch.
+
+    Raises:
+        ValueError: If the recipe does not fit the model.
+
+    Example:
+        >>> compile_classifier(model, Recipe(label_smoothing=0.1), steps_per_epoch=100)
+        >>> model.loss.label_smoothing  # for 10 classes
+        0.11111111111111112
+    """
+    if recipe.batch_sizes_px and None not in model.input_shape[1:3]:
+        raise ValueError(
+            "`batch_sizes_px` is for a model that takes pictures of any size. Received one for "
+            f"{model.input_shape[1:]}: build it with `input_shape=(None, None, 3)`."
+        )
+    penalize_kernels(model, recipe.l1, recipe.l2)
+    if recipe.sync_batch_norm:
+        synchronize_batch_norm(model)
+    rates = learning_rates(
+        recipe.schedule,
+        recipe.learning_rate,
+        recipe.epochs,
+        steps_per_epoch,
+        recipe.warmup_epochs,
+        recipe.decay_epochs,
+        recipe.decay_factor,
+    )
+    from_logits = not _ends_in_probabilities(model)
+    loss: keras.losses.Loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+    if recipe.soft_labels:
+        classes = model.output_shape[-1]
+        loss = smoothed_cross_entropy(recipe.label_smoothing, classes, from_logits)
+    multipliers = layer_rates(model, recipe.layer_decay) if recipe.layer_decay < 1 else {}
+    optimizer = with_loss_scale(make_optimizer(recipe, rates, multipliers), model)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+
+
+def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks that a recipe needs; give them to `model.fit` before those that save.
+
+    With `ema`, the model holds the averaged weights while it is evaluated and at the end of each
+    epoch, and training goes on with its own.
+    """
+    return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if recipe.ema else []
+
+
+def penalize_kernels(model: keras.Model, l1: float, l2: float) -> None:
+    """Adds `l1 * sum(|w|) + l2 * sum(w ** 2)` over all kernels to a model's loss; 0 removes it.
+
+    Kernels are those of convolutions and dense layers; biases and normalizations are left alone.
+
+    Example:
+        >>> penalize_kernels(model, l1=0.0, l2=4e-5)  # weight decay as MobileNet's paper writes it
+    """
+    regularizer = keras.regularizers.L1L2(l1, l2) if l1 or l2 else None
+    for layer in every_layer(model):
+        for name in ("kernel_regularizer", "depthwise_regularizer", "pointwise_regularizer"):
+            if hasattr(layer, name):
+                setattr(layer, name, regularizer)  # What a saved model is built with.
+        for variable in layer.weights:
+            if variable.name.endswith("kernel"):
+                variable.regularizer = regularizer
+
+
+def _range_of(model: keras.Model, recipe: Recipe) -> tuple[float, float]:
+    found = known_input_range(model)
+    if found is not None:
+        return found
+    if recipe.rand_augment or recipe.erase:
+        raise ValueError(
+            "`input_range` must be given to change colours for this model. Received: None. For "
+            "example (-1.0, 1.0)."
+        )
+    return (-1.0, 1.0)
+
+
+def _ends_in_probabilities(model: keras.Model) -> bool:
+    """Whether a softmax follows the last layer with a kernel, or is its activation."""
+    for layer in reversed(model.layers):
+        activation = getattr(layer, "activation", None)
+        if isinstance(layer, keras.layers.Softmax) or activation is keras.activations.softmax:
+            return True
+        if hasattr(layer, "kernel"):
+            return False
+        if isinstance(layer, keras.Model):
+            return _ends_in_probabilities(layer)
+    return False

@@ -1,0 +1,105 @@
+"""The parts of a network that are frozen, unfrozen and given a rate together."""
+
+import re
+from collections.abc import Iterator
+
+import keras
+
+# How builders name the layers: stem, blocks, what follows the last block, classifier.
+_GROUP = re.compile(r"(stem|stage\d+_block\d+|top|logits)_?")
+_STAGE = re.compile(r"(stage\d+)_block\d+_")
+HEAD = "logits"
+# What may stand between the classifier and the output.
+_AFTER_HEAD = (keras.layers.Reshape, keras.layers.Activation, keras.layers.Softmax)
+_UNNAMED = (
+    "`model` must be a network of this package, whose layers are named like "
+    "'stage1_block1_project_conv'. Received: {!r}, with none of that name."
+)
+
+
+def every_layer(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yields the layers of a model, and instead of a model among them that one's layers."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from every_layer(layer)
+        else:
+            yield layer
+
+
+def layer_groups(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
+    """Returns the layers with weights of a network, by group, from the picture to the classifier.
+
+    Groups are "stem", each block like "stage1_block1", "top" with what follows the last block, and
+    "logits", the classifier. Layers with weights before the stem, like a Normalization, belong to
+    the stem.
+
+    Args:
+        model: A network of this package, or one that `transfer` returned, or one around such a
+            network.
+
+    Raises:
+        ValueError: If the layers are not named so.
+
+    Example:
+        >>> list(layer_groups(MobileNetV2()))[-3:]
+        ['stage7_block1', 'top', 'logits']
+    """
+    groups: dict[str, list[keras.layers.Layer]] = {}
+    group = "stem"
+    for layer in every_layer(model):
+        match = _GROUP.match(layer.name)
+        if match is not None:
+            group = match.group(1)
+        if layer.weights:
+            groups.setdefault(group, []).append(layer)
+    if len(groups) < 2:
+        raise ValueError(_UNNAMED.format(model.name))
+    return groups
+
+
+def stage_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
+    """Returns the feature map at the end of each stage, `(batch, height, width, channels)`.
+
+    Args:
+        model: A network of this package.
+
+    Raises:
+        ValueError: If the layers are not named so.
+
+    Example:
+        >>> list(stage_outputs(MobileNetV2()))[-1]
+        'stage7'
+    """
+    outputs = {}
+    for layer in model.layers:
+        match = _STAGE.match(layer.name)
+        if match is not None:
+            outputs[match.group(1)] = layer.output
+    if not outputs:
+        raise ValueError(_UNNAMED.format(model.name))
+    return outputs
+
+
+def classifier_of(model: keras.Model) -> tuple[keras.layers.Layer, list[keras.layers.Layer]]:
+    """Returns the last layer with weights, and the layers behind it.
+
+    Args:
+        model: A functional classifier.
+
+    Raises:
+        ValueError: If it does not end in a dense layer or a convolution of 1x1.
+    """
+    layers = list(model.layers)
+    rest: list[keras.layers.Layer] = []
+    while layers and isinstance(layers[-1], _AFTER_HEAD):
+        rest.insert(0, layers.pop())
+    head = layers[-1] if layers else None
+    dense = isinstance(head, keras.layers.Dense)
+    pointwise = isinstance(head, keras.layers.Conv2D) and head.kernel_size == (1, 1)
+    if not (dense or pointwise):
+        raise ValueError(
+            "`model` must end in a classifier, a dense layer or a convolution of 1x1, with at most "
+            f"a Reshape and an activation behind it. Received: {model.name!r}, which ends in "
+            f"{type(head).__name__}. Build it with `include_top=True`."
+        )
+    return head, rest

@@ -1,0 +1,234 @@
+"""How a network is trained, as data: what is in a run's `args.yaml` and can be read back equal."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from keras_cv_course._validation import check_choice, check_positive, check_rate
+from keras_cv_course.training.atomic import replacing
+
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
+SCHEDULES = ("cosine", "step", "constant")
+SIZE_STEP_PX = 32
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training besides the model and the pictures.
+
+    A recipe holds numbers and names only. Change one with `dataclasses.replace`.
+
+    Attributes:
+        epochs: Passes over the training pictures.
+        seed: Decides all that is drawn: augmentation, mixing, sizes.
+        optimizer: "adam", "adamw", "sgd" or "rmsprop".
+        learning_rate: Highest rate.
+        momentum: Of "sgd" and "rmsprop".
+        schedule: "cosine", "step" or "constant", see `learning_rates`.
+        warmup_epochs: Over which the rate rises from 0; may be a fraction.
+        decay_epochs: Where the schedule "step" multiplies the rate by `decay_factor`.
+        decay_factor: See `decay_epochs`.
+        layer_decay: What the rate is multiplied by from each group of layers to the one before it,
+            counted from the classifier; 1 trains all at one rate. Not for "rmsprop".
+        weight_decay: Share of a weight that a step at rate 1 takes away from it, decoupled from
+            the gradient; not of biases and normalizations.
+        l1: Factor of the sum of absolute kernel weights that is added to the loss.
+        l2: Factor of the sum of squared kernel weights, without the half; with `l1` an elastic net.
+        label_smoothing: Share that the true class gives to the others, see
+            `keras_label_smoothing`.
+        flip: Whether half of the pictures are mirrored, left to right.
+        shift: Largest shift, as a share of height and width.
+        turn: Largest turn to each side, as a share of a full one.
+        zoom: Largest magnification and reduction, as a share of the size.
+        rand_augment: Number of Keras' RandAugment operations on each picture; 0 for none.
+        rand_augment_strength: Of these, from 0 to 1.
+        erase: Share of pictures with a random rectangle of noise.
+        mixup: Parameter of the Beta distribution that the shares of mixed pictures are drawn from:
+            0 does not mix, 1 is uniform; Keras' MixUp draws for each picture.
+        cutmix: Largest share of the picture that is pasted in, with its label, from 0 to 1. Not
+            together with `mixup`.
+        batch_sizes_px: Heights and widths, multiples of 32, of which one is drawn for each batch;
+            the model must take pictures of any size. Empty for the size that comes.
+        ema: Weight of the past in the average of the weights that is evaluated and kept, e.g.
+            0.99; 0 for none.
+        sync_batch_norm: Whether batch normalization counts the pictures of all devices together.
+
+    Raises:
+        ValueError: If a value is out of its range, or two exclude each other.
+        TypeError: If a value is of another kind.
+
+    Example:
+        >>> recipe = Recipe(epochs=120, optimizer="sgd", learning_rate=0.1, warmup_epochs=5)
+        >>> Recipe.from_dict(recipe.to_dict()) == recipe
+        True
+    """
+
+    epochs: int = 20
+    seed: int = 0
+    optimizer: str = "adam"
+    learning_rate: float = 0.003
+    momentum: float = 0.9
+    schedule: str = "cosine"
+    warmup_epochs: float = 1.0
+    decay_epochs: tuple[float, ...] = (30.0, 60.0, 90.0)
+    decay_factor: float = 0.1
+    layer_decay: float = 1.0
+    weight_decay: float = 0.0
+    l1: float = 0.0
+    l2: float = 0.0
+    label_smoothing: float = 0.0
+    flip: bool = False
+    shift: float = 0.0
+    turn: float = 0.0
+    zoom: float = 0.0
+    rand_augment: int = 0
+    rand_augment_strength: float = 0.5
+    erase: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    batch_sizes_px: tuple[int, ...] = ()
+    ema: float = 0.0
+    sync_batch_norm: bool = False
+
+    def __post_init__(self) -> None:
+        self._bring_to_type()
+        for name in ("epochs", "learning_rate", "decay_factor"):
+            check_positive(name, getattr(self, name))
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        for name in ("momentum", "label_smoothing", "shift", "turn", "zoom", "ema"):
+            check_rate(name, getattr(self, name))
+        for name in ("seed", "weight_decay", "l1", "l2", "mixup", "rand_augment"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)!r}.")
+        for name in ("rand_augment_strength", "erase", "cutmix"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(
+                    f"`{name}` must be from 0 to 1. Received: {getattr(self, name)!r}."
+                )
+        if not 0 < self.layer_decay <= 1:
+            raise ValueError(
+                f"`layer_decay` must be above 0 and at most 1. Received: {self.layer_decay!r}."
+            )
+        self._check_together()
+
+    def _bring_to_type(self) -> None:
+        """Lets whole numbers stand for floats and lists for tuples, as YAML gives them."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            kind = type(field.default)
+            if kind is tuple and isinstance(value, list | tuple):
+                item = float if field.name == "decay_epochs" else int
+                whole = [isinstance(x, item | int) and not isinstance(x, bool) for x in value]
+                if all(whole):
+                    object.__setattr__(self, field.name, tuple(item(x) for x in value))
+                    continue
+            elif kind is float and isinstance(value, int) and not isinstance(value, bool):
+                object.__setattr__(self, field.name, float(value))
+                continue
+            elif type(value) is kind and kind is not tuple:
+                continue
+            raise TypeError(f"`{field.name}` must be of type {field.type}. Received: {value!r}.")
+
+    def _check_together(self) -> None:
+        check_schedule(self.schedule, self.epochs, self.warmup_epochs, self.decay_epochs)
+        if self.mixup and self.cutmix:
+            raise ValueError(
+                "`mixup` and `cutmix` both mix pictures: set one of them to 0. "
+                f"Received: mixup={self.mixup}, cutmix={self.cutmix}."
+            )
+        wrong = [size for size in self.batch_sizes_px if size < 1 or size % SIZE_STEP_PX]
+        if wrong:
+            raise ValueError(
+                f"`batch_sizes_px` must be multiples of {SIZE_STEP_PX}, the stride of the last "
+                f"feature map. Received: {wrong[0]}. "
+                f"Nearest: {max(round(wrong[0] / SIZE_STEP_PX), 1) * SIZE_STEP_PX}."
+            )
+        if self.layer_decay < 1 and self.optimizer == "rmsprop":
+            raise ValueError(
+                "`layer_decay` is for the optimizers 'adam', 'adamw' and 'sgd'. "
+                "Received: layer_decay="
+                f"{self.layer_decay} with optimizer='rmsprop'."
+            )
+
+    @property
+    def soft_labels(self) -> bool:
+        """Whether labels become shares of the classes, instead of staying numbers."""
+        return bool(self.label_smoothing or self.mixup or self.cutmix)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the recipe as what YAML and JSON hold: lists and no tuples."""
+        values = dataclasses.asdict(self)
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Recipe":
+        """Returns the recipe of such a dict; what is missing has its default.
+
+        Raises:
+            ValueError: If a name is unknown or a value out of its range.
+            TypeError: If a value is of another kind.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            check_choice("recipe", name, names)
+        return cls(**values)
+
+
+def check_schedule(
+    kind: str, epochs: float, warmup_epochs: float, decay_epochs: Sequence[float]
+) -> None:
+    """Raises ValueError unless there is a schedule of that kind and length."""
+    check_choice("schedule", kind, SCHEDULES)
+    if not 0 <= warmup_epochs <= epochs:
+        raise ValueError(
+            f"`warmup_epochs` must be at least 0 and at most `epochs`, {epochs}. "
+            f"Received: {warmup_epochs!r}."
+        )
+    rising = sorted(set(decay_epochs)) == list(decay_epochs)
+    if not rising or any(epoch <= 0 for epoch in decay_epochs):
+        raise ValueError(
+            f"`decay_epochs` must be above 0 and rise. Received: {tuple(decay_epochs)}."
+        )
+
+
+def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
+    """Writes a recipe as YAML, a name and its value on each line.
+
+    Example:
+        >>> save_recipe(Recipe(mixup=0.2), "mixup.yaml")
+    """
+    with replacing(Path(path)) as temporary:
+        temporary.write_text(yaml.safe_dump(recipe.to_dict(), sort_keys=False), "utf-8")
+
+
+def load_recipe(path: str | os.PathLike[str]) -> Recipe:
+    """Returns the recipe in a YAML file: one of its own, or the `args.yaml` of a run.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no recipe.
+        TypeError: If a value is of another kind.
+
+    Example:
+        >>> recipe = load_recipe("runs/train/args.yaml")
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from error
+    if isinstance(values, dict) and isinstance(values.get("recipe"), dict):
+        values = values["recipe"]
+    if not isinstance(values, dict):
+        raise ValueError(
+            f"{path} must hold a recipe, a name and a value on each line like `mixup: 0.2`. "
+            f"Received: {type(values).__name__}."
+        )
+    return Recipe.from_dict(values)
