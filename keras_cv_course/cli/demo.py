@@ -12,7 +12,7 @@ from keras_cv_course.cli.train_args import TrainArgs
 if TYPE_CHECKING:
     from keras_cv_course.cli.sources import Classifier
 
-_RECIPE = TrainArgs(data="digits", model="mobilenet_v2", imgsz=48, alpha=0.35, epochs=20)
+_ARGS = TrainArgs(data="digits", model="mobilenet_v2", imgsz=48, alpha=0.35)
 _QUANTIZE = ("none", "int8")
 _COLUMNS = ("file", "bytes", "ms", "accuracy", "same decision as Keras")
 
@@ -21,8 +21,12 @@ def command(
     project: Annotated[str, typer.Option(help="Folder of the run folders.")] = "runs",
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Overwrite the run.")] = False,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures.")] = _RECIPE.epochs,
-    seed: Annotated[int, typer.Option(min=0, help="Decides weights and order.")] = _RECIPE.seed,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Passes over the pictures.")
+    ] = _ARGS.recipe.epochs,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Decides weights and order.")
+    ] = _ARGS.recipe.seed,
     as_json: Json = False,
 ) -> None:
     """Train on handwritten digits, export, compare, measure: two to three minutes."""
@@ -30,7 +34,8 @@ def command(
     from keras_cv_course.cli.sources import open_classifier
     from keras_cv_course.cli.training_run import start_run
 
-    args = dataclasses.replace(_RECIPE, epochs=epochs, seed=seed)
+    recipe = dataclasses.replace(_ARGS.recipe, epochs=epochs, seed=seed)
+    args = dataclasses.replace(_ARGS, recipe=recipe)
     run, report = start_run(args, project, name, exist_ok, fit_verbosity(as_json))
     exported = _export(open_classifier(str(run.model), keras_only=True))
     report = {**report, "exported": exported}

@@ -169,7 +169,7 @@ def open_split(
             source, model.input_shape, model.need_range(), model.class_names
         )
         return pictures, model.class_names, "all"
-    val_split, seed = model.args.get("val_split", 0.2), model.args.get("seed", 0)
+    val_split, seed = model.args.get("val_split", 0.2), model.args.get("recipe", {}).get("seed", 0)
     data = open_data(source, model.input_shape, model.need_range(), 32, val_split, seed)
     if model.class_names is not None and model.class_names != data.class_names:
         raise ValueError(

@@ -6,20 +6,24 @@ import typer
 
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.output import Json, emit_json, emit_table, fit_verbosity
-from keras_cv_course.cli.train_args import TrainArgs
+from keras_cv_course.cli.train_args import DEFAULT_RECIPE, TrainFlags
 from keras_cv_course.cli.train_options import given, with_options
+from keras_cv_course.training.recipe import load_recipe
 
 # What may be said together with --resume.
 _WITH_RESUME = {"resume", "project", "name", "as_json"}
 
 
-@with_options(TrainArgs)
+@with_options(TrainFlags)
 def command(
     context: typer.Context,
-    args: TrainArgs,
+    args: TrainFlags,
     project: Annotated[str, typer.Option(help="Folder of the run folders.")] = "runs",
     name: Annotated[str | None, typer.Option(help="Name of the run; train, train2, ….")] = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Overwrite the run.")] = False,
+    find_lr: Annotated[
+        bool, typer.Option("--find-lr", help="Try rates first; train with the best, and plot them.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run `name`, or with the last one.")
     ] = False,
@@ -28,6 +32,10 @@ def command(
     """Train a classifier."""
     if resume:
         _refuse_changes(given(context))
+    if find_lr and args.lr0 is not None:
+        raise ValueError("--find-lr looks for the rate that --lr0 gives: leave out one of them.")
+    recipe = DEFAULT_RECIPE if args.recipe is None else load_recipe(args.recipe)
+    arguments = args.arguments(recipe)
     engine.start()
     from keras_cv_course.cli.training_run import continue_run, start_run
 
@@ -35,7 +43,7 @@ def command(
     if resume:
         run, report = continue_run(project, name, verbose)
     else:
-        run, report = start_run(args, project, name, exist_ok, verbose)
+        run, report = start_run(arguments, project, name, exist_ok, verbose, find_lr)
     if as_json:
         emit_json({"run": str(run.path), **report})
     else:

@@ -7,11 +7,25 @@ from typing import Any
 
 from keras_cv_course._validation import check_choice, check_positive
 from keras_cv_course.registry import MODELS
+from keras_cv_course.training.recipe import Recipe
 
 DIGITS = "digits"
 STRATEGIES = ("mirrored",)
 PRECISIONS = ("bf16", "fp16")
 _DIGITS_SIZE_PX = 48
+# Nothing is mirrored, because digits and letters would not survive it.
+DEFAULT_RECIPE = Recipe(shift=0.1, turn=0.025)
+# What `--no-augment` takes out of a recipe.
+_PLAIN: dict[str, Any] = {
+    "flip": False,
+    "shift": 0.0,
+    "turn": 0.0,
+    "zoom": 0.0,
+    "rand_augment": 0,
+    "erase": 0.0,
+    "mixup": 0.0,
+    "cutmix": 0.0,
+}
 
 
 def _option(default: Any, text: str) -> Any:
@@ -20,31 +34,45 @@ def _option(default: Any, text: str) -> Any:
 
 @dataclass(frozen=True)
 class TrainArgs:
-    """Arguments of a training run; each is an option of `train` with the help of its field."""
+    """Arguments of a training run.
 
-    data: str = _option(
-        DIGITS, "Folder of class folders or of shards, or the handwritten digits inside."
-    )
-    model: str = _option("mobilenet_v2", "Name of the network, see `models`.")
-    imgsz: int | None = _option(None, "Height and width; as in the paper, 48 for digits.")
-    alpha: float | None = _option(None, "Width of the network, where its family has one.")
-    weights: str | None = _option(None, '"imagenet", or a file of weights; fresh ones.')
-    epochs: int = _option(20, "Passes over the pictures.")
-    batch: int = _option(32, "Pictures in a batch.")
-    lr0: float = _option(0.003, "Highest learning rate.")
-    seed: int = _option(0, "Decides weights, split and order.")
-    val_split: float = _option(0.2, "Share held out where there is no `val` folder.")
-    augment: bool = _option(True, "Shift and turn the pictures a little.")
-    qat: bool = _option(False, "Then fine-tune with int8 rounding, for a better int8 export.")
-    qat_epochs: int = _option(4, "Passes over the pictures with int8 rounding.")
-    strategy: str | None = _option(None, '"mirrored": all GPUs of this machine; one device.')
-    mixed_precision: str | None = _option(None, '"bf16" or "fp16"; all in float32.')
-    deterministic: bool = _option(False, "The same bits in every run, at some cost of speed.")
-    tensorboard: bool = _option(False, "Log for TensorBoard, to `tensorboard` in the run.")
+    Attributes:
+        data: Folder of class folders or of shards, or "digits".
+        model: Name of the network.
+        imgsz: Height and width in pixels; None is that of the paper, and 48 for digits.
+        alpha: Width of the network, where its family has one.
+        weights: "imagenet", a file of weights, or None for fresh ones.
+        batch: Pictures in a batch.
+        val_split: Share held out where there is no `val` folder.
+        freeze: How many groups of layers stay as they are, from the stem on.
+        qat: Whether int8 rounding is trained afterwards.
+        qat_epochs: Passes with int8 rounding.
+        strategy: "mirrored" for all GPUs of the machine, None for one device.
+        mixed_precision: "bf16" or "fp16"; None computes in float32.
+        deterministic: Whether every run gives the same bits.
+        tensorboard: Whether there are logs for TensorBoard as well.
+        recipe: How to train.
+    """
+
+    data: str = DIGITS
+    model: str = "mobilenet_v2"
+    imgsz: int | None = None
+    alpha: float | None = None
+    weights: str | None = None
+    batch: int = 32
+    val_split: float = 0.2
+    freeze: int = 0
+    qat: bool = False
+    qat_epochs: int = 4
+    strategy: str | None = None
+    mixed_precision: str | None = None
+    deterministic: bool = False
+    tensorboard: bool = False
+    recipe: Recipe = DEFAULT_RECIPE
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, MODELS)
-        for name in ("epochs", "batch", "lr0", "qat_epochs"):
+        for name in ("batch", "qat_epochs"):
             check_positive(name, getattr(self, name))
         check_choice("strategy", self.strategy, (None, *STRATEGIES))
         check_choice("mixed_precision", self.mixed_precision, (None, *PRECISIONS))
@@ -60,8 +88,18 @@ class TrainArgs:
             raise ValueError(
                 f"`val_split` must be above 0 and below 1. Received: {self.val_split}."
             )
-        if self.seed < 0:
-            raise ValueError(f"`seed` must be at least 0. Received: {self.seed}.")
+        if self.freeze < 0:
+            raise ValueError(f"`freeze` must be at least 0. Received: {self.freeze}.")
+        if self.recipe.batch_sizes_px:
+            raise ValueError(
+                "`batch_sizes_px` is for networks of any size, and those of a run have one. Leave "
+                "it out of the recipe, or use `keras_cv_course.training.fit`."
+            )
+
+    def to_yaml(self) -> dict[str, Any]:
+        """Returns the arguments as what YAML can hold."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {**fields, "recipe": self.recipe.to_dict()}
 
     @classmethod
     def from_yaml(cls, loaded: Mapping[str, Any]) -> "TrainArgs":
@@ -74,7 +112,8 @@ class TrainArgs:
         missing = [name for name in names if name not in loaded]
         if missing:
             raise ValueError(f"args.yaml must hold every argument of the run. Missing: {missing}.")
-        return cls(**{name: loaded[name] for name in names})
+        values = {name: loaded[name] for name in names}
+        return cls(**{**values, "recipe": Recipe.from_dict(loaded["recipe"])})
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -87,3 +126,63 @@ class TrainArgs:
     def input_range(self) -> tuple[float, float]:
         """Smallest and largest value that the network takes."""
         return MODELS[self.model].input_range
+
+
+@dataclass(frozen=True)
+class TrainFlags:
+    """Options of `train`, each with the help of its field; those left out are the recipe's."""
+
+    data: str = _option(
+        DIGITS, "Folder of class folders or of shards, or the handwritten digits inside."
+    )
+    model: str = _option("mobilenet_v2", "Name of the network, see `models`.")
+    imgsz: int | None = _option(None, "Height and width; as in the paper, 48 for digits.")
+    alpha: float | None = _option(None, "Width of the network, where its family has one.")
+    weights: str | None = _option(None, '"imagenet", or a file of weights; fresh ones.')
+    freeze: int = _option(0, "Groups of layers that stay as they are: the stem, then blocks.")
+    recipe: str | None = _option(None, "YAML file of a recipe, or the args.yaml of a run.")
+    epochs: int | None = _option(None, "Passes over the pictures; 20.")
+    batch: int = _option(32, "Pictures in a batch.")
+    lr0: float | None = _option(None, "Highest learning rate; 0.003.")
+    cos_lr: bool | None = _option(None, "Lower the rate along half a cosine, or keep it; cosine.")
+    warmup_epochs: float | None = _option(None, "Epochs over which the rate rises from 0; 1.")
+    seed: int | None = _option(None, "Decides weights, split, order and distortions; 0.")
+    val_split: float = _option(0.2, "Share held out where there is no `val` folder.")
+    augment: bool | None = _option(None, "Distort and mix the pictures; shift and turn a little.")
+    qat: bool = _option(False, "Then fine-tune with int8 rounding, for a better int8 export.")
+    qat_epochs: int = _option(4, "Passes over the pictures with int8 rounding.")
+    strategy: str | None = _option(None, '"mirrored": all GPUs of this machine; one device.')
+    mixed_precision: str | None = _option(None, '"bf16" or "fp16"; all in float32.')
+    deterministic: bool = _option(False, "The same bits in every run, at some cost of speed.")
+    tensorboard: bool = _option(False, "Log for TensorBoard, to `tensorboard` in the run.")
+
+    def changed(self, recipe: Recipe) -> Recipe:
+        """Returns a recipe with what was said in its place.
+
+        Raises:
+            ValueError: If a value is out of its range, or does not go with the recipe's.
+        """
+        said: dict[str, Any] = {
+            "epochs": self.epochs,
+            "learning_rate": self.lr0,
+            "schedule": None if self.cos_lr is None else ("constant", "cosine")[self.cos_lr],
+            "warmup_epochs": self.warmup_epochs,
+            "seed": self.seed,
+        }
+        changes = {name: value for name, value in said.items() if value is not None}
+        if self.augment is False:
+            changes |= _PLAIN
+        return dataclasses.replace(recipe, **changes)
+
+    def arguments(self, recipe: Recipe = DEFAULT_RECIPE) -> TrainArgs:
+        """Returns the arguments of a run by a recipe, changed as said.
+
+        Args:
+            recipe: That of the file that `recipe` names.
+
+        Raises:
+            ValueError: If a value is out of its range.
+        """
+        names = {field.name for field in dataclasses.fields(TrainArgs)} - {"recipe"}
+        values = {name: getattr(self, name) for name in names}
+        return TrainArgs(**values, recipe=self.changed(recipe))

@@ -11,20 +11,27 @@ import numpy as np
 from keras_cv_course import __version__
 from keras_cv_course.cli.sources import open_data
 from keras_cv_course.cli.train_args import DIGITS, TrainArgs
-from keras_cv_course.data import Epochs, ImageDataset, augmented, calibration_array
+from keras_cv_course.data import ImageDataset, calibration_array
 from keras_cv_course.models.loading import load_model
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.registry import build_model
 from keras_cv_course.training import (
+    RateSearch,
+    Recipe,
     RunFolder,
+    compile_classifier,
     compute_reproducibly,
     create_run,
     evaluate_classifier,
+    find_learning_rate,
     fit_classifier,
+    freeze_first,
     in_precision,
     open_run,
     plot_confusion,
+    plot_rates,
     plot_results,
+    prepared_for,
     strategy_scope,
     synchronize_batch_norm,
 )
@@ -40,7 +47,12 @@ _QAT_RATE = 0.1  # of the float training's learning rate
 
 
 def start_run(
-    args: TrainArgs, project: str, name: str | None, exist_ok: bool, verbose: int
+    args: TrainArgs,
+    project: str,
+    name: str | None,
+    exist_ok: bool,
+    verbose: int,
+    find_lr: bool = False,
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Returns a new run folder with a trained model, and the report in it.
 
@@ -50,6 +62,7 @@ def start_run(
         name: Name of the run; None counts up.
         exist_ok: Whether a run of this name is overwritten.
         verbose: As in `model.fit`.
+        find_lr: Whether the recipe's rate is replaced by that at which the loss falls fastest.
 
     Raises:
         ValueError: If the data or the model cannot be had as `args` want it.
@@ -69,8 +82,14 @@ def start_run(
     }
     with strategy_scope(args.strategy) as devices:
         model = _model(args, len(data.class_names), devices)
-        run = create_run({**dataclasses.asdict(args), **facts}, project, name, exist_ok)
-        history = _fit(run, args, data, model, verbose)
+        search = _search(args, data, model) if find_lr else None
+        if search is not None:
+            recipe = dataclasses.replace(args.recipe, learning_rate=search.steepest)
+            args = dataclasses.replace(args, recipe=recipe)
+        run = create_run({**args.to_yaml(), **facts}, project, name, exist_ok)
+        if search is not None:
+            plot_rates(search, run.rates_plot)
+        history = _fit(run, args, data, model, args.recipe, verbose)
     return run, _complete(run, args, data, history, verbose)
 
 
@@ -99,18 +118,19 @@ def continue_run(project: str, name: str | None, verbose: int) -> tuple[RunFolde
         )
     with strategy_scope(args.strategy) as devices:
         model = _model(args, len(data.class_names), devices)
-        history = _fit(run, args, data, model, verbose)
+        history = _fit(run, args, data, model, args.recipe, verbose)
     return run, _complete(run, args, data, history, verbose)
 
 
 def _data(args: TrainArgs) -> ImageDataset:
     if args.tensorboard:
         check_tensorboard()
-    keras.utils.set_random_seed(args.seed)
+    seed = args.recipe.seed
+    keras.utils.set_random_seed(seed)
     if args.deterministic:
         compute_reproducibly()
     return open_data(
-        args.data, args.input_shape, args.input_range, args.batch, args.val_split, args.seed
+        args.data, args.input_shape, args.input_range, args.batch, args.val_split, seed
     )
 
 
@@ -127,19 +147,14 @@ def _model(args: TrainArgs, classes: int, devices: int) -> keras.Model:
     if args.mixed_precision is not None:
         model = in_precision(model, args.mixed_precision)
     synchronize_batch_norm(model, devices > 1)
-    return model
+    return freeze_first(model, args.freeze) if args.freeze else model
 
 
-def _fit(
-    run: RunFolder, args: TrainArgs, data: ImageDataset, model: keras.Model, verbose: int
-) -> dict[str, list[float]]:
-    logs = [tensorboard_logs(run)] if args.tensorboard else []
-    train = _pictures(args, data)
-    return fit_classifier(model, train, data.val, run, args.epochs, args.lr0, verbose, logs)
-
-
-def _pictures(args: TrainArgs, data: ImageDataset) -> Epochs:
-    return augmented(data.epochs, args.seed) if args.augment else data.epochs
+def _search(args: TrainArgs, data: ImageDataset, model: keras.Model) -> RateSearch:
+    """Returns what a learning-rate range test sees, with the recipe's own pictures."""
+    pictures, _ = prepared_for(model, args.recipe, data.epochs, input_range=args.input_range)
+    compile_classifier(model, args.recipe, pictures.batches)
+    return find_learning_rate(model, pictures.passes())
 
 
 def _complete(
@@ -162,10 +177,27 @@ def _complete(
     return report
 
 
+def _fit(
+    run: RunFolder,
+    args: TrainArgs,
+    data: ImageDataset,
+    model: keras.Model,
+    recipe: Recipe,
+    verbose: int,
+    *callbacks: keras.callbacks.Callback,
+) -> dict[str, list[float]]:
+    logs = [tensorboard_logs(run)] if args.tensorboard else []
+    every = [*callbacks, *logs]
+    return fit_classifier(
+        model, data.epochs, data.val, run, recipe, args.input_range, verbose, every
+    )
+
+
 def _as_delivered(run: RunFolder, args: TrainArgs) -> keras.Model:
     """Returns the best model, and leaves it in the run, for one device and in float32."""
     best = load_model(run.model)
-    if args.mixed_precision is not None or args.strategy is not None:
+    several = args.strategy is not None or args.recipe.sync_batch_norm
+    if args.mixed_precision is not None or several:
         best = in_precision(best, "fp32")
         synchronize_batch_norm(best, False)
         with replacing(run.model) as path:
@@ -182,15 +214,19 @@ def _train_in_int8(
 ) -> dict[str, Any]:
     """Fine-tunes the best float model as its int8 file will compute; returns what that reaches."""
     # As it is where the run goes on here, without the float stage before.
-    keras.utils.set_random_seed(args.seed)
+    keras.utils.set_random_seed(args.recipe.seed)
     typical = calibration_array(data.train, args.input_shape, args.input_range, _CALIBRATION)
     aware = quantize_aware(best, typical, input_range=args.input_range)
-    callbacks = [FreezeRanges(args.qat_epochs - 1)]
-    if args.tensorboard:
-        callbacks.append(tensorboard_logs(run))
-    train = _pictures(args, data)
-    rate, epochs = args.lr0 * _QAT_RATE, args.qat_epochs
-    history = fit_classifier(aware, train, data.val, run, epochs, rate, verbose, callbacks)
+    freeze = FreezeRanges(args.qat_epochs - 1)
+    recipe = dataclasses.replace(
+        args.recipe,
+        epochs=args.qat_epochs,
+        learning_rate=args.recipe.learning_rate * _QAT_RATE,
+        warmup_epochs=min(args.recipe.warmup_epochs, args.qat_epochs),
+        layer_decay=1.0,
+        ema=0.0,
+    )
+    history = _fit(run, args, data, aware, recipe, verbose, freeze)
     return _measured(run, load_model(run.model), data, history)
 
 

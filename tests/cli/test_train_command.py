@@ -12,6 +12,8 @@ from tiny_classifier import tiny
 
 from keras_cv_course.cli.train_args import TrainArgs
 from keras_cv_course.models.loading import load_model
+from keras_cv_course.training import Recipe, load_recipe, save_recipe
+from keras_cv_course.training.history import read_history
 
 FILES = [
     "args.yaml",
@@ -62,8 +64,9 @@ def test_a_run_folder_is_whole_and_tells_everything(keras_cv_course, tiny_models
     assert len(report["classes"]) == 10
     assert np.trace(report["confusion"]) == round(report["accuracy"] * 360)
     loaded = yaml.safe_load((run / "args.yaml").read_text())
-    wanted = TrainArgs(imgsz=16, epochs=2, batch=64, lr0=0.02, seed=5, augment=False)
-    assert TrainArgs.from_yaml(loaded) == wanted
+    recipe = Recipe(epochs=2, learning_rate=0.02, seed=5)
+    assert TrainArgs.from_yaml(loaded) == TrainArgs(imgsz=16, batch=64, recipe=recipe)
+    assert load_recipe(run / "args.yaml") == recipe
     assert loaded["class_names"] == [str(i) for i in range(10)]
     assert loaded["input_shape"] == [16, 16, 3]
     assert set(loaded["versions"]) == {"keras_cv_course", "keras", "tensorflow", "numpy"}
@@ -102,6 +105,60 @@ def test_a_folder_of_pictures_is_learned_and_a_corrupt_one_named(
         report = keras_cv_course("evaluate", run / "model.keras", *options).json
         assert report["accuracy"] == 1.0
         assert report["pictures"] == {"val": 4, "train": 16}[split]
+
+
+def test_a_recipe_from_a_file_is_trained_and_what_is_said_besides_changes_it(
+    keras_cv_course, tiny_models, tmp_path
+):
+    recipe = Recipe(epochs=9, optimizer="sgd", learning_rate=0.1, warmup_epochs=3, mixup=0.2)
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    said = ["--epochs", 2, "--warmup-epochs", 0.5, "--no-cos-lr", "--seed", 4]
+    line = ["train", "--imgsz", 16, "--batch", 64, "--project", tmp_path]
+    result = keras_cv_course(*line, "--recipe", tmp_path / "recipe.yaml", *said, "--json")
+    assert result.code == 0, result.err
+    changes = {"epochs": 2, "warmup_epochs": 0.5, "schedule": "constant", "seed": 4}
+    expected = Recipe(**(recipe.to_dict() | changes))
+    args = tmp_path / "train" / "args.yaml"
+    assert load_recipe(args) == expected
+    rates = read_history(tmp_path / "train" / "results.csv")["learning_rate"]
+    np.testing.assert_allclose(rates, 0.1, rtol=1e-6)
+    # The arguments of a run are a recipe's file as well, and mixing is taken out.
+    line = [*line, "--recipe", args, "--epochs", 1, "--no-augment", "--tensorboard"]
+    assert keras_cv_course(*line).code == 0
+    changes |= {"epochs": 1, "mixup": 0.0}
+    assert load_recipe(tmp_path / "train2" / "args.yaml") == Recipe(**(recipe.to_dict() | changes))
+    assert list((tmp_path / "train2" / "tensorboard").rglob("events.out.tfevents.*"))
+
+
+def test_the_rate_can_be_looked_for(keras_cv_course, tiny_models, tmp_path):
+    line = ["train", "--imgsz", 16, "--batch", 64, "--epochs", 1, "--project", tmp_path]
+    result = keras_cv_course(*line, "--find-lr", "--json")
+    assert result.code == 0, result.err
+    assert (tmp_path / "train" / "learning_rate.png").is_file()
+    found = load_recipe(tmp_path / "train" / "args.yaml").learning_rate
+    assert 1e-5 < found < 1
+    assert found != Recipe().learning_rate
+    result = keras_cv_course(*line, "--find-lr", "--lr0", 0.1)
+    assert result.code == 1
+    assert "leave out one of them" in result.err
+
+
+def test_the_first_groups_of_layers_can_stay_as_they_are(
+    keras_cv_course, tiny_models, tmp_path, monkeypatch
+):
+    from keras_cv_course.cli import training_run
+
+    frozen = []
+
+    def record(model, count):
+        frozen.append(count)
+        return model
+
+    monkeypatch.setattr(training_run, "freeze_first", record)
+    line = ["train", "--imgsz", 16, "--batch", 256, "--epochs", 1, "--project", tmp_path]
+    assert keras_cv_course(*line, "--freeze", 3).code == 0
+    assert keras_cv_course(*line).code == 0
+    assert frozen == [3]
 
 
 def test_a_run_is_not_overwritten_and_a_complete_one_not_resumed(

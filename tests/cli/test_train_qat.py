@@ -67,14 +67,14 @@ def test_fine_tuning_with_int8_rounding_ends_in_a_file_that_needs_no_calibration
 def test_a_run_broken_off_while_fine_tuning_ends_as_an_unbroken_one(
     keras_cv_course, tmp_path, monkeypatch
 ):
-    from keras_cv_course.training import fit
+    from keras_cv_course.training import fitting
 
     def train(*options):
         return keras_cv_course("train", *options, "--project", tmp_path)
 
     line = ["--imgsz", 16, "--epochs", 1, "--batch", 128, "--lr0", 0.02, "--qat", "--qat-epochs", 3]
     assert train(*line).code == 0
-    end = fit.Checkpoint.on_epoch_end
+    end = fitting.Checkpoint.on_epoch_end
 
     def broken_off(saving, epoch, logs=None):
         end(saving, epoch, logs)
@@ -82,7 +82,7 @@ def test_a_run_broken_off_while_fine_tuning_ends_as_an_unbroken_one(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit.Checkpoint, "on_epoch_end", broken_off)
+        patch.setattr(fitting.Checkpoint, "on_epoch_end", broken_off)
         train(*line)
     unbroken, run = tmp_path / "train", tmp_path / "train2"
     assert "report.json" not in names(run)
