@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         prepared_for,
         recipe_callbacks,
     )
-    from keras_cv_course.training.augmentation import prepared
     from keras_cv_course.training.checkpoint import Checkpoint
     from keras_cv_course.training.depth_features import depth_features
     from keras_cv_course.training.divergence import StopOnDivergence
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from keras_cv_course.training.overfit import OverfitReport, overfit_small_batch
     from keras_cv_course.training.plots import plot_confusion, plot_results
     from keras_cv_course.training.precision import in_precision, with_loss_scale
+    from keras_cv_course.training.preparation import prepared
     from keras_cv_course.training.rate_finder import RateSearch, find_learning_rate, plot_rates
     from keras_cv_course.training.recipe import Recipe, load_recipe, save_recipe
     from keras_cv_course.training.run_folder import RunFolder, create_run, open_run
@@ -69,7 +69,6 @@ _MODULES = {
         "prepared_for",
         "recipe_callbacks",
     ),
-    "augmentation": ("prepared",),
     "checkpoint": ("Checkpoint",),
     "depth_features": ("depth_features",),
     "divergence": ("StopOnDivergence",),
@@ -99,6 +98,7 @@ _MODULES = {
         "in_precision",
         "with_loss_scale",
     ),
+    "preparation": ("prepared",),
     "rate_finder": (
         "RateSearch",
         "find_learning_rate",

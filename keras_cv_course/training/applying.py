@@ -7,10 +7,10 @@ import keras
 
 from keras_cv_course.data.epochs import Epochs
 from keras_cv_course.models.input_range import known_input_range
-from keras_cv_course.training.augmentation import as_shares, prepared
 from keras_cv_course.training.layer_groups import every_layer
 from keras_cv_course.training.optimizer import layer_rates, make_optimizer
 from keras_cv_course.training.precision import with_loss_scale
+from keras_cv_course.training.preparation import as_shares, prepared
 from keras_cv_course.training.recipe import Recipe
 from keras_cv_course.training.schedules import learning_rates
 from keras_cv_course.training.smoothing import smoothed_cross_entropy

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_cv_course.data.epochs import Epochs
-from keras_cv_course.training.augmentation import as_shares, distortions, prepared
+from keras_cv_course.training.preparation import as_shares, distortions, prepared
 from keras_cv_course.training.recipe import Recipe
 
 SHAPE = (16, 16, 3)
