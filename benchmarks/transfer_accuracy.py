@@ -30,10 +30,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from keras_cv_course import MobileNet, MobileNetV2, build_model
+from keras_cv_course import MobileNet, MobileNetV2
 from keras_cv_course.data import Epochs, as_arrays, digits, load_pictures
 from keras_cv_course.data.epochs import shuffled
-from keras_cv_course.registry import MODELS
 from keras_cv_course.tflite import TFLiteModel, convert
 from keras_cv_course.training.applying import fit
 from keras_cv_course.training.depth_features import depth_features
@@ -272,9 +271,8 @@ def measure_digits(shared: Path, out: Path, way: str, seed: int) -> dict[str, An
     """Returns how many of the digits held out are right by a named recipe."""
     named = NAMED[way]
     keras.utils.set_random_seed(seed)
-    input_range = MODELS[named.model].input_range
-    data = digits(named.options["input_shape"], input_range, named.batch, seed)
-    model = build_model(named.model, **named.options)
+    data = digits(named.options["input_shape"], named.input_range, named.batch, seed)
+    model = named.build()
     fit(model, replace(named.recipe, seed=seed), data.epochs, verbose=0)
     images, labels = as_arrays(data.test)
     return {"right": right(model, (images, labels)), "of": len(labels)}
