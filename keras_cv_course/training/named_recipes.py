@@ -60,6 +60,7 @@ def _digits(
 _OURS, _QAT = "1,257 to train", "1,437 to train"
 NAMED: dict[str, NamedRecipe] = {
     "mobilenet_digits": _digits("MobileNet", _OURS, (81.67,), _SIGNED, alpha=0.25),
+    "mobilenet_v2_digits": _digits("MobileNetV2", _OURS, (91.67,), _SIGNED, alpha=0.35),
     "mobilenet_v3_digits": _digits(
         "MobileNetV3Small", _QAT, (97.78, 98.06, 96.39), _PIXELS, alpha=0.5
     ),
