@@ -1,0 +1,1 @@
+"""Faces: are two pictures of one person, and whose face is it."""
