@@ -116,7 +116,7 @@ def align_face(
         "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", arXiv:1801.07698,
         section 3.1: faces aligned by five points to 112 by 112 pixels.
     """
-    picture = _as_picture(image)
+    picture = as_picture(image)
     check_positive("size_px", size_px)
     landmarks = np.asarray(landmarks, np.float64)
     if landmarks.shape != TEMPLATE.shape:
@@ -140,7 +140,8 @@ def align_face(
     return np.asarray(aligned)
 
 
-def _as_picture(image: np.ndarray) -> Image.Image:
+def as_picture(image: np.ndarray) -> Image.Image:
+    """Returns a picture of Pillow; raises TypeError or ValueError for what is none."""
     image = np.asarray(image)
     if image.dtype != np.uint8:
         raise TypeError(f"`image` must be uint8. Received: {image.dtype}.")
