@@ -198,7 +198,7 @@ def cut_out(image: np.ndarray, face: Face, size_px: int, margin: float = 0.2) ->
         )
     half = max(right - left, bottom - top) * (0.5 + margin)
     x, y = (left + right) / 2, (top + bottom) / 2
-    box = tuple(round(edge) for edge in (x - half, y - half, x + half, y + half))
+    box = (round(x - half), round(y - half), round(x + half), round(y + half))
     return np.asarray(picture.crop(box).resize((size_px, size_px), Image.Resampling.BILINEAR))
 
 
