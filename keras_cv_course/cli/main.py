@@ -18,6 +18,7 @@ from keras_cv_course.cli import (
     demo,
     evaluate,
     export,
+    faces,
     inspect,
     models,
     predict,
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 for _module in _COMMANDS:
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
+app.add_typer(faces.app)
 
 
 def _show_version(wanted: bool) -> None:
@@ -92,7 +94,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except typer.Abort:
         _tell("aborted")
         code = 1
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         if settings.debug:
             raise
         _tell(str(error))

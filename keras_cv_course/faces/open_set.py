@@ -18,20 +18,20 @@ class OperatingPoint:
     """What a threshold gives.
 
     Attributes:
-        false_positive_rate: The false-positive identification rate that was asked for.
-        measurable: Whether there are strangers enough for it, at least 10 / rate.
-        threshold: The smallest threshold that keeps it: a similarity of at least this identifies.
-        reached_rate: Share of strangers whose most alike face reaches the threshold; at most
-            `false_positive_rate`.
-        identification_rate: Share of enrolled people's pictures that are both above the threshold
-            and given the right name.
+        false_positive_rate: Share of the strangers that may be given a name.
+        identification_rate: Share of enrolled people's pictures that reach the threshold and are
+            given the right name; None where there are too few strangers to measure it, fewer than
+            10 / `false_positive_rate`.
+        identified: How many these are.
+        false_positives: How many strangers are given a name.
+        threshold: Smallest similarity that is given a name.
     """
 
     false_positive_rate: float
-    measurable: bool
-    threshold: float
-    reached_rate: float
-    identification_rate: float
+    identification_rate: float | None
+    identified: int | None
+    false_positives: int | None
+    threshold: float | None
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def open_set_report(
     Example:
         >>> similarity = probes @ gallery.T  # of embeddings of unit length
         >>> report = open_set_report(similarity, probe_names, gallery_names, [0.01])
-        >>> report.points[0].threshold, report.points[0].identification_rate
+        >>> report.points[0].identification_rate, report.points[0].threshold
 
     Reference:
         "Handbook of Face Recognition", Li and Jain (2005), chapter 14 "Evaluation Methods in Face
@@ -131,16 +131,19 @@ def _point(
         raise ValueError(
             f"`false_positive_rates` must each be above 0 and below 1. Received: {rate!r}."
         )
-    # 0.1 * 30 is a little more than 3 in floating point, and 0.7 * 10 a little less than 7.
+    # In floating point 0.1 * 30 is a little more than 3, and 0.7 * 10 a little less than 7.
+    if len(strangers) < _FEWEST_EXPECTED / rate * (1 - 1e-9):
+        return OperatingPoint(float(rate), None, None, None, None)
     allowed = math.floor(rate * len(strangers) + 1e-9)
-    # The most alike of those who must not pass; a threshold just above it keeps them out.
+    # Just above the first that must not be given a name.
     threshold = np.nextafter(np.sort(strangers)[::-1][allowed], np.inf)
+    identified = int((named & (mates >= threshold)).sum())
     return OperatingPoint(
         false_positive_rate=float(rate),
-        measurable=len(strangers) * rate >= _FEWEST_EXPECTED - 1e-9,
+        identification_rate=identified / len(mates),
+        identified=identified,
+        false_positives=int((strangers >= threshold).sum()),
         threshold=float(threshold),
-        reached_rate=float((strangers >= threshold).mean()),
-        identification_rate=float((named & (mates >= threshold)).mean()),
     )
 
 

@@ -2,9 +2,9 @@
 
 import typer
 
-from keras_cv_course.cli.faces import enroll, identify, remove
+from keras_cv_course.cli.faces import enroll, evaluate, identify, remove, verify
 
-_COMMANDS = (enroll, identify, remove)
+_COMMANDS = (enroll, verify, identify, remove, evaluate)
 
 app = typer.Typer(
     name="faces",

@@ -7,39 +7,37 @@ from typing import Annotated
 import typer
 
 from keras_cv_course.cli import engine
-from keras_cv_course.cli.faces.options import Detector, Gallery, Largest, Model, Token
-from keras_cv_course.cli.options import InputRange
+from keras_cv_course.cli.faces.options import Gallery, Model, Preparation, Token
+from keras_cv_course.cli.faces.skipped import tell_skipped
 from keras_cv_course.cli.output import Json, emit_json, emit_table
+from keras_cv_course.cli.train_options import with_options
 
 
+@with_options(Preparation)
 def command(
     model: Model,
     pictures: Annotated[
         list[Path],
         typer.Argument(help="With --name pictures or folders; else folders of folders of people."),
     ],
+    args: Preparation,
     gallery: Gallery,
     name: Annotated[str | None, typer.Option(help="Whose faces all pictures show.")] = None,
-    detector: Detector = None,
-    largest: Largest = False,
     token: Token = None,
-    input_range: InputRange = None,
     as_json: Json = False,
 ) -> None:
     """Add people to a gallery, by pictures of their faces."""
     people = dict.fromkeys(pictures, name) if name else _people(pictures)
     engine.start()
-    from keras_cv_course.cli.faces.embedding import embed_all
-    from keras_cv_course.cli.faces.sources import open_encoder, pictures_below
+    from keras_cv_course.cli.faces.sources import embed_files, open_encoder, pictures_below
     from keras_cv_course.faces.gallery import FaceGallery
 
-    encoder = open_encoder(model, input_range, detector, largest)
+    encoder = open_encoder(model, args)
+    owners = {image: owner for path, owner in people.items() for image in pictures_below([path])}
+    # The gallery first: what is wrong with it is told before all pictures are looked at.
     with FaceGallery(gallery, token) as opened:
-        owners = {
-            image: owner for path, owner in people.items() for image in pictures_below([path])
-        }
-        faces = embed_all(encoder, list(owners), as_json)
-        enrolled = [owners[image] for image in faces.images]
+        faces = embed_files(encoder, list(owners), as_json)
+        enrolled = [str(owners[image]) for image in faces.images]
         opened.enroll(enrolled, faces.embeddings)
         total = opened.count()
     counts = Counter(enrolled)
@@ -49,13 +47,12 @@ def command(
         return
     rows = [(owner, str(count)) for owner, count in sorted(counts.items())]
     emit_table(f"{gallery}: {total} faces", ("name", "faces enrolled"), rows)
-    for image, reason in faces.skipped:
-        typer.echo(f"skipped {image}: {reason}", err=True)
+    tell_skipped(faces.skipped)
 
 
 def _people(folders: list[Path]) -> dict[Path, str]:
     """Returns the folder of each person in folders of them, and the person's name."""
-    people = {}
+    people: dict[Path, str] = {}
     for folder in folders:
         found = sorted(path for path in folder.glob("*/") if not path.name.startswith("."))
         if not found:

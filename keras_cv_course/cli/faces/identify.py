@@ -1,68 +1,56 @@
 """`keras-cv-course faces identify`: who is in a picture."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.faces.options import (
-    Detector,
     Gallery,
-    Largest,
     Model,
     Pictures,
+    Preparation,
     Threshold,
     Token,
 )
-from keras_cv_course.cli.options import InputRange
+from keras_cv_course.cli.faces.skipped import tell_skipped
 from keras_cv_course.cli.output import Json, emit_json, emit_table
+from keras_cv_course.cli.train_options import with_options
 
-_UNKNOWN = "unknown"
 
-
+@with_options(Preparation)
 def command(
     model: Model,
     pictures: Pictures,
+    args: Preparation,
     gallery: Gallery,
     threshold: Threshold = None,
     top: Annotated[int, typer.Option(min=1, help="People to tell of each picture.")] = 1,
-    detector: Detector = None,
-    largest: Largest = False,
     token: Token = None,
-    input_range: InputRange = None,
     as_json: Json = False,
 ) -> None:
     """Name the people in pictures, as far as they are in a gallery."""
     engine.start()
-    from dataclasses import asdict
-
-    from keras_cv_course.cli.faces.embedding import embed_all
     from keras_cv_course.cli.faces.existing import existing_gallery
-    from keras_cv_course.cli.faces.sources import open_encoder, pictures_below
+    from keras_cv_course.cli.faces.sources import embed_files, open_encoder, pictures_below
 
-    encoder = open_encoder(model, input_range, detector, largest, threshold)
-    limit = encoder.need_threshold()
+    encoder = open_encoder(model, args)
+    limit = encoder.need_threshold(threshold)
     with existing_gallery(gallery, token) as opened:
-        faces = embed_all(encoder, pictures_below(pictures), as_json)
-        found = [opened.identify(row, top, threshold=limit) for row in faces.embeddings]
+        faces = embed_files(encoder, pictures_below(pictures), as_json)
+        answers = [opened.identify(row, top, threshold=limit) for row in faces.embeddings]
+    found = list(zip(faces.images, answers, strict=True))
     if as_json:
-        identified = [
-            {"image": str(image), "name": each.name, **asdict(each)}
-            for image, each in zip(faces.images, found, strict=True)
-        ]
-        emit_json({"identified": identified, "skipped": faces.skipped_rows()})
+        rows = [{"image": str(image), "name": a.name, **asdict(a)} for image, a in found]
+        emit_json({"identified": rows, "skipped": faces.skipped_rows()})
         return
-    cells = [
-        (str(image), match.name, f"{match.similarity:.3f}")
-        for image, each in zip(faces.images, found, strict=True)
-        for match in each.matches
-    ]
-    cells += [
-        (str(image), _UNKNOWN, f"{each.nearest.similarity:.3f}" if each.nearest else "")
-        for image, each in zip(faces.images, found, strict=True)
-        if not each.matches
-    ]
+    cells = []
+    for image, answer in found:
+        named: list[tuple[str, float | None]] = [(match.name, match.similarity) for match in answer.matches]
+        nearest = answer.nearest.similarity if answer.nearest else None
+        for name, similarity in named or [("unknown", nearest)]:
+            cells.append((str(image), name, "" if similarity is None else f"{similarity:.3f}"))
     title = f"{gallery}: one person from {limit:.3f} on"
     emit_table(title, ("image", "name", "similarity"), cells, texts=2)
-    for image, reason in faces.skipped:
-        typer.echo(f"skipped {image}: {reason}", err=True)
+    tell_skipped(faces.skipped)

@@ -1,17 +1,18 @@
 """Finds what the words on the command line stand for: encoders, and faces for them."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+from keras_cv_course.cli.faces.options import Preparation
+from keras_cv_course.cli.output import progress
 from keras_cv_course.cli.sources import open_classifier
-from keras_cv_course.data import load_pictures
 from keras_cv_course.data.dataset import rescale
 from keras_cv_course.data.images import picture_files
 from keras_cv_course.faces.detection import (
@@ -21,6 +22,7 @@ from keras_cv_course.faces.detection import (
     haar_detector,
     yunet_detector,
 )
+from keras_cv_course.faces.verification import embed_unit
 
 # What `faces evaluate` writes beside a model, and the other commands read.
 REPORT = "verification.json"
@@ -30,41 +32,40 @@ _HAAR = "haar"
 
 @dataclass(frozen=True)
 class Encoder:
-    """An encoder, and how pictures are made ready for it.
+    """An encoder, and how faces are made ready for it.
 
     Attributes:
         path: Its file.
         predict: Takes float32 pictures `(n, height, width, channels)`, returns `(n, d)`.
         input_shape: (height, width, channels).
         input_range: Smallest and largest value that it takes.
+        preparation: How faces are made ready, nothing left open but `input_range`.
         detector: What finds faces; None takes pictures whole.
-        detector_name: What was typed for it.
-        largest: Whether the largest of several faces is taken.
-        threshold: Smallest similarity of one person; None where nothing tells.
+        threshold: Smallest similarity of one person, as it was chosen; None where nothing tells.
     """
 
     path: Path
     predict: Callable[[np.ndarray], Any]
     input_shape: tuple[int, int, int]
     input_range: tuple[float, float]
+    preparation: Preparation
     detector: Detector | None
-    detector_name: str
-    largest: bool
     threshold: float | None
 
-    def need_threshold(self) -> float:
-        """Returns `threshold`.
+    def need_threshold(self, given: float | None) -> float:
+        """Returns the threshold that was given, or else the one that was chosen.
 
         Raises:
-            ValueError: If nothing tells it.
+            ValueError: If neither is there.
         """
-        if self.threshold is None:
+        found = self.threshold if given is None else given
+        if found is None:
             raise ValueError(
                 f"Nothing tells how alike two faces of one person are to {self.path}: there is no "
                 f"{REPORT} beside it. Say it with --threshold, or measure it with "
                 "`keras-cv-course faces evaluate`."
             )
-        return self.threshold
+        return found
 
     def read(self, image: Path) -> np.ndarray:
         """Returns the face in a file as the encoder takes it, `(height, width, channels)`.
@@ -73,64 +74,108 @@ class Encoder:
             FileNotFoundError: If there is no such file.
             ValueError: If it cannot be decoded, or does not show one face.
         """
-        if self.detector is None:
-            return load_pictures([image], self.input_shape, self.input_range)[0]
-        return self.face_in(_photograph(image))
+        return self.face_in(read_photograph(image))
 
     def face_in(self, photograph: np.ndarray) -> np.ndarray:
         """Returns the face in a photograph, uint8 RGB, as the encoder takes it."""
         if self.detector is not None:
-            face = find_face(photograph, self.detector, self.largest)
+            face = find_face(photograph, self.detector, self.preparation.largest)
             photograph = cut_out(photograph, face, max(self.input_shape[:2]))
+        else:
+            photograph = _centre(photograph, self.preparation.crop or 1.0)
         if self.input_shape[2] == 1:
             photograph = np.asarray(Image.fromarray(photograph).convert("L"))[..., None]
         resized = keras.preprocessing.image.smart_resize(photograph, self.input_shape[:2])
         return np.asarray(rescale(self.input_range)(resized))
 
-    def embed(self, image: Path) -> np.ndarray:
-        """Returns the embedding `(d,)` of the face in a file; raises as `read` does."""
-        return np.asarray(self.predict(self.read(image)[None]))[0]
+    def embed(self, faces: np.ndarray) -> np.ndarray:
+        """Returns embeddings of length 1 `(n, d)`, of faces as `read` gives them."""
+        return embed_unit(self.predict, faces, bool(self.preparation.mirrored))
 
 
-def open_encoder(
-    path: str,
-    input_range: tuple[float, float] | None = None,
-    detector: str | None = None,
-    largest: bool = False,
-    threshold: float | None = None,
-) -> Encoder:
+@dataclass(frozen=True)
+class Embedded:
+    """The faces in some pictures.
+
+    Attributes:
+        images: The files that show one face, in their order.
+        embeddings: `(n, d)`, a row for each of `images`.
+        skipped: The other files, and what is wrong with each.
+    """
+
+    images: tuple[Path, ...]
+    embeddings: np.ndarray
+    skipped: tuple[tuple[Path, str], ...]
+
+    def skipped_rows(self) -> list[dict[str, str]]:
+        """Returns `skipped` as JSON can hold it."""
+        return [{"image": str(image), "reason": reason} for image, reason in self.skipped]
+
+
+def open_encoder(path: str, preparation: Preparation) -> Encoder:
     """Returns the encoder in a file, with what `verification.json` beside it tells.
 
     Args:
         path: A .keras or .tflite file.
-        input_range: Values that it takes; None looks at what the file or args.yaml tells.
-        detector: "haar", "none" or an .onnx file; None is what `verification.json` tells, or none.
-        largest: Whether the largest of several faces is taken.
-        threshold: Smallest similarity of one person; None is what `verification.json` tells.
+        preparation: How faces are made ready. What is None is as `verification.json` tells, or
+            else pictures are taken whole.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no model that makes a vector of a picture, or its values are unknown.
+        ValueError: If it is no model that makes a vector of a picture, its values are unknown, or
+            `crop` is not above 0 and at most 1.
     """
-    opened = open_classifier(path, input_range)
+    opened = open_classifier(path, preparation.input_range)
     if opened.input_shape[2] not in (1, 3):
         raise ValueError(f"{path} must take grey or RGB pictures. It takes {opened.input_shape}.")
+    values = opened.need_range()
     embedding = opened.predict(np.zeros((1, *opened.input_shape), np.float32))
     if not hasattr(embedding, "shape") or len(embedding.shape) != 2:
         raise ValueError(f"{path} is no encoder: it must make one vector of a picture.")
-    report = opened.path.parent / REPORT
+    report = opened.path.with_name(REPORT)
     told = json.loads(report.read_text()) if report.is_file() else {}
-    name = detector or told.get("detector", _WHOLE)
+    defaults = {"detector": _WHOLE, "crop": 1.0, "mirrored": False, **told.get("preparation", {})}
+    chosen = {
+        name: default if getattr(preparation, name) is None else getattr(preparation, name)
+        for name, default in defaults.items()
+    }
+    if not 0 < chosen["crop"] <= 1:
+        raise ValueError(f"--crop must be above 0 and at most 1. Received: {chosen['crop']}.")
     return Encoder(
         path=opened.path,
         predict=opened.predict,
         input_shape=opened.input_shape,
-        input_range=opened.need_range(),
-        detector=_detector(name),
-        detector_name=name,
-        largest=largest,
-        threshold=told.get("threshold") if threshold is None else threshold,
+        input_range=values,
+        preparation=Preparation(**chosen, largest=preparation.largest),
+        detector=_detector(chosen["detector"]),
+        threshold=told.get("threshold"),
     )
+
+
+def embed_files(encoder: Encoder, images: Sequence[Path], as_json: bool) -> Embedded:
+    """Returns the embeddings of the faces in files, with a bar on a terminal.
+
+    Args:
+        encoder: What embeds.
+        images: Files.
+        as_json: Whether the output is JSON, and so silent until the end.
+
+    Raises:
+        ValueError: If none of the files shows one face; tells what is wrong with the first.
+    """
+    good, embeddings, skipped = [], [], []
+    for image in progress(images, "looking at faces", len(images), as_json):
+        try:
+            face = encoder.read(image)
+        except (ValueError, OSError) as error:
+            skipped.append((image, " ".join(str(error).split())))
+            continue
+        good.append(image)
+        embeddings.append(encoder.embed(face[None])[0])
+    if not good:
+        rest = f" So it is with all {len(skipped)} pictures." if len(skipped) > 1 else ""
+        raise ValueError(f"{skipped[0][0]}: {skipped[0][1]}{rest}")
+    return Embedded(tuple(good), np.stack(embeddings), tuple(skipped))
 
 
 def pictures_below(paths: Iterable[Path]) -> list[Path]:
@@ -148,18 +193,31 @@ def pictures_below(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
+def read_photograph(path: Path) -> np.ndarray:
+    """Returns a photograph upright, uint8 RGB `(height, width, 3)`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be decoded.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no picture {path}.")
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    # What Pillow raises for a file that is no picture, cut off, or larger than it dares to decode.
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} cannot be decoded: {error}") from error
+
+
 def _detector(name: str) -> Detector | None:
     if name == _WHOLE:
         return None
     return haar_detector() if name == _HAAR else yunet_detector(name)
 
 
-def _photograph(path: Path) -> np.ndarray:
-    """Returns a photograph upright, uint8 RGB."""
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no picture {path}.")
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise ValueError(f"{path} cannot be decoded: {error}") from error
+def _centre(picture: np.ndarray, share: float) -> np.ndarray:
+    """Returns the middle of a picture, as `data.picture_reader` cuts it out."""
+    height, width = picture.shape[:2]
+    top, left = (int((side - side * share) / 2) for side in (height, width))
+    return picture[top : height - top, left : width - left]
