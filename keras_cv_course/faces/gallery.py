@@ -1,7 +1,7 @@
 """A gallery of named faces: keeps embeddings, and tells whose face a new one is."""
 
 import json
-import logging
+import logging.config
 import os
 import threading
 import unicodedata
@@ -331,10 +331,18 @@ class FaceGallery:
 
 
 def _pymilvus() -> Any:
-    """Returns pymilvus, which prints each error that it raises, silenced."""
-    pymilvus = need("pymilvus")
-    for handler in logging.getLogger("pymilvus").handlers:
-        handler.setLevel(logging.CRITICAL)
+    """Returns pymilvus, without what it does to the process's logging.
+
+    At its import it configures logging anew, which closes the log files of everybody else, and it
+    prints each error that it raises.
+    """
+    configure = logging.config.dictConfig
+    logging.config.dictConfig = lambda config: None
+    try:
+        pymilvus = need("pymilvus")
+    finally:
+        logging.config.dictConfig = configure
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
     return pymilvus
 
 

@@ -17,6 +17,13 @@ for name in sys.argv[2:]:
     gallery.enroll(name, [float(len(name)), 1.0, 0.0])
 os.kill(os.getpid(), signal.SIGKILL)
 """
+LOG_TO_A_FILE = """
+import logging, sys
+logging.basicConfig(filename=sys.argv[2], filemode="w")
+from keras_cv_course.faces.gallery import FaceGallery
+FaceGallery(sys.argv[1]).close()
+logging.getLogger("mine").warning("still here")
+"""
 
 
 @pytest.fixture
@@ -231,3 +238,10 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(ImportError, match=r"'pymilvus'.*pip install 'keras-cv-course\[faces\]'"):
         FaceGallery(tmp_path / "people.db")
+
+
+def test_the_logs_of_others_go_on(tmp_path):
+    line = [sys.executable, "-c", LOG_TO_A_FILE, tmp_path / "people.db", tmp_path / "log.txt"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert "still here" in (tmp_path / "log.txt").read_text()

@@ -17,7 +17,8 @@ def command(
     model: Model,
     args: Preparation,
     data: Annotated[
-        Path, typer.Option(help="Folder with a folder of pictures for each person, none trained on.")
+        Path,
+        typer.Option(help="Folder with a folder of pictures for each person."),
     ],
     pairs: Annotated[
         Path | None, typer.Option(help="A pairs.txt as LFW's; else all pairs of pictures.")
@@ -31,7 +32,7 @@ def command(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure how well an encoder tells people apart, and choose the threshold."""
+    """Measure how well an encoder tells people apart that it has not seen; choose a threshold."""
     if fold is not None and pairs is None:
         raise ValueError("--fold is a part of a list of pairs: say which with --pairs.")
     engine.start()

@@ -45,12 +45,12 @@ def command(
         rows = [{"image": str(image), "name": a.name, **asdict(a)} for image, a in found]
         emit_json({"identified": rows, "skipped": faces.skipped_rows()})
         return
-    cells = []
+    cells: list[tuple[str, str, str]] = []
     for image, answer in found:
-        named: list[tuple[str, float | None]] = [(match.name, match.similarity) for match in answer.matches]
-        nearest = answer.nearest.similarity if answer.nearest else None
-        for name, similarity in named or [("unknown", nearest)]:
-            cells.append((str(image), name, "" if similarity is None else f"{similarity:.3f}"))
+        cells += [(str(image), each.name, f"{each.similarity:.3f}") for each in answer.matches]
+        if not answer.matches:
+            nearest = f"{answer.nearest.similarity:.3f}" if answer.nearest else ""
+            cells.append((str(image), "unknown", nearest))
     title = f"{gallery}: one person from {limit:.3f} on"
     emit_table(title, ("image", "name", "similarity"), cells, texts=2)
     tell_skipped(faces.skipped)
