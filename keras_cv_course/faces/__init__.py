@@ -1,21 +1,71 @@
-"""Faces: are two pictures of one person, and whose face is it."""
+"""Faces: are two pictures of one person, and whose face is it.
+
+Networks are imported on first use, so that a gallery or a report needs no TensorFlow.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from keras_cv_course.faces.bootstrap import bootstrap_interval
-from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder
-from keras_cv_course.faces.mobile_face_net import MobileFaceNet
-from keras_cv_course.faces.siamese import SiameseNetwork
+from keras_cv_course.faces.gallery import FaceGallery, Identification, Match
+from keras_cv_course.faces.open_set import OpenSetReport, open_set_report
 from keras_cv_course.faces.verification import FaceVerifier, Verification, choose_threshold
 from keras_cv_course.faces.verification_report import VerificationReport, verification_report
 
+if TYPE_CHECKING:
+    from keras_cv_course.faces.alignment import align_face, five_of_68
+    from keras_cv_course.faces.detection import (
+        Face,
+        cut_out,
+        find_face,
+        haar_detector,
+        yunet_detector,
+    )
+    from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder
+    from keras_cv_course.faces.mobile_face_net import MobileFaceNet
+    from keras_cv_course.faces.siamese import SiameseNetwork
+
+_HOMES = {
+    "Face": "detection",
+    "FaceEncoder": "encoder",
+    "MobileFaceNet": "mobile_face_net",
+    "SiameseEncoder": "encoder",
+    "SiameseNetwork": "siamese",
+    "align_face": "alignment",
+    "cut_out": "detection",
+    "find_face": "detection",
+    "five_of_68": "alignment",
+    "haar_detector": "detection",
+    "yunet_detector": "detection",
+}
+
 __all__ = [
+    "Face",
     "FaceEncoder",
+    "FaceGallery",
     "FaceVerifier",
+    "Identification",
+    "Match",
     "MobileFaceNet",
+    "OpenSetReport",
     "SiameseEncoder",
     "SiameseNetwork",
     "Verification",
     "VerificationReport",
+    "align_face",
     "bootstrap_interval",
     "choose_threshold",
+    "cut_out",
+    "find_face",
+    "five_of_68",
+    "haar_detector",
+    "open_set_report",
     "verification_report",
+    "yunet_detector",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"keras_cv_course.faces.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'keras_cv_course.faces' has no attribute {name!r}")

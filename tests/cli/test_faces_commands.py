@@ -6,7 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from typer.main import get_command
 
 from keras_cv_course.tflite import convert
@@ -116,7 +116,7 @@ def test_two_pictures(keras_cv_course, model, people):
     other = people / "cyan" / "cyan_0001.jpg"
     different = keras_cv_course(*line, other, "--threshold", 0.8, "--json").json
     assert different["same"] is False
-    assert different["similarity"] == pytest.approx(-1, abs=0.01)
+    assert different["similarity"] == pytest.approx(-1, abs=0.02)
     assert "yes" in keras_cv_course(*line, b, "--threshold", 0.8).out
 
 
@@ -175,9 +175,6 @@ def test_a_list_of_pairs(keras_cv_course, model, people, tmp_path):
 
 
 def test_faces_are_looked_for_in_photographs(keras_cv_course, model, tmp_path):
-    sys.path.insert(0, str(tmp_path.parent))
-    from PIL import ImageDraw
-
     # Light and dark as the cascade wants a face; on white, so that it matters what is cut out.
     photograph = Image.new("RGB", (800, 400), (255, 255, 255))
     pen = ImageDraw.Draw(photograph)
