@@ -1,7 +1,6 @@
 """A gallery of named faces: keeps embeddings, and tells whose face a new one is."""
 
 import json
-import logging.config
 import os
 import threading
 import unicodedata
@@ -15,6 +14,7 @@ import numpy as np
 
 from keras_cv_course._validation import check_choice, check_positive
 from keras_cv_course.faces._extras import need
+from keras_cv_course.faces._milvus import check_free, checked_folder, import_pymilvus
 
 # Milvus' index: exact looks at every face, approximate at the promising ones.
 _INDEXES = {"exact": "FLAT", "approximate": "AUTOINDEX"}
@@ -109,10 +109,10 @@ class FaceGallery:
         self.uri = os.fspath(uri)
         self.collection = collection
         self._index = _INDEXES[index]
-        self._folder = None if "://" in self.uri else _checked_folder(Path(self.uri))
-        pymilvus = _pymilvus()
+        self._folder = None if "://" in self.uri else checked_folder(Path(self.uri))
+        pymilvus = import_pymilvus()
         if self._folder is not None:
-            _check_free(self._folder)
+            check_free(self._folder)
         self._failure = pymilvus.exceptions.MilvusException
         self._writing = threading.Lock()
         target = self.uri if self._folder is None else str(self._folder)
@@ -328,50 +328,6 @@ class FaceGallery:
             if len(best) >= people or len(hits) < limit or limit == _MOST_HITS:
                 return [Match(*item) for item in list(best.items())[:people]]
             limit = min(4 * limit, _MOST_HITS)
-
-
-def _pymilvus() -> Any:
-    """Returns pymilvus, without what it does to the process's logging.
-
-    At its import it configures logging anew, which closes the log files of everybody else, and it
-    prints each error that it raises.
-    """
-    configure = logging.config.dictConfig
-    logging.config.dictConfig = lambda config: None
-    try:
-        pymilvus = need("pymilvus")
-    finally:
-        logging.config.dictConfig = configure
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
-    return pymilvus
-
-
-def _checked_folder(path: Path) -> Path:
-    """Returns the whole path of a folder that is a gallery or can become one."""
-    if path.suffix != ".db":
-        raise ValueError(
-            '`uri` must be a folder whose name ends with ".db", or a server\'s address such as '
-            f'"http://localhost:19530". Received: {str(path)!r}.'
-        )
-    path = path.expanduser().absolute()
-    if path.is_file():
-        raise ValueError(f"{path} is a file, and no gallery: a gallery is a folder of its own.")
-    if path.is_dir() and any(path.iterdir()) and not (path / "LOCK").is_file():
-        raise ValueError(f"{path} holds something else than a gallery. Give a new folder.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {path.parent}.")
-    return path
-
-
-def _check_free(path: Path) -> None:
-    milvus_lite = need("milvus_lite")
-    try:
-        milvus_lite.MilvusLite(str(path)).close()
-    except milvus_lite.DataDirLockedError as error:
-        raise BlockingIOError(
-            f"The gallery {path} is open elsewhere, in this process or another. Close it there, "
-            "or share a server's address."
-        ) from error
 
 
 def _unit(embedding: np.ndarray) -> np.ndarray:
