@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     )
     from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder
     from keras_cv_course.faces.mobile_face_net import MobileFaceNet
+    from keras_cv_course.faces.photographs import FaceReader, read_photograph
     from keras_cv_course.faces.siamese import SiameseNetwork
 
 _HOMES = {
     "Face": "detection",
     "FaceEncoder": "encoder",
+    "FaceReader": "photographs",
     "MobileFaceNet": "mobile_face_net",
     "SiameseEncoder": "encoder",
     "SiameseNetwork": "siamese",
@@ -36,6 +38,7 @@ _HOMES = {
     "find_face": "detection",
     "five_of_68": "alignment",
     "haar_detector": "detection",
+    "read_photograph": "photographs",
     "yunet_detector": "detection",
 }
 
@@ -43,6 +46,7 @@ __all__ = [
     "Face",
     "FaceEncoder",
     "FaceGallery",
+    "FaceReader",
     "FaceVerifier",
     "Identification",
     "Match",
@@ -60,6 +64,7 @@ __all__ = [
     "five_of_68",
     "haar_detector",
     "open_set_report",
+    "read_photograph",
     "verification_report",
     "yunet_detector",
 ]

@@ -6,22 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-from PIL import Image, ImageOps
 
 from keras_cv_course.cli.faces.options import Preparation
 from keras_cv_course.cli.output import progress
 from keras_cv_course.cli.sources import open_classifier
-from keras_cv_course.data.dataset import rescale
 from keras_cv_course.data.images import picture_files
-from keras_cv_course.faces.detection import (
-    Detector,
-    cut_out,
-    find_face,
-    haar_detector,
-    yunet_detector,
-)
+from keras_cv_course.faces.detection import Detector, haar_detector, yunet_detector
+from keras_cv_course.faces.photographs import FaceReader, read_photograph
 from keras_cv_course.faces.verification import embed_unit
 
 # What `faces evaluate` writes beside a model, and the other commands read.
@@ -37,19 +29,15 @@ class Encoder:
     Attributes:
         path: Its file.
         predict: Takes float32 pictures `(n, height, width, channels)`, returns `(n, d)`.
-        input_shape: (height, width, channels).
-        input_range: Smallest and largest value that it takes.
-        preparation: How faces are made ready, nothing left open but `input_range`.
-        detector: What finds faces; None takes pictures whole.
+        read: Makes faces of photographs.
+        preparation: What was chosen for `read`, nothing left open but `input_range`.
         threshold: Smallest similarity of one person, as it was chosen; None where nothing tells.
     """
 
     path: Path
     predict: Callable[[np.ndarray], Any]
-    input_shape: tuple[int, int, int]
-    input_range: tuple[float, float]
+    read: FaceReader
     preparation: Preparation
-    detector: Detector | None
     threshold: float | None
 
     def need_threshold(self, given: float | None) -> float:
@@ -67,29 +55,12 @@ class Encoder:
             )
         return found
 
-    def read(self, image: Path) -> np.ndarray:
-        """Returns the face in a file as the encoder takes it, `(height, width, channels)`.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If it cannot be decoded, or does not show one face.
-        """
-        return self.face_in(read_photograph(image))
-
-    def face_in(self, photograph: np.ndarray) -> np.ndarray:
-        """Returns the face in a photograph, uint8 RGB, as the encoder takes it."""
-        if self.detector is not None:
-            face = find_face(photograph, self.detector, self.preparation.largest)
-            photograph = cut_out(photograph, face, max(self.input_shape[:2]))
-        else:
-            photograph = _centre(photograph, self.preparation.crop or 1.0)
-        if self.input_shape[2] == 1:
-            photograph = np.asarray(Image.fromarray(photograph).convert("L"))[..., None]
-        resized = keras.preprocessing.image.smart_resize(photograph, self.input_shape[:2])
-        return np.asarray(rescale(self.input_range)(resized))
+    def read_file(self, image: Path) -> np.ndarray:
+        """Returns the face in a file as the encoder takes it; raises as `read_photograph` does."""
+        return self.read(read_photograph(image))
 
     def embed(self, faces: np.ndarray) -> np.ndarray:
-        """Returns embeddings of length 1 `(n, d)`, of faces as `read` gives them."""
+        """Returns embeddings of length 1 `(n, d)`, of faces as `read_file` gives them."""
         return embed_unit(self.predict, faces, bool(self.preparation.mirrored))
 
 
@@ -123,11 +94,9 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no model that makes a vector of a picture, its values are unknown, or
-            `crop` is not above 0 and at most 1.
+            an option is out of its range.
     """
     opened = open_classifier(path, preparation.input_range)
-    if opened.input_shape[2] not in (1, 3):
-        raise ValueError(f"{path} must take grey or RGB pictures. It takes {opened.input_shape}.")
     values = opened.need_range()
     embedding = opened.predict(np.zeros((1, *opened.input_shape), np.float32))
     if not hasattr(embedding, "shape") or len(embedding.shape) != 2:
@@ -139,15 +108,12 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
         name: default if getattr(preparation, name) is None else getattr(preparation, name)
         for name, default in defaults.items()
     }
-    if not 0 < chosen["crop"] <= 1:
-        raise ValueError(f"--crop must be above 0 and at most 1. Received: {chosen['crop']}.")
+    detector = _detector(chosen["detector"])
     return Encoder(
         path=opened.path,
         predict=opened.predict,
-        input_shape=opened.input_shape,
-        input_range=values,
+        read=FaceReader(opened.input_shape, values, detector, chosen["crop"], preparation.largest),
         preparation=Preparation(**chosen, largest=preparation.largest),
-        detector=_detector(chosen["detector"]),
         threshold=told.get("threshold"),
     )
 
@@ -166,7 +132,7 @@ def embed_files(encoder: Encoder, images: Sequence[Path], as_json: bool) -> Embe
     good, embeddings, skipped = [], [], []
     for image in progress(images, "looking at faces", len(images), as_json):
         try:
-            face = encoder.read(image)
+            face = encoder.read_file(image)
         except (ValueError, OSError) as error:
             skipped.append((image, " ".join(str(error).split())))
             continue
@@ -193,31 +159,7 @@ def pictures_below(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def read_photograph(path: Path) -> np.ndarray:
-    """Returns a photograph upright, uint8 RGB `(height, width, 3)`.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be decoded.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no picture {path}.")
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    # What Pillow raises for a file that is no picture, cut off, or larger than it dares to decode.
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be decoded: {error}") from error
-
-
 def _detector(name: str) -> Detector | None:
     if name == _WHOLE:
         return None
     return haar_detector() if name == _HAAR else yunet_detector(name)
-
-
-def _centre(picture: np.ndarray, share: float) -> np.ndarray:
-    """Returns the middle of a picture, as `data.picture_reader` cuts it out."""
-    height, width = picture.shape[:2]
-    top, left = (int((side - side * share) / 2) for side in (height, width))
-    return picture[top : height - top, left : width - left]
