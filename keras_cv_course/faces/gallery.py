@@ -26,6 +26,9 @@ _BATCH = 1000  # faces in one message
 # Of one person there may be many faces: so many are looked at first for each person asked for.
 _FACES_A_PERSON = 4
 _MOST_HITS = 16_384  # that Milvus returns
+# milvus-lite answers on this machine, where a proxy has no business, and takes it amiss if it is
+# asked too often whether it is still there.
+_LOCAL = {"grpc.enable_http_proxy": 0, "grpc.keepalive_permit_without_calls": 0}
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,9 @@ class FaceGallery:
         self._failure = pymilvus.exceptions.MilvusException
         self._writing = threading.Lock()
         target = self.uri if self._folder is None else str(self._folder)
-        options = {"token": token or "", "timeout": timeout_s}
+        options: dict[str, Any] = {"token": token or "", "timeout": timeout_s}
+        if self._folder is not None:
+            options["grpc_options"] = _LOCAL
         self._client = self._asking(pymilvus.MilvusClient, target, **options)
         try:
             self._size = self._opened()

@@ -126,6 +126,15 @@ def test_one_at_a_time_has_a_folder_open(gallery):
     assert gallery.count() == 1
 
 
+def test_a_proxy_has_no_business_with_a_folder(tmp_path, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with FaceGallery(tmp_path / "people.db", timeout_s=5) as gallery:
+        gallery.enroll("Ada", ADA)
+        assert gallery.names() == ("Ada",)
+
+
 def test_a_server_does_the_same_for_many(tmp_path):
     from milvus_lite.adapter.grpc.server import start_server_in_thread
 
