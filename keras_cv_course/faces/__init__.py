@@ -3,6 +3,7 @@
 from keras_cv_course.faces.bootstrap import bootstrap_interval
 from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder
 from keras_cv_course.faces.mobile_face_net import MobileFaceNet
+from keras_cv_course.faces.projection import fit_projection
 from keras_cv_course.faces.siamese import SiameseNetwork
 from keras_cv_course.faces.verification import FaceVerifier, Verification, choose_threshold
 from keras_cv_course.faces.verification_report import VerificationReport, verification_report
@@ -17,5 +18,6 @@ __all__ = [
     "VerificationReport",
     "bootstrap_interval",
     "choose_threshold",
+    "fit_projection",
     "verification_report",
 ]
