@@ -1,7 +1,7 @@
 """Faces: are two pictures of one person, and whose face is it."""
 
 from keras_cv_course.faces.bootstrap import bootstrap_interval
-from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder
+from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder, face_maps
 from keras_cv_course.faces.mobile_face_net import MobileFaceNet
 from keras_cv_course.faces.projection import fit_projection
 from keras_cv_course.faces.siamese import SiameseNetwork
@@ -18,6 +18,7 @@ __all__ = [
     "VerificationReport",
     "bootstrap_interval",
     "choose_threshold",
+    "face_maps",
     "fit_projection",
     "verification_report",
 ]
