@@ -86,7 +86,7 @@ def FaceEncoder(
     check_positive("embedding_dim", embedding_dim)
     check_rate("dropout_rate", dropout_rate)
     maps = backbone.output if isinstance(backbone.output, dict) else {"": backbone.output}
-    parts = []
+    parts: list[KerasTensor] = []
     for level, x in maps.items():
         prefix = f"{level.lower()}_" if level else ""
         x = _pool(x, grid, prefix)

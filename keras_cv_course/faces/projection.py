@@ -15,6 +15,7 @@ def fit_projection(
     encoder: keras.Model,
     pictures: np.ndarray,
     labels: np.ndarray,
+    basis: np.ndarray | None = None,
     components: int = 200,
     shrinkage: float = 0.1,
     seed: int = 0,
@@ -34,6 +35,8 @@ def fit_projection(
         pictures: As the encoder takes them, `(n, height, width, channels)`; mirrored and shifted
             copies among them make it indifferent to that.
         labels: Who is on each, whole numbers `(n,)`; at least two people, one with two pictures.
+        basis: Pictures of other people, whom nobody needs to name, to find the principal components
+            in. A few dozen people have too few faces for that. None takes `pictures`.
         components: Principal components of each feature map, at most.
         shrinkage: Share of the within-person covariance that is taken from a sphere, above 0 and at
             most 1; more for less data.
@@ -62,23 +65,25 @@ def fit_projection(
             f"two pictures. Received: the shape {labels.shape}, {len(people)} people, for "
             f"{len(pictures)} pictures."
         )
-    parts, bases = [], []
-    for features in _features(encoder, projections, pictures):
-        pca = PCA(min(components, *features.shape), svd_solver="randomized", random_state=seed)
-        part = pca.fit_transform(features)
-        scale = np.sqrt(np.sum(pca.explained_variance_))
-        parts.append(part / scale)
-        bases.append((pca.mean_, pca.components_.T / scale))
+    own = _features(encoder, projections, pictures)
+    others = own if basis is None else _features(encoder, projections, basis)
+    parts, directions = [], []
+    for features, wide in zip(own, others, strict=True):
+        pca = PCA(min(components, *wide.shape), svd_solver="randomized", random_state=seed)
+        pca.fit(wide)
+        scaled = pca.components_.T / np.sqrt(np.sum(pca.explained_variance_))
+        parts.append(features @ scaled)
+        directions.append(scaled)
     size = projections[0].units
-    mapping = _mapping(np.concatenate(parts, axis=1), labels, size, shrinkage)
+    x = np.concatenate(parts, axis=1).astype(np.float64)
+    mean = np.mean(x, axis=0)
+    mapping = _mapping(x - mean, labels, size, shrinkage)
     mapping = np.pad(mapping, [(0, 0), (0, size - mapping.shape[1])])
-    bias, start = np.zeros(size), 0
-    for projection, (mean, basis) in zip(projections, bases, strict=True):
-        kernel = basis @ mapping[start : start + basis.shape[1]]
-        start += basis.shape[1]
-        bias -= mean @ kernel
-        projection.kernel.assign(kernel)
-    projections[0].bias.assign(bias)
+    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+    kernels = zip(projections, directions, np.split(mapping, ends), strict=True)
+    for projection, scaled, rows in kernels:
+        projection.kernel.assign(scaled @ rows)
+    projections[0].bias.assign(-mean @ mapping)
 
 
 def _projections(encoder: keras.Model) -> list[keras.layers.Dense]:
@@ -108,7 +113,6 @@ def _features(
 
 def _mapping(x: np.ndarray, labels: np.ndarray, size: int, shrinkage: float) -> np.ndarray:
     """Returns `(values of x, at most size)`: what embeds rows of x, which have the mean 0."""
-    x = x.astype(np.float64)
     _, rows, counts = np.unique(labels, return_inverse=True, return_counts=True)
     means = np.zeros((len(counts), x.shape[1]))
     np.add.at(means, rows, x)
