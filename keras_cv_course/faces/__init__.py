@@ -1,6 +1,7 @@
 """Faces: are two pictures of one person, and whose face is it.
 
-Networks are imported on first use, so that a gallery or a report needs no TensorFlow.
+Networks are imported on first use, so that a gallery or a report needs no TensorFlow. A function that
+is called as its module is not, since the module would take its place.
 """
 
 import importlib
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
         haar_detector,
         yunet_detector,
     )
-    from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder
+    from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder, face_maps
     from keras_cv_course.faces.mobile_face_net import MobileFaceNet
     from keras_cv_course.faces.photographs import FaceReader, read_photograph
+    from keras_cv_course.faces.projection import fit_projection
     from keras_cv_course.faces.siamese import SiameseNetwork
 
 _HOMES = {
@@ -35,7 +37,9 @@ _HOMES = {
     "SiameseNetwork": "siamese",
     "align_face": "alignment",
     "cut_out": "detection",
+    "face_maps": "encoder",
     "find_face": "detection",
+    "fit_projection": "projection",
     "five_of_68": "alignment",
     "haar_detector": "detection",
     "read_photograph": "photographs",
@@ -60,7 +64,9 @@ __all__ = [
     "bootstrap_interval",
     "choose_threshold",
     "cut_out",
+    "face_maps",
     "find_face",
+    "fit_projection",
     "five_of_68",
     "haar_detector",
     "open_set_report",

@@ -4,6 +4,7 @@ import keras
 from keras import KerasTensor, layers
 
 from keras_cv_course._validation import check_positive, check_rate
+from keras_cv_course.models.feature_maps import feature_maps
 from keras_cv_course.ops.normalization import l2_normalize
 
 
@@ -53,9 +54,10 @@ def FaceEncoder(
 ) -> keras.Model:
     """Returns a network from pictures to vectors of length 1, `(batch, embedding_dim)`.
 
-    What the backbone gives is pooled and projected by a dense layer without bias; the projections
-    of several feature maps are added up, each so with an int8 range of its own. The cosine of two
-    vectors, their product, is how alike two faces are.
+    What the backbone gives is pooled and projected by a dense layer; the projections of several
+    feature maps are added up, each so with an int8 range of its own. The cosine of two vectors,
+    their product, is how alike two faces are. `fit_projection` sets the dense layers from pictures
+    of people, without gradients.
 
     Args:
         backbone: Network without its classifier, whose output is a feature map, a pooled vector,
@@ -75,7 +77,7 @@ def FaceEncoder(
 
     Example:
         >>> backbone = MobileNetV2((160, 160, 3), include_top=False, weights="imagenet")
-        >>> encoder = FaceEncoder(feature_maps(backbone, ("P4", "P5")), grid=5)
+        >>> encoder = FaceEncoder(face_maps(backbone), grid=5)
         >>> encoder.predict(pictures).shape
         (8, 128)
     """
@@ -84,17 +86,47 @@ def FaceEncoder(
     check_positive("embedding_dim", embedding_dim)
     check_rate("dropout_rate", dropout_rate)
     maps = backbone.output if isinstance(backbone.output, dict) else {"": backbone.output}
-    parts = []
+    parts: list[KerasTensor] = []
     for level, x in maps.items():
         prefix = f"{level.lower()}_" if level else ""
         x = _pool(x, grid, prefix)
         if dropout_rate > 0:
             x = layers.Dropout(dropout_rate, name=f"{prefix}dropout")(x)
-        projection = layers.Dense(embedding_dim, use_bias=False, name=f"{prefix}projection")
+        # One bias is enough for the sum.
+        projection = layers.Dense(embedding_dim, use_bias=not parts, name=f"{prefix}projection")
         parts.append(projection(x))
     x = layers.Add(name="projections")(parts) if len(parts) > 1 else parts[0]
     x = layers.Activation(l2_normalize, name="embedding")(x)
     return keras.Model(backbone.input, x, name=name)
+
+
+def face_maps(backbone: keras.Model) -> keras.Model:
+    """Returns a network's feature maps that tell faces apart best where few people are known.
+
+    They are "P3", "P4" and "expanded", the widened map inside the block that follows P4. What comes
+    behind is about the things of ImageNet; before, about edges. `docs/faces.md` has the figures.
+
+    Args:
+        backbone: Network of this package with inverted residuals: MobileNetV2, MobileNetV3,
+            EfficientNet or EfficientNet-Lite.
+
+    Raises:
+        ValueError: If it is none of these.
+
+    Example:
+        >>> encoder = FaceEncoder(face_maps(MobileNetV2((160, 160, 3), include_top=False)), grid=5)
+    """
+    maps = feature_maps(backbone, ("P3", "P4"))
+    behind = False
+    for layer in backbone.layers:
+        if behind and layer.name.endswith("_expand_activation"):
+            outputs = {**maps.output, "expanded": layer.output}
+            return keras.Model(backbone.input, outputs, name=f"{backbone.name}_face_maps")
+        behind = behind or layer.output is maps.output["P4"]
+    raise ValueError(
+        "`backbone` must be a network of inverted residuals, like MobileNetV2. Received: "
+        f"{backbone.name!r}. Give FaceEncoder the maps of `feature_maps`."
+    )
 
 
 def _pool(x: KerasTensor, grid: int | None, prefix: str) -> KerasTensor:

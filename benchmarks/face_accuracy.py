@@ -1,0 +1,277 @@
+"""Measures how well unseen people are told apart, in float and in int8.
+
+    python benchmarks/face_accuracy.py orl lfw --shared ../shared --out faces.jsonl
+
+ORL: five folds of 30 people, of which those of one fold are unseen, all pairs of their pictures;
+the principal components of the projection are of the people that LFW's encoder is trained on.
+LFW: the pairs of the official fold 1, of whom nobody is trained on; the training people are 70 of
+LFW and 241 of YouTube Faces, whose landmarks put eyes and mouth where they are in LFW's pictures.
+Each encoder is MobileNetV2 with ImageNet weights and a projection set by `fit_projection`, and is
+then fine-tuned, if `--epochs` says so. From there it goes two ways into int8: as it is, and through
+quantization-aware training. Files run on the default kernels. Every fold is a line of `--out` for
+each way, appended when it is done: the same command goes on where it was cut off, and without
+names of data only prints the table.
+"""
+
+import argparse
+import csv
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from PIL import Image
+
+from keras_cv_course import MobileNetV2
+from keras_cv_course.data import People, all_pairs, join_people, lfw_pairs, people_folder
+from keras_cv_course.faces import (
+    FaceEncoder,
+    bootstrap_interval,
+    face_maps,
+    fit_projection,
+    verification_report,
+)
+from keras_cv_course.faces.verification import embed_unit
+from keras_cv_course.faces.verification_report import equal_error_rate
+from keras_cv_course.quantization import quantize_aware
+from keras_cv_course.tflite import TFLiteModel, convert
+from keras_cv_course.training import (
+    FaceRecipe,
+    distorted_copies,
+    fit_face_encoder,
+    train_only,
+)
+
+SHAPE, RANGE = (160, 160, 3), (-1.0, 1.0)
+GRID = 5
+WEIGHTS = "mobilenet_v2_1.0_224.weights.h5"
+FOLDS = 5
+LFW_CROP = 0.5  # of 250 pixels: the box of the detector that LFW was made with, and a little more
+COPIES = {"orl": 4, "lfw": 2}
+TRAINED = ("stage5", "stage6", "projection", "p3_", "p4_", "expanded_")
+CALIBRATION = 200
+WAYS = {
+    "float": "float",
+    "ptq": "int8 post-training",
+    "qat": "int8 quantization-aware",
+}
+# Of a cropped picture, height of the eyes and of the mouth, and half the distance of the eyes.
+EYES, MOUTH, HALF_EYES = 0.408, 0.78, 0.168
+
+Embed = Callable[[np.ndarray], Any]
+
+
+class Task:
+    """Pairs of unseen people, and the people to train on.
+
+    Args:
+        name: "orl" or "lfw".
+        fold: Number of the fold, from 0.
+        shared: Folder with the data.
+    """
+
+    def __init__(self, name: str, fold: int, shared: Path) -> None:
+        self.name, self.fold = name, fold
+        data = shared / "data"
+        if name == "orl":
+            people = people_folder(data / "orl_faces")
+            unseen = [n for n in people.names if int(n[1:]) % FOLDS == fold]
+            self.train = people.select([n for n in people.names if n not in unseen])
+            self.basis: np.ndarray | None = basis(
+                join_people(cropped_lfw(data), aligned_youtube(data))
+            )
+            held_out = people.select(unseen)
+            self.pictures = held_out.load(SHAPE, RANGE)
+            self.a, self.b, self.same = all_pairs(held_out.labels)
+            who = np.array(held_out.names)[held_out.labels]
+        else:
+            pairs = lfw_pairs(data / "lfw" / "pairs_fold1.txt", data / "lfw" / "fold1")
+            self.train = join_people(cropped_lfw(data), aligned_youtube(data))
+            self.basis = None  # the training people are enough
+            files = np.unique(np.concatenate([pairs.files_a, pairs.files_b]))
+            people = People(files, np.arange(len(files), dtype=np.int32), tuple(files))
+            self.pictures = people.load(SHAPE, RANGE, LFW_CROP)
+            self.a, self.b = (np.searchsorted(files, x) for x in (pairs.files_a, pairs.files_b))
+            self.same = pairs.same
+            who = np.array([Path(file).parent.name for file in files])
+            if set(who) & set(self.train.names):
+                raise ValueError("People of fold 1 are among those to train on.")
+        self.people = who[self.a], who[self.b]
+
+    def similarity(self, embed: Embed) -> np.ndarray:
+        """Returns the cosine of each pair, pictures mirrored as well."""
+        vectors = embed_unit(embed, self.pictures, mirrored=True)
+        return np.sum(vectors[self.a] * vectors[self.b], axis=1)
+
+
+def basis(people: People) -> np.ndarray:
+    """Returns every second picture in colour, and the others in grey."""
+    pictures = people.load(SHAPE, RANGE)
+    pictures[1::2] = pictures[1::2].mean(axis=-1, keepdims=True)
+    return pictures
+
+
+def cropped_lfw(data: Path) -> People:
+    """Returns LFW's people for training, cropped."""
+    people = people_folder(data / "lfw" / "train")
+    pictures = people.load(SHAPE, (0.0, 255.0), LFW_CROP)
+    return People(np.round(pictures).astype(np.uint8), people.labels, people.names)
+
+
+def aligned_youtube(data: Path) -> People:
+    """Returns YouTube Faces' people, eyes and mouth where they are in LFW's pictures."""
+    root = data / "youtube_faces_landmarks"
+    with (root / "landmarks.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = sorted({row["identity"] for row in rows})
+    pictures = np.stack([aligned(root / "images", row) for row in rows])
+    labels = np.array([names.index(row["identity"]) for row in rows], np.int32)
+    return People(pictures, labels, tuple(names))
+
+
+def aligned(images: Path, row: dict[str, str]) -> np.ndarray:
+    """Returns a picture turned, scaled and shifted by its landmarks, uint8 of `SHAPE`."""
+    points = np.array([[float(row[f"{axis}{i}"]) for axis in "xy"] for i in range(68)])
+    left, right = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
+    across, middle = right - left, (left + right) / 2
+    angle = np.arctan2(across[1], across[0])
+    down = np.array([-np.sin(angle), np.cos(angle)])
+    to_mouth = max((points[[48, 54]].mean(axis=0) - middle) @ down, 1.0)
+    side = max(np.hypot(*across) / (2 * HALF_EYES), to_mouth / (MOUTH - EYES))
+    centre = middle + down * side * (0.5 - EYES)
+    size = SHAPE[0]
+    cos, sin = np.cos(angle) * side / size, np.sin(angle) * side / size
+    corner = centre - (cos - sin) * size / 2, centre - (cos + sin) * size / 2
+    matrix = (cos, -sin, corner[0][0], sin, cos, corner[1][1])
+    with Image.open(images / row["file"]) as picture:
+        turned = picture.convert("RGB").transform(
+            SHAPE[:2], Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+        )
+    return np.asarray(turned)
+
+
+def encoders(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Embed, int, float]]:
+    """Yields each way's name, encoder, bytes and seconds of making it."""
+    keras.utils.set_random_seed(options.seed)
+    start = time.perf_counter()
+    backbone = MobileNetV2(SHAPE, include_top=False, weights=options.shared / "weights" / WEIGHTS)
+    encoder = FaceEncoder(face_maps(backbone), grid=GRID)
+    pictures, labels = distorted_copies(
+        task.train, SHAPE, RANGE, COPIES[task.name], seed=options.seed
+    )
+    fit_projection(encoder, pictures, labels, task.basis, seed=options.seed)
+    train_only(encoder, TRAINED)
+    if options.epochs:
+        recipe = FaceRecipe(RANGE, options.epochs, options.rate, seed=options.seed)
+        fit_face_encoder(encoder, task.train, recipe, verbose=2)
+    typical = pictures[np.random.default_rng(0).permutation(len(pictures))[:CALIBRATION]]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "encoder.tflite"
+        size = convert(encoder, path, "none").size_bytes
+        yield "float", TFLiteModel(path), size, time.perf_counter() - start
+
+        start = time.perf_counter()
+        size = convert(encoder, path, "int8", "uint8", typical, input_range=RANGE).size_bytes
+        yield "ptq", TFLiteModel(path), size, time.perf_counter() - start
+
+        start = time.perf_counter()
+        aware = quantize_aware(encoder, typical, input_range=RANGE)
+        recipe = FaceRecipe(RANGE, options.int8_epochs, options.rate / 3, seed=options.seed)
+        fit_face_encoder(aware, task.train, recipe, verbose=2)
+        size = convert(aware, path, "int8", "uint8").size_bytes
+        yield "qat", TFLiteModel(path), size, time.perf_counter() - start
+
+
+def measure(name: str, fold: int, options: argparse.Namespace) -> None:
+    """Appends a line for each way of a fold."""
+    key = {"data": name, "fold": fold, "epochs": options.epochs, "seed": options.seed}
+    known = [line for line in read(options.out) if key.items() <= line.items()]
+    if len(known) == len(WAYS):
+        return
+    task = Task(name, fold, options.shared)
+    lines = []
+    for way, embed, size, seconds in encoders(task, options):
+        similarity = task.similarity(embed)
+        pairs = {
+            "similarity": np.round(similarity, 5).tolist(),
+            "same": task.same.astype(int).tolist(),
+            "people": [x.tolist() for x in task.people],
+        }
+        cost = {"bytes": size, "seconds": round(seconds), "rate": options.rate}
+        lines.append({**key, "way": way, **cost, **pairs})
+        report = verification_report(similarity, task.same)
+        print(name, fold, way, f"EER {report.eer:.4f}, accuracy {report.accuracy:.4f}", flush=True)
+    with options.out.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Returns the lines that are there."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def table(lines: list[dict[str, Any]]) -> Iterator[str]:
+    """Yields the rows of a table: folds together, and each EER."""
+    columns = (
+        *("data", "fine-tuned epochs", "way", "EER %, mean of folds", "of each fold"),
+        *("EER %, all pairs", "accuracy %", "AUC", "TAR % at FAR 0.1", "at 0.01", "bytes"),
+    )
+    yield f"| {' | '.join(columns)} |"
+    yield "|" + "---|" * len(columns)
+    runs = dict.fromkeys((line["data"], line["epochs"], line["way"]) for line in lines)
+    for data, epochs, way in runs:
+        key = {"data": data, "epochs": epochs, "way": way}
+        folds = [line for line in lines if key.items() <= line.items()]
+        rates = [
+            100 * equal_error_rate(np.array(x["similarity"]), np.array(x["same"]))[0] for x in folds
+        ]
+        similarity, same = (np.concatenate([x[k] for x in folds]) for k in ("similarity", "same"))
+        a, b = (np.concatenate([x["people"][side] for x in folds]) for side in (0, 1))
+        eers = [
+            equal_error_rate(similarity, same)[0],
+            *bootstrap_interval(_eer, similarity, same, a, b),
+        ]
+        eer, low, high = (100 * x for x in eers)
+        report = verification_report(similarity, same)
+        tars = [
+            "not measurable" if x.true_accept_rate is None else f"{100 * x.true_accept_rate:.1f}"
+            for x in report.accept_rates[:2]
+        ]
+        cells = (
+            *(data, str(epochs), WAYS[way], f"{np.mean(rates):.2f}"),
+            ", ".join(f"{x:.1f}" for x in rates),
+            f"{eer:.2f} ({low:.2f} to {high:.2f})",
+            f"{100 * report.accuracy:.2f} ± {100 * report.accuracy_error:.2f}",
+            *(f"{report.auc:.4f}", *tars, f"{folds[0]['bytes']:,}"),
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def _eer(similarity: np.ndarray, same: np.ndarray, weights: np.ndarray) -> float:
+    return equal_error_rate(similarity, same, weights)[0]
+
+
+def main() -> None:
+    """Parses the command line, measures, and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", nargs="*", choices=("orl", "lfw"), help="what to measure")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--out", type=Path, default=Path("faces.jsonl"))
+    parser.add_argument("--folds", type=int, nargs="*", default=range(FOLDS), help="of ORL")
+    parser.add_argument("--epochs", type=int, default=0, help="of fine-tuning in float")
+    parser.add_argument("--int8-epochs", type=int, default=2, help="quantization-aware")
+    parser.add_argument("--rate", type=float, default=3e-5, help="learning rate in float")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    for name in options.data:
+        for fold in options.folds if name == "orl" else [0]:
+            measure(name, fold, options)
+    print("\n".join(table(read(options.out))))
+
+
+if __name__ == "__main__":
+    main()
