@@ -1,7 +1,7 @@
 """Trains one network for points, pose, smile, gender and age of faces, and one for each task alone.
 
-    python examples/multitask_faces.py                       # on drawn faces, a minute
-    python examples/multitask_faces.py --data photographs --weights mobilenet_v1_0.25_128.weights.h5
+python examples/multitask_faces.py                       # on drawn faces, a minute
+python examples/multitask_faces.py --data photographs --weights mobilenet_v1_0.25_128.weights.h5
 """
 
 import argparse
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--backbone", choices=BACKBONES, default="mobilenet")
     parser.add_argument("--weights", help='"imagenet" or a weights file; fresh ones without it')
     parser.add_argument("--out", type=Path, default=Path("runs/multitask"), help="folder to write")
-    parser.add_argument("--alone", nargs="*", help="tasks to train alone; all of them without it")
+    parser.add_argument("--networks", nargs="+", help='"all", or tasks to learn alone')
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--size", type=int, default=96, help="height and width in pixels")
@@ -128,19 +128,15 @@ def main() -> None:
 
     options.out.mkdir(parents=True, exist_ok=True)
     faces = photographs(options.data) if options.data else drawings(options.out / "drawn")
-    alone = [(t,) for t in faces.tasks if options.alone is None or t.name in options.alone]
+    networks = {"all": faces.tasks, **{task.name: (task,) for task in faces.tasks}}
     for seed in options.seeds:
-        for tasks in (faces.tasks, *alone):
+        for name in options.networks or networks:
             start = time.perf_counter()
-            model = train(faces, tasks, options, seed)
-            name = "all" if tasks == faces.tasks else tasks[0].name
+            model = train(faces, networks[name], options, seed)
             model.save(options.out / f"{name}_{seed}.keras")
-            result = {
-                "tasks": name,
-                "seed": seed,
-                **{key: round(value, 3) for key, value in measure(model, faces, seed).items()},
-                "minutes": round((time.perf_counter() - start) / 60, 1),
-            }
+            measures = measure(model, faces, seed)
+            minutes = (time.perf_counter() - start) / 60
+            result = {"network": name, "seed": seed, **measures, "minutes": minutes}
             with (options.out / "results.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(result) + "\n")
             print(result)

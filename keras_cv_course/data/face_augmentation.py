@@ -118,7 +118,9 @@ class _Moves:
     shift: tf.Tensor
 
 
-def _draw_moves(random: tf.random.Generator, count: tf.Tensor, distortion: FaceDistortion) -> _Moves:
+def _draw_moves(
+    random: tf.random.Generator, count: tf.Tensor, distortion: FaceDistortion
+) -> _Moves:
     half = math.radians(distortion.turn_degrees)
     share = 0.0 if distortion.mirror is None else 0.5
     return _Moves(

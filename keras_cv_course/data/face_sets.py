@@ -51,9 +51,9 @@ def landmark_table(
     sizes = np.array([_size(path) for path in files])  # (n, 2)
     pixels = np.array([[float(row[name] or "nan") for name in columns] for row in rows])
     points = pixels.reshape(len(rows), -1, 2) / sizes[:, None] - 0.5
-    return _faces([str(path) for path in files], tuple(row["identity"] for row in rows)).with_labels(
-        landmarks=points
-    )
+    return _faces(
+        [str(path) for path in files], tuple(row["identity"] for row in rows)
+    ).with_labels(landmarks=points)
 
 
 def age_gender_folder(folder: str | os.PathLike[str]) -> LabelledPictures:

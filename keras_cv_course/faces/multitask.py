@@ -91,9 +91,7 @@ def MultitaskFaceNetwork(
     return keras.Model(backbone.input, outputs, name=name)
 
 
-def _early_features(
-    backbone: keras.Model, levels: Sequence[str], style: ConvStyle
-) -> KerasTensor:
+def _early_features(backbone: keras.Model, levels: Sequence[str], style: ConvStyle) -> KerasTensor:
     """Returns a vector from several feature maps, (batch, units)."""
     if None in backbone.input_shape[1:]:
         raise ValueError(

@@ -98,12 +98,8 @@ class Landmarks(Task):
     def outputs(self) -> tuple[Output, ...]:
         """Returns the points, and their visibility where it is asked for."""
         # A face fills about half of a picture: so the head's own values are about 1.
-        points = Output(
-            self.name, 2 * self.points, scale=0.25, loss_weight=self.loss_weight
-        )
-        seen = Output(
-            "visibility", self.points, "sigmoid", loss_weight=self.visibility_weight
-        )
+        points = Output(self.name, 2 * self.points, scale=0.25, loss_weight=self.loss_weight)
+        seen = Output("visibility", self.points, "sigmoid", loss_weight=self.visibility_weight)
         return (points, seen) if self.visibility else (points,)
 
 

@@ -64,6 +64,7 @@ class AgeLoss(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns the loss of each sample, (batch,)."""
+        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         error = ops.square(y_pred[..., 0] - first_value(y_true))
         sigma = self.sigma
         if len(y_true.shape) == 2 and y_true.shape[-1] == 2:

@@ -45,6 +45,7 @@ class MaskedMetric(keras.metrics.Metric):
             sample_weight: (batch,) or (batch, 1) factors, or None.
         """
         y_true = keras.ops.convert_to_tensor(y_true, self.dtype)
+        y_pred = keras.ops.convert_to_tensor(y_pred, self.dtype)
         weight = has_label(y_true)
         if sample_weight is not None:
             given = keras.ops.convert_to_tensor(sample_weight, self.dtype)
