@@ -69,7 +69,7 @@ def drawings(folder: Path) -> Faces:
 
 
 def train(faces: Faces, tasks: tuple[Task, ...], options: argparse.Namespace, seed: int) -> Any:
-    """Returns a network trained for some tasks, on the pictures that have labels for one of them."""
+    """Returns a network trained for some tasks, on the pictures with a label for one of them."""
     keras.utils.set_random_seed(seed)
     shape = (options.size, options.size, 3)
     sizes = label_sizes(tasks)

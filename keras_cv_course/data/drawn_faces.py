@@ -33,8 +33,8 @@ def drawn_faces(
         seed: Decides what is drawn.
 
     Returns:
-        Labels "smile", "age" in years, "landmarks" (5 points: eyes, nose, corners of the mouth, from
-        the picture's left to its right), "pose" with the roll alone, and "detection", which is 1.
+        Labels "smile", "age" in years, "landmarks" (5 points: eyes, nose, corners of the mouth,
+        from the picture's left to its right), "pose" with the roll alone, and "detection", all 1.
 
     Raises:
         ValueError: If `count` or `size_px` is not above 0.

@@ -73,7 +73,7 @@ def distorted_faces(
 
     Args:
         train: Batches of float32 pictures (batch, height, width, channels) in `input_range` and a
-            dict of labels, as `labelled_batches` returns them. Points and angles want square pixels.
+            dict of labels, as `labelled_batches` returns them. Turns take pixels to be square.
         input_range: Smallest and largest value.
         distortion: How far; the usual when None.
         seed: Decides the changes, which are new in every epoch.

@@ -17,7 +17,7 @@ _AGE_GENDER = re.compile(r"(\d+)_([01])_")
 def landmark_table(
     folder: str | os.PathLike[str], table: str = "landmarks.csv", images: str = "images"
 ) -> LabelledPictures:
-    """Returns faces with points, and with the names of people, from a table of comma-separated values.
+    """Returns faces with points and the names of people, from a table of comma-separated values.
 
     Args:
         folder: Holds the table and the folder of pictures.
@@ -45,7 +45,7 @@ def landmark_table(
     if not columns or not {"file", "identity"} <= set(rows[0]):
         raise ValueError(
             f"{root / table} must have a row for each picture, with the columns file, identity, "
-            f"x0, y0, x1, y1 and so on. It has {len(rows)} rows with {list(rows[0]) if rows else []}."
+            f"x0, y0, x1, y1 and so on. It has {len(rows)} rows, with {list(rows[0] if rows else ())}."
         )
     files = [root / images / Path(row["file"]).name for row in rows]
     sizes = np.array([_size(path) for path in files])  # (n, 2)
@@ -117,7 +117,7 @@ def faceless_folder(folder: str | os.PathLike[str]) -> LabelledPictures:
 
 
 def number_people(pictures: LabelledPictures) -> tuple[LabelledPictures, tuple[str, ...]]:
-    """Returns pictures with the label "identity", a number for each person, and the names by number.
+    """Returns pictures with the label "identity", a number for each person, and the names.
 
     Args:
         pictures: A set whose people are known.

@@ -15,9 +15,9 @@ class Attribute:
     """One answer.
 
     Attributes:
-        value: Yes or no ("detection", "smile"), a name ("gender", "identity"), years ("age"), pixels
-            (n, 2) of the given picture ("landmarks"), yes or no for each point ("visibility"), or
-            degrees by the names yaw, pitch and roll ("pose").
+        value: Yes or no ("detection", "smile"), a name ("gender", "identity"), years ("age"),
+            pixels (n, 2) of the given picture ("landmarks"), yes or no for each point
+            ("visibility"), or degrees by the names yaw, pitch and roll ("pose").
         confidence: Probability of the value, of each point for "visibility"; None where the network
             gives none, that is for years, pixels and degrees.
         spread: Typical error in the unit of the value, if the analyzer was told; else None.

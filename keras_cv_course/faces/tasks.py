@@ -197,7 +197,7 @@ def checked_tasks(tasks: Sequence[Task]) -> tuple[Task, ...]:
     for task in tasks:
         if not isinstance(task, Task):
             raise TypeError(
-                f"`tasks` must hold instances, e.g. Age() or Landmarks(points=5). Received: {task!r}."
+                f"`tasks` must hold instances, e.g. Age() or Smile(). Received: {task!r}."
             )
     names = [task.name for task in tasks]
     if not names or len(set(names)) < len(names):
