@@ -41,7 +41,12 @@ class ModelEntry:
 # Modules whose objects Keras must know by name before it can load a model that holds them.
 SERIALIZABLE_MODULES = (
     "layers.batch_normalization",
+    "layers.cosine_logits",
     "layers.detection_postprocess",
+    "layers.distances",
+    "losses.contrastive",
+    "losses.margin_softmax",
+    "losses.triplet",
     "ops.activations",
     "ops.normalization",
     "quantization.fake_quantization",

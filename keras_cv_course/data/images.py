@@ -136,7 +136,7 @@ def load_pictures(
         if not Path(path).is_file():
             raise FileNotFoundError(f"There is no picture {path}.")
         try:
-            picture = _decode(tf.constant(os.fspath(path)), input_shape[2])
+            picture = decode_picture(tf.constant(os.fspath(path)), input_shape[2])
         except tf.errors.InvalidArgumentError as error:
             raise ValueError(
                 f"{path} cannot be decoded. Give a whole JPEG, PNG, GIF or BMP file."
@@ -152,6 +152,20 @@ def existing_folder(folder: str | os.PathLike[str]) -> Path:
     if not path.is_dir():
         raise FileNotFoundError(f"There is no folder {path}.")
     return path
+
+
+def decode_picture(path: tf.Tensor, channels: int) -> tf.Tensor:
+    """Returns the (first) picture of a file, uint8 `(height, width, channels)`.
+
+    Args:
+        path: Scalar string.
+        channels: 1 for grey, 3 for colour.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If the file cannot be decoded.
+    """
+    content = tf.io.read_file(path)
+    return tf.image.decode_image(content, channels=channels, expand_animations=False)
 
 
 def picture_files(folder: Path) -> list[str]:
@@ -170,7 +184,7 @@ def decodable(paths: Sequence[str], channels: int, limit: int | None = None) -> 
 
     def probe(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The size is asked for so that the decoding is not optimized away.
-        return row, tf.size(_decode(path, channels))
+        return row, tf.size(decode_picture(path, channels))
 
     rows = tf.data.Dataset.from_tensor_slices(list(paths)).enumerate()
     probed = rows.map(probe, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
@@ -281,8 +295,3 @@ def _without_corrupt(pictures: tf.data.Dataset, folder: Path, channels: int) -> 
     whole = pictures.ignore_errors().apply(tf.data.experimental.assert_cardinality(len(good)))
     skipped = tuple(path for path in paths if path not in good)
     return _Split(whole, tuple(pictures.class_names), skipped)
-
-
-def _decode(path: tf.Tensor, channels: int) -> tf.Tensor:
-    content = tf.io.read_file(path)
-    return tf.image.decode_image(content, channels=channels, expand_animations=False)

@@ -4,6 +4,7 @@ from keras_cv_course.training.evaluation import ClassifierReport, evaluate_class
 from keras_cv_course.training.fit import fit_classifier
 from keras_cv_course.training.plots import plot_confusion, plot_results
 from keras_cv_course.training.run_folder import RunFolder, create_run, open_run
+from keras_cv_course.training.verification_plots import plot_verification
 
 __all__ = [
     "ClassifierReport",
@@ -14,4 +15,5 @@ __all__ = [
     "open_run",
     "plot_confusion",
     "plot_results",
+    "plot_verification",
 ]
