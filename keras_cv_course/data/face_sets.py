@@ -45,7 +45,7 @@ def landmark_table(
     if not columns or not {"file", "identity"} <= set(rows[0]):
         raise ValueError(
             f"{root / table} must have a row for each picture, with the columns file, identity, "
-            f"x0, y0, x1, y1 and so on. It has {len(rows)} rows, with {list(rows[0] if rows else ())}."
+            f"x0, y0, x1, y1 and so on. It has {len(rows)} rows with {list(*rows[:1])}."
         )
     files = [root / images / Path(row["file"]).name for row in rows]
     sizes = np.array([_size(path) for path in files])  # (n, 2)

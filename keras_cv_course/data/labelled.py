@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cv_course.data.dataset import check_input, rescale
+from keras_cv_course.data.images import decodable, decode_picture
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ def labelled_batches(
     """Returns batches of all sources together, with NaN for labels that a source does not have.
 
     Pictures are resized to the input, whatever their aspect, so that points stay where they are;
-    they are decoded once and kept in memory as bytes. A mean over a batch is thus over as many
-    pictures of each source as its size makes likely.
+    they are decoded once and kept in memory as bytes. A file that cannot be decoded is logged and
+    left out. A batch has as many pictures of each source as the size of the source makes likely.
 
     Args:
         sources: Sets of pictures; labels for tasks that are not asked for are left out.
@@ -113,6 +114,7 @@ def labelled_batches(
             of a task.
     """
     check_input(input_shape, input_range, batch_size)
+    sources = [_decodable(source, input_shape[2]) for source in sources]
     files = [file for source in sources for file in source.files]
     if not files:
         raise ValueError("`sources` must hold at least one picture. Received none.")
@@ -122,9 +124,7 @@ def labelled_batches(
         raise ValueError(f"`sources` must hold labels of every task. There are none of {missing}.")
 
     def read(path: tf.Tensor, label: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, Any]]:
-        content = tf.io.read_file(path)
-        picture = tf.image.decode_image(content, input_shape[2], expand_animations=False)
-        picture = tf.image.resize(picture, input_shape[:2])
+        picture = tf.image.resize(decode_picture(path, input_shape[2]), input_shape[:2])
         return tf.cast(tf.round(picture), tf.uint8), label
 
     to_range = rescale(input_range)
@@ -134,6 +134,13 @@ def labelled_batches(
         dataset = dataset.shuffle(len(files), seed=seed)
     dataset = dataset.batch(batch_size).map(lambda images, label: (to_range(images), label))
     return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _decodable(source: LabelledPictures, channels: int) -> LabelledPictures:
+    good = set(decodable(source.files, channels)) if source.files else set()
+    if len(good) == len(set(source.files)):
+        return source
+    return source.take([i for i, file in enumerate(source.files) if file in good])
 
 
 def _joined(sources: Sequence[LabelledPictures], name: str, size: int) -> np.ndarray:

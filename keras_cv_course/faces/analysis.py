@@ -103,13 +103,20 @@ class FaceAnalyzer:
                 the order red, green, blue; of any size.
 
         Raises:
+            TypeError: If the network gives no dict.
             ValueError: If the picture has another shape, or the network gives an output that is
                 not a task's.
         """
         image = np.asarray(image)
         batch = self._prepare(image)
         outputs = self.predict(batch)
-        values = {name: np.asarray(y, np.float32)[0] for name, y in dict(outputs).items()}
+        if not isinstance(outputs, Mapping):
+            raise TypeError(
+                "`predict` must give a dict of outputs by name. Received: "
+                f"{type(outputs).__name__}. A file with a single output gives it bare: say what it "
+                "is, e.g. `lambda batch: {'age': file(batch)}`."
+            )
+        values = {name: np.asarray(y, np.float32)[0] for name, y in outputs.items()}
         unknown = set(values) - set(_ANSWERS)
         if unknown:
             raise ValueError(

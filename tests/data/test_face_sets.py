@@ -65,9 +65,9 @@ def test_what_is_missing_is_said(tmp_path):
         face_sets.landmark_table(tmp_path)
     with pytest.raises(ValueError, match="must hold pictures called like '34_1_"):
         face_sets.age_gender_folder(tmp_path)
-    with pytest.raises(FileNotFoundError, match="There is no folder .*smiling"):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder .*smiling"):
         face_sets.smile_folder(tmp_path)
-    with pytest.raises(ValueError, match="must hold pictures. It holds none"):
+    with pytest.raises(ValueError, match="must hold pictures"):
         face_sets.faceless_folder(tmp_path)
     picture(tmp_path / "5_0_.jpg")
     with pytest.raises(ValueError, match="`pictures` must tell who is shown"):

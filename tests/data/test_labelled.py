@@ -35,6 +35,15 @@ def test_missing_labels_are_nan_and_pictures_of_all_sets_come_together(sources):
     np.testing.assert_allclose(images[9], np.full(SHAPE, 200 / 127.5 - 1), atol=1e-6)
 
 
+def test_a_file_that_cannot_be_decoded_is_left_out_with_its_label(sources, tmp_path, caplog):
+    ages, _ = sources
+    (tmp_path / "1.png").write_bytes(b"no picture")
+    images, labels = next(iter(labelled_batches([ages], {"age": 1}, SHAPE, RANGE, 10)))
+    assert len(images) == 3
+    assert labels["age"].numpy()[:, 0].tolist() == [10, 30, 40]
+    assert "Skipped 1 of 4" in caplog.text
+
+
 def test_the_order_is_new_in_each_epoch_and_seeded(sources):
     def orders(seed):
         batches = labelled_batches(sources, {"age": 1}, SHAPE, RANGE, 10, shuffle=True, seed=seed)

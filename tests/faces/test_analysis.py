@@ -95,5 +95,7 @@ def test_wrong_arguments_are_refused():
         FaceAnalyzer(predict, SHAPE, errors={"smile": 0.1})
     with pytest.raises(ValueError, match=r"`image` must be .*\(4, 4, 4\)"):
         FaceAnalyzer(predict, SHAPE).analyze(np.zeros((4, 4, 4), np.uint8))
+    with pytest.raises(TypeError, match=r"`predict` must give a dict.*ndarray.*lambda batch"):
+        FaceAnalyzer(lambda batch: np.ones((1, 1)), SHAPE).analyze(np.zeros((4, 4), np.uint8))
     with pytest.raises(ValueError, match=r"`predict` must give the outputs of a Multi.*hat"):
         FaceAnalyzer(predict, SHAPE).analyze(np.zeros((4, 4, 3), np.uint8))
