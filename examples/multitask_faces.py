@@ -74,8 +74,12 @@ def train(faces: Faces, tasks: tuple[Task, ...], options: argparse.Namespace, se
     shape = (options.size, options.size, 3)
     sizes = label_sizes(tasks)
     parts = [split_pictures(one, (1 - TEST_SHARE, TEST_SHARE), seed)[0] for one in faces.sets]
+    total = sum(len(part) for part in parts)
     parts = [part for part in parts if set(part.labels) & set(sizes)]
-    batches = labelled_batches(parts, sizes, shape, RANGE, options.batch, shuffle=True, seed=seed)
+    # As many steps for every network, each with as many pictures of a task, so that none has more
+    # training than another.
+    batch = round(options.batch * sum(len(part) for part in parts) / total)
+    batches = labelled_batches(parts, sizes, shape, RANGE, batch, shuffle=True, seed=seed)
     batches = distorted_faces(batches, RANGE, FaceDistortion(mirror=faces.mirror), seed)
 
     backbone = BACKBONES[options.backbone](shape, options.weights)
@@ -119,8 +123,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/multitask"), help="folder to write")
     parser.add_argument("--networks", nargs="+", help='"all", or tasks to learn alone')
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--size", type=int, default=96, help="height and width in pixels")
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--size", type=int, default=64, help="height and width in pixels")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--verbose", type=int, default=2)
