@@ -115,7 +115,7 @@ def measure(model: keras.Model, faces: Faces, seed: int) -> dict[str, float]:
 
 
 def _measure(name: str, labels: np.ndarray, answers: np.ndarray, eyes: tuple[int, int]) -> float:
-    """Returns percent of the distance between the eyes, years, degrees, or percent of right ones."""
+    """Returns percent of the distance between the eyes, years, degrees, or percent of right."""
     if name == "landmarks":
         return float(100 * normalized_mean_error(labels, answers, eyes).mean())
     if name in ("age", "pose"):
