@@ -7,6 +7,7 @@ from keras_cv_course.faces.head_pose import head_pose
 from keras_cv_course.faces.mobile_face_net import MobileFaceNet
 from keras_cv_course.faces.multitask import MultitaskFaceNetwork
 from keras_cv_course.faces.multitask_training import age_loss, compile_arguments
+from keras_cv_course.faces.projection import fit_projection
 from keras_cv_course.faces.siamese import SiameseNetwork
 from keras_cv_course.faces.tasks import (
     Age,
@@ -43,6 +44,7 @@ __all__ = [
     "bootstrap_interval",
     "choose_threshold",
     "compile_arguments",
+    "fit_projection",
     "head_pose",
     "label_sizes",
     "verification_report",

@@ -53,9 +53,10 @@ def FaceEncoder(
 ) -> keras.Model:
     """Returns a network from pictures to vectors of length 1, `(batch, embedding_dim)`.
 
-    What the backbone gives is pooled and projected by a dense layer without bias; the projections
-    of several feature maps are added up, each so with an int8 range of its own. The cosine of two
-    vectors, their product, is how alike two faces are.
+    What the backbone gives is pooled and projected by a dense layer; the projections of several
+    feature maps are added up, each so with an int8 range of its own. The cosine of two vectors,
+    their product, is how alike two faces are. `fit_projection` sets the dense layers from pictures
+    of people, without gradients.
 
     Args:
         backbone: Network without its classifier, whose output is a feature map, a pooled vector,
@@ -90,7 +91,8 @@ def FaceEncoder(
         x = _pool(x, grid, prefix)
         if dropout_rate > 0:
             x = layers.Dropout(dropout_rate, name=f"{prefix}dropout")(x)
-        projection = layers.Dense(embedding_dim, use_bias=False, name=f"{prefix}projection")
+        # One bias is enough for the sum.
+        projection = layers.Dense(embedding_dim, use_bias=not parts, name=f"{prefix}projection")
         parts.append(projection(x))
     x = layers.Add(name="projections")(parts) if len(parts) > 1 else parts[0]
     x = layers.Activation(l2_normalize, name="embedding")(x)

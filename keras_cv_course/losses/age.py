@@ -60,6 +60,7 @@ class AgeLoss(keras.losses.Loss):
 
     @gaussian_share.setter
     def gaussian_share(self, value: float) -> None:
+        """Sets lambda."""
         self._share.assign(_checked_share(value))
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

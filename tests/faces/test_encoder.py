@@ -55,7 +55,7 @@ def test_grid_keeps_places():
     # On a map of 4 x 4 that is the picture itself, a grid of 2 is the means of its quarters.
     image = keras.Input((4, 4, 1))
     encoder = FaceEncoder(keras.Model(image, keras.layers.Identity()(image)), 4, grid=2)
-    encoder.get_layer("projection").set_weights([np.eye(4)])
+    encoder.get_layer("projection").set_weights([np.eye(4), np.zeros(4)])
     picture = np.zeros((1, 4, 4, 1), "float32")
     picture[0, :2, :2], picture[0, 2:, 2:] = 3.0, 4.0
     np.testing.assert_allclose(encoder(picture), [[0.6, 0.0, 0.0, 0.8]], atol=1e-6)
@@ -63,7 +63,7 @@ def test_grid_keeps_places():
 
 def test_pooled_vector_is_taken_as_it_is(rng):
     pooled = MobileNetV2(SIZE, alpha=0.35, include_top=False, pooling="avg")
-    assert FaceEncoder(pooled, 8).count_params() == pooled.count_params() + 1280 * 8
+    assert FaceEncoder(pooled, 8).count_params() == pooled.count_params() + 1281 * 8
     with pytest.raises(ValueError, match=r"`backbone` must give feature maps.*\(None, 1280\)"):
         FaceEncoder(pooled, 8, grid=2)
 
