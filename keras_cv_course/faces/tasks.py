@@ -126,14 +126,12 @@ class Smile(Task):
 
 @dataclass(frozen=True)
 class Gender(Task):
-    """Which of two genders the pictures were labelled with: the probability of the second.
+    """Which of two genders the picture was labelled with: the probability of label 1.
 
-    Attributes:
-        names: What labels 0 and 1 stand for; the order is UTKFace's.
+    UTKFace has 0 for male and 1 for female.
     """
 
     name: ClassVar[str] = "gender"
-    names: tuple[str, str] = ("male", "female")
 
 
 @dataclass(frozen=True)
