@@ -190,16 +190,29 @@ def cut_out(image: np.ndarray, face: Face, size_px: int, margin: float = 0.2) ->
         return align_face(image, face.landmarks, size_px)
     picture = as_picture(image)
     check_positive("size_px", size_px)
+    box = square_around(face, margin)
+    return np.asarray(picture.crop(box).resize((size_px, size_px), Image.Resampling.BILINEAR))
+
+
+def square_around(face: Face, margin: float = 0.2) -> tuple[int, int, int, int]:
+    """Returns left, top, right and bottom of a square around a face, in whole pixels.
+
+    Args:
+        face: Where the face is.
+        margin: Share of the box's longer side that is added all around.
+
+    Raises:
+        ValueError: If the box is empty, or `margin` leaves nothing of it.
+    """
     left, top, right, bottom = face.box_xyxy
     if not (right > left and bottom > top and margin > -0.5):
         raise ValueError(
             "`face` must have a box with an area, and `margin` must be above -0.5. "
             f"Received: {face.box_xyxy} and {margin!r}."
         )
-    half = max(right - left, bottom - top) * (0.5 + margin)
-    x, y = (left + right) / 2, (top + bottom) / 2
-    box = (round(x - half), round(y - half), round(x + half), round(y + half))
-    return np.asarray(picture.crop(box).resize((size_px, size_px), Image.Resampling.BILINEAR))
+    side = max(1, round(max(right - left, bottom - top) * (1 + 2 * margin)))
+    x, y = round((left + right - side) / 2), round((top + bottom - side) / 2)
+    return x, y, x + side, y + side
 
 
 def _shrunk(image: np.ndarray) -> tuple[Image.Image, int]:

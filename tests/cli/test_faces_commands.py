@@ -23,7 +23,7 @@ PEOPLE = {
 }
 PICTURES = 4
 SIZE_PX = 16
-COMMANDS = ["enroll", "verify", "identify", "remove", "evaluate"]
+COMMANDS = ["enroll", "verify", "identify", "remove", "analyze", "evaluate"]
 
 
 def picture(colour, rng, size_px=SIZE_PX):
@@ -174,8 +174,8 @@ def test_a_list_of_pairs(keras_cv_course, model, people, tmp_path):
     assert one["report"]["genuine"] == 6
 
 
-def test_faces_are_looked_for_in_photographs(keras_cv_course, model, tmp_path):
-    # Light and dark as the cascade wants a face; on white, so that it matters what is cut out.
+def draw_photograph(path):
+    """Writes a photograph with what the cascade takes for a face, around (600, 200)."""
     photograph = Image.new("RGB", (800, 400), (255, 255, 255))
     pen = ImageDraw.Draw(photograph)
     pen.ellipse((524, 100, 676, 300), fill=(165, 120, 120))
@@ -184,7 +184,12 @@ def test_faces_are_looked_for_in_photographs(keras_cv_course, model, tmp_path):
         pen.ellipse((x - 24, 154, x + 24, 166), fill=(70, 40, 40))
     pen.ellipse((590, 208, 610, 220), fill=(110, 70, 70))
     pen.ellipse((572, 246, 628, 262), fill=(70, 40, 40))
-    photograph.save(tmp_path / "photograph.png")
+    photograph.save(path)
+    return photograph
+
+
+def test_faces_are_looked_for_in_photographs(keras_cv_course, model, tmp_path):
+    photograph = draw_photograph(tmp_path / "photograph.png")
     photograph.crop((0, 0, 400, 400)).save(tmp_path / "wall.png")
     images = [tmp_path / "photograph.png", tmp_path / "wall.png"]
     line = ["faces", "enroll", model, *images, "--name", "Ada", "--detector", "haar"]
@@ -196,6 +201,63 @@ def test_faces_are_looked_for_in_photographs(keras_cv_course, model, tmp_path):
     result = keras_cv_course(*line)
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("error: There is no face in the picture")
+
+
+def multitask(tasks):
+    """A network whose smile grows with the red of a picture, and whose points are its middle."""
+    image = keras.Input((SIZE_PX, SIZE_PX, 3), name="image")
+    x = keras.layers.Rescaling(1 / 127.5, -1)(image)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    heads = {
+        "smile": keras.layers.Dense(1, "sigmoid", name="smile"),
+        "age": keras.layers.Dense(1, name="age"),
+        "landmarks": keras.layers.Dense(4, name="landmarks"),
+    }
+    network = keras.Model(image, {task: heads[task](x) for task in tasks})
+    weights = {
+        "smile": [[[5], [0], [0]], [0]],
+        "age": [np.zeros((3, 1)), [30]],
+        "landmarks": [np.zeros((3, 4)), np.zeros(4)],
+    }
+    for task in tasks:
+        heads[task].set_weights([np.array(values, np.float32) for values in weights[task]])
+    return network
+
+
+def test_what_a_multitask_network_tells(keras_cv_course, people, tmp_path):
+    multitask(["smile", "age", "landmarks"]).save(tmp_path / "m.keras")
+    images = [people / "red" / "red_0001.jpg", people / "cyan" / "cyan_0001.jpg"]
+    line = ["faces", "analyze", tmp_path / "m.keras", *images]
+    done = keras_cv_course(*line, "--json")
+    assert done.code == 0, done.err
+    red, cyan = (row["tasks"] for row in done.json["analyzed"])
+    assert (red["smile"]["value"], cyan["smile"]["value"]) == (True, False)
+    assert red["smile"]["confidence"] > 0.9
+    assert red["age"] == {"value": 30, "confidence": None, "spread": None}
+    np.testing.assert_allclose(red["landmarks"]["value"], np.full((2, 2), SIZE_PX / 2))
+    table = keras_cv_course(*line).out
+    assert "30.00" in table
+    assert "yes" in table
+
+
+def test_points_are_told_in_pixels_of_the_photograph(keras_cv_course, tmp_path):
+    multitask(["smile", "landmarks"]).save(tmp_path / "m.keras")
+    draw_photograph(tmp_path / "photograph.png")
+    line = ["faces", "analyze", tmp_path / "m.keras", tmp_path / "photograph.png"]
+    (row,) = keras_cv_course(*line, "--detector", "haar", "--json").json["analyzed"]
+    middle = row["tasks"]["landmarks"]["value"][0]
+    np.testing.assert_allclose(middle, (600, 205), atol=15)
+
+
+def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
+    path = tmp_path / "age.tflite"
+    convert(multitask(["age"]), path, "none")
+    line = ["faces", "analyze", path, people / "red", "--input-range", 0, 255, "--json"]
+    found = keras_cv_course(*line).json["analyzed"]
+    assert [row["tasks"]["age"]["value"] for row in found] == [30] * PICTURES
+    result = keras_cv_course("faces", "analyze", path, path, "--input-range", 0, 255)
+    assert (result.code, result.out) == (1, "")
+    assert "age.tflite cannot be decoded" in result.err
 
 
 @pytest.mark.parametrize(

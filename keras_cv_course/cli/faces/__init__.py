@@ -2,9 +2,9 @@
 
 import typer
 
-from keras_cv_course.cli.faces import enroll, evaluate, identify, remove, verify
+from keras_cv_course.cli.faces import analyze, enroll, evaluate, identify, remove, verify
 
-_COMMANDS = (enroll, verify, identify, remove, evaluate)
+_COMMANDS = (enroll, verify, identify, remove, analyze, evaluate)
 
 app = typer.Typer(
     name="faces",

@@ -108,7 +108,7 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
         name: default if getattr(preparation, name) is None else getattr(preparation, name)
         for name, default in defaults.items()
     }
-    detector = _detector(chosen["detector"])
+    detector = open_detector(chosen["detector"])
     return Encoder(
         path=opened.path,
         predict=opened.predict,
@@ -159,7 +159,12 @@ def pictures_below(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def _detector(name: str) -> Detector | None:
+def open_detector(name: str) -> Detector | None:
+    """Returns the detector that a word stands for; None takes pictures whole.
+
+    Args:
+        name: "haar", the .onnx file of a YuNet, or "none".
+    """
     if name == _WHOLE:
         return None
     return haar_detector() if name == _HAAR else yunet_detector(name)
