@@ -223,6 +223,22 @@ def remove(_: Recognizer, gallery: FaceGallery, __: str | None, name: str) -> st
 Action = Callable[[Recognizer, FaceGallery, str | None, str], str]
 
 
+def picture_input(label: str, mark: str) -> Any:
+    """Returns an input for a picture from a file or the webcam, which gives the path of its file.
+
+    Gradio itself does not decode it: `read_photograph` does, which knows few formats.
+    """
+    import gradio as gr
+
+    def path_of(payload: Any) -> str | None:
+        return None if payload is None else payload.path
+
+    sources: Any = ["upload", "webcam"]
+    image = gr.Image(sources=sources, label=label, height=260, buttons=[], elem_id=mark)
+    image.preprocess = path_of  # type: ignore[method-assign]
+    return image
+
+
 def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
     """Returns the page, as Gradio's Blocks."""
     import gradio as gr
@@ -237,16 +253,6 @@ def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
 
         return act
 
-    def picture(label: str, mark: str) -> Any:
-        # Only the path: the file is decoded by read_photograph, which knows few formats.
-        options: dict[str, Any] = {
-            "type": "filepath",
-            "image_mode": None,
-            "height": 260,
-            "elem_id": mark,
-        }
-        return gr.Image(label=label, sources=["upload", "webcam"], buttons=[], **options)
-
     # One at a time: neither the interpreter nor the detector takes two.
     queued: dict[str, Any] = {
         "concurrency_limit": 1,
@@ -257,7 +263,7 @@ def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
         gr.Markdown("# Faces\nPictures stay on this machine. Not for decisions about people.")
         with gr.Tab("Two pictures"):
             with gr.Row():
-                both = [picture("One", "one"), picture("Another", "another")]
+                both = [picture_input("One", "one"), picture_input("Another", "another")]
             button = gr.Button("Compare", variant="primary", elem_id="compare")
             with gr.Row():
                 verdict = gr.Markdown(elem_id="verdict")
@@ -267,7 +273,7 @@ def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
             button.click(lambda a, b: compare(recognizer, a, b), both, [verdict, curve], **queued)
         with gr.Tab("Gallery", elem_id="gallery"):
             with gr.Row():
-                face = picture("A face", "face")
+                face = picture_input("A face", "face")
                 with gr.Column():
                     name = gr.Textbox(label="Name", max_length=100, elem_id="name")
                     actions = {"Who is it?": identify, "Enroll": enroll, "Remove": remove}
