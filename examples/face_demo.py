@@ -1,10 +1,11 @@
 """A page on this machine that compares two faces, and knows the people whom you enroll.
 
-    python examples/face_demo.py --model runs/faces/encoder_int8.tflite
+    python examples/face_verification.py
+    python examples/face_demo.py [--model runs/faces/encoder.tflite]
 
-`keras-cv-course faces evaluate` must have measured the encoder first: its `verification.json` and
-`.npz` beside the file tell the threshold and the ROC curve. Without `--model` it learns to tell
-handwritten digits apart, in about a minute, and you compare digits of kinds that it has never seen.
+The first learns to tell handwritten digits apart, and with `--data` faces. The page runs the
+.tflite, and takes threshold and ROC curve from `verification.json` and `.npz` beside it, which
+`keras-cv-course faces evaluate` writes of any encoder.
 
 Only this machine can open the page. Pictures are at most 8 MB of JPEG, PNG or WebP. They are
 deleted when the page is stopped; of the people whom you enroll only embeddings are kept, and for
@@ -12,7 +13,6 @@ longer than that only with `--gallery people.db`. Needs `pip install 'keras-cv-c
 """
 
 import argparse
-import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -20,36 +20,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 from sklearn.metrics import roc_curve
 
-from keras_cv_course.data import all_pairs, balanced_batches, digit_people, split_people
 from keras_cv_course.faces import (
-    FaceEncoder,
     FaceGallery,
     FaceReader,
     FaceVerifier,
-    SiameseEncoder,
-    choose_threshold,
     haar_detector,
     read_photograph,
     yunet_detector,
 )
 from keras_cv_course.faces.detection import Detector
 from keras_cv_course.faces.verification import embed_unit
-from keras_cv_course.losses.triplet import TripletSemiHardLoss
-from keras_cv_course.tflite import TFLiteModel, convert
-from keras_cv_course.tflite.metadata import read_metadata
+from keras_cv_course.tflite import TFLiteModel
+from keras_cv_course.training import read_verification
 
 ADDRESS = "127.0.0.1"
 LARGEST_FILE = "8mb"
 FORMATS = ("JPEG", "PNG", "WEBP")
-DIGIT_SHAPE, DIGIT_RANGE = (28, 28, 1), (0.0, 1.0)
-UNSEEN = 0.3  # of the kinds of digits
-FALSE_ACCEPTS = 0.05
+MODEL = Path("runs/faces/encoder.tflite")  # Of examples/face_verification.py.
 
 
 @dataclass(frozen=True)
@@ -57,20 +48,18 @@ class Recognizer:
     """What tells faces apart, and how well it does.
 
     Attributes:
-        about: What it was measured on.
+        title: Name of the file.
         verifier: Compares two faces.
         read: Makes faces of photographs.
         similarity: Of each pair that it was measured on.
         same: Whether the pair is of one person.
-        examples: Pictures to begin with, pairs of files.
     """
 
-    about: str
+    title: str
     verifier: FaceVerifier
     read: FaceReader
     similarity: np.ndarray
     same: np.ndarray
-    examples: tuple[tuple[str, str], ...] = ()
 
     def face(self, path: str | None) -> np.ndarray:
         """Returns the face in an uploaded file; raises ValueError with what is wrong with it."""
@@ -87,29 +76,19 @@ class Recognizer:
 
 
 def open_recognizer(path: Path, detector: str | None) -> Recognizer:
-    """Returns what `keras-cv-course faces evaluate` has measured of a .tflite file."""
-    report = path.with_name("verification.json")
-    if not report.is_file():
+    """Returns an encoder's file with what was measured of it."""
+    told = read_verification(path.parent)
+    if told is None or told.input_range is None or told.similarity is None or told.same is None:
         raise SystemExit(
-            f"There is no {report}. Measure the encoder first: "
-            f"keras-cv-course faces evaluate {path} --data FOLDER_OF_PEOPLE"
-        )
-    told = json.loads(report.read_text())
-    chosen = {**told["preparation"], **({"detector": detector} if detector else {})}
-    metadata = read_metadata(path)
-    if metadata is None or metadata.input_range is None:
-        raise SystemExit(
-            f"{path} does not tell which values it takes: convert it with input_range= and task="
-            "Embedder()."
+            f"There must be {path}, and verification.json and .npz beside it, as "
+            "examples/face_verification.py or `keras-cv-course faces evaluate` writes them."
         )
     model = TFLiteModel(path)
-    find = open_detector(chosen["detector"])
     height, width, channels = model.inputs[0].shape[1:]
-    read = FaceReader((height, width, channels), metadata.input_range, find, chosen["crop"])
-    with np.load(report.with_suffix(".npz")) as pairs:
-        similarity, same = pairs["similarity"], pairs["same"]
-    verifier = FaceVerifier(model, told["threshold"], chosen["mirrored"])
-    return Recognizer(f"{path.name} on {told['data']}", verifier, read, similarity, same)
+    find = open_detector(detector or told.detector)
+    read = FaceReader((height, width, channels), told.input_range, find, told.crop)
+    verifier = FaceVerifier(model, told.threshold, told.mirrored)
+    return Recognizer(path.name, verifier, read, told.similarity, told.same)
 
 
 def open_detector(name: str) -> Detector | None:
@@ -117,43 +96,6 @@ def open_detector(name: str) -> Detector | None:
     if name == "none":
         return None
     return haar_detector() if name == "haar" else yunet_detector(name)
-
-
-def learn_digits(folder: Path, epochs: int = 20) -> Recognizer:
-    """Returns what tells digits apart: learned on seven kinds, measured on three others."""
-    keras.utils.set_random_seed(0)
-    train, unseen = split_people(digit_people(), UNSEEN)
-    encoder = FaceEncoder(SiameseEncoder(DIGIT_SHAPE), 32)
-    encoder.compile("adam", TripletSemiHardLoss())
-    batches = balanced_batches(train, DIGIT_SHAPE, DIGIT_RANGE, len(train.names), 16)
-    encoder.fit(batches, epochs=epochs, verbose=2)
-    calibration = train.load(DIGIT_SHAPE, DIGIT_RANGE)[:200]
-    path = convert(encoder, folder / "digits.tflite", "int8", "uint8", calibration).path
-    model = TFLiteModel(path)
-    embeddings = embed_unit(model, unseen.load(DIGIT_SHAPE, DIGIT_RANGE))
-    a, b, same = all_pairs(unseen.labels)
-    similarity = np.einsum("nd,nd->n", embeddings[a], embeddings[b])
-    threshold = choose_threshold(similarity, same, FALSE_ACCEPTS)
-    about = f"digits {', '.join(unseen.names)}, which it has not seen in training"
-    read = FaceReader(DIGIT_SHAPE, DIGIT_RANGE)
-    examples = write_examples(unseen.pictures, unseen.labels, folder)
-    return Recognizer(about, FaceVerifier(model, threshold), read, similarity, same, examples)
-
-
-def write_examples(
-    pictures: np.ndarray, labels: np.ndarray, folder: Path
-) -> tuple[tuple[str, str], ...]:
-    """Writes some digits as files, and returns pairs of them: of one kind, and of two."""
-    rows = [row for label in (0, 1) for row in np.flatnonzero(labels == label)[:2]]
-    files = []
-    for row in rows:
-        file = folder / f"digit_{row}.png"
-        large = Image.fromarray(pictures[row, :, :, 0]).resize(
-            (224, 224), Image.Resampling.BILINEAR
-        )
-        large.save(file)
-        files.append(str(file))
-    return (files[0], files[1]), (files[0], files[2]), (files[2], files[3])
 
 
 def roc_picture(recognizer: Recognizer, similarity: float | None) -> Figure:
@@ -174,7 +116,7 @@ def roc_picture(recognizer: Recognizer, similarity: float | None) -> Figure:
         )
     axes.set(xscale="log", xlim=(least, 1), ylim=(0, 1.02))
     axes.set(xlabel="two people taken for one", ylabel="one person recognized")
-    axes.set_title(recognizer.about, fontsize=9)
+    axes.set_title(recognizer.title, fontsize=9)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="lower right")
@@ -268,8 +210,6 @@ def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
             with gr.Row():
                 verdict = gr.Markdown(elem_id="verdict")
                 curve = gr.Plot(roc_picture(recognizer, None), show_label=False)
-            if recognizer.examples:
-                gr.Examples([list(pair) for pair in recognizer.examples], both, label="Try these")
             button.click(lambda a, b: compare(recognizer, a, b), both, [verdict, curve], **queued)
         with gr.Tab("Gallery", elem_id="gallery"):
             with gr.Row():
@@ -288,7 +228,7 @@ def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
 def main() -> None:
     """Parses the command line and serves the page until Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, help=".tflite file of an encoder; else digits")
+    parser.add_argument("--model", type=Path, default=MODEL, help=".tflite file of an encoder")
     parser.add_argument("--gallery", help="where people are kept: a folder .db, or a server")
     parser.add_argument("--detector", help='"haar", "none" or the .onnx file of a YuNet')
     parser.add_argument("--port", type=int, default=7860)
@@ -296,10 +236,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")  # Gone when the page is stopped.
-        if options.model is None:
-            recognizer = learn_digits(folder)
-        else:
-            recognizer = open_recognizer(options.model, options.detector)
+        recognizer = open_recognizer(options.model, options.detector)
         with FaceGallery(options.gallery or folder / "people.db") as gallery:
             page = build_page(recognizer, gallery)
             page.queue(max_size=20).launch(

@@ -6,12 +6,11 @@
 `people` holds a folder of pictures for each person, cropped alike; without it, handwritten digits
 stand in: the encoder learns on seven digits to tell the other three apart. Training people decide
 the threshold, unseen ones the result. The folder `--out` then holds `encoder.keras`,
-`encoder.tflite`, the picture `roc.png`, and `verification.json` with threshold and report, where
-`keras-cv-course faces` finds them.
+`encoder.tflite`, the picture `roc.png`, and `verification.json` and `.npz` with threshold, report
+and pairs, where `keras-cv-course faces` and `face_demo.py` find them.
 """
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +36,7 @@ from keras_cv_course.training import (
     distorted_copies,
     fit_face_encoder,
     plot_verification,
+    save_verification,
     train_only,
 )
 
@@ -123,8 +123,8 @@ def main() -> None:
     for name, report in reports.items():
         print(f"{name}: {report}")
     plot_verification(reports, options.out / "roc.png", threshold)
-    told = {"threshold": threshold, "report": reports["int8 file"].to_dict()}
-    (options.out / "verification.json").write_text(json.dumps(told, indent=2))
+    report, values = reports["int8 file"], recipe.input_range
+    save_verification(options.out, report, threshold, values, crop=recipe.crop)
     verifier = FaceVerifier(embed, threshold)
     for same in (True, False):
         other = 1 + int(np.argmax((unseen.labels[1:] == unseen.labels[0]) == same))

@@ -11,11 +11,17 @@ from keras_cv_course.training.fit import fit_classifier
 from keras_cv_course.training.plots import plot_confusion, plot_results
 from keras_cv_course.training.run_folder import RunFolder, create_run, open_run
 from keras_cv_course.training.verification_plots import plot_verification
+from keras_cv_course.training.verification_record import (
+    VerificationRecord,
+    read_verification,
+    save_verification,
+)
 
 __all__ = [
     "ClassifierReport",
     "FaceRecipe",
     "RunFolder",
+    "VerificationRecord",
     "create_run",
     "distorted_copies",
     "evaluate_classifier",
@@ -25,5 +31,7 @@ __all__ = [
     "plot_confusion",
     "plot_results",
     "plot_verification",
+    "read_verification",
+    "save_verification",
     "train_only",
 ]

@@ -12,7 +12,7 @@ from keras_cv_course.faces import FaceVerifier
 from keras_cv_course.tflite import TFLiteModel
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "face_verification.py"
-FILES = {"encoder.keras", "encoder.tflite", "roc.png", "verification.json"}
+FILES = {"encoder.keras", "encoder.tflite", "roc.png", "verification.json", "verification.npz"}
 
 
 def run(monkeypatch, *options):

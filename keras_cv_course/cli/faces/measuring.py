@@ -1,18 +1,17 @@
 """Measures an encoder on people it has not seen, for `faces evaluate`."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_cv_course.cli.faces.sources import REPORT, Embedded, Encoder, embed_files
+from keras_cv_course.cli.faces.sources import Embedded, Encoder, embed_files
 from keras_cv_course.data import all_pairs, lfw_pairs, people_folder
 from keras_cv_course.faces.open_set import OpenSetReport, open_set_report
 from keras_cv_course.faces.verification_report import VerificationReport, verification_report
-from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.verification_plots import plot_verification
+from keras_cv_course.training.verification_record import RECORD, save_verification
 
 
 @dataclass(frozen=True)
@@ -95,22 +94,22 @@ def save(
         facts: What else the report is to tell.
         folder: Where to write.
     """
-    prepared = asdict(encoder.preparation)
-    content = {
-        **facts,
-        "threshold": threshold,
-        "preparation": {name: prepared[name] for name in ("detector", "crop", "mirrored")},
-        "report": measured.report.to_dict(),
-        "open_set": None if measured.open_set is None else measured.open_set.to_dict(),
-        "skipped": measured.faces.skipped_rows(),
-    }
-    path = folder / REPORT
-    plot_verification({encoder.path.stem: measured.report}, path.with_suffix(".png"), threshold)
-    with replacing(path.with_suffix(".npz")) as temporary:
-        similarity = measured.report.similarity.astype(np.float32)
-        np.savez_compressed(temporary, similarity=similarity, same=measured.report.same)
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    content = save_verification(
+        folder,
+        measured.report,
+        threshold,
+        encoder.read.input_range,
+        detector=encoder.detector,
+        crop=encoder.read.crop,
+        mirrored=encoder.mirrored,
+        facts={
+            **facts,
+            "open_set": None if measured.open_set is None else measured.open_set.to_dict(),
+            "skipped": measured.faces.skipped_rows(),
+        },
+    )
+    plot = (folder / RECORD).with_suffix(".png")
+    plot_verification({encoder.path.stem: measured.report}, plot, threshold)
     return content
 
 

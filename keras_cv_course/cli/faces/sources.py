@@ -1,6 +1,5 @@
 """Finds what the words on the command line stand for: encoders, and faces for them."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,12 @@ from keras_cv_course.data.images import picture_files
 from keras_cv_course.faces.detection import Detector, haar_detector, yunet_detector
 from keras_cv_course.faces.photographs import FaceReader, read_photograph
 from keras_cv_course.faces.verification import embed_unit
+from keras_cv_course.training.verification_record import (
+    RECORD,
+    VerificationRecord,
+    read_verification,
+)
 
-# What `faces evaluate` writes beside a model, and the other commands read.
-REPORT = "verification.json"
 _WHOLE = "none"
 _HAAR = "haar"
 
@@ -30,14 +32,16 @@ class Encoder:
         path: Its file.
         predict: Takes float32 pictures `(n, height, width, channels)`, returns `(n, d)`.
         read: Makes faces of photographs.
-        preparation: What was chosen for `read`, nothing left open but `input_range`.
+        detector: What was typed for the detector of `read`.
+        mirrored: Whether the mirrored faces are embedded as well.
         threshold: Smallest similarity of one person, as it was chosen; None where nothing tells.
     """
 
     path: Path
     predict: Callable[[np.ndarray], Any]
     read: FaceReader
-    preparation: Preparation
+    detector: str
+    mirrored: bool
     threshold: float | None
 
     def need_threshold(self, given: float | None) -> float:
@@ -50,7 +54,7 @@ class Encoder:
         if found is None:
             raise ValueError(
                 f"Nothing tells how alike two faces of one person are to {self.path}: there is no "
-                f"{REPORT} beside it. Say it with --threshold, or measure it with "
+                f"{RECORD} beside it. Say it with --threshold, or measure it with "
                 "`keras-cv-course faces evaluate`."
             )
         return found
@@ -61,7 +65,7 @@ class Encoder:
 
     def embed(self, faces: np.ndarray) -> np.ndarray:
         """Returns embeddings of length 1 `(n, d)`, of faces as `read_file` gives them."""
-        return embed_unit(self.predict, faces, bool(self.preparation.mirrored))
+        return embed_unit(self.predict, faces, self.mirrored)
 
 
 @dataclass(frozen=True)
@@ -96,25 +100,28 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
         ValueError: If it is no model that makes a vector of a picture, its values are unknown, or
             an option is out of its range.
     """
-    opened = open_classifier(path, preparation.input_range)
+    told = read_verification(Path(path).expanduser().parent)
+    known = told or VerificationRecord(threshold=1.0)  # Only for its defaults.
+    opened = open_classifier(path, preparation.input_range or known.input_range)
     values = opened.need_range()
     embedding = opened.predict(np.zeros((1, *opened.input_shape), np.float32))
     if not hasattr(embedding, "shape") or len(embedding.shape) != 2:
         raise ValueError(f"{path} is no encoder: it must make one vector of a picture.")
-    report = opened.path.with_name(REPORT)
-    told = json.loads(report.read_text()) if report.is_file() else {}
-    defaults = {"detector": _WHOLE, "crop": 1.0, "mirrored": False, **told.get("preparation", {})}
-    chosen = {
-        name: default if getattr(preparation, name) is None else getattr(preparation, name)
-        for name, default in defaults.items()
-    }
-    detector = open_detector(chosen["detector"])
+    detector = preparation.detector or known.detector
+    mirrored, crop = preparation.mirrored, preparation.crop
     return Encoder(
         path=opened.path,
         predict=opened.predict,
-        read=FaceReader(opened.input_shape, values, detector, chosen["crop"], preparation.largest),
-        preparation=Preparation(**chosen, largest=preparation.largest),
-        threshold=told.get("threshold"),
+        read=FaceReader(
+            opened.input_shape,
+            values,
+            open_detector(detector),
+            known.crop if crop is None else crop,
+            preparation.largest,
+        ),
+        detector=detector,
+        mirrored=known.mirrored if mirrored is None else mirrored,
+        threshold=told.threshold if told else None,
     )
 
 

@@ -27,7 +27,7 @@ def command(
 
     encoder = open_encoder(model, args)
     limit = encoder.need_threshold(threshold)
-    verifier = FaceVerifier(encoder.predict, limit, bool(encoder.preparation.mirrored))
+    verifier = FaceVerifier(encoder.predict, limit, encoder.mirrored)
     answer = verifier.verify(*(encoder.read_file(image) for image in (image_a, image_b)))
     if as_json:
         emit_json({"image_a": str(image_a), "image_b": str(image_b), **answer.to_dict()})
