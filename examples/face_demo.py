@@ -176,8 +176,8 @@ def picture_input(label: str, mark: str) -> Any:
         return None if payload is None else payload.path
 
     sources: Any = ["upload", "webcam"]
-    image = gr.Image(sources=sources, label=label, height=260, buttons=[], elem_id=mark)
-    image.preprocess = path_of  # type: ignore[method-assign]
+    image: Any = gr.Image(sources=sources, label=label, height=260, buttons=[], elem_id=mark)
+    image.preprocess = path_of
     return image
 
 
