@@ -114,6 +114,18 @@ def test_two_pictures(page, people, tmp_path):
             assert len(screenshot.convert("RGB").getcolors(2**24)) > 100
 
 
+def test_a_picture_of_the_webcam(page, people, tmp_path):
+    address, _ = page
+    steps = [DESKTOP, ["visit", address], ["wait", "#compare"]]
+    steps += [["click", "#one .source-selection button:nth-child(2)"]]
+    steps += [["click", "#one [title='grant webcam access']"], ["wait", "#one video"]]
+    steps += [["click", "#one button[aria-label='capture photo']"], ["wait", "#one img"]]
+    steps += [*upload("another", people / "red" / "0.png"), ["click", "#compare"]]
+    steps += [["wait", '#verdict:has-text("similarity")'], ["text", "#verdict"]]
+    (verdict,) = drive(tmp_path, steps).answers
+    assert "Not the same" in verdict  # Chromium's camera shows green.
+
+
 def test_people_are_enrolled_and_recognized(page, people, tmp_path):
     address, folder = page
     steps = [DESKTOP, ["visit", address], ["click", 'button[role=tab]:has-text("Gallery")']]
