@@ -110,7 +110,7 @@ class Task:
 
 def basis(people: People) -> np.ndarray:
     """Returns every second picture, one in colour and one in grey by turns."""
-    pictures = people.load(SHAPE, RANGE)[::2]
+    pictures = people.load(SHAPE, RANGE)[::2].copy()
     pictures[1::2] = pictures[1::2].mean(axis=-1, keepdims=True)
     return pictures
 
@@ -178,6 +178,8 @@ def encoders(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Emb
         size = convert(encoder, path, "int8", "uint8", typical, input_range=RANGE).size_bytes
         yield "ptq", TFLiteModel(path), size, time.perf_counter() - start
 
+        if "qat" not in options.ways:
+            return
         start = time.perf_counter()
         aware = quantize_aware(encoder, typical, input_range=RANGE)
         recipe = FaceRecipe(RANGE, options.int8_epochs, options.rate / 3, seed=options.seed)
@@ -187,14 +189,15 @@ def encoders(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Emb
 
 
 def measure(name: str, fold: int, options: argparse.Namespace) -> None:
-    """Appends a line for each way of a fold."""
+    """Appends a line for each way of a fold that is not there yet."""
     key = {"data": name, "fold": fold, "epochs": options.epochs, "seed": options.seed}
-    known = [line for line in read(options.out) if key.items() <= line.items()]
-    if len(known) == len(WAYS):
+    known = {line["way"] for line in read(options.out) if key.items() <= line.items()}
+    if known >= set(options.ways):
         return
     task = Task(name, fold, options.shared)
-    lines = []
     for way, embed, size, seconds in encoders(task, options):
+        if way in known:
+            continue
         similarity = task.similarity(embed)
         pairs = {
             "similarity": np.round(similarity, 5).tolist(),
@@ -202,11 +205,10 @@ def measure(name: str, fold: int, options: argparse.Namespace) -> None:
             "people": [x.tolist() for x in task.people],
         }
         cost = {"bytes": size, "seconds": round(seconds), "rate": options.rate}
-        lines.append({**key, "way": way, **cost, **pairs})
+        with options.out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**key, "way": way, **cost, **pairs}) + "\n")
         report = verification_report(similarity, task.same)
         print(name, fold, way, f"EER {report.eer:.4f}, accuracy {report.accuracy:.4f}", flush=True)
-    with options.out.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -261,6 +263,7 @@ def main() -> None:
     parser.add_argument("data", nargs="*", choices=("orl", "lfw"), help="what to measure")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--out", type=Path, default=Path("faces.jsonl"))
+    parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
     parser.add_argument("--folds", type=int, nargs="*", default=range(FOLDS), help="of ORL")
     parser.add_argument("--epochs", type=int, default=0, help="of fine-tuning in float")
     parser.add_argument("--int8-epochs", type=int, default=2, help="quantization-aware")
