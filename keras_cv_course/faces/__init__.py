@@ -2,7 +2,7 @@
 
 from keras_cv_course.faces.analysis import Attribute, FaceAnalyzer
 from keras_cv_course.faces.bootstrap import bootstrap_interval
-from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder
+from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder, face_maps
 from keras_cv_course.faces.head_pose import head_pose
 from keras_cv_course.faces.mobile_face_net import MobileFaceNet
 from keras_cv_course.faces.multitask import MultitaskFaceNetwork
@@ -44,6 +44,7 @@ __all__ = [
     "bootstrap_interval",
     "choose_threshold",
     "compile_arguments",
+    "face_maps",
     "fit_projection",
     "head_pose",
     "label_sizes",

@@ -4,6 +4,7 @@ import keras
 from keras import KerasTensor, layers
 
 from keras_cv_course._validation import check_positive, check_rate
+from keras_cv_course.models.feature_maps import feature_maps
 from keras_cv_course.ops.normalization import l2_normalize
 
 
@@ -76,7 +77,7 @@ def FaceEncoder(
 
     Example:
         >>> backbone = MobileNetV2((160, 160, 3), include_top=False, weights="imagenet")
-        >>> encoder = FaceEncoder(feature_maps(backbone, ("P4", "P5")), grid=5)
+        >>> encoder = FaceEncoder(face_maps(backbone), grid=5)
         >>> encoder.predict(pictures).shape
         (8, 128)
     """
@@ -85,7 +86,7 @@ def FaceEncoder(
     check_positive("embedding_dim", embedding_dim)
     check_rate("dropout_rate", dropout_rate)
     maps = backbone.output if isinstance(backbone.output, dict) else {"": backbone.output}
-    parts = []
+    parts: list[KerasTensor] = []
     for level, x in maps.items():
         prefix = f"{level.lower()}_" if level else ""
         x = _pool(x, grid, prefix)
@@ -97,6 +98,35 @@ def FaceEncoder(
     x = layers.Add(name="projections")(parts) if len(parts) > 1 else parts[0]
     x = layers.Activation(l2_normalize, name="embedding")(x)
     return keras.Model(backbone.input, x, name=name)
+
+
+def face_maps(backbone: keras.Model) -> keras.Model:
+    """Returns a network's feature maps that tell faces apart best where few people are known.
+
+    They are "P3", "P4" and "expanded", the widened map inside the block that follows P4. What comes
+    behind is about the things of ImageNet; before, about edges. `docs/faces.md` has the figures.
+
+    Args:
+        backbone: Network of this package with inverted residuals: MobileNetV2, MobileNetV3,
+            EfficientNet or EfficientNet-Lite.
+
+    Raises:
+        ValueError: If it is none of these.
+
+    Example:
+        >>> encoder = FaceEncoder(face_maps(MobileNetV2((160, 160, 3), include_top=False)), grid=5)
+    """
+    maps = feature_maps(backbone, ("P3", "P4"))
+    behind = False
+    for layer in backbone.layers:
+        if behind and layer.name.endswith("_expand_activation"):
+            outputs = {**maps.output, "expanded": layer.output}
+            return keras.Model(backbone.input, outputs, name=f"{backbone.name}_face_maps")
+        behind = behind or layer.output is maps.output["P4"]
+    raise ValueError(
+        "`backbone` must be a network of inverted residuals, like MobileNetV2. Received: "
+        f"{backbone.name!r}. Give FaceEncoder the maps of `feature_maps`."
+    )
 
 
 def _pool(x: KerasTensor, grid: int | None, prefix: str) -> KerasTensor:

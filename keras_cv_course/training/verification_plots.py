@@ -55,7 +55,7 @@ def plot_verification(
     for axes in (curves, histogram):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    curves.legend(frameon=False, loc="lower right")
+    curves.legend(frameon=False, loc="best")
     histogram.legend(frameon=False, loc="upper left")
     with replacing(Path(path)) as temporary:
         figure.savefig(temporary, dpi=_DPI)

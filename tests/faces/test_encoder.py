@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_cv_course import MobileNetV2, feature_maps
-from keras_cv_course.faces import FaceEncoder, SiameseEncoder
+from keras_cv_course import MobileNet, MobileNetV2, feature_maps
+from keras_cv_course.faces import FaceEncoder, SiameseEncoder, face_maps
 
 SIZE = (32, 32, 3)
 
@@ -83,3 +83,20 @@ def test_other_arguments(backbone):
         FaceEncoder(backbone, dropout_rate=1.0)
     with pytest.raises(ValueError, match=r"`embedding_dim` must be a number above 0"):
         FaceEncoder(backbone, 0)
+
+
+def test_face_maps_are_those_before_the_last_stages(backbone):
+    maps = face_maps(backbone)
+    shapes = {name: tuple(x.shape[1:]) for name, x in maps.output.items()}
+    # At alpha 0.35: 16 and 32 filters, and six times 32.
+    assert shapes == {"P3": (4, 4, 16), "P4": (2, 2, 32), "expanded": (2, 2, 192)}
+    assert maps.output["expanded"] is backbone.get_layer("stage6_block1_expand_activation").output
+    encoder = FaceEncoder(maps, 8, grid=2)
+    assert [w.shape[0] for w in encoder.weights[-4:] if len(w.shape) == 2] == [64, 128, 768]
+    # What none of the maps needs is left out.
+    assert not [layer.name for layer in encoder.layers if layer.name.startswith("stage7")]
+
+
+def test_face_maps_need_inverted_residuals():
+    with pytest.raises(ValueError, match=r"must be a network of inverted residuals.*'mobilenet'"):
+        face_maps(MobileNet(SIZE, alpha=0.25, include_top=False))

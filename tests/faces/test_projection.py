@@ -100,6 +100,19 @@ def test_maps_are_reduced_and_joined(rng):
     assert separation(two, x, labels) == pytest.approx(separation(one, x, labels), abs=0.05)
 
 
+def test_components_are_those_of_the_basis(rng):
+    # Of the people only the first half varies, of the others the second: it is what is looked at.
+    x, labels = people(rng, 6, 20, 8)
+    others, _ = people(rng, 6, 20, 8)
+    others[:, :4] = 0.0
+    encoder = encoder_of_vectors(8, 4)
+    fit_projection(encoder, as_pictures(x), labels, basis=as_pictures(others), components=4)
+    kernel = encoder.get_layer("projection").get_weights()[0]
+    np.testing.assert_allclose(kernel[:4], 0.0, atol=1e-6)
+    assert np.all(np.abs(kernel[4:]).max(axis=1) > 0.05)
+    np.testing.assert_allclose(raw(encoder, x).mean(axis=0), 0.0, atol=1e-4)
+
+
 def test_missing_directions_are_zero(rng):
     x, labels = people(rng, 3, 4, 5)
     encoder = encoder_of_vectors(5, 8)
