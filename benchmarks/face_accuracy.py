@@ -32,9 +32,9 @@ from keras_cv_course.faces import (
     FaceEncoder,
     bootstrap_interval,
     face_maps,
-    fit_projection,
     verification_report,
 )
+from keras_cv_course.faces.projection import frozen_features, set_projection
 from keras_cv_course.faces.verification import embed_unit
 from keras_cv_course.faces.verification_report import equal_error_rate
 from keras_cv_course.quantization import quantize_aware
@@ -45,6 +45,7 @@ from keras_cv_course.training import (
     fit_face_encoder,
     train_only,
 )
+from keras_cv_course.training.atomic import replacing
 
 SHAPE, RANGE = (160, 160, 3), (-1.0, 1.0)
 GRID = 5
@@ -71,27 +72,22 @@ class Task:
     Args:
         name: "orl" or "lfw".
         fold: Number of the fold, from 0.
-        shared: Folder with the data.
+        data: Folder with the data.
     """
 
-    def __init__(self, name: str, fold: int, shared: Path) -> None:
-        self.name, self.fold = name, fold
-        data = shared / "data"
+    def __init__(self, name: str, fold: int, data: Path) -> None:
+        self.name = name
         if name == "orl":
-            people = people_folder(data / "orl_faces")
+            people = SOURCES["orl"](data)
             unseen = [n for n in people.names if int(n[1:]) % FOLDS == fold]
             self.train = people.select([n for n in people.names if n not in unseen])
-            self.basis: np.ndarray | None = basis(
-                join_people(cropped_lfw(data), aligned_youtube(data))
-            )
             held_out = people.select(unseen)
             self.pictures = held_out.load(SHAPE, RANGE)
             self.a, self.b, self.same = all_pairs(held_out.labels)
             who = np.array(held_out.names)[held_out.labels]
         else:
             pairs = lfw_pairs(data / "lfw" / "pairs_fold1.txt", data / "lfw" / "fold1")
-            self.train = join_people(cropped_lfw(data), aligned_youtube(data))
-            self.basis = None  # the training people are enough
+            self.train = join_people(SOURCES["lfw"](data), SOURCES["youtube"](data))
             files = np.unique(np.concatenate([pairs.files_a, pairs.files_b]))
             people = People(files, np.arange(len(files), dtype=np.int32), tuple(files))
             self.pictures = people.load(SHAPE, RANGE, LFW_CROP)
@@ -106,13 +102,6 @@ class Task:
         """Returns the cosine of each pair, pictures mirrored as well."""
         vectors = embed_unit(embed, self.pictures, mirrored=True)
         return np.sum(vectors[self.a] * vectors[self.b], axis=1)
-
-
-def basis(people: People) -> np.ndarray:
-    """Returns every second picture, one in colour and one in grey by turns."""
-    pictures = people.load(SHAPE, RANGE)[::2]
-    pictures[1::2] = pictures[1::2].mean(axis=-1, keepdims=True)
-    return pictures
 
 
 def cropped_lfw(data: Path) -> People:
@@ -154,21 +143,97 @@ def aligned(images: Path, row: dict[str, str]) -> np.ndarray:
     return np.asarray(turned)
 
 
+def grey_half(data: Path) -> People:
+    """Returns every second picture of LFW's and YouTube Faces' people, in grey."""
+    people = join_people(cropped_lfw(data), aligned_youtube(data))
+    grey = people.pictures[1::2].mean(axis=-1, keepdims=True).round().astype(np.uint8)
+    rows = people.labels[1::2]
+    left = [n for i, n in enumerate(people.names) if i in rows]
+    numbers = [left.index(people.names[row]) for row in rows]
+    return People(grey, np.array(numbers, np.int32), tuple(left))
+
+
+SOURCES: dict[str, Callable[[Path], People]] = {
+    "orl": lambda data: people_folder(data / "orl_faces"),
+    "lfw": cropped_lfw,
+    "youtube": aligned_youtube,
+    "grey": grey_half,
+}
+
+
+class Features:
+    """What the frozen network gives of training pictures, computed once and kept in files.
+
+    Args:
+        encoder: A FaceEncoder.
+        options: Of the command line.
+    """
+
+    def __init__(self, encoder: keras.Model, options: argparse.Namespace) -> None:
+        self.encoder = encoder
+        self.data, self.cache = options.shared / "data", options.cache
+
+    def of(self, source: str, copies: int) -> tuple[list[np.ndarray], np.ndarray]:
+        """Returns features of pictures and of distorted copies, and who is on each."""
+        parts = [self._part(source, copy) for copy in range(1 + copies)]
+        features, names = zip(*parts, strict=True)
+        return joined(*features), np.concatenate(names)
+
+    def _part(self, source: str, copy: int) -> tuple[list[np.ndarray], np.ndarray]:
+        path = self.cache / f"{source}_{copy}.npz"
+        if not path.exists():
+            people = SOURCES[source](self.data)
+            if copy:
+                pictures, _ = distorted_copies(people, SHAPE, RANGE, copies=1, seed=copy)
+                pictures = pictures[len(people.labels) :]
+            else:
+                pictures = people.load(SHAPE, RANGE)
+            features = frozen_features(self.encoder, pictures)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary:
+                np.savez(temporary, *features, names=np.array(people.names)[people.labels])
+        with np.load(path) as file:
+            arrays = [file[f"arr_{i}"] for i in range(len(file.files) - 1)]
+            return arrays, file["names"]
+
+
+def joined(*sets: list[np.ndarray]) -> list[np.ndarray]:
+    """Returns the features of several sets of pictures, for each map together."""
+    return [np.concatenate(maps) for maps in zip(*sets, strict=True)]
+
+
+def projected(task: Task, options: argparse.Namespace) -> keras.Model:
+    """Returns an encoder whose projection is set from the training people."""
+    backbone = MobileNetV2(SHAPE, include_top=False, weights=options.shared / "weights" / WEIGHTS)
+    encoder = FaceEncoder(face_maps(backbone), grid=GRID)
+    known = Features(encoder, options)
+    copies = COPIES[task.name]
+    if task.name == "orl":
+        own, names = known.of("orl", copies)
+        kept = np.isin(names, task.train.names)
+        own, names = [x[kept] for x in own], names[kept]
+        colour = joined(known.of("lfw", 0)[0], known.of("youtube", 0)[0])
+        basis = joined([x[::2] for x in colour], known.of("grey", 0)[0])
+    else:
+        parts = [known.of(source, copies) for source in ("lfw", "youtube")]
+        own = basis = joined(*(features for features, _ in parts))
+        names = np.concatenate([x for _, x in parts])
+    _, labels = np.unique(names, return_inverse=True)
+    set_projection(encoder, own, labels, basis, seed=options.seed)
+    return encoder
+
+
 def encoders(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Embed, int, float]]:
     """Yields each way's name, encoder, bytes and seconds of making it."""
     keras.utils.set_random_seed(options.seed)
     start = time.perf_counter()
-    backbone = MobileNetV2(SHAPE, include_top=False, weights=options.shared / "weights" / WEIGHTS)
-    encoder = FaceEncoder(face_maps(backbone), grid=GRID)
-    pictures, labels = distorted_copies(
-        task.train, SHAPE, RANGE, COPIES[task.name], seed=options.seed
-    )
-    fit_projection(encoder, pictures, labels, task.basis, seed=options.seed)
+    encoder = projected(task, options)
     train_only(encoder, TRAINED)
     if options.epochs:
         recipe = FaceRecipe(RANGE, options.epochs, options.rate, seed=options.seed)
         fit_face_encoder(encoder, task.train, recipe, verbose=2)
-    typical = pictures[np.random.default_rng(0).permutation(len(pictures))[:CALIBRATION]]
+    known = task.train.load(SHAPE, RANGE)
+    typical = known[np.random.default_rng(0).permutation(len(known))[:CALIBRATION]]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "encoder.tflite"
         size = convert(encoder, path, "none").size_bytes
@@ -178,6 +243,8 @@ def encoders(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Emb
         size = convert(encoder, path, "int8", "uint8", typical, input_range=RANGE).size_bytes
         yield "ptq", TFLiteModel(path), size, time.perf_counter() - start
 
+        if "qat" not in options.ways:
+            return
         start = time.perf_counter()
         aware = quantize_aware(encoder, typical, input_range=RANGE)
         recipe = FaceRecipe(RANGE, options.int8_epochs, options.rate / 3, seed=options.seed)
@@ -187,14 +254,15 @@ def encoders(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Emb
 
 
 def measure(name: str, fold: int, options: argparse.Namespace) -> None:
-    """Appends a line for each way of a fold."""
+    """Appends a line for each way of a fold that is not there yet."""
     key = {"data": name, "fold": fold, "epochs": options.epochs, "seed": options.seed}
-    known = [line for line in read(options.out) if key.items() <= line.items()]
-    if len(known) == len(WAYS):
+    known = {line["way"] for line in read(options.out) if key.items() <= line.items()}
+    if known >= set(options.ways):
         return
-    task = Task(name, fold, options.shared)
-    lines = []
+    task = Task(name, fold, options.shared / "data")
     for way, embed, size, seconds in encoders(task, options):
+        if way in known:
+            continue
         similarity = task.similarity(embed)
         pairs = {
             "similarity": np.round(similarity, 5).tolist(),
@@ -202,11 +270,10 @@ def measure(name: str, fold: int, options: argparse.Namespace) -> None:
             "people": [x.tolist() for x in task.people],
         }
         cost = {"bytes": size, "seconds": round(seconds), "rate": options.rate}
-        lines.append({**key, "way": way, **cost, **pairs})
+        with options.out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**key, "way": way, **cost, **pairs}) + "\n")
         report = verification_report(similarity, task.same)
         print(name, fold, way, f"EER {report.eer:.4f}, accuracy {report.accuracy:.4f}", flush=True)
-    with options.out.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -261,6 +328,8 @@ def main() -> None:
     parser.add_argument("data", nargs="*", choices=("orl", "lfw"), help="what to measure")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--out", type=Path, default=Path("faces.jsonl"))
+    parser.add_argument("--cache", type=Path, default=Path("runs/face_features"), help="folder")
+    parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
     parser.add_argument("--folds", type=int, nargs="*", default=range(FOLDS), help="of ORL")
     parser.add_argument("--epochs", type=int, default=0, help="of fine-tuning in float")
     parser.add_argument("--int8-epochs", type=int, default=2, help="quantization-aware")

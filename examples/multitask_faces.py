@@ -7,6 +7,7 @@ python examples/multitask_faces.py --data photographs --weights mobilenet_v1_0.2
 import argparse
 import json
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,11 @@ from keras_cv_course.faces.tasks import (
     label_sizes,
 )
 from keras_cv_course.metrics.landmarks import IBUG_EYES, normalized_mean_error
+from keras_cv_course.tflite import TFLiteModel, convert
 
 RANGE = (-1.0, 1.0)
 TEST_SHARE = 0.2
+CALIBRATION = 200  # pictures
 BACKBONES = {
     "mobilenet": lambda shape, weights: MobileNet(
         shape, alpha=0.25, include_top=False, weights=weights, batch_norm_momentum=0.99
@@ -100,17 +103,31 @@ def train(faces: Faces, tasks: tuple[Task, ...], options: argparse.Namespace, se
     return model
 
 
-def measure(model: keras.Model, faces: Faces, seed: int) -> dict[str, float]:
-    """Returns a measure of each task on people and pictures that were not in training."""
+def export(model: keras.Model, faces: Faces, seed: int, path: Path) -> TFLiteModel:
+    """Returns the network as an int8 file, calibrated with pictures of its training."""
+    parts = [split_pictures(one, (1 - TEST_SHARE, TEST_SHARE), seed)[0] for one in faces.sets]
+    sizes = {name: label_sizes(faces.tasks)[name] for name in model.output}
+    shape = model.input_shape[1:]
+    batches = labelled_batches(parts, sizes, shape, RANGE, CALIBRATION, shuffle=True, seed=seed)
+    pictures, _ = next(batches.as_numpy_iterator())
+    return TFLiteModel(convert(model, path, "int8", calibration_data=pictures).path)
+
+
+def measure(
+    answer: Callable[[np.ndarray], Any], names: Iterable[str], faces: Faces, size: int, seed: int
+) -> dict[str, float]:
+    """Returns a measure of each output on people and pictures that were not in training."""
     tests = [split_pictures(one, (1 - TEST_SHARE, TEST_SHARE), seed)[1] for one in faces.sets]
-    sizes = {name: y for name, y in label_sizes(faces.tasks).items() if name in model.output}
-    batches = labelled_batches(tests, sizes, model.input_shape[1:], RANGE)
-    answers = model.predict(batches, verbose=0)
+    sizes = {name: label_sizes(faces.tasks)[name] for name in names}
+    batches = labelled_batches(tests, sizes, (size, size, 3), RANGE)
+    pairs = [(answer(images), labels) for images, labels in batches.as_numpy_iterator()]
     measures = {}
     for name in sizes:
-        labels = np.concatenate([label[name] for _, label in batches.as_numpy_iterator()])
+        answers, labels = (
+            np.concatenate([side[name] for side in s]) for s in zip(*pairs, strict=True)
+        )
         known = np.isfinite(labels).all(1)
-        measures[name] = _measure(name, labels[known], answers[name][known], faces.eyes)
+        measures[name] = _measure(name, labels[known], answers[known], faces.eyes)
     return measures
 
 
@@ -150,12 +167,17 @@ def main() -> None:
             start = time.perf_counter()
             model = train(faces, networks[name], options, seed)
             model.save(options.out / f"{name}_{seed}.keras")
-            measures = measure(model, faces, seed)
             minutes = (time.perf_counter() - start) / 60
-            result = {"network": name, "seed": seed, **measures, "minutes": minutes}
-            with (options.out / "results.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(result) + "\n")
-            print(result)
+            answers = {"float": model.predict_on_batch}
+            if name == "all":
+                answers["int8"] = export(model, faces, seed, options.out / f"all_{seed}.tflite")
+            for arithmetic, answer in answers.items():
+                measures = measure(answer, model.output, faces, options.size, seed)
+                result = {"network": name, "arithmetic": arithmetic, "seed": seed, **measures}
+                result["minutes"] = minutes
+                with (options.out / "results.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(result) + "\n")
+                print(result)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Sets the last layers of an encoder from the statistics of people's pictures."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 from scipy.linalg import eigh
@@ -53,26 +55,74 @@ def fit_projection(
         and Stolcke, Interspeech 2006. "Probabilistic Linear Discriminant Analysis", Ioffe, ECCV
         2006, section 3: how reliable a discriminant is.
     """
+    own = frozen_features(encoder, pictures)
+    others = own if basis is None else frozen_features(encoder, basis)
+    set_projection(encoder, own, labels, others, components, shrinkage, seed)
+
+
+def frozen_features(encoder: keras.Model, pictures: np.ndarray) -> list[np.ndarray]:
+    """Returns what each projection of a `FaceEncoder` gets, float32 `(n, values)`.
+
+    For fitting more than once: `fit_projection` is `set_projection` on these.
+
+    Args:
+        encoder: What `FaceEncoder` has returned.
+        pictures: As it takes them, `(n, height, width, channels)`.
+
+    Raises:
+        ValueError: If the model is no `FaceEncoder`.
+    """
+    projections = _projections(encoder)
+    inner = keras.Model(encoder.input, [x.input for x in projections])
+    parts: list[list[np.ndarray]] = [[] for _ in projections]
+    for start in range(0, len(pictures), _BATCH):
+        outputs = inner(pictures[start : start + _BATCH], training=False)
+        for part, y in zip(parts, keras.tree.flatten(outputs), strict=True):
+            part.append(np.asarray(y))
+    return [np.concatenate(part) for part in parts]
+
+
+def set_projection(
+    encoder: keras.Model,
+    features: Sequence[np.ndarray],
+    labels: np.ndarray,
+    basis: Sequence[np.ndarray],
+    components: int = 200,
+    shrinkage: float = 0.1,
+    seed: int = 0,
+) -> None:
+    """Does what `fit_projection` does, of features that are known already.
+
+    Args:
+        encoder: As there.
+        features: Of the pictures, as `frozen_features` returns them.
+        labels: As there.
+        basis: Features that the principal components are found in.
+        components: As there.
+        shrinkage: As there.
+        seed: As there.
+
+    Raises:
+        ValueError: As there.
+    """
     projections = _projections(encoder)
     labels = np.asarray(labels)
     check_positive("components", components)
     if not 0 < shrinkage <= 1:
         raise ValueError(f"`shrinkage` must be above 0 and at most 1. Received: {shrinkage!r}.")
     people = np.unique(labels)
-    if labels.shape != (len(pictures),) or not 1 < len(people) < len(labels):
+    if labels.shape != (len(features[0]),) or not 1 < len(people) < len(labels):
         raise ValueError(
             "`labels` must be the person on each picture, of at least two people, one of them with "
             f"two pictures. Received: the shape {labels.shape}, {len(people)} people, for "
-            f"{len(pictures)} pictures."
+            f"{len(features[0])} pictures."
         )
-    own = _features(encoder, projections, pictures)
-    others = own if basis is None else _features(encoder, projections, basis)
     parts, directions = [], []
-    for features, wide in zip(own, others, strict=True):
+    for own, wide in zip(features, basis, strict=True):
         pca = PCA(min(components, *wide.shape), svd_solver="randomized", random_state=seed)
         pca.fit(wide)
         scaled = pca.components_.T / np.sqrt(np.sum(pca.explained_variance_))
-        parts.append(features @ scaled)
+        parts.append(own @ scaled)
         directions.append(scaled)
     size = projections[0].units
     x = np.concatenate(parts, axis=1).astype(np.float64)
@@ -96,19 +146,6 @@ def _projections(encoder: keras.Model) -> list[keras.layers.Dense]:
             f"Received: {encoder.name!r}."
         )
     return found
-
-
-def _features(
-    encoder: keras.Model, projections: list[keras.layers.Dense], pictures: np.ndarray
-) -> list[np.ndarray]:
-    """Returns what each projection gets, float32 `(n, values)`."""
-    inner = keras.Model(encoder.input, [x.input for x in projections])
-    parts: list[list[np.ndarray]] = [[] for _ in projections]
-    for start in range(0, len(pictures), _BATCH):
-        outputs = inner(pictures[start : start + _BATCH], training=False)
-        for part, y in zip(parts, keras.tree.flatten(outputs), strict=True):
-            part.append(np.asarray(y))
-    return [np.concatenate(part) for part in parts]
 
 
 def _mapping(x: np.ndarray, labels: np.ndarray, size: int, shrinkage: float) -> np.ndarray:
