@@ -51,7 +51,7 @@ def test_the_largest_of_several_is_taken_if_told_so():
     with pytest.raises(ValueError, match="There are 2 faces"):
         FaceReader(**values, detector=lambda image: faces)(photograph)
     found = FaceReader(**values, detector=lambda image: faces, largest=True)(photograph)
-    assert found[1:3, 1:3].min() == 200
+    assert found[1:3, 1:3].min() > 150
 
 
 def test_what_is_no_photograph(tmp_path, monkeypatch):
