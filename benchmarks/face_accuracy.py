@@ -27,6 +27,7 @@ import numpy as np
 from PIL import Image
 
 from keras_cv_course import MobileNetV2
+from keras_cv_course._validation import check_choice
 from keras_cv_course.data import People, all_pairs, join_people, lfw_pairs, people_folder
 from keras_cv_course.faces import (
     FaceEncoder,
@@ -325,7 +326,7 @@ def _eer(similarity: np.ndarray, same: np.ndarray, weights: np.ndarray) -> float
 def main() -> None:
     """Parses the command line, measures, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", nargs="*", choices=("orl", "lfw"), help="what to measure")
+    parser.add_argument("data", nargs="*", help='what to measure: "orl", "lfw"')
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--out", type=Path, default=Path("faces.jsonl"))
     parser.add_argument("--cache", type=Path, default=Path("runs/face_features"), help="folder")
@@ -337,6 +338,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     for name in options.data:
+        check_choice("data", name, COPIES)
         for fold in options.folds if name == "orl" else [0]:
             measure(name, fold, options)
     print("\n".join(table(read(options.out))))

@@ -122,6 +122,12 @@ def main() -> None:
     }
     for name, report in reports.items():
         print(f"{name}: {report}")
+        accepted = report.similarity >= threshold
+        print(
+            f"at {threshold:.4f}, {options.far:.0%} of false accepts in training: "
+            f"{np.mean(accepted[report.same]):.1%} of one person accepted, "
+            f"{np.mean(accepted[~report.same]):.2%} of two"
+        )
     plot_verification(reports, options.out / "roc.png", threshold)
     report, values = reports["int8 file"], recipe.input_range
     save_verification(options.out, report, threshold, values, crop=recipe.crop)

@@ -29,8 +29,8 @@ def fit_projection(
     (within-class covariance normalization). If there are more people than the embedding has
     values, the directions are those that tell the people apart (linear discriminants), each as
     long as it is reliable; else those in which the pictures vary most, since fewer people than
-    directions say too little about these. No gradients, a minute or so, and for a few dozen to a
-    few hundred people hard to beat by training.
+    directions say too little about these. There are no gradients, and it takes a minute or so;
+    `docs/faces.md` has what it reaches.
 
     Args:
         encoder: What `FaceEncoder` has returned, on a trained backbone.
@@ -119,8 +119,9 @@ def set_projection(
         )
     parts, directions = [], []
     for own, wide in zip(features, basis, strict=True):
-        pca = PCA(min(components, *wide.shape), svd_solver="randomized", random_state=seed)
-        pca.fit(wide)
+        count = min(components, *wide.shape)
+        # More iterations would change the last components, on which little depends.
+        pca = PCA(count, svd_solver="randomized", iterated_power=2, random_state=seed).fit(wide)
         scaled = pca.components_.T / np.sqrt(np.sum(pca.explained_variance_))
         parts.append(own @ scaled)
         directions.append(scaled)
