@@ -1,7 +1,27 @@
 """Trains one network for points, pose, smile, gender and age of faces, and one for each task alone.
 
-python examples/multitask_faces.py                       # on drawn faces, a minute
-python examples/multitask_faces.py --data photographs --weights mobilenet_v1_0.25_128.weights.h5
+    python examples/multitask_faces.py  # on drawn faces, of which one half has points, one ages
+    python examples/multitask_faces.py --data photographs --weights mobilenet_v1_0.25_128.weights.h5
+
+`photographs` holds `youtube_faces_landmarks` (68 points and who it is; the pose is computed from
+the points), `utkface` (age and gender), `smiles` and `person_coco/not_person` (no faces): each
+picture has labels of some tasks, and the network learns from all. A fifth is held out: people
+where they are known, else pictures, so that of UTKFace and smiles some may be on both sides.
+Networks for one task have as many steps, on as many pictures of it, as the one for all.
+
+MobileNet 0.25 from ImageNet, 64 px, 12 epochs, seed 0 (a split and a training; two more seeds
+were planned, and there was no time for them). Points: mean distance over that between the outer
+corners of the eyes, in percent; pose: mean error in degrees of a computed angle; age: mean error
+in years; smile, gender: percent right; detection: mean percent right of faces and of no faces.
+
+    network                 points   pose   smile   gender     age   detection
+    one for all              11.20   6.21   90.42    84.44   11.81       99.01
+    one for all, int8        11.24   6.22   89.38    82.49   13.06       99.01
+    one for each task        10.64          91.67    84.44   12.63
+    the same answer to all   20.66  11.30   49.17    54.47   22.89
+
+One seed tells no difference between one network and five; int8 costs age a year. Training took
+4.2 minutes for all, and 2.6 to 3.2 for a task, on two cores that had other work as well.
 """
 
 import argparse
