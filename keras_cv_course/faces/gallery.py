@@ -150,7 +150,7 @@ class FaceGallery:
             )
         names = [_checked_name(each) for each in names]
         with self._writing:
-            if self._size is None:
+            if self._size is None and not self._found():
                 self._size = self._created(vectors.shape[1])
             self._check_size(vectors)
             for start in range(0, len(names), _BATCH):
