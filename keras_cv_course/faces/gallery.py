@@ -122,8 +122,9 @@ class FaceGallery:
         options: dict[str, Any] = {"token": token or "", "timeout": timeout_s}
         if self._folder is not None:
             options["grpc_options"] = _LOCAL
-        self._client = self._asking(pymilvus.MilvusClient, target, **options)
+        self._client: Any = None
         try:
+            self._client = self._asking(pymilvus.MilvusClient, target, **options)
             self._size = self._opened()
         except BaseException:
             self.close()
@@ -245,7 +246,8 @@ class FaceGallery:
 
     def close(self) -> None:
         """Lets go of the folder or the server; the object cannot be used any more."""
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
         if self._folder is not None:
             need("milvus_lite").server_manager_instance.release_server(str(self._folder))
 
