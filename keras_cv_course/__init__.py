@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from keras_cv_course.backbones.mobilenet import MobileNet
     from keras_cv_course.backbones.mobilenet_v2 import MobileNetV2
     from keras_cv_course.backbones.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
+    from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder
+    from keras_cv_course.faces.mobile_face_net import MobileFaceNet
+    from keras_cv_course.faces.siamese import SiameseNetwork
     from keras_cv_course.models.complexity import Complexity, complexity
     from keras_cv_course.models.feature_maps import feature_maps
     from keras_cv_course.models.loading import load_model
@@ -48,7 +51,11 @@ _BACKBONES = {
 _HOMES = {
     **{name: f"backbones.{module}" for module, names in _BACKBONES.items() for name in names},
     "Complexity": "models.complexity",
+    "FaceEncoder": "faces.encoder",
+    "MobileFaceNet": "faces.mobile_face_net",
     "Scaling": "ops.scaling",
+    "SiameseEncoder": "faces.encoder",
+    "SiameseNetwork": "faces.siamese",
     "build_model": "registry",
     "complexity": "models.complexity",
     "compound_scaling": "ops.scaling",
@@ -56,7 +63,7 @@ _HOMES = {
     "list_models": "registry",
     "load_model": "models.loading",
 }
-_SUBPACKAGES = ("data", "quantization", "tflite", "training")
+_SUBPACKAGES = ("data", "faces", "quantization", "tflite", "training")
 
 __all__ = [
     "Complexity",
@@ -76,11 +83,15 @@ __all__ = [
     "EfficientNetLite2",
     "EfficientNetLite3",
     "EfficientNetLite4",
+    "FaceEncoder",
+    "MobileFaceNet",
     "MobileNet",
     "MobileNetV2",
     "MobileNetV3Large",
     "MobileNetV3Small",
     "Scaling",
+    "SiameseEncoder",
+    "SiameseNetwork",
     "build_model",
     "complexity",
     "compound_scaling",

@@ -41,8 +41,18 @@ class ModelEntry:
 # Modules whose objects Keras must know by name before it can load a model that holds them.
 SERIALIZABLE_MODULES = (
     "layers.batch_normalization",
+    "layers.cosine_logits",
     "layers.detection_postprocess",
+    "layers.distances",
     "layers.whitening",
+    "losses.age",
+    "losses.contrastive",
+    "losses.landmarks",
+    "losses.margin_softmax",
+    "losses.masked",
+    "losses.triplet",
+    "metrics.age",
+    "metrics.masked",
     "ops.activations",
     "ops.normalization",
     "optimizers.layer_rates",

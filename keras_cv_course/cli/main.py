@@ -18,6 +18,7 @@ from keras_cv_course.cli import (
     demo,
     evaluate,
     export,
+    faces,
     inspect,
     models,
     predict,
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 for _module in _COMMANDS:
     app.command(_module.__name__.rpartition(".")[2])(_module.command)
+app.add_typer(faces.app)
 
 
 def _show_version(wanted: bool) -> None:
@@ -93,7 +95,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except typer.Abort:
         _tell("aborted")
         code = 1
-    except (ValueError, TypeError, OSError, ArithmeticError) as error:
+    except (ValueError, TypeError, OSError, ArithmeticError, ImportError) as error:
         if settings.debug:
             raise
         _tell(str(error))

@@ -14,6 +14,7 @@ from keras_cv_course.data.shards import holds_shards
 from keras_cv_course.models.input_range import known_input_range
 from keras_cv_course.models.loading import load_model
 from keras_cv_course.tflite import TFLiteModel
+from keras_cv_course.tflite.metadata import read_metadata
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.training import open_run
 
@@ -68,7 +69,7 @@ def open_classifier(
     Args:
         path: The file.
         input_range: Values that it takes. None looks into `args.yaml` beside the file, and then at
-            the name of a .keras model.
+            the name of a .keras model or the metadata of a .tflite file.
         keras_only: Whether a .tflite file is refused.
 
     Raises:
@@ -87,19 +88,18 @@ def open_classifier(
             lite = TFLiteModel(file)
         shapes = [tensor.shape for tensor in lite.inputs]
         model, predict, names = None, lite.predict, lite.class_names or names
+        described = read_metadata(file)
+        told = None if described is None else described.input_range
     else:
         model = load_model(file, compile=False)
         shapes = [tensor.shape for tensor in model.inputs]
-        predict = model.predict_on_batch
+        predict, told = model.predict_on_batch, known_input_range(model)
     if len(shapes) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
         raise ValueError(
             f"{file} must take one picture of a fixed size. Its inputs are {list(shapes)}."
         )
     height, width, channels = (int(n) for n in shapes[0][1:])
-    known = args.get("input_range")
-    if known is None and model is not None:
-        known = known_input_range(model)
-    found = input_range or known
+    found = input_range or args.get("input_range") or told
     return Classifier(
         path=file,
         keras_model=model,

@@ -1,25 +1,53 @@
 """Pictures for training, evaluation and calibration, in the range that a model takes."""
 
-from keras_cv_course.data.augmentation import augmented
+from keras_cv_course.data.augmentation import augmented, face_distortion
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.data.dataset import ImageDataset, as_arrays
 from keras_cv_course.data.digits import digits
 from keras_cv_course.data.epochs import Epochs, as_epochs
+from keras_cv_course.data.face_augmentation import FaceDistortion, distorted_faces
 from keras_cv_course.data.images import image_folder, labelled_folder, load_pictures
+from keras_cv_course.data.labelled import LabelledPictures, labelled_batches, split_pictures
+from keras_cv_course.data.lfw import PicturePairs, lfw_pairs
+from keras_cv_course.data.pairs import all_pairs, balanced_batches, image_pairs, image_triplets
+from keras_cv_course.data.people import (
+    People,
+    digit_people,
+    join_people,
+    people_folder,
+    split_people,
+)
 from keras_cv_course.data.shard_reader import sharded
 from keras_cv_course.data.shards import write_shards
 
 __all__ = [
     "Epochs",
+    "FaceDistortion",
     "ImageDataset",
+    "LabelledPictures",
+    "People",
+    "PicturePairs",
+    "all_pairs",
     "as_arrays",
     "as_epochs",
     "augmented",
+    "balanced_batches",
     "calibration_array",
+    "digit_people",
     "digits",
+    "distorted_faces",
+    "face_distortion",
     "image_folder",
+    "image_pairs",
+    "image_triplets",
+    "join_people",
+    "labelled_batches",
     "labelled_folder",
+    "lfw_pairs",
     "load_pictures",
+    "people_folder",
     "sharded",
+    "split_people",
+    "split_pictures",
     "write_shards",
 ]

@@ -149,6 +149,19 @@ def existing_folder(folder: str | os.PathLike[str]) -> Path:
     return path
 
 
+def decode_picture(content: tf.Tensor, channels: int) -> tf.Tensor:
+    """Returns the (first) picture in the bytes of a file, uint8 `(height, width, channels)`.
+
+    Args:
+        content: Scalar string.
+        channels: 1 for grey, 3 for colour.
+
+    Raises:
+        tf.errors.InvalidArgumentError: If they cannot be decoded.
+    """
+    return tf.image.decode_image(content, channels=channels, expand_animations=False)
+
+
 def picture_files(folder: Path) -> list[str]:
     """Returns the paths of all picture files below a folder, sorted; none is opened."""
     return [str(path) for path in sorted(folder.rglob("*")) if path.suffix.lower() in _FORMATS]
@@ -165,7 +178,7 @@ def decodable(paths: Sequence[str], channels: int, limit: int | None = None) -> 
 
     def probe(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         # The size is asked for so that the decoding is not optimized away.
-        return row, tf.size(_decode(tf.io.read_file(path), channels))
+        return row, tf.size(decode_picture(tf.io.read_file(path), channels))
 
     rows = tf.data.Dataset.from_tensor_slices(list(paths)).enumerate()
     probed = rows.map(probe, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
@@ -233,7 +246,7 @@ def picture_loader(
 
     def load(content: tf.Tensor) -> tf.Tensor:
         # Resizing rounds to whole numbers what is given to it in whole numbers.
-        pixels = tf.cast(_decode(content, input_shape[2]), tf.float32)
+        pixels = tf.cast(decode_picture(content, input_shape[2]), tf.float32)
         return tf.ensure_shape(to_range(resize(pixels)), input_shape)
 
     return load
@@ -310,7 +323,3 @@ def _without_corrupt(pictures: Any, folder: Path, channels: int) -> _Split:
     labels = [names.index(Path(path).relative_to(folder).parts[0]) for path in good]
     skipped = tuple(sorted(set(pictures.file_paths) - set(good)))
     return _Split(tuple(good), np.array(labels, np.int32), names, skipped)
-
-
-def _decode(content: tf.Tensor, channels: int) -> tf.Tensor:
-    return tf.image.decode_image(content, channels=channels, expand_animations=False)

@@ -22,3 +22,13 @@ def hard_sigmoid_x6(x: Any) -> Any:
         Searching for MobileNetV3, arXiv:1905.02244, section 5.2.
     """
     return keras.ops.relu6(x + 3.0)
+
+
+@keras.saving.register_keras_serializable(package="keras_cv_course")
+def absolute(x: Any) -> Any:
+    """Returns `|x|`, as `keras.ops.absolute` does, under a name that a saved model can hold.
+
+    Args:
+        x: float tensor of any shape.
+    """
+    return keras.ops.absolute(x)

@@ -9,6 +9,7 @@ import numpy as np
 from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.models.detections import join_detections, split_detections
 from keras_cv_course.quantization.calibration import calibrate, rounding_layers
+from keras_cv_course.quantization.distances import float_only_layers
 from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat
 from keras_cv_course.quantization.graph import (
     Call,
@@ -47,7 +48,7 @@ def quantize_aware(
             DetectionPostProcess at its end stays in float.
         calibration_data: Typical inputs, see `calibrate`; about 100 samples. None leaves the
             ranges to the first batch of training.
-        keep_float: Names of layers that stay in float.
+        keep_float: Names of layers that stay in float; an `EuclideanDistance` does in any case.
         depthwise_per_channel: Whether each channel of a depthwise kernel has its own step. False
             is tfmot's way, for comparison; such a model does not convert.
         input_range: Smallest and largest value of all inputs, where it is known: that of pixels,
@@ -81,6 +82,7 @@ def quantize_aware(
     if input_range is not None:
         check_input_range(input_range)
     network, detections = split_detections(model)
+    keep_float = (*keep_float, *float_only_layers(network))
     ready, gains = rewrite_with_gains(network, keep_float)
     _check_float32(ready)
     graph = trace(ready)

@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers
 
 from keras_cv_course.ops.normalization import l2_normalize
+from keras_cv_course.quantization import distances
 from keras_cv_course.quantization.gains import is_exactly, operator
 from keras_cv_course.quantization.graph import Call, free_name, remake, run, tensors, trace
 
@@ -34,8 +35,8 @@ def split_into_primitives(model: keras.Model, keep: Collection[str] = ()) -> ker
     """Returns a model with the same outputs, with one arithmetic operation a layer.
 
     Fused activations become layers, a separable convolution two, swish a sigmoid and a product,
-    an average sums and a factor, a rescaling a factor and an offset. Upsampling by repetition and
-    normalization to length 1 take the form that the converter knows.
+    an average sums and a factor, a rescaling a factor and an offset, a distance what it is made of.
+    Upsampling by repetition and normalization to length 1 take the form that the converter knows.
 
     Args:
         model: Functional or built Sequential model; it is left as it is. Sub-models are opened.
@@ -212,6 +213,10 @@ def _split_unit(maker: _Maker, x: Any) -> Any:
     return maker.activation(l2_normalize, x)
 
 
+def _split_distance(maker: _Maker, inputs: list[Any]) -> Any:
+    return distances.SPLITS[type(maker.operation)](maker.layer, inputs)
+
+
 def _has_fused_activation(call: Call) -> bool:
     fused = is_exactly(call.operation, *_FUSED)
     return fused and call.operation.activation is not keras.activations.linear
@@ -302,5 +307,6 @@ _SPLITS: tuple[tuple[Callable[[Call], bool], Callable[..., Any]], ...] = (
     (_is_offset, _split_offset),
     (_is_nearest, _split_nearest),
     (_is_unit, _split_unit),
+    (lambda call: type(call.operation) in distances.SPLITS, _split_distance),
     (_is_affine, _split_rescaling),
 )

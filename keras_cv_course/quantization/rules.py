@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_cv_course.ops.activations import hard_sigmoid_x6
+from keras_cv_course.ops.activations import absolute, hard_sigmoid_x6
 from keras_cv_course.ops.normalization import l2_normalize
 from keras_cv_course.quantization.batch_norm import FOLDED_INTO, is_batch_normalization
 from keras_cv_course.quantization.gains import activation_of, is_exactly, operator
@@ -100,6 +100,7 @@ _ACTIVATIONS: dict[Callable[..., object], Rule] = {
             keras.activations.gelu,
             keras.activations.relu,
             keras.activations.relu6,
+            absolute,
             hard_sigmoid_x6,
         ),
         _OWN,

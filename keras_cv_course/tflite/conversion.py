@@ -20,6 +20,7 @@ from keras_cv_course.models.detections import split_detections
 from keras_cv_course.models.input_range import PIXELS, known_input_range, takes_pixels
 from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
+from keras_cv_course.quantization.distances import float_only_layers
 from keras_cv_course.quantization.graph import as_functional
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
 from keras_cv_course.tflite import detection_postprocess, flatbuffer, quantizers, trained_ranges
@@ -91,7 +92,8 @@ def convert(
             pictures. A model of several inputs takes a list, or a dict by input name, of arrays.
         class_names: Names of the classes of the only output, or of detections, in order; they
             travel in the file.
-        keep_float: Names of Keras layers whose operations stay in float.
+        keep_float: Names of Keras layers whose operations stay in float; those of an
+            `EuclideanDistance` do in any case.
         calibration_count: How many samples are used, at most.
         input_range: Smallest and largest pixel value that the model takes; calibration data of
             another range is refused, and the pictures of a folder are brought into it. It becomes
@@ -131,6 +133,7 @@ def convert(
     _check_class_names(network, detections, class_names)
     samples = None
     if scheme.calibrated and not aware:
+        keep_float = (*keep_float, *float_only_layers(network))
         input_range = _input_range(functional, calibration_data, input_range)
         samples = calibration_samples(network, calibration_data, calibration_count, input_range)
 

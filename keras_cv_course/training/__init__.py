@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from keras_cv_course.training.depth_features import depth_features
     from keras_cv_course.training.divergence import StopOnDivergence
     from keras_cv_course.training.evaluation import ClassifierReport, evaluate_classifier
+    from keras_cv_course.training.face_encoder import (
+        FaceRecipe,
+        distorted_copies,
+        fit_face_encoder,
+        train_only,
+    )
     from keras_cv_course.training.fitting import fit_classifier, fit_run
     from keras_cv_course.training.gap import GapReport, gap_report
     from keras_cv_course.training.linear_probe import fit_linear_probe
@@ -53,6 +59,12 @@ if TYPE_CHECKING:
         transfer,
     )
     from keras_cv_course.training.transfer_plan import BIT_POLICY, BitRule, bit_rule, plan_transfer
+    from keras_cv_course.training.verification_plots import plot_verification
+    from keras_cv_course.training.verification_record import (
+        VerificationRecord,
+        read_verification,
+        save_verification,
+    )
 
 _MODULES = {
     "ablation": (
@@ -75,6 +87,12 @@ _MODULES = {
     "evaluation": (
         "ClassifierReport",
         "evaluate_classifier",
+    ),
+    "face_encoder": (
+        "FaceRecipe",
+        "distorted_copies",
+        "fit_face_encoder",
+        "train_only",
     ),
     "fitting": (
         "fit_classifier",
@@ -139,6 +157,12 @@ _MODULES = {
         "bit_rule",
         "plan_transfer",
     ),
+    "verification_plots": ("plot_verification",),
+    "verification_record": (
+        "VerificationRecord",
+        "read_verification",
+        "save_verification",
+    ),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -147,6 +171,7 @@ __all__ = [
     "BitRule",
     "Checkpoint",
     "ClassifierReport",
+    "FaceRecipe",
     "GapReport",
     "OverfitReport",
     "RateSearch",
@@ -154,6 +179,7 @@ __all__ = [
     "RunFolder",
     "StopOnDivergence",
     "TransferPolicy",
+    "VerificationRecord",
     "Worker",
     "ablate",
     "ablation_table",
@@ -163,10 +189,12 @@ __all__ = [
     "create_run",
     "cumulative",
     "depth_features",
+    "distorted_copies",
     "evaluate_classifier",
     "find_learning_rate",
     "fit",
     "fit_classifier",
+    "fit_face_encoder",
     "fit_in_stages",
     "fit_linear_probe",
     "fit_run",
@@ -188,13 +216,17 @@ __all__ = [
     "plot_confusion",
     "plot_rates",
     "plot_results",
+    "plot_verification",
     "prepared",
     "prepared_for",
+    "read_verification",
     "recipe_callbacks",
     "save_recipe",
+    "save_verification",
     "smoothed_cross_entropy",
     "strategy_scope",
     "synchronize_batch_norm",
+    "train_only",
     "transfer",
     "with_loss_scale",
 ]

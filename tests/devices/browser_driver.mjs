@@ -24,6 +24,8 @@ const STEPS = {
     await page.setViewportSize(size);
   },
   choose: (page, path) => page.setInputFiles("#file", path),
+  upload: (page, [selector, path]) => page.setInputFiles(selector, path),
+  fill: (page, [selector, text]) => page.fill(selector, text),
   click: (page, selector) => page.click(selector),
   wait: (page, selector) => page.waitForSelector(selector, {state: "attached", timeout: WAIT_MS}),
   text: (page, selector) => page.textContent(selector),

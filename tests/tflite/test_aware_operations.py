@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from keras_cv_course.layers.distances import AbsoluteDifference, CosineDistance, CosineSimilarity
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 from keras_cv_course.tflite.flatbuffer import output_steps
@@ -163,6 +164,7 @@ ACTIVATIONS = {
     "l2_operator": Case(ops.normalize, (VECTOR,)),
 }
 TWO = (MAP, MAP)
+VECTORS = (VECTOR, VECTOR)
 GATE = (MAP, (1, 1, 4))
 ARITHMETIC = {
     "add": Case(alone(layers.Add), TWO),
@@ -179,6 +181,9 @@ ARITHMETIC = {
     "squeeze_excite": Case(squeeze_excite("sigmoid"), passed_on=1.0),
     "squeeze_excite_hard": Case(squeeze_excite("hard_sigmoid"), passed_on=1.0),
     "average": Case(alone(layers.Average), TWO),
+    "absolute_difference": Case(alone(AbsoluteDifference), VECTORS, passed_on=2.0),
+    "cosine": Case(alone(CosineSimilarity), VECTORS, passed_on=2.0),
+    "cosine_distance": Case(alone(CosineDistance), VECTORS, passed_on=2.0),
     "concatenate": Case(alone(layers.Concatenate), TWO),
     "concatenate_relu": Case(
         lambda x, y: layers.Concatenate()([layers.ReLU()(x), layers.ReLU(6.0)(y)]), TWO

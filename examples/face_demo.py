@@ -1,0 +1,252 @@
+"""A page on this machine that compares two faces, and knows the people whom you enroll.
+
+    python examples/face_verification.py
+    python examples/face_demo.py [--model runs/faces/encoder.tflite]
+
+The first learns to tell handwritten digits apart, and with `--data` faces. The page runs the
+.tflite, and takes threshold and ROC curve from `verification.json` and `.npz` beside it, which
+`keras-cv-course faces evaluate` writes of any encoder.
+
+Only this machine can open the page. Pictures are at most 8 MB of JPEG, PNG or WebP. They are
+deleted when the page is stopped; of the people whom you enroll only embeddings are kept, and for
+longer than that only with `--gallery people.db`. Needs `pip install 'keras-cv-course[faces,demo]'`.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_curve
+
+from keras_cv_course.faces import (
+    FaceGallery,
+    FaceReader,
+    FaceVerifier,
+    haar_detector,
+    read_photograph,
+    yunet_detector,
+)
+from keras_cv_course.faces.detection import Detector
+from keras_cv_course.faces.verification import embed_unit
+from keras_cv_course.tflite import TFLiteModel
+from keras_cv_course.training import read_verification
+
+ADDRESS = "127.0.0.1"
+LARGEST_FILE = "8mb"
+FORMATS = ("JPEG", "PNG", "WEBP")
+MODEL = Path("runs/faces/encoder.tflite")  # Of examples/face_verification.py.
+
+
+@dataclass(frozen=True)
+class Recognizer:
+    """What tells faces apart, and how well it does.
+
+    Attributes:
+        title: Name of the file.
+        verifier: Compares two faces.
+        read: Makes faces of photographs.
+        similarity: Of each pair that it was measured on.
+        same: Whether the pair is of one person.
+    """
+
+    title: str
+    verifier: FaceVerifier
+    read: FaceReader
+    similarity: np.ndarray
+    same: np.ndarray
+
+    def face(self, path: str | None) -> np.ndarray:
+        """Returns the face in an uploaded file; raises ValueError with what is wrong with it."""
+        if path is None:
+            raise ValueError("Choose a picture first.")
+        try:
+            return self.read(read_photograph(path, FORMATS))
+        except ValueError as error:  # Without the name that the file has on this machine.
+            raise ValueError(str(error).replace(path, "The picture")) from error
+
+    def embed(self, path: str | None) -> np.ndarray:
+        """Returns the embedding of the face in an uploaded file."""
+        return embed_unit(self.verifier.embed, self.face(path)[None], self.verifier.mirrored)[0]
+
+
+def open_recognizer(path: Path, detector: str | None) -> Recognizer:
+    """Returns an encoder's file with what was measured of it."""
+    told = read_verification(path.parent)
+    if told is None or told.input_range is None or told.similarity is None or told.same is None:
+        raise SystemExit(
+            f"There must be {path}, and verification.json and .npz beside it, as "
+            "examples/face_verification.py or `keras-cv-course faces evaluate` writes them."
+        )
+    model = TFLiteModel(path)
+    height, width, channels = model.inputs[0].shape[1:]
+    find = open_detector(detector or told.detector)
+    read = FaceReader((height, width, channels), told.input_range, find, told.crop)
+    verifier = FaceVerifier(model, told.threshold, told.mirrored)
+    return Recognizer(path.name, verifier, read, told.similarity, told.same)
+
+
+def open_detector(name: str) -> Detector | None:
+    """Returns what finds faces; None for "none"."""
+    if name == "none":
+        return None
+    return haar_detector() if name == "haar" else yunet_detector(name)
+
+
+def roc_picture(recognizer: Recognizer, similarity: float | None) -> Figure:
+    """Returns the ROC curve with the threshold, and where the two faces would be on it."""
+    false, true, _ = roc_curve(recognizer.same, recognizer.similarity, drop_intermediate=False)
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(false, true, drawstyle="steps-post")
+    least = 1 / np.sum(~recognizer.same)
+    marks = {"threshold": (recognizer.verifier.threshold, "k.")}
+    if similarity is not None:
+        marks["these two"] = (similarity, "rx")
+    for label, (value, style) in marks.items():
+        accepted = recognizer.similarity >= value
+        share = [float(np.mean(accepted[kind])) for kind in (~recognizer.same, recognizer.same)]
+        axes.plot(
+            max(share[0], least), share[1], style, markersize=10, label=f"{label} {value:.3f}"
+        )
+    axes.set(xscale="log", xlim=(least, 1), ylim=(0, 1.02))
+    axes.set(xlabel="two people taken for one", ylabel="one person recognized")
+    axes.set_title(recognizer.title, fontsize=9)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def compare(recognizer: Recognizer, path_a: str | None, path_b: str | None) -> tuple[str, Figure]:
+    """Returns the answer for two uploaded files, and the ROC curve."""
+    try:
+        found = recognizer.verifier.verify(recognizer.face(path_a), recognizer.face(path_b))
+    except ValueError as error:
+        return str(error), roc_picture(recognizer, None)
+    verdict = "The same" if found.same else "Not the same"
+    numbers = f"similarity {found.similarity:.3f}, threshold {found.threshold:.3f}"
+    return f"## {verdict}\n{numbers}", roc_picture(recognizer, found.similarity)
+
+
+def people(gallery: FaceGallery) -> str:
+    """Returns who is in the gallery."""
+    names = gallery.names()
+    return f"In the gallery: {', '.join(names)}" if names else "Nobody is in the gallery yet."
+
+
+def enroll(recognizer: Recognizer, gallery: FaceGallery, path: str | None, name: str) -> str:
+    """Adds the face in an uploaded file to the gallery, and returns what to say."""
+    gallery.enroll(name.strip(), recognizer.embed(path))
+    return f"## {name.strip()} is enrolled"
+
+
+def identify(recognizer: Recognizer, gallery: FaceGallery, path: str | None, _: str) -> str:
+    """Returns whose face is in an uploaded file."""
+    threshold = recognizer.verifier.threshold
+    found = gallery.identify(recognizer.embed(path), threshold=threshold)
+    if found.nearest is None:
+        return "Nobody is in the gallery yet."
+    nearest = f"{found.nearest.name} {found.nearest.similarity:.3f}, threshold {threshold:.3f}"
+    return f"## {found.name or 'Unknown'}\nThe most alike: {nearest}"
+
+
+def remove(_: Recognizer, gallery: FaceGallery, __: str | None, name: str) -> str:
+    """Removes a person from the gallery, and returns what to say."""
+    gallery.remove(name.strip())
+    return f"## {name.strip()} is removed"
+
+
+Action = Callable[[Recognizer, FaceGallery, str | None, str], str]
+
+
+def picture_input(label: str, mark: str) -> Any:
+    """Returns an input for a picture from a file or the webcam, which gives the path of its file.
+
+    Gradio itself does not decode it: `read_photograph` does, which knows few formats.
+    """
+    import gradio as gr
+
+    def path_of(payload: Any) -> str | None:
+        return None if payload is None else payload.path
+
+    sources: Any = ["upload", "webcam"]
+    image: Any = gr.Image(sources=sources, label=label, height=260, buttons=[], elem_id=mark)
+    image.preprocess = path_of
+    return image
+
+
+def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
+    """Returns the page, as Gradio's Blocks."""
+    import gradio as gr
+
+    def acting(action: Action) -> Callable[[str | None, str], tuple[str, str]]:
+        def act(path: str | None, name: str) -> tuple[str, str]:
+            try:
+                said = action(recognizer, gallery, path, name)
+            except (ValueError, OSError) as error:
+                said = str(error)
+            return said, people(gallery)
+
+        return act
+
+    # One at a time: neither the interpreter nor the detector takes two.
+    queued: dict[str, Any] = {
+        "concurrency_limit": 1,
+        "concurrency_id": "model",
+        "api_visibility": "private",
+    }
+    with gr.Blocks(title="Faces", analytics_enabled=False, delete_cache=(60, 600)) as page:
+        gr.Markdown("# Faces\nPictures stay on this machine. Not for decisions about people.")
+        with gr.Tab("Two pictures"):
+            with gr.Row():
+                both = [picture_input("One", "one"), picture_input("Another", "another")]
+            button = gr.Button("Compare", variant="primary", elem_id="compare")
+            with gr.Row():
+                verdict = gr.Markdown(elem_id="verdict")
+                curve = gr.Plot(roc_picture(recognizer, None), show_label=False)
+            button.click(lambda a, b: compare(recognizer, a, b), both, [verdict, curve], **queued)
+        with gr.Tab("Gallery", elem_id="gallery"):
+            with gr.Row():
+                face = picture_input("A face", "face")
+                with gr.Column():
+                    name = gr.Textbox(label="Name", max_length=100, elem_id="name")
+                    actions = {"Who is it?": identify, "Enroll": enroll, "Remove": remove}
+                    buttons = {label: gr.Button(label) for label in actions}
+                    answer = gr.Markdown(elem_id="answer")
+                    known = gr.Markdown(people(gallery), elem_id="people")
+            for label, action in actions.items():
+                buttons[label].click(acting(action), [face, name], [answer, known], **queued)
+    return page
+
+
+def main() -> None:
+    """Parses the command line and serves the page until Ctrl-C."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, default=MODEL, help=".tflite file of an encoder")
+    parser.add_argument("--gallery", help="where people are kept: a folder .db, or a server")
+    parser.add_argument("--detector", help='"haar", "none" or the .onnx file of a YuNet')
+    parser.add_argument("--port", type=int, default=7860)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")  # Gone when the page is stopped.
+        recognizer = open_recognizer(options.model, options.detector)
+        with FaceGallery(options.gallery or folder / "people.db") as gallery:
+            page = build_page(recognizer, gallery)
+            page.queue(max_size=20).launch(
+                server_name=ADDRESS,
+                server_port=options.port,
+                max_file_size=LARGEST_FILE,
+                share=False,
+                footer_links=[],
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Trains an encoder of faces, takes it to int8, and verifies people it has never seen.
+
+    python examples/face_verification.py
+    python examples/face_verification.py --data people --weights imagenet
+
+`people` holds a folder of pictures for each person, cropped alike; without it, handwritten digits
+stand in: the encoder learns on seven digits to tell the other three apart. Training people decide
+the threshold, unseen ones the result. The folder `--out` then holds `encoder.keras`,
+`encoder.tflite`, the picture `roc.png`, and `verification.json` and `.npz` with threshold, report
+and pairs, where `keras-cv-course faces` and `face_demo.py` find them.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_cv_course import MobileNetV2
+from keras_cv_course.data import People, all_pairs, digit_people, people_folder, split_people
+from keras_cv_course.faces import (
+    FaceEncoder,
+    FaceVerifier,
+    SiameseEncoder,
+    choose_threshold,
+    face_maps,
+    fit_projection,
+    verification_report,
+)
+from keras_cv_course.faces.verification import Embed, embed_unit
+from keras_cv_course.quantization import quantize_aware
+from keras_cv_course.tflite import TFLiteModel, convert
+from keras_cv_course.training import (
+    FaceRecipe,
+    distorted_copies,
+    fit_face_encoder,
+    plot_verification,
+    save_verification,
+    train_only,
+)
+
+DIGITS = FaceRecipe((0.0, 1.0), epochs=20, learning_rate=3e-3, distortion=None)
+FACES = FaceRecipe((-1.0, 1.0), epochs=3, learning_rate=3e-5)
+INT8_EPOCHS = 2
+
+Pairs = tuple[np.ndarray, np.ndarray]
+
+
+def digit_encoder(train: People, recipe: FaceRecipe) -> keras.Model:
+    """Returns the course's encoder, trained from nothing."""
+    encoder = SiameseEncoder((28, 28, 1))
+    fit_face_encoder(encoder, train, recipe, verbose=2)
+    return encoder
+
+
+def face_encoder(train: People, recipe: FaceRecipe, options: argparse.Namespace) -> keras.Model:
+    """Returns an encoder on MobileNetV2, its projection set from the people, and fine-tuned."""
+    shape = (options.size, options.size, 3)
+    weights = None if options.weights == "none" else options.weights
+    backbone = MobileNetV2(shape, options.alpha, include_top=False, weights=weights)
+    encoder = FaceEncoder(face_maps(backbone), grid=options.size // 32)
+    copies = distorted_copies(train, shape, recipe.input_range, crop=recipe.crop, seed=recipe.seed)
+    fit_projection(encoder, *copies)
+    train_only(encoder, ("stage5", "stage6", "p3_", "p4_", "expanded_"))
+    fit_face_encoder(encoder, train, recipe, verbose=2)
+    return encoder
+
+
+def similarity(embed: Embed, pictures: np.ndarray, labels: np.ndarray) -> Pairs:
+    """Returns the cosine of every pair of pictures, and whether it is of one person."""
+    vectors = embed_unit(embed, pictures)
+    a, b, same = all_pairs(labels)
+    return np.sum(vectors[a] * vectors[b], axis=1), same
+
+
+def main() -> None:
+    """Parses the command line, trains, exports, verifies, and writes the report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder with a folder for each person")
+    parser.add_argument("--weights", default="imagenet", help='"imagenet", a file, or "none"')
+    parser.add_argument("--size", type=int, default=160, help="of the network's input, in pixels")
+    parser.add_argument("--alpha", type=float, default=1.0, help="width of the network")
+    parser.add_argument("--crop", type=float, default=1.0, help="share of each side that is kept")
+    parser.add_argument(
+        "--held-out", type=float, default=0.3, help="share of people not trained on"
+    )
+    parser.add_argument("--far", type=float, default=0.01, help="false accepts of the threshold")
+    parser.add_argument("--epochs", type=int, help="of training in float")
+    parser.add_argument("--out", type=Path, default=Path("runs/faces"), help="folder to write")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+
+    keras.utils.set_random_seed(options.seed)
+    people = people_folder(options.data, min_pictures=2) if options.data else digit_people()
+    train, unseen = split_people(people, options.held_out, options.seed)
+    print(f"learns on {len(train.names)}, is tried on {len(unseen.names)}: {unseen.names}")
+    recipe = FACES if options.data else DIGITS
+    changes = {"crop": options.crop, "seed": options.seed}
+    recipe = replace(recipe, epochs=options.epochs or recipe.epochs, **changes)
+    encoder = face_encoder(train, recipe, options) if options.data else digit_encoder(train, recipe)
+
+    known, pictures = (
+        x.load(encoder.input_shape[1:], recipe.input_range, recipe.crop) for x in (train, unseen)
+    )
+    typical = np.random.default_rng(options.seed).permutation(known)[:200]
+    aware = quantize_aware(encoder, typical, input_range=recipe.input_range)
+    tuning = replace(recipe, epochs=INT8_EPOCHS, learning_rate=recipe.learning_rate / 10)
+    fit_face_encoder(aware, train, tuning, verbose=2)
+    encoder.save(options.out / "encoder.keras")
+    file = convert(aware, options.out / "encoder.tflite", "int8", "uint8")
+    print(f"{file.path}: {file.size_bytes:,} bytes")
+
+    embed = TFLiteModel(file.path)
+    threshold = choose_threshold(*similarity(embed, known, train.labels), options.far)
+    reports = {
+        "int8 file": verification_report(*similarity(embed, pictures, unseen.labels)),
+        "float": verification_report(
+            *similarity(encoder.predict_on_batch, pictures, unseen.labels)
+        ),
+    }
+    for name, report in reports.items():
+        print(f"{name}: {report}")
+        accepted = report.similarity >= threshold
+        print(
+            f"at {threshold:.4f}, {options.far:.0%} of false accepts in training: "
+            f"{np.mean(accepted[report.same]):.1%} of one person accepted, "
+            f"{np.mean(accepted[~report.same]):.2%} of two"
+        )
+    plot_verification(reports, options.out / "roc.png", threshold)
+    report, values = reports["int8 file"], recipe.input_range
+    save_verification(options.out, report, threshold, values, crop=recipe.crop)
+    verifier = FaceVerifier(embed, threshold)
+    for same in (True, False):
+        other = 1 + int(np.argmax((unseen.labels[1:] == unseen.labels[0]) == same))
+        who = [unseen.names[unseen.labels[row]] for row in (0, other)]
+        print(who, verifier.verify(pictures[0], pictures[other]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""`keras-cv-course faces analyze`: age, smile and whatever else a network tells of a face."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from keras_cv_course.cli import engine
+from keras_cv_course.cli.faces.options import Pictures
+from keras_cv_course.cli.faces.skipped import tell_skipped
+from keras_cv_course.cli.options import InputRange
+from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
+
+if TYPE_CHECKING:
+    from keras_cv_course.faces import FaceAnalyzer
+    from keras_cv_course.faces.detection import Detector
+
+_MOST_NUMBERS = 3  # of a value that is shown in the table
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="A .keras or .tflite file of a multitask network.")],
+    pictures: Pictures,
+    detector: Annotated[
+        str,
+        typer.Option(
+            help='What finds faces in photographs: "haar", or the .onnx file of a YuNet. "none" '
+            "takes pictures whole, for those of a face with some margin."
+        ),
+    ] = "none",
+    largest: Annotated[
+        bool, typer.Option("--largest", help="Take the largest of several faces in a photograph.")
+    ] = False,
+    input_range: InputRange = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what a multitask network sees in faces."""
+    engine.start()
+    from keras_cv_course.cli.faces.sources import open_detector, pictures_below
+
+    analyzer = _open_analyzer(model, input_range)
+    find, images = open_detector(detector), pictures_below(pictures)
+    rows: list[dict[str, Any]] = []
+    skipped: list[tuple[Path, str]] = []
+    for image in progress(images, "looking at faces", len(images), as_json):
+        try:
+            rows.append({"image": str(image), "tasks": _analyzed(analyzer, image, find, largest)})
+        except (ValueError, OSError) as error:
+            skipped.append((image, " ".join(str(error).split())))
+    if not rows:
+        raise ValueError(f"{skipped[0][0]}: {skipped[0][1]}")
+    if as_json:
+        reasons = [{"image": str(image), "reason": reason} for image, reason in skipped]
+        emit_json({"analyzed": rows, "skipped": reasons})
+        return
+    cells = [
+        (row["image"], task, _shown(found["value"]), _shown(found["confidence"]))
+        for row in rows
+        for task, found in row["tasks"].items()
+    ]
+    emit_table(model, ("image", "task", "value", "confidence"), cells, texts=2)
+    tell_skipped(skipped)
+
+
+def _open_analyzer(model: str, input_range: tuple[float, float] | None) -> "FaceAnalyzer":
+    from keras_cv_course.cli.sources import open_classifier
+    from keras_cv_course.faces import FaceAnalyzer
+    from keras_cv_course.tflite import TFLiteModel
+
+    opened = open_classifier(model, input_range)
+    predict = opened.predict
+    if opened.keras_model is None:
+        outputs = TFLiteModel(opened.path, validate=False).outputs
+        if len(outputs) == 1:  # Of which a file gives the array, without its name.
+
+            def predict(batch: Any) -> Any:
+                return {outputs[0].name: opened.predict(batch)}
+
+    return FaceAnalyzer(predict, opened.input_shape, opened.need_range())
+
+
+def _analyzed(
+    analyzer: "FaceAnalyzer", image: Path, detector: "Detector | None", largest: bool
+) -> dict[str, dict[str, Any]]:
+    """Returns the answers about the face in a file, with points in pixels of the whole picture."""
+    from keras_cv_course.faces import cut_out, find_face, read_photograph
+    from keras_cv_course.faces.detection import square_around
+
+    photograph, corner = read_photograph(image), (0, 0)
+    if detector is not None:
+        face = replace(find_face(photograph, detector, largest), landmarks=None)
+        left, top, right, _ = square_around(face)
+        photograph, corner = cut_out(photograph, face, right - left), (left, top)
+    found = analyzer.analyze(photograph)
+    if "landmarks" in found:
+        points = found["landmarks"].value + corner
+        found["landmarks"] = replace(found["landmarks"], value=points)
+    return {task: attribute.to_dict() for task, attribute in found.items()}
+
+
+def _shown(value: Any) -> str:
+    """Returns a value as a table shows it; long ones are in the JSON."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(number)}" for name, number in value.items())
+    if isinstance(value, list) and len(value) > _MOST_NUMBERS:
+        return f"{len(value)} of them"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return "" if value is None else str(value)

@@ -1,0 +1,12 @@
+"""Tells which pictures could not be used, and why."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import typer
+
+
+def tell_skipped(skipped: Iterable[tuple[Path, str]]) -> None:
+    """Prints a line for each picture on standard error."""
+    for image, reason in skipped:
+        typer.echo(f"skipped {image}: {reason}", err=True)

@@ -1,0 +1,177 @@
+"""Finds what the words on the command line stand for: encoders, and faces for them."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_cv_course.cli.faces.options import Preparation
+from keras_cv_course.cli.output import progress
+from keras_cv_course.cli.sources import open_classifier
+from keras_cv_course.data.images import picture_files
+from keras_cv_course.faces.detection import Detector, haar_detector, yunet_detector
+from keras_cv_course.faces.photographs import FaceReader, read_photograph
+from keras_cv_course.faces.verification import embed_unit
+from keras_cv_course.training.verification_record import (
+    RECORD,
+    VerificationRecord,
+    read_verification,
+)
+
+_WHOLE = "none"
+_HAAR = "haar"
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder, and how faces are made ready for it.
+
+    Attributes:
+        path: Its file.
+        predict: Takes float32 pictures `(n, height, width, channels)`, returns `(n, d)`.
+        read: Makes faces of photographs.
+        detector: What was typed for the detector of `read`.
+        mirrored: Whether the mirrored faces are embedded as well.
+        threshold: Smallest similarity of one person, as it was chosen; None where nothing tells.
+    """
+
+    path: Path
+    predict: Callable[[np.ndarray], Any]
+    read: FaceReader
+    detector: str
+    mirrored: bool
+    threshold: float | None
+
+    def need_threshold(self, given: float | None) -> float:
+        """Returns the threshold that was given, or else the one that was chosen.
+
+        Raises:
+            ValueError: If neither is there.
+        """
+        found = self.threshold if given is None else given
+        if found is None:
+            raise ValueError(
+                f"Nothing tells how alike two faces of one person are to {self.path}: there is no "
+                f"{RECORD} beside it. Say it with --threshold, or measure it with "
+                "`keras-cv-course faces evaluate`."
+            )
+        return found
+
+    def read_file(self, image: Path) -> np.ndarray:
+        """Returns the face in a file as the encoder takes it; raises as `read_photograph` does."""
+        return self.read(read_photograph(image))
+
+    def embed(self, faces: np.ndarray) -> np.ndarray:
+        """Returns embeddings of length 1 `(n, d)`, of faces as `read_file` gives them."""
+        return embed_unit(self.predict, faces, self.mirrored)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The faces in some pictures.
+
+    Attributes:
+        images: The files that show one face, in their order.
+        embeddings: `(n, d)`, a row for each of `images`.
+        skipped: The other files, and what is wrong with each.
+    """
+
+    images: tuple[Path, ...]
+    embeddings: np.ndarray
+    skipped: tuple[tuple[Path, str], ...]
+
+    def skipped_rows(self) -> list[dict[str, str]]:
+        """Returns `skipped` as JSON can hold it."""
+        return [{"image": str(image), "reason": reason} for image, reason in self.skipped]
+
+
+def open_encoder(path: str, preparation: Preparation) -> Encoder:
+    """Returns the encoder in a file, with what `verification.json` beside it tells.
+
+    Args:
+        path: A .keras or .tflite file.
+        preparation: How faces are made ready. What is None is as `verification.json` tells, or
+            else pictures are taken whole.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no model that makes a vector of a picture, its values are unknown, or
+            an option is out of its range.
+    """
+    told = read_verification(Path(path).expanduser().parent)
+    known = told or VerificationRecord(threshold=1.0)  # Only for its defaults.
+    opened = open_classifier(path, preparation.input_range or known.input_range)
+    values = opened.need_range()
+    embedding = opened.predict(np.zeros((1, *opened.input_shape), np.float32))
+    if not hasattr(embedding, "shape") or len(embedding.shape) != 2:
+        raise ValueError(f"{path} is no encoder: it must make one vector of a picture.")
+    detector = preparation.detector or known.detector
+    mirrored, crop = preparation.mirrored, preparation.crop
+    return Encoder(
+        path=opened.path,
+        predict=opened.predict,
+        read=FaceReader(
+            opened.input_shape,
+            values,
+            open_detector(detector),
+            known.crop if crop is None else crop,
+            preparation.largest,
+        ),
+        detector=detector,
+        mirrored=known.mirrored if mirrored is None else mirrored,
+        threshold=told.threshold if told else None,
+    )
+
+
+def embed_files(encoder: Encoder, images: Sequence[Path], as_json: bool) -> Embedded:
+    """Returns the embeddings of the faces in files, with a bar on a terminal.
+
+    Args:
+        encoder: What embeds.
+        images: Files.
+        as_json: Whether the output is JSON, and so silent until the end.
+
+    Raises:
+        ValueError: If none of the files shows one face; tells what is wrong with the first.
+    """
+    good, embeddings, skipped = [], [], []
+    for image in progress(images, "looking at faces", len(images), as_json):
+        try:
+            face = encoder.read_file(image)
+        except (ValueError, OSError) as error:
+            skipped.append((image, " ".join(str(error).split())))
+            continue
+        good.append(image)
+        embeddings.append(encoder.embed(face[None])[0])
+    if not good:
+        rest = f" So it is with all {len(skipped)} pictures." if len(skipped) > 1 else ""
+        raise ValueError(f"{skipped[0][0]}: {skipped[0][1]}{rest}")
+    return Embedded(tuple(good), np.stack(embeddings), tuple(skipped))
+
+
+def pictures_below(paths: Iterable[Path]) -> list[Path]:
+    """Returns files as they are, and for each folder the pictures in it.
+
+    Raises:
+        ValueError: If a folder holds no picture.
+    """
+    found: list[Path] = []
+    for path in paths:
+        files = [Path(file) for file in picture_files(path)] if path.is_dir() else [path]
+        if not files:
+            raise ValueError(f"There is no picture in {path}.")
+        found += files
+    return found
+
+
+def open_detector(name: str) -> Detector | None:
+    """Returns the detector that a word stands for; None takes pictures whole.
+
+    Args:
+        name: "haar", the .onnx file of a YuNet, or "none".
+    """
+    if name == _WHOLE:
+        return None
+    return haar_detector() if name == _HAAR else yunet_detector(name)

@@ -1,0 +1,202 @@
+"""Makes new pictures of faces, and takes their labels along."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from keras_cv_course._validation import check_rate
+
+# Runs of iBUG's 68 points that a mirror reverses: jaw, brows, nostrils, and the rows of the mouth.
+_REVERSED = ((0, 16), (17, 26), (31, 35), (48, 54), (55, 59), (60, 64), (65, 67))
+_EYES = ((36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46))
+
+
+def _ibug_mirror() -> tuple[int, ...]:
+    mirror = list(range(68))
+    for first, last in _REVERSED:
+        mirror[first : last + 1] = range(last, first - 1, -1)
+    for i, j in _EYES:
+        mirror[i], mirror[j] = j, i
+    return tuple(mirror)
+
+
+IBUG_MIRROR = _ibug_mirror()
+
+
+@dataclass(frozen=True)
+class FaceDistortion:
+    """How far pictures are changed, each by a random amount.
+
+    Attributes:
+        shift: Largest shift, as a share of width and height.
+        turn_degrees: Largest turn to either side.
+        zoom: Largest change of size, as a share.
+        mirror: For each point, which one it becomes in a mirror; None mirrors no picture.
+        contrast: Largest change of contrast, as a share.
+        brightness: Largest change of brightness, as a share of the range of values.
+        grey_share: Share of pictures that lose their colours.
+    """
+
+    shift: float = 0.08
+    turn_degrees: float = 15.0
+    zoom: float = 0.15
+    mirror: tuple[int, ...] | None = IBUG_MIRROR
+    contrast: float = 0.25
+    brightness: float = 0.1
+    grey_share: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("shift", "zoom", "contrast", "brightness"):
+            check_rate(name, getattr(self, name))
+        if not 0 <= self.turn_degrees < 180:
+            raise ValueError(
+                f"`turn_degrees` must be at least 0 and below 180. Received: {self.turn_degrees!r}."
+            )
+        if not 0 <= self.grey_share <= 1:
+            raise ValueError(f"`grey_share` must be in [0, 1]. Received: {self.grey_share!r}.")
+
+
+def distorted_faces(
+    train: tf.data.Dataset,
+    input_range: tuple[float, float],
+    distortion: FaceDistortion | None = None,
+    seed: int = 0,
+) -> tf.data.Dataset:
+    """Returns batches of faces that are mirrored, turned, shifted, zoomed, and seen in other light.
+
+    Points move with the picture, their visibility is mirrored, yaw and roll change sign in a
+    mirror and roll grows with the turn; other labels stay. What is not known stays so. What moves
+    into the picture is the nearest pixel of its border.
+
+    Args:
+        train: Batches of float32 pictures (batch, height, width, channels) in `input_range` and a
+            dict of labels, as `labelled_batches` returns them. Turns take pixels to be square.
+        input_range: Smallest and largest value.
+        distortion: How far; the usual when None.
+        seed: Decides the changes, which are new in every epoch.
+
+    Raises:
+        ValueError: If the labels are of another number of points than `distortion.mirror`.
+
+    Example:
+        >>> batches = labelled_batches(sources, label_sizes(tasks), (96, 96, 3), (-1.0, 1.0))
+        >>> model.fit(distorted_faces(batches, (-1.0, 1.0)), epochs=20)
+    """
+    distortion = distortion or FaceDistortion()
+    points = train.element_spec[1].get("landmarks")
+    known = None if points is None else points.shape[-1] // 2
+    if distortion.mirror is not None and known not in (None, len(distortion.mirror)):
+        raise ValueError(
+            "`distortion.mirror` must say for each point which it becomes in a mirror. Received: "
+            f"{len(distortion.mirror)} for labels of {known} points. Set it, or None."
+        )
+    random = tf.random.Generator.from_seed(seed)
+
+    def distort(images: tf.Tensor, labels: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, Any]:
+        moves = _draw_moves(random, tf.shape(images)[0], distortion)
+        moved = _move_pixels(images, moves)
+        lit = _relight(random, moved, input_range, distortion)
+        return lit, _move_labels(labels, moves, images.shape[1:3], distortion)
+
+    return train.map(distort).prefetch(tf.data.AUTOTUNE)
+
+
+@dataclass(frozen=True)
+class _Moves:
+    """Where the distorted pictures' pixels come from, each value (batch,) but the shift (batch, 2).
+
+    A pixel at `p` from the centre comes from `flip * turn(zoom * p) + shift`, with the shift as a
+    share of width and height.
+    """
+
+    flip: tf.Tensor
+    turn: tf.Tensor
+    zoom: tf.Tensor
+    shift: tf.Tensor
+
+
+def _draw_moves(
+    random: tf.random.Generator, count: tf.Tensor, distortion: FaceDistortion
+) -> _Moves:
+    half = math.radians(distortion.turn_degrees)
+    share = 0.0 if distortion.mirror is None else 0.5
+    return _Moves(
+        flip=tf.where(random.uniform([count]) < share, -1.0, 1.0),
+        turn=random.uniform([count], -half, half),
+        zoom=random.uniform([count], 1 - distortion.zoom, 1 + distortion.zoom),
+        shift=random.uniform([count, 2], -distortion.shift, distortion.shift),
+    )
+
+
+def _move_pixels(images: tf.Tensor, moves: _Moves) -> tf.Tensor:
+    height, width = images.shape[1:3]
+    cos, sin = moves.zoom * tf.cos(moves.turn), moves.zoom * tf.sin(moves.turn)
+    a, b = moves.flip * cos, -moves.flip * sin
+    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
+    x = moves.shift[:, 0] * width + centre_x - a * centre_x - b * centre_y
+    y = moves.shift[:, 1] * height + centre_y - sin * centre_x - cos * centre_y
+    zero = tf.zeros_like(x)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([a, b, x, sin, cos, y, zero, zero], 1),
+        output_shape=tf.constant([height, width]),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+
+
+def _relight(
+    random: tf.random.Generator,
+    images: tf.Tensor,
+    input_range: tuple[float, float],
+    distortion: FaceDistortion,
+) -> tf.Tensor:
+    low, high = input_range
+    shape = [tf.shape(images)[0], 1, 1, 1]
+    grey = tf.reduce_mean(images, -1, keepdims=True) + tf.zeros_like(images)
+    images = tf.where(random.uniform(shape) < distortion.grey_share, grey, images)
+    mean = tf.reduce_mean(images, (1, 2, 3), keepdims=True)
+    gain = random.uniform(shape, 1 - distortion.contrast, 1 + distortion.contrast)
+    step = random.uniform(shape, -distortion.brightness, distortion.brightness) * (high - low)
+    return tf.clip_by_value((images - mean) * gain + mean + step, low, high)
+
+
+def _move_labels(
+    labels: Mapping[str, tf.Tensor],
+    moves: _Moves,
+    size: tuple[int, int],
+    distortion: FaceDistortion,
+) -> dict[str, tf.Tensor]:
+    moved = dict(labels)
+    mirrored = moves.flip[:, None] < 0
+    if "landmarks" in labels:
+        moved["landmarks"] = _move_points(labels["landmarks"], moves, size, distortion)
+    if "visibility" in labels and distortion.mirror is not None:
+        seen = labels["visibility"]
+        moved["visibility"] = tf.where(mirrored, tf.gather(seen, distortion.mirror, axis=1), seen)
+    if "pose" in labels:
+        yaw, pitch, roll = tf.unstack(labels["pose"], axis=1)
+        turned = moves.flip * roll - moves.turn * (180 / math.pi)
+        moved["pose"] = tf.stack([moves.flip * yaw, pitch, turned], 1)
+    return moved
+
+
+def _move_points(
+    landmarks: tf.Tensor, moves: _Moves, size: tuple[int, int], distortion: FaceDistortion
+) -> tf.Tensor:
+    """Returns where points are in the distorted pictures, and under which number."""
+    scale = tf.constant([size[1], size[0]], tf.float32)
+    points = tf.reshape(landmarks, (-1, landmarks.shape[-1] // 2, 2))  # (batch, points, 2)
+    x, y = tf.unstack((points - moves.shift[:, None]) * scale, axis=-1)
+    x = x * moves.flip[:, None]
+    cos = tf.cos(moves.turn)[:, None] / moves.zoom[:, None]
+    sin = tf.sin(moves.turn)[:, None] / moves.zoom[:, None]
+    points = tf.stack([cos * x + sin * y, cos * y - sin * x], -1) / scale
+    if distortion.mirror is not None:
+        other = tf.gather(points, distortion.mirror, axis=1)
+        points = tf.where(moves.flip[:, None, None] < 0, other, points)
+    return tf.reshape(points, tf.shape(landmarks))

@@ -1,0 +1,149 @@
+"""Readers of public sets of faces, as they are laid out on disk."""
+
+import csv
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from keras_cv_course.data.images import existing_folder, picture_files
+from keras_cv_course.data.labelled import LabelledPictures
+
+_AGE_GENDER = re.compile(r"(\d+)_([01])_")
+
+
+def landmark_table(
+    folder: str | os.PathLike[str], table: str = "landmarks.csv", images: str = "images"
+) -> LabelledPictures:
+    """Returns faces with points and the names of people, from a table of comma-separated values.
+
+    Args:
+        folder: Holds the table and the folder of pictures.
+        table: Its columns are `file`, `identity`, and x0, y0, x1, y1, … in pixels of the picture;
+            an empty field is a point that is hidden. Others are left out.
+        images: Folder of the pictures.
+
+    Returns:
+        Labels "landmarks" (n, 2 points) from the picture's centre over its width and height, and
+        "detection", which is 1.
+
+    Raises:
+        FileNotFoundError: If the folder, the table or a picture is missing.
+        ValueError: If the table has no such columns or no row.
+    """
+    root = existing_folder(folder)
+    if not (root / table).is_file():
+        raise FileNotFoundError(f"There is no table {root / table}.")
+    with (root / table).open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    columns = sorted(
+        (name for name in (rows[0] if rows else ()) if re.fullmatch(r"[xy]\d+", name)),
+        key=lambda name: (int(name[1:]), name[0]),
+    )
+    if not columns or not {"file", "identity"} <= set(rows[0]):
+        raise ValueError(
+            f"{root / table} must have a row for each picture, with the columns file, identity, "
+            f"x0, y0, x1, y1 and so on. It has {len(rows)} rows with {list(*rows[:1])}."
+        )
+    files = [root / images / Path(row["file"]).name for row in rows]
+    sizes = np.array([_size(path) for path in files])  # (n, 2)
+    pixels = np.array([[float(row[name] or "nan") for name in columns] for row in rows])
+    points = pixels.reshape(len(rows), -1, 2) / sizes[:, None] - 0.5
+    return _faces(
+        [str(path) for path in files], tuple(row["identity"] for row in rows)
+    ).with_labels(landmarks=points)
+
+
+def age_gender_folder(folder: str | os.PathLike[str]) -> LabelledPictures:
+    """Returns faces with an age and a gender, from names of files as UTKFace has them.
+
+    Args:
+        folder: Its pictures are called `age_gender_…`, gender 0 or 1. Others are left out.
+
+    Returns:
+        Labels "age" in years, "gender", and "detection", which is 1.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If no picture has such a name.
+    """
+    found = []
+    for path in picture_files(existing_folder(folder)):
+        match = _AGE_GENDER.match(Path(path).name)
+        if match is not None:
+            found.append((path, float(match.group(1)), float(match.group(2))))
+    if not found:
+        raise ValueError(f"{folder} must hold pictures called like '34_1_…jpg'. It holds none.")
+    files, ages, genders = zip(*found, strict=True)
+    return _faces(files).with_labels(age=ages, gender=genders)
+
+
+def smile_folder(
+    folder: str | os.PathLike[str], smiling: str = "smiling", not_smiling: str = "not_smiling"
+) -> LabelledPictures:
+    """Returns faces that smile and faces that do not, from two folders.
+
+    Args:
+        folder: Holds both folders.
+        smiling: Name of the folder of smiles.
+        not_smiling: Name of the other.
+
+    Returns:
+        Labels "smile", and "detection", which is 1.
+
+    Raises:
+        FileNotFoundError: If a folder is missing.
+        ValueError: If one of them holds no picture.
+    """
+    root = existing_folder(folder)
+    yes, no = (_pictures_of(root / name) for name in (smiling, not_smiling))
+    return _faces([*yes, *no]).with_labels(smile=[1.0] * len(yes) + [0.0] * len(no))
+
+
+def faceless_folder(folder: str | os.PathLike[str]) -> LabelledPictures:
+    """Returns the pictures of a folder that show no face: "detection" is 0.
+
+    Args:
+        folder: Pictures, at any depth.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it holds no picture.
+    """
+    files = _pictures_of(existing_folder(folder))
+    return LabelledPictures(tuple(files), {}).with_labels(detection=np.zeros(len(files)))
+
+
+def number_people(pictures: LabelledPictures) -> tuple[LabelledPictures, tuple[str, ...]]:
+    """Returns pictures with the label "identity", a number for each person, and the names.
+
+    Args:
+        pictures: A set whose people are known.
+
+    Raises:
+        ValueError: If they are not.
+    """
+    if not pictures.people:
+        raise ValueError("`pictures` must tell who is shown. Received a set of unknown people.")
+    names, numbers = np.unique(pictures.people, return_inverse=True)
+    return pictures.with_labels(identity=numbers), tuple(map(str, names))
+
+
+def _faces(files: list[str] | tuple[str, ...], people: tuple[str, ...] = ()) -> LabelledPictures:
+    return LabelledPictures(tuple(files), {}, people).with_labels(detection=np.ones(len(files)))
+
+
+def _pictures_of(folder: Path) -> list[str]:
+    files = picture_files(existing_folder(folder))
+    if not files:
+        raise ValueError(f"{folder} must hold pictures. It holds none.")
+    return files
+
+
+def _size(path: Path) -> tuple[int, int]:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no picture {path}.")
+    with Image.open(path) as picture:
+        return picture.size

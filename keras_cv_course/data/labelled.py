@@ -1,0 +1,158 @@
+"""Pictures with the labels of several tasks, of which each set has its own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_cv_course.data.dataset import check_input, rescale
+from keras_cv_course.data.images import decodable, decode_picture
+
+
+@dataclass(frozen=True)
+class LabelledPictures:
+    """Files of one set, and the labels that the set has.
+
+    Attributes:
+        files: Paths of pictures.
+        labels: float32 (n, size) by task, NaN where a value is not known.
+        people: Who is shown, a name for each picture; empty where it is not known.
+    """
+
+    files: tuple[str, ...]
+    labels: Mapping[str, np.ndarray]
+    people: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(values) for name, values in self.labels.items()}
+        if self.people:
+            lengths["people"] = len(self.people)
+        if any(length != len(self.files) for length in lengths.values()):
+            raise ValueError(
+                f"`labels` must have an entry for each of {len(self.files)} files. "
+                f"Received: {lengths}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "LabelledPictures":
+        """Returns the pictures with these numbers, in this order."""
+        return LabelledPictures(
+            tuple(self.files[i] for i in rows),
+            {name: values[np.asarray(rows, int)] for name, values in self.labels.items()},
+            tuple(self.people[i] for i in rows) if self.people else (),
+        )
+
+    def with_labels(self, **labels: Any) -> "LabelledPictures":
+        """Returns the pictures with further labels, each (n,) or (n, size)."""
+        arrays = {
+            name: np.asarray(values, np.float32).reshape(len(self), -1)
+            for name, values in labels.items()
+        }
+        return replace(self, labels={**self.labels, **arrays})
+
+
+def split_pictures(
+    pictures: LabelledPictures, shares: Sequence[float], seed: int = 0
+) -> tuple[LabelledPictures, ...]:
+    """Returns the pictures in parts that have nobody in common; none where people are not known.
+
+    Args:
+        pictures: One set. Where its people are known they are dealt out as a whole, else its
+            pictures are.
+        shares: Share of each part, of the people or of the pictures; they sum to 1.
+        seed: Decides who is in which part.
+
+    Raises:
+        ValueError: If the shares do not sum to 1, or leave a part empty.
+    """
+    if any(share <= 0 for share in shares) or not np.isclose(sum(shares), 1.0):
+        raise ValueError(f"`shares` must be above 0 and sum to 1. Received: {tuple(shares)}.")
+    keys = np.array(pictures.people if pictures.people else pictures.files)
+    units = np.random.default_rng(seed).permutation(np.unique(keys))
+    borders = np.rint(np.cumsum(shares)[:-1] * len(units)).astype(int)
+    parts = np.split(units, borders)
+    if any(len(part) == 0 for part in parts):
+        raise ValueError(
+            f"`shares` must leave no part empty. Received: {tuple(shares)} of {len(units)}."
+        )
+    return tuple(pictures.take(np.flatnonzero(np.isin(keys, part))) for part in parts)
+
+
+def labelled_batches(
+    sources: Sequence[LabelledPictures],
+    label_sizes: Mapping[str, int],
+    input_shape: tuple[int, int, int],
+    input_range: tuple[float, float],
+    batch_size: int = 32,
+    shuffle: bool = False,
+    seed: int = 0,
+) -> tf.data.Dataset:
+    """Returns batches of all sources together, with NaN for labels that a source does not have.
+
+    Pictures are resized to the input, whatever their aspect, so that points stay where they are;
+    they are decoded once and kept in memory as bytes. A file that cannot be decoded is logged and
+    left out. A batch has as many pictures of each source as the size of the source makes likely.
+
+    Args:
+        sources: Sets of pictures; labels for tasks that are not asked for are left out.
+        label_sizes: Size of the label of each output, see `faces.tasks.label_sizes`.
+        input_shape: (height, width, channels) of the model's input; grey pictures are repeated.
+        input_range: Smallest and largest value that the model takes.
+        batch_size: Pictures in a batch.
+        shuffle: Whether the order is new in every epoch.
+        seed: Decides the order.
+
+    Returns:
+        Batches of float32 pictures and a dict of float32 labels (batch, size).
+
+    Raises:
+        ValueError: If there is no picture, a label has another size, or no source has any label
+            of a task.
+    """
+    check_input(input_shape, input_range, batch_size)
+    sources = [_decodable(source, input_shape[2]) for source in sources]
+    files = [file for source in sources for file in source.files]
+    if not files:
+        raise ValueError("`sources` must hold at least one picture. Received none.")
+    labels = {name: _joined(sources, name, size) for name, size in label_sizes.items()}
+    missing = [name for name, values in labels.items() if np.isnan(values).all()]
+    if missing:
+        raise ValueError(f"`sources` must hold labels of every task. There are none of {missing}.")
+
+    def read(path: tf.Tensor, label: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, Any]]:
+        picture = tf.image.resize(decode_picture(path, input_shape[2]), input_shape[:2])
+        return tf.cast(tf.round(picture), tf.uint8), label
+
+    to_range = rescale(input_range)
+    dataset = tf.data.Dataset.from_tensor_slices((files, labels))
+    dataset = dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE).cache()
+    if shuffle:
+        dataset = dataset.shuffle(len(files), seed=seed)
+    dataset = dataset.batch(batch_size).map(lambda images, label: (to_range(images), label))
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _decodable(source: LabelledPictures, channels: int) -> LabelledPictures:
+    good = set(decodable(source.files, channels)) if source.files else set()
+    if len(good) == len(set(source.files)):
+        return source
+    return source.take([i for i, file in enumerate(source.files) if file in good])
+
+
+def _joined(sources: Sequence[LabelledPictures], name: str, size: int) -> np.ndarray:
+    """Returns the labels of one task for all sources, (n, size)."""
+    parts = []
+    for source in sources:
+        values = source.labels.get(name)
+        if values is None:
+            values = np.full((len(source), size), np.nan, np.float32)
+        if values.shape[1:] != (size,):
+            raise ValueError(
+                f"The labels of {name!r} must have {size} values each. Received: {values.shape}."
+            )
+        parts.append(values.astype(np.float32))
+    return np.concatenate(parts)

@@ -1,0 +1,111 @@
+"""From a photograph to the face in it as an encoder takes it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image, ImageOps
+
+from keras_cv_course._validation import check_input_range
+from keras_cv_course.faces.detection import Detector, cut_out, find_face
+
+_BRIGHTEST = 255.0
+# What decodes to about a gigabyte is a trap, or no portrait.
+_MOST_PIXELS = 80_000_000
+
+
+@dataclass(frozen=True)
+class FaceReader:
+    """Makes of a photograph the face that an encoder takes.
+
+    With a detector the face is found and cut out; without, the picture is the face already, and
+    is read as `data.People.load` reads it in training.
+
+    Args:
+        input_shape: (height, width, channels) of the encoder's input, 1 or 3 channels.
+        input_range: Smallest and largest value that the encoder takes.
+        detector: What finds faces, e.g. `haar_detector()`; None takes pictures whole.
+        crop: Share of each side that is kept around the centre, without a detector.
+        largest: Whether the largest of several faces is taken.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> read = FaceReader((112, 112, 3), (-1.0, 1.0), haar_detector())
+        >>> verifier.verify(read(read_photograph("a.jpg")), read(read_photograph("b.jpg")))
+    """
+
+    input_shape: tuple[int, int, int]
+    input_range: tuple[float, float]
+    detector: Detector | None = None
+    crop: float = 1.0
+    largest: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.input_shape) != 3 or self.input_shape[2] not in (1, 3):
+            raise ValueError(
+                "`input_shape` must be (height, width, channels) with 1 or 3 channels. "
+                f"Received: {self.input_shape}."
+            )
+        check_input_range(self.input_range)
+        if not 0 < self.crop <= 1:
+            raise ValueError(f"`crop` must be above 0 and at most 1. Received: {self.crop!r}.")
+
+    def __call__(self, photograph: np.ndarray) -> np.ndarray:
+        """Returns the face in a photograph, float32 `(height, width, channels)`.
+
+        Args:
+            photograph: uint8 RGB `(height, width, 3)`.
+
+        Raises:
+            ValueError: If there is not one face in it.
+        """
+        height, width, channels = self.input_shape
+        if self.detector is not None:
+            face = find_face(photograph, self.detector, self.largest)
+            photograph = cut_out(photograph, face, max(height, width))
+        else:
+            photograph = _centre(photograph, self.crop)
+        if channels == 1:
+            photograph = np.asarray(Image.fromarray(photograph).convert("L"))[..., None]
+        pixels = keras.preprocessing.image.smart_resize(photograph, (height, width))
+        low, high = self.input_range
+        return np.asarray(pixels, np.float32) * np.float32((high - low) / _BRIGHTEST) + low
+
+
+def read_photograph(
+    path: str | os.PathLike[str], formats: tuple[str, ...] | None = None
+) -> np.ndarray:
+    """Returns the photograph in a file, upright, uint8 RGB `(height, width, 3)`.
+
+    Args:
+        path: A file of at most 80 million pixels.
+        formats: What may be read, e.g. ("JPEG", "PNG"). None is all that Pillow knows.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be decoded, or is too large.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"There is no picture {file}.")
+    try:
+        with Image.open(file, formats=formats) as picture:
+            if picture.width * picture.height > _MOST_PIXELS:
+                raise ValueError(
+                    f"{file} must have at most {_MOST_PIXELS:,} pixels. Received: {picture.size}."
+                )
+            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    # What Pillow raises for a file that is no picture, cut off, or too large for itself.
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{file} cannot be decoded: {error}") from error
+
+
+def _centre(picture: np.ndarray, share: float) -> np.ndarray:
+    """Returns the middle of a picture, as `data.picture_reader` cuts it out."""
+    height, width = picture.shape[:2]
+    top, left = (int((side - side * share) / 2) for side in (height, width))
+    return picture[top : height - top, left : width - left]

@@ -1,0 +1,50 @@
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_cv_course.data import digit_people
+from keras_cv_course.faces import FaceVerifier
+from keras_cv_course.tflite import TFLiteModel
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "face_verification.py"
+FILES = {"encoder.keras", "encoder.tflite", "roc.png", "verification.json", "verification.npz"}
+
+
+def run(monkeypatch, *options):
+    monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, options)])
+    runpy.run_path(str(EXAMPLE), run_name="__main__")
+
+
+@pytest.mark.slow
+def test_on_digits(tmp_path, monkeypatch, capsys):
+    run(monkeypatch, "--out", tmp_path, "--epochs", 2)
+    printed = capsys.readouterr().out
+    assert "learns on 7, is tried on 3" in printed
+    assert printed.count("Verification(similarity=") == 2
+    assert {path.name for path in tmp_path.iterdir()} == FILES
+    told = json.loads((tmp_path / "verification.json").read_text())
+    assert told["report"]["genuine"] + told["report"]["impostor"] > 100_000
+    # The file and the threshold are all that a verifier needs.
+    pictures = digit_people().load((28, 28, 1), (0.0, 1.0))[:2]
+    verifier = FaceVerifier(TFLiteModel(tmp_path / "encoder.tflite"), told["threshold"])
+    assert verifier.verify(pictures[0], pictures[0]).same
+
+
+@pytest.mark.slow
+def test_on_a_folder_of_people(tmp_path, monkeypatch, capsys, rng):
+    for name in "abcdef":
+        pattern = rng.uniform(0, 200, (40, 40, 3))
+        for i in range(4):
+            path = tmp_path / "people" / name / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            noisy = pattern + rng.uniform(0, 50, pattern.shape)
+            Image.fromarray(noisy.astype(np.uint8)).save(path)
+    small = ("--size", 64, "--alpha", 0.35, "--weights", "none", "--epochs", 1, "--far", 0.1)
+    run(monkeypatch, "--data", tmp_path / "people", "--out", tmp_path / "out", *small)
+    assert "learns on 4, is tried on 2" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES

@@ -1,0 +1,81 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_cv_course.data import People
+from keras_cv_course.faces import FaceEncoder
+from keras_cv_course.quantization import quantize_aware
+from keras_cv_course.quantization.fake_quantization import FakeQuantize
+from keras_cv_course.training import (
+    FaceRecipe,
+    distorted_copies,
+    fit_face_encoder,
+    train_only,
+)
+
+SHAPE = (8, 8, 1)
+PLAIN = FaceRecipe((0.0, 1.0), epochs=15, learning_rate=0.03, distortion=None)
+
+
+@pytest.fixture
+def people(rng):
+    """Five people, each with eight pictures of a pattern of his own, in noise."""
+    labels = np.repeat(np.arange(5, dtype=np.int32), 8)
+    patterns = rng.uniform(0, 200, (5, *SHAPE))
+    pictures = patterns[labels] + rng.uniform(0, 50, (40, *SHAPE))
+    return People(pictures.astype(np.uint8), labels, tuple("abcde"))
+
+
+def new_encoder(normalized=False):
+    image = keras.Input(SHAPE)
+    x = keras.layers.Conv2D(6, 3, strides=2, activation="relu", name="conv")(image)
+    if normalized:
+        x = keras.layers.BatchNormalization(name="bn")(x)
+    return FaceEncoder(keras.Model(image, x), 4, grid=3)
+
+
+def test_training_tells_people_apart_in_float_and_in_int8(people):
+    encoder = new_encoder()
+    history = fit_face_encoder(encoder, people, PLAIN)
+    assert len(history["loss"]) == 15
+    assert history["loss"][-1] < 0.7 * history["loss"][0]
+    assert history["accuracy"][-1] > 0.8
+    aware = quantize_aware(encoder, people.load(SHAPE, (0.0, 1.0)))
+    recipe = FaceRecipe((0.0, 1.0), epochs=2, learning_rate=1e-3, distortion=None)
+    history = fit_face_encoder(aware, people, recipe)
+    # It begins where the other has ended: the people's vectors are the means of the embeddings.
+    assert history["accuracy"][0] > 0.8
+    ranges = [layer for layer in aware.layers if isinstance(layer, FakeQuantize)]
+    assert all(layer.frozen for layer in ranges)
+
+
+def test_only_named_layers_are_trained(people):
+    encoder = new_encoder(normalized=True)
+    train_only(encoder, ["projection"])
+    before = [w.numpy().copy() for w in encoder.weights]
+    fit_face_encoder(encoder, people, FaceRecipe((0.0, 1.0), epochs=1, distortion=None))
+    moved = [np.any(old != new.numpy()) for old, new in zip(before, encoder.weights, strict=True)]
+    assert [w.path.split("/")[0] for w, m in zip(encoder.weights, moved, strict=True) if m] == [
+        "projection",
+        "projection",
+    ]
+    train_only(encoder, ["conv", "bn"])
+    assert [w.path for w in encoder.trainable_weights] == ["conv/kernel", "conv/bias"]
+    with pytest.raises(ValueError, match=r"`prefixes` must be beginnings of names.*'stage9'"):
+        train_only(encoder, ["stage9"])
+
+
+def test_copies_are_of_the_same_people(people):
+    pictures, labels = distorted_copies(people, SHAPE, (0.0, 1.0), copies=2)
+    assert pictures.shape == (120, *SHAPE)
+    np.testing.assert_array_equal(pictures[:40], people.load(SHAPE, (0.0, 1.0)))
+    np.testing.assert_array_equal(labels, np.tile(people.labels, 3))
+    assert np.abs(pictures[40:80] - pictures[80:]).max() > 0.05
+    assert (pictures.min() >= 0, pictures.max() <= 1) == (True, True)
+
+
+def test_recipe_arguments():
+    with pytest.raises(ValueError, match=r"`epochs` must be a number above 0"):
+        FaceRecipe(epochs=0)
+    with pytest.raises(ValueError, match=r"`learning_rate` must be a number above 0"):
+        FaceRecipe(learning_rate=0.0)
