@@ -208,7 +208,7 @@ def projected(task: Task, options: argparse.Namespace) -> keras.Model:
     backbone = MobileNetV2(SHAPE, include_top=False, weights=options.shared / "weights" / WEIGHTS)
     encoder = FaceEncoder(face_maps(backbone), grid=GRID)
     known = Features(encoder, options)
-    copies = COPIES[task.name]
+    copies = COPIES[task.name] if options.copies is None else options.copies
     if task.name == "orl":
         own, names = known.of("orl", copies)
         kept = np.isin(names, task.train.names)
@@ -257,6 +257,7 @@ def encoders(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Emb
 def measure(name: str, fold: int, options: argparse.Namespace) -> None:
     """Appends a line for each way of a fold that is not there yet."""
     key = {"data": name, "fold": fold, "epochs": options.epochs, "seed": options.seed}
+    key["copies"] = COPIES[name] if options.copies is None else options.copies
     known = {line["way"] for line in read(options.out) if key.items() <= line.items()}
     if known >= set(options.ways):
         return
@@ -285,14 +286,15 @@ def read(path: Path) -> list[dict[str, Any]]:
 def table(lines: list[dict[str, Any]]) -> Iterator[str]:
     """Yields the rows of a table: folds together, and each EER."""
     columns = (
-        *("data", "fine-tuned epochs", "way", "EER %, mean of folds", "of each fold"),
+        *("data", "copies", "fine-tuned epochs", "way", "EER %, mean of folds", "of each fold"),
         *("EER %, all pairs", "accuracy %", "AUC", "TAR % at FAR 0.1", "at 0.01", "bytes"),
     )
     yield f"| {' | '.join(columns)} |"
     yield "|" + "---|" * len(columns)
-    runs = dict.fromkeys((line["data"], line["epochs"], line["way"]) for line in lines)
-    for data, epochs, way in runs:
-        key = {"data": data, "epochs": epochs, "way": way}
+    fields = ("data", "copies", "epochs", "way")
+    runs = dict.fromkeys(tuple(line[field] for field in fields) for line in lines)
+    for data, copies, epochs, way in runs:
+        key = dict(zip(fields, (data, copies, epochs, way), strict=True))
         folds = [line for line in lines if key.items() <= line.items()]
         rates = [
             100 * equal_error_rate(np.array(x["similarity"]), np.array(x["same"]))[0] for x in folds
@@ -310,7 +312,7 @@ def table(lines: list[dict[str, Any]]) -> Iterator[str]:
             for x in report.accept_rates[:2]
         ]
         cells = (
-            *(data, str(epochs), WAYS[way], f"{np.mean(rates):.2f}"),
+            *(data, str(copies), str(epochs), WAYS[way], f"{np.mean(rates):.2f}"),
             ", ".join(f"{x:.1f}" for x in rates),
             f"{eer:.2f} ({low:.2f} to {high:.2f})",
             f"{100 * report.accuracy:.2f} ± {100 * report.accuracy_error:.2f}",
@@ -332,6 +334,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/face_features"), help="folder")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
     parser.add_argument("--folds", type=int, nargs="*", default=range(FOLDS), help="of ORL")
+    parser.add_argument("--copies", type=int, help="distorted copies; 3 for ORL, 2 for LFW")
     parser.add_argument("--epochs", type=int, default=0, help="of fine-tuning in float")
     parser.add_argument("--int8-epochs", type=int, default=2, help="quantization-aware")
     parser.add_argument("--rate", type=float, default=3e-5, help="learning rate in float")
