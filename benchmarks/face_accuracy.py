@@ -53,7 +53,8 @@ GRID = 5
 WEIGHTS = "mobilenet_v2_1.0_224.weights.h5"
 FOLDS = 5
 LFW_CROP = 0.5  # of 250 pixels: the box of the detector that LFW was made with, and a little more
-COPIES = {"orl": 3, "lfw": 2}
+COPIES = {"orl": 3, "lfw": 1}
+BLOCK = 300  # pictures whose features are computed and kept together
 TRAINED = ("stage5", "stage6", "projection", "p3_", "p4_", "expanded_")
 CALIBRATION = 200
 WAYS = {
@@ -176,26 +177,32 @@ class Features:
 
     def of(self, source: str, copies: int) -> tuple[list[np.ndarray], np.ndarray]:
         """Returns features of pictures and of distorted copies, and who is on each."""
-        parts = [self._part(source, copy) for copy in range(1 + copies)]
-        features, names = zip(*parts, strict=True)
-        return joined(*features), np.concatenate(names)
+        people = SOURCES[source](self.data)
+        names = np.array(people.names)[people.labels]
+        starts = range(0, len(names), BLOCK)
+        blocks = [
+            self._block(source, people, copy, i) for copy in range(1 + copies) for i in starts
+        ]
+        return joined(*blocks), np.tile(names, 1 + copies)
 
-    def _part(self, source: str, copy: int) -> tuple[list[np.ndarray], np.ndarray]:
-        path = self.cache / f"{source}_{copy}.npz"
+    def _block(self, source: str, people: People, copy: int, start: int) -> list[np.ndarray]:
+        path = self.cache / f"{source}_{copy}_{start}.npz"
         if not path.exists():
-            people = SOURCES[source](self.data)
+            rows = slice(start, start + BLOCK)
+            pictures = people.pictures[rows]
+            block = People(
+                pictures, np.arange(len(pictures)), tuple(map(str, range(len(pictures))))
+            )
+            shown = block.load(SHAPE, RANGE)
             if copy:
-                pictures, _ = distorted_copies(people, SHAPE, RANGE, copies=1, seed=copy)
-                pictures = pictures[len(people.labels) :]
-            else:
-                pictures = people.load(SHAPE, RANGE)
-            features = frozen_features(self.encoder, pictures)
+                seed = copy + 10 * start
+                shown, _ = distorted_copies(block, SHAPE, RANGE, copies=1, seed=seed)
+                shown = shown[len(pictures) :]
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
-                np.savez(temporary, *features, names=np.array(people.names)[people.labels])
+                np.savez(temporary, *frozen_features(self.encoder, shown))
         with np.load(path) as file:
-            arrays = [file[f"arr_{i}"] for i in range(len(file.files) - 1)]
-            return arrays, file["names"]
+            return [file[name] for name in sorted(file.files)]
 
 
 def joined(*sets: list[np.ndarray]) -> list[np.ndarray]:
@@ -334,7 +341,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/face_features"), help="folder")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
     parser.add_argument("--folds", type=int, nargs="*", default=range(FOLDS), help="of ORL")
-    parser.add_argument("--copies", type=int, help="distorted copies; 3 for ORL, 2 for LFW")
+    parser.add_argument("--copies", type=int, help="distorted copies; 3 for ORL, 1 for LFW")
     parser.add_argument("--epochs", type=int, default=0, help="of fine-tuning in float")
     parser.add_argument("--int8-epochs", type=int, default=2, help="quantization-aware")
     parser.add_argument("--rate", type=float, default=3e-5, help="learning rate in float")
