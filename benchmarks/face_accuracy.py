@@ -53,7 +53,8 @@ GRID = 5
 WEIGHTS = "mobilenet_v2_1.0_224.weights.h5"
 FOLDS = 5
 LFW_CROP = 0.5  # of 250 pixels: the box of the detector that LFW was made with, and a little more
-COPIES = {"orl": 3, "lfw": 2}
+COPIES = {"orl": 3, "lfw": 1}
+BLOCK = 300  # pictures whose features are computed and kept together
 TRAINED = ("stage5", "stage6", "projection", "p3_", "p4_", "expanded_")
 CALIBRATION = 200
 WAYS = {
@@ -176,26 +177,32 @@ class Features:
 
     def of(self, source: str, copies: int) -> tuple[list[np.ndarray], np.ndarray]:
         """Returns features of pictures and of distorted copies, and who is on each."""
-        parts = [self._part(source, copy) for copy in range(1 + copies)]
-        features, names = zip(*parts, strict=True)
-        return joined(*features), np.concatenate(names)
+        people = SOURCES[source](self.data)
+        names = np.array(people.names)[people.labels]
+        starts = range(0, len(names), BLOCK)
+        blocks = [
+            self._block(source, people, copy, i) for copy in range(1 + copies) for i in starts
+        ]
+        return joined(*blocks), np.tile(names, 1 + copies)
 
-    def _part(self, source: str, copy: int) -> tuple[list[np.ndarray], np.ndarray]:
-        path = self.cache / f"{source}_{copy}.npz"
+    def _block(self, source: str, people: People, copy: int, start: int) -> list[np.ndarray]:
+        path = self.cache / f"{source}_{copy}_{start}.npz"
         if not path.exists():
-            people = SOURCES[source](self.data)
+            rows = slice(start, start + BLOCK)
+            pictures = people.pictures[rows]
+            block = People(
+                pictures, np.arange(len(pictures)), tuple(map(str, range(len(pictures))))
+            )
+            shown = block.load(SHAPE, RANGE)
             if copy:
-                pictures, _ = distorted_copies(people, SHAPE, RANGE, copies=1, seed=copy)
-                pictures = pictures[len(people.labels) :]
-            else:
-                pictures = people.load(SHAPE, RANGE)
-            features = frozen_features(self.encoder, pictures)
+                seed = copy + 10 * start
+                shown, _ = distorted_copies(block, SHAPE, RANGE, copies=1, seed=seed)
+                shown = shown[len(pictures) :]
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
-                np.savez(temporary, *features, names=np.array(people.names)[people.labels])
+                np.savez(temporary, *frozen_features(self.encoder, shown))
         with np.load(path) as file:
-            arrays = [file[f"arr_{i}"] for i in range(len(file.files) - 1)]
-            return arrays, file["names"]
+            return [file[name] for name in sorted(file.files)]
 
 
 def joined(*sets: list[np.ndarray]) -> list[np.ndarray]:
@@ -208,7 +215,7 @@ def projected(task: Task, options: argparse.Namespace) -> keras.Model:
     backbone = MobileNetV2(SHAPE, include_top=False, weights=options.shared / "weights" / WEIGHTS)
     encoder = FaceEncoder(face_maps(backbone), grid=GRID)
     known = Features(encoder, options)
-    copies = COPIES[task.name]
+    copies = COPIES[task.name] if options.copies is None else options.copies
     if task.name == "orl":
         own, names = known.of("orl", copies)
         kept = np.isin(names, task.train.names)
@@ -257,6 +264,7 @@ def encoders(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Emb
 def measure(name: str, fold: int, options: argparse.Namespace) -> None:
     """Appends a line for each way of a fold that is not there yet."""
     key = {"data": name, "fold": fold, "epochs": options.epochs, "seed": options.seed}
+    key["copies"] = COPIES[name] if options.copies is None else options.copies
     known = {line["way"] for line in read(options.out) if key.items() <= line.items()}
     if known >= set(options.ways):
         return
@@ -285,14 +293,15 @@ def read(path: Path) -> list[dict[str, Any]]:
 def table(lines: list[dict[str, Any]]) -> Iterator[str]:
     """Yields the rows of a table: folds together, and each EER."""
     columns = (
-        *("data", "fine-tuned epochs", "way", "EER %, mean of folds", "of each fold"),
+        *("data", "copies", "fine-tuned epochs", "way", "EER %, mean of folds", "of each fold"),
         *("EER %, all pairs", "accuracy %", "AUC", "TAR % at FAR 0.1", "at 0.01", "bytes"),
     )
     yield f"| {' | '.join(columns)} |"
     yield "|" + "---|" * len(columns)
-    runs = dict.fromkeys((line["data"], line["epochs"], line["way"]) for line in lines)
-    for data, epochs, way in runs:
-        key = {"data": data, "epochs": epochs, "way": way}
+    fields = ("data", "copies", "epochs", "way")
+    runs = dict.fromkeys(tuple(line[field] for field in fields) for line in lines)
+    for data, copies, epochs, way in runs:
+        key = dict(zip(fields, (data, copies, epochs, way), strict=True))
         folds = [line for line in lines if key.items() <= line.items()]
         rates = [
             100 * equal_error_rate(np.array(x["similarity"]), np.array(x["same"]))[0] for x in folds
@@ -310,7 +319,7 @@ def table(lines: list[dict[str, Any]]) -> Iterator[str]:
             for x in report.accept_rates[:2]
         ]
         cells = (
-            *(data, str(epochs), WAYS[way], f"{np.mean(rates):.2f}"),
+            *(data, str(copies), str(epochs), WAYS[way], f"{np.mean(rates):.2f}"),
             ", ".join(f"{x:.1f}" for x in rates),
             f"{eer:.2f} ({low:.2f} to {high:.2f})",
             f"{100 * report.accuracy:.2f} ± {100 * report.accuracy_error:.2f}",
@@ -332,6 +341,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/face_features"), help="folder")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
     parser.add_argument("--folds", type=int, nargs="*", default=range(FOLDS), help="of ORL")
+    parser.add_argument("--copies", type=int, help="distorted copies; 3 for ORL, 1 for LFW")
     parser.add_argument("--epochs", type=int, default=0, help="of fine-tuning in float")
     parser.add_argument("--int8-epochs", type=int, default=2, help="quantization-aware")
     parser.add_argument("--rate", type=float, default=3e-5, help="learning rate in float")
