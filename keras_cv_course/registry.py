@@ -42,6 +42,11 @@ class ModelEntry:
 SERIALIZABLE_MODULES = (
     "layers.batch_normalization",
     "layers.detection_postprocess",
+    "losses.anchor_boxes",
+    "losses.focal",
+    "losses.multibox",
+    "losses.yolo",
+    "losses.yolo_v1",
     "ops.activations",
     "ops.normalization",
     "quantization.fake_quantization",
