@@ -12,6 +12,8 @@ from keras import ops
 
 SSD_VARIANCES = (0.1, 0.1, 0.2, 0.2)
 NO_VARIANCES = (1.0, 1.0, 1.0, 1.0)
+# Of an anchor, so that logarithms are finite; 16 octaves down.
+_SMALLEST_SIDE = 2.0**-16
 
 
 def encode_boxes(boxes: Any, anchors: Any, variances: Sequence[float] = SSD_VARIANCES) -> Any:
@@ -95,10 +97,9 @@ def encode_yolo(boxes: Any, anchors: Any, strides_px: Any) -> Any:
         "YOLO9000: Better, Faster, Stronger", arXiv:1612.08242, section 2, "Direct location
         prediction"; "YOLOv3", arXiv:1804.02767, section 2.1.
     """
-    shift = encode_boxes(boxes, anchors, NO_VARIANCES)
-    sides = anchors[..., 2:] - anchors[..., :2]
-    in_cell = shift[..., :2] * sides / strides_px + 0.5
-    return ops.concatenate([in_cell, shift[..., 2:]], axis=-1)
+    shift, sides = _middle_and_sides(boxes, anchors)
+    logs = ops.log(ops.maximum(sides, _SMALLEST_SIDE))
+    return ops.concatenate([shift / strides_px + 0.5, logs], axis=-1)
 
 
 def yolo_offsets(codes: Any, anchors: Any, strides_px: Any) -> Any:
@@ -130,30 +131,51 @@ def decode_yolo(codes: Any, anchors: Any, strides_px: Any) -> Any:
     Returns:
         `(..., anchors, 4)` xyxy in pixels.
     """
-    return decode_boxes(yolo_offsets(codes, anchors, strides_px), anchors, NO_VARIANCES)
+    centers = (anchors[..., :2] + anchors[..., 2:]) / 2
+    centers = centers + (ops.sigmoid(codes[..., :2]) - 0.5) * strides_px
+    half = ops.exp(codes[..., 2:]) * (anchors[..., 2:] - anchors[..., :2]) / 2
+    return ops.concatenate([centers - half, centers + half], axis=-1)
 
 
-def decode_yolo_v1(codes: Any, grid: int, boxes_per_cell: int, input_shape: tuple[int, int]) -> Any:
-    """Returns the boxes that codes of YOLOv1 stand for.
+def encode_yolo_v1(boxes: Any, anchors: Any, strides_px: Any) -> Any:
+    """Returns where in its cell a box has its middle, and the square roots of its sides.
 
     Args:
-        codes: `(..., grid * grid * boxes_per_cell, 4)`: (x, y) in cells from the cell's corner,
-            and square roots of width and height in parts of the picture.
-        grid: Cells on a side, the paper's S.
-        boxes_per_cell: The paper's B.
-        input_shape: (height, width) of the network input in pixels.
+        boxes: `(..., anchors, 4)` xyxy in pixels.
+        anchors: `(anchors, 4)` xyxy in pixels, in the middle of their cells, each as large as the
+            picture.
+        strides_px: `(anchors, 2)` (x, y) sizes of the cells.
 
     Returns:
-        The shape of `codes`, xyxy in pixels. A negative root counts as its square.
+        `(..., anchors, 4)`: (x, y) in cells from the cell's corner, and square roots of width and
+        height in parts of the picture.
 
     Reference:
-        "You Only Look Once", arXiv:1506.02640, section 2 and equation 3. The roots are predicted,
-        as in the authors' code (`sqrt=1`), and not the sides.
+        "You Only Look Once", arXiv:1506.02640, section 2 and equation 3. The network predicts the
+        roots, as in the authors' code, and not the sides.
     """
-    cells = ops.arange(grid * grid * boxes_per_cell) // boxes_per_cell
-    corners = ops.cast(ops.stack([cells % grid, cells // grid], axis=-1), codes.dtype)
-    centers = (corners + codes[..., :2]) / grid
-    half = codes[..., 2:] ** 2 / 2
-    height, width = input_shape
-    relative = ops.concatenate([centers - half, centers + half], axis=-1)
-    return relative * ops.cast([width, height, width, height], codes.dtype)
+    shift, sides = _middle_and_sides(boxes, anchors)
+    return ops.concatenate([shift / strides_px + 0.5, ops.sqrt(sides)], axis=-1)
+
+
+def decode_yolo_v1(codes: Any, anchors: Any, strides_px: Any) -> Any:
+    """Returns the boxes that codes of YOLOv1 stand for, the inverse of `encode_yolo_v1`.
+
+    Args:
+        codes: `(..., anchors, 4)`. A negative root counts as its square.
+        anchors: As in `encode_yolo_v1`.
+        strides_px: As in `encode_yolo_v1`.
+
+    Returns:
+        `(..., anchors, 4)` xyxy in pixels.
+    """
+    centers = (anchors[..., :2] + anchors[..., 2:]) / 2 + (codes[..., :2] - 0.5) * strides_px
+    half = codes[..., 2:] ** 2 * (anchors[..., 2:] - anchors[..., :2]) / 2
+    return ops.concatenate([centers - half, centers + half], axis=-1)
+
+
+def _middle_and_sides(boxes: Any, anchors: Any) -> tuple[Any, Any]:
+    """Returns the shift from an anchor's middle in pixels, and the sides in sides of the anchor."""
+    shift = (boxes[..., :2] + boxes[..., 2:] - anchors[..., :2] - anchors[..., 2:]) / 2
+    sides = ops.maximum(boxes[..., 2:] - boxes[..., :2], 0.0)
+    return shift, ops.divide_no_nan(sides, anchors[..., 2:] - anchors[..., :2])

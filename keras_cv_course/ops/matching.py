@@ -153,48 +153,39 @@ def match_shapes(anchors: Any, strides_px: Any, boxes: Any, labels: Any) -> Any:
         "YOLOv3: An Incremental Improvement", arXiv:1804.02767, section 2.1.
     """
     boxes, labels = _without_padding(boxes, labels)
-    anchors, strides = ops.convert_to_tensor(anchors), ops.convert_to_tensor(strides_px)
-    middle = (anchors[..., :2] + anchors[..., 2:]) / 2
-    cell = ops.concatenate([middle - strides / 2, middle + strides / 2], axis=-1)
-    extent = ops.max(cell[..., 2:], axis=0)
-    center = (boxes[..., :2] + boxes[..., 2:]) / 2
-    # A middle on the far border is moved into the last cell, by less than a cell's width.
-    inside = ops.where(center == extent, extent - ops.min(strides) / 2, center)[..., None, :]
-    here = ops.all((cell[..., :2] <= inside) & (inside < cell[..., 2:]), axis=-1)
+    anchors = ops.convert_to_tensor(anchors)
     sides = boxes[..., 2:] - boxes[..., :2]
     origin = ops.concatenate([ops.zeros_like(sides), sides], axis=-1)
     shapes = ops.concatenate(
         [ops.zeros_like(anchors[..., :2]), anchors[..., 2:] - anchors[..., :2]], axis=-1
     )
+    here = _in_cell(boxes, anchors, strides_px)
     similar = ops.where(here, pairwise(iou, origin, shapes), 0.0)  # (..., boxes, anchors)
     found = (ops.max(similar, axis=-1) > 0) & (labels >= 0)
     best = ops.cast(ops.argmax(similar, axis=-1), "int32")
     return box_of_anchor(ops.where(found, best, BACKGROUND), ops.shape(similar)[-1])
 
 
-def match_cells(boxes: Any, labels: Any, grid: int, input_shape: tuple[int, int]) -> Any:
-    """Returns the match of YOLOv1: which box has its middle in each cell.
+def match_cells(anchors: Any, strides_px: Any, boxes: Any, labels: Any) -> Any:
+    """Returns the match of YOLOv1: all anchors of a cell with the first box in its middle.
+
+    Which of them has to find it, the loss decides by what they predict.
 
     Args:
+        anchors: `(anchors, 4)` xyxy in pixels, in the middle of their cells.
+        strides_px: `(anchors, 2)` (x, y) sizes of the cells.
         boxes: `(..., boxes, 4)` xyxy in pixels. Those without area are left out.
         labels: `(..., boxes)`, -1 for padding.
-        grid: Cells on a side.
-        input_shape: (height, width) of the network input in pixels.
 
     Returns:
-        int32 `(..., grid * grid)`: the index of the first box of a cell, or `BACKGROUND`.
+        int32 `(..., anchors)`: the index of a box, or `BACKGROUND`.
 
     Reference:
         "You Only Look Once", arXiv:1506.02640, section 2.
     """
-    center = (boxes[..., :2] + boxes[..., 2:]) / 2
-    extent = ops.cast([input_shape[1], input_shape[0]], "float32")
-    place = ops.clip(ops.floor(center / extent * grid), 0, grid - 1)
-    cell = ops.cast(place[..., 1] * grid + place[..., 0], "int32")
-    inside = ops.all((center >= 0) & (center <= extent), axis=-1)
-    sides = boxes[..., 2:] - boxes[..., :2]
-    real = inside & (labels >= 0) & ops.all(sides > 0, axis=-1)
-    return box_of_anchor(ops.where(real, cell, BACKGROUND), grid * grid)
+    boxes, labels = _without_padding(boxes, labels)
+    real = (labels >= 0) & ops.all(boxes[..., 2:] > boxes[..., :2], axis=-1)
+    return _first_box(_in_cell(boxes, ops.convert_to_tensor(anchors), strides_px) & real[..., None])
 
 
 def box_of_anchor(anchor_of_box: Any, anchors: int) -> Any:
@@ -207,9 +198,25 @@ def box_of_anchor(anchor_of_box: Any, anchors: int) -> Any:
     Returns:
         int32 `(..., anchors)`: the index of a box, or `BACKGROUND`.
     """
-    took = anchor_of_box[..., None] == ops.arange(anchors, dtype="int32")
+    return _first_box(anchor_of_box[..., None] == ops.arange(anchors, dtype="int32"))
+
+
+def _first_box(took: Any) -> Any:
+    """Returns the first box, if any, that is True for each anchor in `(..., boxes, anchors)`."""
     first = ops.cast(ops.argmax(took, axis=-2), "int32")  # Of equal values argmax takes the first.
     return ops.where(ops.any(took, axis=-2), first, BACKGROUND)
+
+
+def _in_cell(boxes: Any, anchors: Any, strides_px: Any) -> Any:
+    """Returns whether each box has its middle in the cell of each anchor."""
+    strides = ops.convert_to_tensor(strides_px)
+    middle = (anchors[..., :2] + anchors[..., 2:]) / 2
+    low, high = middle - strides / 2, middle + strides / 2
+    extent = ops.max(high, axis=0)
+    center = (boxes[..., :2] + boxes[..., 2:]) / 2
+    # A middle on the far border is moved into the last cell, by less than a cell's width.
+    center = ops.where(center == extent, extent - ops.min(strides) / 2, center)[..., None, :]
+    return ops.all((low <= center) & (center < high), axis=-1)
 
 
 def _without_padding(boxes: Any, labels: Any) -> tuple[Any, Any]:

@@ -158,13 +158,15 @@ def test_yolo_middles_on_the_border_between_and_around_cells(yolo):
 
 
 def test_yolo_v1_cells():
+    maps = [AnchorMap(2, 2, (10, 15), ((30, 20), (30, 20)))]
+    cells = anchor_boxes(maps), anchor_strides(maps)
     boxes = np.array([box(5, 5, 9, 9), box(7, 2, 4, 4), box(30, 20, 6, 6), box(10, 20, 2, 0)], F32)
     labels = np.zeros(4, np.int32)
-    match = match_cells(boxes, labels, 2, (20, 30))
-    np.testing.assert_array_equal(match, [0, -1, -1, 2])
-    np.testing.assert_array_equal(match_cells(boxes, labels - 1, 2, (20, 30)), [-1] * 4)
-    batch = match_cells(np.stack([boxes, boxes[::-1]]), np.zeros((2, 4), np.int32), 2, (20, 30))
-    np.testing.assert_array_equal(batch, [[0, -1, -1, 2], [2, -1, -1, 1]])
+    expected = [0, 0, -1, -1, -1, -1, 2, 2]
+    np.testing.assert_array_equal(match_cells(*cells, boxes, labels), expected)
+    np.testing.assert_array_equal(match_cells(*cells, boxes, labels - 1), [-1] * 8)
+    batch = match_cells(*cells, np.stack([boxes, boxes[::-1]]), np.zeros((2, 4), np.int32))
+    np.testing.assert_array_equal(batch, [expected, [2, 2, -1, -1, -1, -1, 1, 1]])
 
 
 @pytest.mark.parametrize(
