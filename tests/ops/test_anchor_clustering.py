@@ -27,6 +27,13 @@ def test_small_boxes_count_as_much_as_large_ones(rng):
     np.testing.assert_allclose(anchors[:2], [[4, 4], [8, 8]], rtol=1e-6)
 
 
+def test_one_start_finds_rare_shapes():
+    """Each further anchor starts away from all before it, and not where most boxes are."""
+    shapes = [[10, 12]] * 100 + [[40, 30]] * 3 + [[90, 200]] * 3
+    for seed in range(10):
+        assert cluster_shapes(shapes, 3, seed, repeats=1)[1] == 1.0
+
+
 def test_the_seed_repeats_it_and_more_anchors_fit_better(rng):
     shapes = rng.uniform(5, 200, (200, 2))
     assert cluster_shapes(shapes, 4, seed=2) == cluster_shapes(shapes, 4, seed=2)
