@@ -98,9 +98,7 @@ def freeze(model: keras.Model, outputs: Sequence[str] | None = None) -> FrozenMo
     return freeze_function(infer.get_concrete_function(), names, outputs or output_names(model))
 
 
-def freeze_function(
-    function: Any, inputs: Sequence[str], outputs: Sequence[str]
-) -> FrozenModel:
+def freeze_function(function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> FrozenModel:
     """Returns a concrete function with constants for its variables.
 
     Args:

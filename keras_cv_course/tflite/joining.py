@@ -45,7 +45,9 @@ def join(first: bytes, second: bytes) -> bytes:
     return flatbuffer.write(model)
 
 
-def _add_tensors(model: schema.ModelT, tail: schema.ModelT, known: dict[int, int]) -> dict[int, int]:
+def _add_tensors(
+    model: schema.ModelT, tail: schema.ModelT, known: dict[int, int]
+) -> dict[int, int]:
     """Returns where each tensor of the second file is in the first, after it was added."""
     graph, place = model.subgraphs[0], dict(known)
     buffers = len(model.buffers) - 1  # Buffer 0 is the empty one in both.
