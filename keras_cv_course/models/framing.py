@@ -55,12 +55,10 @@ def frame_picture(image: np.ndarray, size_px: tuple[int, int], channels: int, re
             f"A picture must have the shape (height, width, {channels}). Received: {image.shape}."
         )
     height, width = image.shape[:2]
-    full_height, full_width = height, width
+    top = left = 0
     if resize == "pad":
-        full_height = max(height, int(width * size_px[0] / size_px[1]))
-        full_width = max(width, int(height * size_px[1] / size_px[0]))
-    top, left = (full_height - height) // 2, (full_width - width) // 2
-    full = np.zeros((full_height, full_width, channels), np.float32)
-    full[top : top + height, left : left + width] = image
+        top = max(int(width * size_px[0] / size_px[1]) - height, 0) // 2
+        left = max(int(height * size_px[1] / size_px[0]) - width, 0) // 2
+    full = np.pad(image, ((top, top), (left, left), (0, 0)))
     pixels = np.asarray(keras.ops.image.resize(full, size_px, interpolation="bilinear"))
-    return Frame(pixels, (full_width, full_height), (left, top), (width, height))
+    return Frame(pixels, (width + 2 * left, height + 2 * top), (left, top), (width, height))

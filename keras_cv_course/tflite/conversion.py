@@ -142,7 +142,7 @@ def convert(
         samples = calibration_samples(network, calibration_data, calibration_count, input_range)
 
     watch = _Stopwatch()
-    with quiet() as (_, console), console.status(f"converting {model.name} to {quantize}"):
+    with quiet() as (_, console), console.status(f"converting {functional.name} to {quantize}"):
         with watch.stage("rewrite"):
             ready = rewrite(network, keep_float) if scheme.calibrated else network
         with watch.stage("freeze"):
