@@ -1,7 +1,6 @@
 """From pictures to boxes: a trained network, the decoding of its outputs, and suppression."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -17,8 +16,6 @@ from keras_cv_course.models.detections import (
     split_detections,
 )
 from keras_cv_course.models.framing import RESIZINGS, Frame, frame_picture
-
-_PIXELS = 255.0
 
 
 class Detector:
@@ -105,8 +102,7 @@ class Detector:
         for start in range(0, len(images), batch_size):
             frames = [self.frame(image) for image in images[start : start + batch_size]]
             outputs = self.model.predict_on_batch(np.stack([frame.pixels for frame in frames]))
-            outputs = {name: np.asarray(values) for name, values in outputs.items()}
-            found.extend(self.to_pictures(outputs, frames))
+            found.extend(detections_of(outputs, frames))
         return found
 
     def frame(self, image: np.ndarray) -> Frame:
@@ -118,30 +114,29 @@ class Detector:
         Raises:
             ValueError: If it has another number of dimensions or channels.
         """
-        channels = self.network.inputs[0].shape[-1]
-        frame = frame_picture(image, self.spec.input_size_px, channels, self.resize)
-        low, high = self.input_range
-        return replace(frame, pixels=frame.pixels / _PIXELS * (high - low) + low)
+        shape = (*self.spec.input_size_px, self.network.inputs[0].shape[-1])
+        return frame_picture(image, shape, self.input_range, self.resize)
 
-    def to_pictures(
-        self, outputs: dict[str, np.ndarray], frames: Sequence[Frame]
-    ) -> Iterator[dict[str, np.ndarray]]:
-        """Yields what `predict` returns.
 
-        Args:
-            outputs: What `DetectionPostProcess` returns, or a .tflite file of the detector.
-            frames: The pictures that they belong to.
-        """
-        for i, frame in enumerate(frames):
-            count = int(outputs["count"][i])
-            corners = outputs["boxes"][i, :count].reshape(-1, 4)[:, [1, 0, 3, 2]]
-            boxes = frame.to_picture(corners)
-            real = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # Others lie beside the picture.
-            yield {
-                "boxes": boxes[real],
-                "scores": np.asarray(outputs["scores"][i, :count], np.float32)[real],
-                "classes": np.asarray(outputs["classes"][i, :count], np.int32)[real],
-            }
+def detections_of(
+    outputs: Mapping[str, np.ndarray], frames: Sequence[Frame]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yields detections in pixels of the pictures, as `Detector.predict` returns them.
+
+    Args:
+        outputs: What `DetectionPostProcess` returns, or a .tflite file of a detector.
+        frames: The pictures that they belong to.
+    """
+    for i, frame in enumerate(frames):
+        count = int(outputs["count"][i])
+        corners = np.asarray(outputs["boxes"][i])[:count, [1, 0, 3, 2]]
+        boxes = frame.to_picture(corners)
+        real = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # Others lie beside the picture.
+        yield {
+            "boxes": boxes[real],
+            "scores": np.asarray(outputs["scores"][i], np.float32)[:count][real],
+            "classes": np.asarray(outputs["classes"][i])[:count][real].astype(np.int32),
+        }
 
 
 def detection_rows(

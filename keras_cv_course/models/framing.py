@@ -7,6 +7,7 @@ import numpy as np
 
 # "stretch" fills the frame; "pad" keeps the picture's shape, in the middle of black borders.
 RESIZINGS = ("stretch", "pad")
+_LARGEST_PIXEL = 255.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,30 +36,37 @@ class Frame:
         return np.clip(moved, 0, np.tile(self.size, 2)).astype(np.float32)
 
 
-def frame_picture(image: np.ndarray, size_px: tuple[int, int], channels: int, resize: str) -> Frame:
-    """Returns a picture in a frame, pixel values as they were.
+def frame_picture(
+    image: np.ndarray,
+    shape: tuple[int, int, int],
+    input_range: tuple[float, float],
+    resize: str,
+) -> Frame:
+    """Returns a picture as a network takes it.
 
     It is what `keras.layers.Resizing` makes of it, with and without `pad_to_aspect_ratio`.
 
     Args:
-        image: `(height, width, channels)`.
-        size_px: (height, width) of the frame.
-        channels: What the network takes.
+        image: `(height, width, channels)`, pixel values of 0 to 255.
+        shape: (height, width, channels) of the network's input.
+        input_range: What the network takes for 0 and for 255.
         resize: "stretch" or "pad", see `RESIZINGS`.
 
     Raises:
         ValueError: If the picture has another shape.
     """
     image = np.asarray(image, np.float32)
-    if image.ndim != 3 or image.shape[-1] != channels or not image.size:
+    if image.ndim != 3 or image.shape[-1] != shape[-1] or not image.size:
         raise ValueError(
-            f"A picture must have the shape (height, width, {channels}). Received: {image.shape}."
+            f"A picture must have the shape (height, width, {shape[-1]}). Received: {image.shape}."
         )
     height, width = image.shape[:2]
     top = left = 0
     if resize == "pad":
-        top = max(int(width * size_px[0] / size_px[1]) - height, 0) // 2
-        left = max(int(height * size_px[1] / size_px[0]) - width, 0) // 2
+        top = max(int(width * shape[0] / shape[1]) - height, 0) // 2
+        left = max(int(height * shape[1] / shape[0]) - width, 0) // 2
     full = np.pad(image, ((top, top), (left, left), (0, 0)))
-    pixels = np.asarray(keras.ops.image.resize(full, size_px, interpolation="bilinear"))
+    resized = np.asarray(keras.ops.image.resize(full, shape[:2], interpolation="bilinear"))
+    low, high = input_range
+    pixels = resized / _LARGEST_PIXEL * (high - low) + low
     return Frame(pixels, (width + 2 * left, height + 2 * top), (left, top), (width, height))

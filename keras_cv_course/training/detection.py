@@ -58,8 +58,13 @@ def target_encoder(spec: DetectionSpec, **options: Any) -> Callable[..., Any]:
     """
     recipe = _RECIPES[spec.scores]
     if recipe.yolo:
-        fixed = {"strides_px": spec.strides(), "version": recipe.yolo}
-        return partial(encode_yolo_targets, anchors=spec.anchors(), **fixed, **options)
+        return partial(
+            encode_yolo_targets,
+            anchors=spec.anchors(),
+            strides_px=spec.strides(),
+            version=recipe.yolo,
+            **options,
+        )
     options = {"variances": spec.variances} | recipe.matching | options
     return partial(encode_anchor_targets, anchors=spec.anchors(), **options)
 

@@ -9,6 +9,7 @@ from keras_cv_course.models.drawing import draw_detections, mosaic, png
 from keras_cv_course.models.framing import frame_picture
 
 SIZE = 64
+PIXELS = (0.0, 255.0)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_boxes_on_their_way_into_the_frame_and_back(shape, resize, rng):
     image = np.zeros((*shape, 3), np.uint8)
     box = np.array([8, 6, 24, 22])  # x1, y1, x2, y2
     image[box[1] : box[3], box[0] : box[2]] = 255
-    frame = frame_picture(image, (128, 128), 3, resize)
+    frame = frame_picture(image, (128, 128, 3), PIXELS, resize)
     assert frame.pixels.shape == (128, 128, 3)
     rows, columns = np.nonzero(frame.pixels[..., 0] > 127)
     shown = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / 128
@@ -45,12 +46,12 @@ def test_boxes_on_their_way_into_the_frame_and_back(shape, resize, rng):
 @pytest.mark.parametrize("resize", ["stretch", "pad"])
 def test_frame_is_that_of_keras_resizing(resize, picture):
     layer = keras.layers.Resizing(40, 64, pad_to_aspect_ratio=resize == "pad")
-    found = frame_picture(picture, (40, 64), 3, resize).pixels
+    found = frame_picture(picture, (40, 64, 3), PIXELS, resize).pixels
     np.testing.assert_allclose(found, layer(picture.astype(np.float32)), atol=1e-3)
 
 
 def test_boxes_beyond_the_border_are_cut_off():
-    frame = frame_picture(np.zeros((20, 40, 3)), (64, 64), 3, "pad")
+    frame = frame_picture(np.zeros((20, 40, 3)), (64, 64, 3), PIXELS, "pad")
     boxes = np.array([[-0.5, 0.0, 2.0, 1.0], [0.25, 0.25, 0.5, 0.5]], np.float32)
     # The picture is the middle half of the frame of 40 x 40.
     np.testing.assert_allclose(frame.to_picture(boxes), [[0, 0, 40, 20], [10, 0, 20, 10]])
