@@ -9,8 +9,7 @@ from keras_cv_course.cli.output import emit_json, emit_table, fit_verbosity
 from keras_cv_course.metrics.coco_ap import coco_average_precision
 from keras_cv_course.models.detector import Detector
 from keras_cv_course.models.loading import load_model
-from keras_cv_course.tflite import benchmark, convert
-from keras_cv_course.tflite.detector_file import TFLiteDetector
+from keras_cv_course.tflite import TFLiteDetector, benchmark, convert
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.training import RunFolder
 

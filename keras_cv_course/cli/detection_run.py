@@ -35,6 +35,7 @@ _BATCH_NORM_MOMENTUM = 0.9
 _STRIDES = 3  # maps of the YOLO that is trained here
 _LOWEST_SCORE = 0.01
 _SHOWN = 9  # pictures in a mosaic, in rows of three
+_SHOWN_PX = 320
 _SHOWN_SCORE = 0.4
 TRAINED = ("ssdlite", "retinanet", "yolo")
 
@@ -173,7 +174,7 @@ def _measured(run: RunFolder, val: Boxes, history: dict[str, list[float]]) -> di
     plot_detection_results(run.results, run.results_plot)
     plot_precision_recall(truths, found, val.class_names, run.path / "precision_recall.png")
     shown = [
-        _small(draw_detections(picture, _sure(boxes), val.class_names))
+        _drawn(picture, _sure(boxes), val.class_names)
         for picture, boxes in list(zip(pictures, found, strict=True))[:_SHOWN]
     ]
     _save_mosaic(run.path / "predictions.png", shown)
@@ -184,7 +185,11 @@ def _measured(run: RunFolder, val: Boxes, history: dict[str, list[float]]) -> di
         "pictures": len(pictures),
         "AP": reached["AP"],
         "AP50": reached["AP50"],
-        "classes": {name: reached[f"AP/{name}"] for name in val.class_names},
+        # JSON has no word for the precision of a class that does not occur.
+        "classes": {
+            name: None if np.isnan(reached[f"AP/{name}"]) else reached[f"AP/{name}"]
+            for name in val.class_names
+        },
     }
 
 
@@ -193,9 +198,15 @@ def _sure(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {key: values[keep] for key, values in found.items()}
 
 
-def _small(image: np.ndarray, size: tuple[int, int] = (320, 320)) -> np.ndarray:
-    resized = keras.ops.image.resize(image.astype("float32"), size)
-    return np.clip(np.rint(np.asarray(resized)), 0, 255).astype(np.uint8)
+def _drawn(
+    image: np.ndarray, found: dict[str, np.ndarray], class_names: Sequence[str]
+) -> np.ndarray:
+    """Returns a picture of one size with its boxes, large enough for their names."""
+    height, width = image.shape[:2]
+    scale = np.tile([_SHOWN_PX / width, _SHOWN_PX / height], 2)
+    resized = keras.ops.image.resize(image.astype("float32"), (_SHOWN_PX, _SHOWN_PX))
+    boxes = (found["boxes"] * scale).astype(np.float32)
+    return draw_detections(np.asarray(resized), {**found, "boxes": boxes}, class_names)
 
 
 def _save_training_mosaic(run: RunFolder, batches: Any, class_names: Sequence[str]) -> None:
@@ -205,7 +216,7 @@ def _save_training_mosaic(run: RunFolder, batches: Any, class_names: Sequence[st
         real = boxes["labels"][i] >= 0
         truth = {"boxes": boxes["boxes"][i][real], "classes": boxes["labels"][i][real]}
         truth["scores"] = np.ones(real.sum(), np.float32)
-        shown.append(_small(draw_detections(image, truth, class_names)))
+        shown.append(_drawn(image, truth, class_names))
     _save_mosaic(run.path / "train_batch.png", shown)
 
 

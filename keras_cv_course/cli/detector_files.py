@@ -14,8 +14,7 @@ from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.models.detector import Detector, detection_rows
 from keras_cv_course.models.drawing import draw_detections, png
 from keras_cv_course.models.loading import load_model
-from keras_cv_course.tflite import TFLiteModel
-from keras_cv_course.tflite.detector_file import TFLiteDetector
+from keras_cv_course.tflite import TFLiteDetector, TFLiteModel
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.training import open_run
 from keras_cv_course.training.atomic import replacing

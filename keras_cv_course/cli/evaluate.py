@@ -1,5 +1,6 @@
 """`keras-cv-course evaluate`: what a model is worth on labelled pictures."""
 
+from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,7 +68,8 @@ def _evaluate_boxes(
     boxes = open_boxes(source, chosen, tuple(size), detector.class_names)
     reached = detection_metrics(detector.predict, boxes.samples(), boxes.class_names)
     if as_json:
-        emit_json({"model": str(detector.path), "split": chosen, **reached})
+        numbers = {name: None if isnan(value) else value for name, value in reached.items()}
+        emit_json({"model": str(detector.path), "split": chosen, **numbers})
         return
     rows = [(name, f"{value:.3f}") for name, value in reached.items()]
     emit_table(f"{detector.path} ({chosen})", ("", "value"), rows)

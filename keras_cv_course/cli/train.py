@@ -83,7 +83,10 @@ def _train_detector(
         ("parameters", f"{report['parameters']:,}"),
         ("best epoch", str(report["best_epoch"])),
         *((name, f"{report[name]:.3f}") for name in ("AP50", "AP")),
-        *((f"AP of {name}", f"{value:.3f}") for name, value in report["classes"].items()),
+        *(
+            (f"AP of {name}", "" if value is None else f"{value:.3f}")
+            for name, value in report["classes"].items()
+        ),
     ]
     emit_table(f"{run.path}", ("", "value"), rows)
 

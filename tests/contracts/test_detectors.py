@@ -27,7 +27,10 @@ def tiny(name):
     return build_model(name, backbone=body, classes=_CLASSES, **_TINY[name])
 
 
-@pytest.fixture(scope="module", params=list(_TINY))
+_RUN = [pytest.param(n, marks=pytest.mark.slow if n == "retinanet" else ()) for n in _TINY]
+
+
+@pytest.fixture(scope="module", params=_RUN)
 def network(request):
     """A network with random weights, and pictures."""
     keras.utils.set_random_seed(0)
@@ -86,7 +89,7 @@ def test_a_batch_gives_what_its_pictures_give_one_by_one(network):
         np.testing.assert_allclose(together[key], alone, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", _TINY)
+@pytest.mark.parametrize("name", _RUN)
 def test_training_lowers_the_loss_and_leaves_it_finite_without_boxes(name, rng):
     model = tiny(name)
     images = rng.uniform(-1, 1, (4, _SIZE, _SIZE, 3)).astype(np.float32)
