@@ -25,11 +25,11 @@ def detection_batches(
     shuffle: bool = False,
     seed: int = 0,
     use_difficult: bool = True,
+    cache: bool = True,
 ) -> tf.data.Dataset:
     """Returns pictures as pixels, and the boxes that are learned, in batches.
 
-    Pictures are decoded and resized once, and kept in memory as bytes: 3 MB for ten of 320 x 320.
-    Go on with `keras_cv_course.data.box_augmentation` and `with_targets`.
+    Go on with `augmented_boxes`, `random_shapes` and `with_targets`.
 
     Args:
         source: The pictures.
@@ -41,6 +41,8 @@ def detection_batches(
         shuffle: Whether every epoch has an order of its own.
         seed: Decides the orders.
         use_difficult: Whether difficult objects are learned. Crowds never are.
+        cache: Whether pictures are kept in memory once they are decoded and resized, as bytes: 3 MB
+            for ten of 320 x 320. Without, they are read anew in every epoch.
 
     Returns:
         Batches of `(images, found)`: float32 `(batch, height, width, channels)` in 0 to 255, and a
@@ -53,7 +55,7 @@ def detection_batches(
     Example:
         >>> train = detection_batches(annotations, (320, 320, 3), shuffle=True)
         >>> train = with_targets(augmented_boxes(train), encode, input_range=(-1.0, 1.0))
-        >>> model.fit(train)
+        >>> model.fit(train, shuffle=False)  # it shuffles itself
     """
     check_input(input_shape, (0.0, 1.0), batch_size)
     check_positive("max_boxes", max_boxes)
@@ -63,18 +65,23 @@ def detection_batches(
         height, width, pad_to_aspect_ratio=resize == "pad", bounding_box_format="xyxy"
     )
 
-    def fit_in(picture: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Found]:
+    picture_of: Callable[[tf.Tensor, int], tf.Tensor]
+    if isinstance(source, DrawnScenes):
+        rows, picture_of = _drawn(source), _converted
+    else:
+        rows, picture_of = _listed(source, use_difficult), _decoded
+
+    def load(origin: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Found]:
         found = {"boxes": boxes, "labels": labels}
-        resized = resizing({"images": picture, "bounding_boxes": found})
+        resized = resizing({"images": picture_of(origin, channels), "bounding_boxes": found})
         return resized["images"], padded(resized["bounding_boxes"], max_boxes)
 
-    if isinstance(source, DrawnScenes):
-        rows = _drawn(source, channels)
-    else:
-        rows = _decoded(source, channels, use_difficult)
-    pictures = rows.map(fit_in, num_parallel_calls=tf.data.AUTOTUNE).cache()
-    if shuffle:
-        pictures = pictures.shuffle(len(source), seed=seed)
+    def shuffled(dataset: tf.data.Dataset) -> tf.data.Dataset:
+        return dataset.shuffle(len(source), seed=seed) if shuffle else dataset
+
+    rows = rows if cache else shuffled(rows)
+    pictures = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    pictures = shuffled(pictures.cache()) if cache else pictures
     return pictures.batch(batch_size).map(
         lambda images, found: (tf.cast(images, tf.float32), found)
     )
@@ -152,8 +159,8 @@ def padded(found: Mapping[str, tf.Tensor], max_boxes: int) -> Found:
     }
 
 
-def _decoded(annotations: Annotations, channels: int, use_difficult: bool) -> tf.data.Dataset:
-    """Returns each picture with the boxes that are learned."""
+def _listed(annotations: Annotations, use_difficult: bool) -> tf.data.Dataset:
+    """Returns the path of each picture with the boxes that are learned."""
     paths, boxes, labels = [], [], []
     for picture in annotations.pictures:
         kept = ~picture.crowd & (use_difficult | ~picture.difficult)
@@ -161,20 +168,21 @@ def _decoded(annotations: Annotations, channels: int, use_difficult: bool) -> tf
         boxes.append(picture.boxes[kept])
         labels.append(picture.labels[kept])
     lengths = [len(row) for row in labels]
-    rows = [
+    ragged = (
         tf.RaggedTensor.from_row_lengths(np.concatenate(values), lengths)
         for values in (boxes, labels)
-    ]
-
-    def decode(path: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        picture = tf.io.decode_image(tf.io.read_file(path), channels, expand_animations=False)
-        return tf.ensure_shape(picture, (None, None, channels)), boxes, labels
-
-    slices = tf.data.Dataset.from_tensor_slices((paths, *rows))
-    return slices.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    )
+    return tf.data.Dataset.from_tensor_slices((paths, *ragged))
 
 
-def _drawn(scenes: DrawnScenes, channels: int) -> tf.data.Dataset:
+def _decoded(path: tf.Tensor, channels: int) -> tf.Tensor:
+    picture = tf.io.decode_image(tf.io.read_file(path), channels, expand_animations=False)
+    return tf.ensure_shape(picture, (None, None, channels))
+
+
+def _drawn(scenes: DrawnScenes) -> tf.data.Dataset:
+    """Returns each picture with its boxes."""
+
     def rows() -> Iterator[tuple[np.ndarray, ...]]:
         for image, scene in scenes.samples():
             yield image, scene.boxes, scene.labels
@@ -185,7 +193,8 @@ def _drawn(scenes: DrawnScenes, channels: int) -> tf.data.Dataset:
         tf.TensorSpec((None,), tf.int32),
     )
     drawn = tf.data.Dataset.from_generator(rows, output_signature=signature)
-    drawn = drawn.apply(tf.data.experimental.assert_cardinality(len(scenes)))
-    if channels == 1:
-        return drawn.map(lambda image, *rest: (tf.image.rgb_to_grayscale(image), *rest))
-    return drawn
+    return drawn.apply(tf.data.experimental.assert_cardinality(len(scenes)))
+
+
+def _converted(picture: tf.Tensor, channels: int) -> tf.Tensor:
+    return picture if channels == 3 else tf.image.rgb_to_grayscale(picture)

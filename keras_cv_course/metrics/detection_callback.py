@@ -73,7 +73,7 @@ class AveragePrecision(keras.callbacks.Callback):
 
     Example:
         >>> scores = AveragePrecision(Detector(model).predict, val.samples, val.class_names)
-        >>> model.fit(train, epochs=20, callbacks=[scores])
+        >>> model.fit(train, epochs=20, shuffle=False, callbacks=[scores])
     """
 
     def __init__(

@@ -110,6 +110,34 @@ def _curve(right: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     return hits / np.arange(1, len(right) + 1), hits / max(wanted, 1)
 
 
+def judge_pictures(
+    truths: Sequence[Truth],
+    found: Sequence[tuple[np.ndarray, ...]],
+    label: int,
+    iou_threshold: float,
+) -> tuple[list[np.ndarray], list[np.ndarray], list[int]]:
+    """Returns what each picture has to say of a class.
+
+    Args:
+        truths: What is in each picture.
+        found: What `found_boxes` gives of each.
+        label: The class.
+        iou_threshold: As in `voc_average_precision`.
+
+    Returns:
+        For each picture: 1 for a detection that is right, 0 for a wrong one and -1 for one that
+        does not count; their scores; and how many objects are wanted.
+    """
+    verdicts, scores, wanted = [], [], []
+    for truth, (boxes, all_scores, classes) in zip(truths, found, strict=True):
+        here, mine = truth.labels == label, classes == label
+        free = (truth.crowd | truth.difficult)[here]
+        wanted.append(int((~free).sum()))
+        verdicts.append(_judge_picture(truth.boxes[here], free, boxes[mine], iou_threshold))
+        scores.append(all_scores[mine])
+    return verdicts, scores, wanted
+
+
 def _judge(
     truths: Sequence[Truth],
     found: Sequence[tuple[np.ndarray, ...]],
@@ -117,17 +145,11 @@ def _judge(
     iou_threshold: float,
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Returns whether each detection that counts is right, its score, and how many are wanted."""
-    verdicts, scores, wanted = [], [], 0
-    for truth, (boxes, all_scores, classes) in zip(truths, found, strict=True):
-        here, mine = truth.labels == label, classes == label
-        free = (truth.crowd | truth.difficult)[here]
-        wanted += int((~free).sum())
-        verdicts.append(_judge_picture(truth.boxes[here], free, boxes[mine], iou_threshold))
-        scores.append(all_scores[mine])
+    verdicts, scores, wanted = judge_pictures(truths, found, label, iou_threshold)
     verdict, score = np.concatenate(verdicts), np.concatenate(scores)
     order = np.argsort(-score, kind="stable")
     order = order[verdict[order] >= 0]
-    return verdict[order] == 1, score[order], wanted
+    return verdict[order] == 1, score[order], sum(wanted)
 
 
 def _judge_picture(

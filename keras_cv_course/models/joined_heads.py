@@ -29,7 +29,7 @@ def join_heads(model: keras.Model) -> keras.Model:
         >>> model = YOLO("mobilenet_v2", classes=3)
         >>> training = join_heads(model)
         >>> training.compile("adam", YOLOv3Loss())
-        >>> training.fit(data.map(encode))
+        >>> training.fit(train, shuffle=False)
     """
     outputs = model.output
     if not isinstance(outputs, Mapping) or set(outputs) != set(HEADS):

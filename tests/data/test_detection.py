@@ -79,6 +79,16 @@ def test_grey_pictures_and_pictures_without_any_box(annotations):
     assert found["labels"].tolist() == [[-1, -1]]
 
 
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_cache_holds_what_was_read_first(annotations, cache):
+    batches = detection_batches(annotations, (80, 80, 3), 3, cache=cache)
+    first, _ = everything(batches)
+    Image.new("RGB", (80, 40), (9, 9, 9)).save(annotations.pictures[0].path)
+    again, _ = everything(batches)
+    assert (again[0].max() == 9) == (not cache)
+    np.testing.assert_array_equal(again[1:], first[1:])
+
+
 def test_crowds_and_difficult_boxes(annotations):
     first = annotations.pictures[0]
     marked = AnnotatedPicture(
@@ -97,11 +107,12 @@ def test_crowds_and_difficult_boxes(annotations):
         assert everything(batches)[1]["labels"].tolist() == expected
 
 
-def test_the_seed_repeats_orders_that_differ_by_epoch():
-    scenes = DrawnScenes(12, size_px=(32, 32), seed=4)
+@pytest.mark.parametrize("cache", [True, False])
+def test_the_seed_repeats_orders_that_differ_by_epoch(cache):
+    scenes = DrawnScenes(8, size_px=(32, 32), seed=4)
 
     def orders(seed):
-        batches = detection_batches(scenes, (32, 32, 3), 4, shuffle=True, seed=seed)
+        batches = detection_batches(scenes, (32, 32, 3), 4, shuffle=True, seed=seed, cache=cache)
         return [everything(batches)[0].sum((1, 2, 3)).tolist() for _ in range(2)]
 
     first, again, other = orders(1), orders(1), orders(2)
