@@ -13,6 +13,7 @@ from keras_cv_course._validation import check_choice, check_positive
 from keras_cv_course.cli.boxes_data import SHAPES, Boxes, all_samples, open_boxes
 from keras_cv_course.data import DrawnScenes, augmented_boxes, detection_batches, with_targets
 from keras_cv_course.metrics.coco_ap import coco_average_precision
+from keras_cv_course.metrics.detection_confusion import detection_confusion
 from keras_cv_course.models.detections import detection_spec
 from keras_cv_course.models.detector import Detector
 from keras_cv_course.models.drawing import draw_detections, mosaic, png
@@ -25,6 +26,7 @@ from keras_cv_course.training.detection import target_encoder
 from keras_cv_course.training.detection_fit import (
     best_epoch,
     fit_detector,
+    plot_detection_confusion,
     plot_detection_results,
     plot_precision_recall,
 )
@@ -84,8 +86,8 @@ def start_detection_run(
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Returns a new run folder with a trained detector, and the report in it.
 
-    Beside the model it holds `results.csv` and its plot, `precision_recall.png`, and mosaics of
-    the first training batch and of what the best model finds.
+    Beside the model it holds `results.csv` and its plot, `precision_recall.png`,
+    `confusion_matrix.png`, and mosaics of the first training batch and of what the model finds.
 
     Args:
         args: What to train.
@@ -173,6 +175,8 @@ def _measured(run: RunFolder, val: Boxes, history: dict[str, list[float]]) -> di
     reached = coco_average_precision(truths, found, val.class_names)
     plot_detection_results(run.results, run.results_plot)
     plot_precision_recall(truths, found, val.class_names, run.path / "precision_recall.png")
+    counts = detection_confusion(truths, found, len(val.class_names), score_threshold=_SHOWN_SCORE)
+    plot_detection_confusion(counts, val.class_names, run.confusion_plot)
     shown = [
         _drawn(picture, _sure(boxes), val.class_names)
         for picture, boxes in list(zip(pictures, found, strict=True))[:_SHOWN]

@@ -176,6 +176,33 @@ def plot_precision_recall(
         figure.savefig(temporary, dpi=_DPI)
 
 
+def plot_detection_confusion(
+    counts: np.ndarray, class_names: Sequence[str], path: str | os.PathLike[str]
+) -> None:
+    """Writes a PNG of which classes are found as which, counts inside.
+
+    Args:
+        counts: What `detection_confusion` returns.
+        class_names: Names of the classes, by label.
+        path: The picture to write.
+    """
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(4.0 + 0.38 * len(counts), 24)
+    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    places = np.arange(len(counts))
+    axes.set_xticks(places, [*class_names, "missed"], rotation=90)
+    axes.set_yticks(places, [*class_names, "nothing"])
+    axes.set(xlabel="found as", ylabel="what is there")
+    for row, column in np.argwhere(counts):
+        color = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=color)
+    figure.colorbar(image, ax=axes, label="share of what is there", shrink=0.8)
+    with replacing(Path(path)) as temporary:
+        figure.savefig(temporary, dpi=_DPI)
+
+
 def _tidy(axes: Any) -> None:
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
