@@ -68,22 +68,3 @@ def finish_detector(
     for key in sorted(set(heads) - set(outputs)):
         outputs[key] = keras.layers.Identity(name=key)(heads[key])
     return keras.Model(image, outputs, name=name)
-
-
-def detection_spec(model: keras.Model) -> DetectionSpec:
-    """Returns what the raw outputs of a detector mean.
-
-    Args:
-        model: What a builder of detectors has returned, loaded or rewritten for quantization.
-
-    Raises:
-        ValueError: If the model is no detector.
-    """
-    found = [layer for layer in model.layers if isinstance(layer, BoxCodes)]
-    if len(found) != 1:
-        raise ValueError(
-            "`model` must be a detector of this package, with a BoxCodes layer behind its box "
-            f"codes. Received: {model.name!r} with {len(found)} such layers. Build one with "
-            "SSDLite, RetinaNet or YOLO."
-        )
-    return found[0].spec

@@ -7,8 +7,10 @@ from typing import Any
 import keras
 from keras import KerasTensor
 
+from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
 from keras_cv_course.layers.head_decoding import HeadDecoding
+from keras_cv_course.ops.detection_spec import DetectionSpec
 
 NETWORK_OUTPUTS = ("boxes", "scores")
 
@@ -24,6 +26,25 @@ class DetectionTail:
 
     postprocess: DetectionPostProcess
     decoding: HeadDecoding | None = None
+
+
+def detection_spec(model: keras.Model) -> DetectionSpec:
+    """Returns what the raw outputs of a detector mean.
+
+    Args:
+        model: What a builder of detectors has returned, loaded or rewritten for quantization.
+
+    Raises:
+        ValueError: If the model is no detector.
+    """
+    found = [layer for layer in model.layers if isinstance(layer, BoxCodes)]
+    if len(found) != 1:
+        raise ValueError(
+            "`model` must be a detector of this package, with a BoxCodes layer behind its box "
+            f"codes. Received: {model.name!r} with {len(found)} such layers. Build one with "
+            "SSDLite, RetinaNet or YOLO."
+        )
+    return found[0].spec
 
 
 def split_detections(model: keras.Model) -> tuple[keras.Model, DetectionTail | None]:

@@ -1,7 +1,6 @@
 """From pictures to boxes: a trained network, the decoding of its outputs, and suppression."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,48 +9,13 @@ import numpy as np
 from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
 from keras_cv_course.layers.head_decoding import HeadDecoding
-from keras_cv_course.models._detector_build import detection_spec
-from keras_cv_course.models.detections import DetectionTail, on_outputs, split_detections
-from keras_cv_course.models.framing import FRAMINGS, Frame, frame_picture
-
-_PIXELS = 255.0
-
-
-@dataclass(frozen=True, eq=False)
-class Detections:
-    """What was found in a picture, the best first.
-
-    Attributes:
-        boxes: float32 `(count, 4)` xyxy in pixels of the picture, within its border.
-        scores: float32 `(count,)` in [0, 1].
-        classes: int32 `(count,)`, from 0.
-        class_names: Names by class, or None.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    classes: np.ndarray
-    class_names: tuple[str, ...] | None = None
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def name(self, index: int) -> str:
-        """Returns the name of the class of a detection, or its number."""
-        number = int(self.classes[index])
-        return str(number) if self.class_names is None else self.class_names[number]
-
-    def to_list(self) -> list[dict[str, Any]]:
-        """Returns the detections as JSON can hold them."""
-        return [
-            {
-                "class": int(self.classes[i]),
-                "name": self.name(i),
-                "score": float(self.scores[i]),
-                "box_xyxy": [float(side) for side in self.boxes[i]],
-            }
-            for i in range(len(self))
-        ]
+from keras_cv_course.models.detections import (
+    DetectionTail,
+    detection_spec,
+    on_outputs,
+    split_detections,
+)
+from keras_cv_course.models.framing import RESIZINGS, Frame, frame_picture
 
 
 class Detector:
@@ -72,9 +36,9 @@ class Detector:
         score_threshold: Boxes with a lower score are left out.
         iou_threshold: Above this overlap with a better box of its class, a box is left out.
         max_detections: The most boxes of a picture.
-        framing: How a picture comes to the size of the input. "stretch" changes its sides apart,
-            as MediaPipe and SSD do; "letterbox" keeps its shape, and fills what is left with grey.
-            Use what the network was trained with.
+        resize: How a picture comes to the size of the input, as `data.detection_batches` takes it.
+            "stretch" scales its sides apart, as SSD and MediaPipe do; "pad" keeps its shape, in the
+            middle of black borders. Use what the network was trained with.
         input_range: Smallest and largest pixel value that the network takes; None is what the
             network tells.
 
@@ -85,8 +49,8 @@ class Detector:
     Example:
         >>> detector = Detector(model, class_names=["RBC", "WBC", "Platelets"])
         >>> found = detector.predict([picture])[0]
-        >>> found.boxes.shape, found.name(0)
-        ((12, 4), 'RBC')
+        >>> found["boxes"].shape, found["scores"].shape
+        ((12, 4), (12,))
     """
 
     def __init__(
@@ -96,13 +60,13 @@ class Detector:
         score_threshold: float = 0.3,
         iou_threshold: float = 0.5,
         max_detections: int = 100,
-        framing: str = "stretch",
+        resize: str = "stretch",
         input_range: tuple[float, float] | None = None,
     ) -> None:
-        check_choice("framing", framing, FRAMINGS)
+        check_choice("resize", resize, RESIZINGS)
         self.network, _ = split_detections(model)
         self.spec = detection_spec(self.network)
-        self.framing = framing
+        self.resize = resize
         self.class_names = _checked_names(class_names, self.spec.classes)
         self.input_range = _checked_range(input_range or self.spec.input_range, model.name)
         decoding = HeadDecoding(self.spec, name="head_decoding")
@@ -118,8 +82,13 @@ class Detector:
         found = on_outputs(DetectionTail(postprocess, decoding), self.network.output)
         self.model = keras.Model(self.network.input, found, name=self.network.name)
 
-    def predict(self, images: Sequence[np.ndarray], batch_size: int = 32) -> list[Detections]:
-        """Returns what is found in each picture.
+    def predict(
+        self, images: Sequence[np.ndarray], batch_size: int = 32
+    ) -> list[dict[str, np.ndarray]]:
+        """Returns what is found in each picture, the best first.
+
+        Each is a dict of "boxes" `(count, 4)`, float32 xyxy in pixels of the picture and within its
+        border, "scores" float32 `(count,)` and "classes" int32 `(count,)`, from 0.
 
         Args:
             images: Pictures `(height, width, channels)` of any sizes, or one array of them; pixel
@@ -129,12 +98,11 @@ class Detector:
         Raises:
             ValueError: If a picture has another shape.
         """
-        found: list[Detections] = []
+        found: list[dict[str, np.ndarray]] = []
         for start in range(0, len(images), batch_size):
             frames = [self.frame(image) for image in images[start : start + batch_size]]
             outputs = self.model.predict_on_batch(np.stack([frame.pixels for frame in frames]))
-            outputs = {name: np.asarray(values) for name, values in outputs.items()}
-            found.extend(self.to_pictures(outputs, frames))
+            found.extend(detections_of(outputs, frames))
         return found
 
     def frame(self, image: np.ndarray) -> Frame:
@@ -146,31 +114,50 @@ class Detector:
         Raises:
             ValueError: If it has another number of dimensions or channels.
         """
-        channels = self.network.inputs[0].shape[-1]
-        frame = frame_picture(image, self.spec.input_size_px, channels, self.framing)
-        low, high = self.input_range
-        return replace(frame, pixels=frame.pixels / _PIXELS * (high - low) + low)
+        shape = (*self.spec.input_size_px, self.network.inputs[0].shape[-1])
+        return frame_picture(image, shape, self.input_range, self.resize)
 
-    def to_pictures(
-        self, outputs: dict[str, np.ndarray], frames: Sequence[Frame]
-    ) -> Iterator[Detections]:
-        """Yields detections in pixels of the pictures.
 
-        Args:
-            outputs: What `DetectionPostProcess` returns, or a .tflite file of the detector.
-            frames: The pictures that they belong to.
-        """
-        for i, frame in enumerate(frames):
-            count = int(outputs["count"][i])
-            corners = outputs["boxes"][i, :count].reshape(-1, 4)[:, [1, 0, 3, 2]]
-            boxes = frame.to_picture(corners)
-            real = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # Others lie beside the picture.
-            yield Detections(
-                boxes[real],
-                np.asarray(outputs["scores"][i, :count], np.float32)[real],
-                np.asarray(outputs["classes"][i, :count], np.int32)[real],
-                self.class_names,
-            )
+def detections_of(
+    outputs: Mapping[str, np.ndarray], frames: Sequence[Frame]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yields detections in pixels of the pictures, as `Detector.predict` returns them.
+
+    Args:
+        outputs: What `DetectionPostProcess` returns, or a .tflite file of a detector.
+        frames: The pictures that they belong to.
+    """
+    for i, frame in enumerate(frames):
+        count = int(outputs["count"][i])
+        corners = np.asarray(outputs["boxes"][i])[:count, [1, 0, 3, 2]]
+        boxes = frame.to_picture(corners)
+        real = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # Others lie beside the picture.
+        yield {
+            "boxes": boxes[real],
+            "scores": np.asarray(outputs["scores"][i], np.float32)[:count][real],
+            "classes": np.asarray(outputs["classes"][i])[:count][real].astype(np.int32),
+        }
+
+
+def detection_rows(
+    found: Mapping[str, np.ndarray], class_names: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Returns the detections of a picture as JSON can hold them, one dict each.
+
+    Args:
+        found: "boxes", "scores" and "classes", as `Detector.predict` returns them.
+        class_names: Names by class; None calls a class by its number.
+    """
+    columns = zip(found["boxes"], found["scores"], found["classes"], strict=True)
+    return [
+        {
+            "class": int(label),
+            "name": str(int(label)) if class_names is None else class_names[int(label)],
+            "score": float(score),
+            "box_xyxy": [float(side) for side in box],
+        }
+        for box, score, label in columns
+    ]
 
 
 def _checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...] | None:

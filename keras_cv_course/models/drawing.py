@@ -1,12 +1,12 @@
 """Boxes with labels, drawn on a picture."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from keras_cv_course.models.detector import Detections
+from keras_cv_course.models.detector import detection_rows
 
 # Colours that are told apart, also by most who see fewer of them: Okabe and Ito's.
 _COLOURS = (
@@ -20,16 +20,22 @@ _COLOURS = (
 )
 _TEXT_PER_PICTURE = 1 / 28  # height of letters, of the shorter side
 _LEAST_TEXT_PX = 10
+_LIGHT = 380  # sum of red, green and blue from which on letters are black
 
 
-def draw_detections(image: np.ndarray, found: Detections) -> np.ndarray:
+def draw_detections(
+    image: np.ndarray,
+    found: Mapping[str, np.ndarray],
+    class_names: Sequence[str] | None = None,
+) -> np.ndarray:
     """Returns a picture with a box, a name and a score for each detection.
 
     Drawn with Pillow: `keras.visualization` draws boxes too, but needs OpenCV.
 
     Args:
         image: `(height, width, 3)`, pixel values of 0 to 255.
-        found: What was found in it.
+        found: "boxes", "scores" and "classes", as `Detector.predict` returns them.
+        class_names: Names by class; None calls a class by its number.
 
     Returns:
         uint8 `(height, width, 3)`.
@@ -42,12 +48,12 @@ def draw_detections(image: np.ndarray, found: Detections) -> np.ndarray:
     side = min(picture.size)
     width = max(1, side // 150)
     font = ImageFont.load_default(max(_LEAST_TEXT_PX, round(side * _TEXT_PER_PICTURE)))
-    for i in reversed(range(len(found))):  # The best ends on top.
-        colour = _COLOURS[int(found.classes[i]) % len(_COLOURS)]
-        left, top, right, bottom = (float(x) for x in found.boxes[i])
+    for row in reversed(detection_rows(found, class_names)):  # The best ends on top.
+        colour = _COLOURS[row["class"] % len(_COLOURS)]
+        left, top, right, bottom = row["box_xyxy"]
         drawing.rectangle((left, top, right, bottom), outline=colour, width=width)
-        label = f"{found.name(i)} {found.scores[i]:.2f}"
-        _draw_label(drawing, label, (left, top), font, colour)
+        label = f"{row['name']} {row['score']:.2f}"
+        _draw_label(drawing, label, (left, top), picture.width, font, colour)
     return np.asarray(picture)
 
 
@@ -78,14 +84,15 @@ def _draw_label(
     drawing: ImageDraw.ImageDraw,
     label: str,
     corner: tuple[float, float],
+    picture_width: int,
     font: "ImageFont.FreeTypeFont | ImageFont.ImageFont",
     colour: tuple[int, int, int],
 ) -> None:
     """Writes on a patch of colour above the corner, or below where there is no room."""
     left, top, right, bottom = drawing.textbbox((0, 0), label, font=font)
     width, height = right - left + 4, bottom - top + 4
-    x = min(corner[0], max(0, drawing.im.size[0] - width))
+    x = min(corner[0], max(0, picture_width - width))
     y = corner[1] - height if corner[1] >= height else corner[1]
     drawing.rectangle((x, y, x + width, y + height), fill=colour)
-    dark = sum(colour) > 380
-    drawing.text((x + 2 - left, y + 2 - top), label, font=font, fill=(0, 0, 0) if dark else "white")
+    ink = "black" if sum(colour) > _LIGHT else "white"
+    drawing.text((x + 2 - left, y + 2 - top), label, font=font, fill=ink)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-FRAMINGS = ("stretch", "letterbox")
-_GREY = 127.5
+# "stretch" fills the frame; "pad" keeps the picture's shape, in the middle of black borders.
+RESIZINGS = ("stretch", "pad")
+_LARGEST_PIXEL = 255.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,14 +16,14 @@ class Frame:
 
     Attributes:
         pixels: float32 `(height, width, channels)` of the network's input.
-        scale: (width, height) of the whole frame in pixels of the picture.
+        scale: (width, height) of the whole frame, in pixels of the picture.
         offset: (x, y) of the picture's corner in the frame, in pixels of the picture.
         size: (width, height) of the picture in its pixels.
     """
 
     pixels: np.ndarray
-    scale: tuple[float, float]
-    offset: tuple[float, float]
+    scale: tuple[int, int]
+    offset: tuple[int, int]
     size: tuple[int, int]
 
     def to_picture(self, boxes: np.ndarray) -> np.ndarray:
@@ -31,43 +32,41 @@ class Frame:
         Args:
             boxes: `(count, 4)` xyxy in parts of the frame.
         """
-        moved = boxes * (2 * self.scale) - np.float32(2 * self.offset)
-        return np.clip(moved, 0, 2 * self.size).astype(np.float32)
+        moved = boxes * np.tile(self.scale, 2) - np.tile(self.offset, 2)
+        return np.clip(moved, 0, np.tile(self.size, 2)).astype(np.float32)
 
 
 def frame_picture(
-    image: np.ndarray, size_px: tuple[int, int], channels: int, framing: str
+    image: np.ndarray,
+    shape: tuple[int, int, int],
+    input_range: tuple[float, float],
+    resize: str,
 ) -> Frame:
-    """Returns a picture in a frame, pixel values as they were.
+    """Returns a picture as a network takes it.
+
+    It is what `keras.layers.Resizing` makes of it, with and without `pad_to_aspect_ratio`.
 
     Args:
-        image: `(height, width, channels)`.
-        size_px: (height, width) of the frame.
-        channels: What the network takes.
-        framing: "stretch" or "letterbox", which puts the picture in the middle of a grey frame.
+        image: `(height, width, channels)`, pixel values of 0 to 255.
+        shape: (height, width, channels) of the network's input.
+        input_range: What the network takes for 0 and for 255.
+        resize: "stretch" or "pad", see `RESIZINGS`.
 
     Raises:
         ValueError: If the picture has another shape.
     """
     image = np.asarray(image, np.float32)
-    if image.ndim != 3 or image.shape[-1] != channels or not image.size:
+    if image.ndim != 3 or image.shape[-1] != shape[-1] or not image.size:
         raise ValueError(
-            f"A picture must have the shape (height, width, {channels}). Received: {image.shape}."
+            f"A picture must have the shape (height, width, {shape[-1]}). Received: {image.shape}."
         )
     height, width = image.shape[:2]
-    frame_height, frame_width = float(height), float(width)
-    if framing == "letterbox":
-        frame_height = max(frame_height, width * size_px[0] / size_px[1])
-        frame_width = max(frame_width, height * size_px[1] / size_px[0])
-    inner = (
-        max(1, round(size_px[0] * height / frame_height)),
-        max(1, round(size_px[1] * width / frame_width)),
-    )
-    resized = keras.ops.image.resize(image, inner, interpolation="bilinear", antialias=True)
-    pixels = np.full((*size_px, channels), _GREY, np.float32)
-    top, left = (size_px[0] - inner[0]) // 2, (size_px[1] - inner[1]) // 2
-    pixels[top : top + inner[0], left : left + inner[1]] = np.asarray(resized)
-    # In whole pixels of the frame, as they were drawn.
-    scale = (size_px[1] / inner[1] * width, size_px[0] / inner[0] * height)
-    offset = (left / inner[1] * width, top / inner[0] * height)
-    return Frame(pixels, scale, offset, (width, height))
+    top = left = 0
+    if resize == "pad":
+        top = max(int(width * shape[0] / shape[1]) - height, 0) // 2
+        left = max(int(height * shape[1] / shape[0]) - width, 0) // 2
+    full = np.pad(image, ((top, top), (left, left), (0, 0)))
+    resized = np.asarray(keras.ops.image.resize(full, shape[:2], interpolation="bilinear"))
+    low, high = input_range
+    pixels = resized / _LARGEST_PIXEL * (high - low) + low
+    return Frame(pixels, (width + 2 * left, height + 2 * top), (left, top), (width, height))

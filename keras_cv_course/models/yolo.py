@@ -187,7 +187,7 @@ def YOLOv3Tiny(
     x = keras.layers.Concatenate(name="neck_P4_concat")([x, fine])
     neck = {"P4": conv_bn_activation(x, 256, 3, style, "neck_P4"), "P5": coarse}
     body = keras.Model(image, coarse)
-    shapes = _scaled(YOLOV3_TINY_SHAPES, input_shape) if anchors is None else anchors
+    shapes = _scaled(YOLOV3_TINY_SHAPES, input_shape[:2]) if anchors is None else anchors
     return _finish(body, neck, 3, classes, shapes, "yolo_v3_tiny", name)
 
 
@@ -260,9 +260,9 @@ def _tiny_body(image: KerasTensor, style: ConvStyle) -> tuple[KerasTensor, Keras
     return fine, conv_bn_activation(x, 1024, 3, style, "stage5_block2")
 
 
-def _scaled(shapes: Sequence[Shapes], input_shape: tuple[int | None, ...]) -> tuple[Shapes, ...]:
+def _scaled(shapes: Sequence[Shapes], size_px: tuple[int, int]) -> tuple[Shapes, ...]:
     """Returns the published anchors in proportion to the input."""
-    height, width = (side / _SHAPES_FOR_PX for side in input_shape[:2])
+    height, width = (side / _SHAPES_FOR_PX for side in size_px)
     return tuple(tuple((w * width, h * height) for w, h in level) for level in shapes)
 
 
@@ -277,14 +277,14 @@ def _finish(
     objectness_bias: float = 0.0,
 ) -> keras.Model:
     check_positive("classes", classes)
-    shape = tuple(body.inputs[0].shape[1:])
-    shapes = _scaled(_SHAPES[version], shape) if anchors is None else anchors
+    size: tuple[int, int] = body.inputs[0].shape[1:3]
+    shapes = _scaled(_SHAPES[version], size) if anchors is None else anchors
     strides = _STRIDES[version][-len(maps) :]
     input_range = known_input_range(body) or MODELS[default_name].input_range
     spec = DetectionSpec(
-        shape[:2],
+        size,
         classes,
-        yolo_maps(shape[:2], strides, shapes),
+        yolo_maps(size, strides, shapes),
         "cell",
         _SCORES[version],
         input_range=input_range,

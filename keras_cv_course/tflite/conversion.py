@@ -126,11 +126,7 @@ def convert(
     check_choice("quantize", quantize, SCHEMES)
     scheme = SCHEMES[quantize]
     quantize, io_dtype = choose(target, quantize, io_dtype)
-    if isinstance(model, Detector):
-        class_names = class_names if class_names or task else model.class_names
-        input_range = input_range or model.input_range
-        model = model.model
-    functional = as_functional(model)
+    functional, class_names, input_range = _opened(model, class_names, task, input_range)
     network, tail = split_detections(functional)
     form = detection_tail.choose_form(nms, tail)
     aware = is_quantize_aware(network)
@@ -146,7 +142,7 @@ def convert(
         samples = calibration_samples(network, calibration_data, calibration_count, input_range)
 
     watch = _Stopwatch()
-    with quiet() as (_, console), console.status(f"converting {model.name} to {quantize}"):
+    with quiet() as (_, console), console.status(f"converting {functional.name} to {quantize}"):
         with watch.stage("rewrite"):
             ready = rewrite(network, keep_float) if scheme.calibrated else network
         with watch.stage("freeze"):
@@ -172,12 +168,33 @@ def convert(
             data = flatbuffer.rename_tensors(data, layer_names(ready).shorten)
             if tail is not None:
                 data = detection_tail.append(data, tail, form)
-                if form is None and task is None:
-                    task, class_names = detection_tail.anchors_of(tail, class_names), None
+                task, class_names = _raw_task(tail, form, task, class_names)
             data = describe(data, functional, task, class_names, target, input_range)
             check_target(data, target)
             written = write_atomic(path, data)
     return ConversionResult(written, quantize, io_dtype, len(data), watch.seconds)
+
+
+def _opened(
+    model: keras.Model | Detector,
+    class_names: Sequence[str] | None,
+    task: Task | None,
+    input_range: tuple[float, float] | None,
+) -> tuple[keras.Model, Sequence[str] | None, tuple[float, float] | None]:
+    """Returns a functional model, and what a detector tells of names and range, if not given."""
+    if not isinstance(model, Detector):
+        return as_functional(model), class_names, input_range
+    names = class_names if class_names or task else model.class_names
+    return model.model, names, input_range or model.input_range
+
+
+def _raw_task(
+    tail: DetectionTail, form: str | None, task: Task | None, class_names: Sequence[str] | None
+) -> tuple[Task | None, Sequence[str] | None]:
+    """Returns the task of a file whose reader has to decode boxes, and names that it lacks."""
+    if form is not None or task is not None:
+        return task, class_names
+    return detection_tail.anchors_of(tail, class_names), None
 
 
 def rewrite(model: keras.Model, keep_float: Sequence[str] = ()) -> keras.Model:

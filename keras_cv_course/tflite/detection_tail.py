@@ -59,8 +59,8 @@ def anchors_of(tail: DetectionTail, class_names: Sequence[str] | None) -> Anchor
     """Returns what a file without suppression tells its reader: how to decode it."""
     layer = tail.postprocess
     labels = tuple(class_names or ())
-    scales = tuple(float(scale) for scale in layer.scales)
-    return AnchorDetector(labels, anchors=layer.anchors, scales=scales)
+    x, y, width, height = layer.scales
+    return AnchorDetector(labels, anchors=layer.anchors, scales=(x, y, width, height))
 
 
 def _decoding(layer: HeadDecoding) -> bytes:

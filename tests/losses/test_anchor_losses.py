@@ -191,6 +191,7 @@ def test_plain_compile_and_fit_on_a_dict_of_heads(rng):
     )
     boxes = np.array([[[1, 0, 9, 11], [21, 2, 33, 9]], [[0, 0, 0, 0], [0, 0, 0, 0]]], F32)
     targets = encode_anchor_targets(boxes, np.array([[1, 0], [-1, -1]]), anchors=anchors)
-    history = model.fit(np.eye(2, 6), targets, epochs=60, verbose=0).history
+    data = tf.data.Dataset.from_tensors((np.eye(2, 6), targets)).repeat()
+    history = model.fit(data, steps_per_epoch=40, epochs=3, verbose=0, shuffle=False).history
     assert set(history) == {"loss", "boxes_loss", "classes_loss"}
     assert history["loss"][-1] < 0.05 * history["loss"][0]

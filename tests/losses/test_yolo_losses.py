@@ -257,8 +257,9 @@ def test_heads_are_joined_and_trained_with_plain_fit():
     training.compile(keras.optimizers.Adam(0.1), YOLOv3Loss(box_loss="ciou"))
     boxes = np.array([[from_middle(10, 6, 9, 7)], [from_middle(20, 20, 20, 22)]], F32)
     targets = encode_yolo_targets(boxes, np.array([[2], [0]]), **places)
-    history = training.fit(pictures, targets, epochs=80, verbose=0).history["loss"]
-    assert history[-1] < 0.05 * history[0]
+    data = tf.data.Dataset.from_tensors((pictures, targets)).repeat()
+    history = training.fit(data, steps_per_epoch=40, epochs=3, verbose=0, shuffle=False).history
+    assert history["loss"][-1] < 0.2 * history["loss"][0]
     found = model(pictures)
     np.testing.assert_array_equal(
         np.argmax(found["objectness"][..., 0], -1), np.argmax(targets[:, :8, 4], -1)
