@@ -21,7 +21,7 @@ SHAPES = "shapes"
 SPLITS = ("train", "val")
 Boxes = Annotations | DrawnScenes
 
-_SCENES = {"train": 600, "val": 100}
+_SCENES = {"train": 1500, "val": 100}
 
 
 def open_boxes(

@@ -13,7 +13,16 @@ from keras_cv_course.tflite import TFLiteDetector, benchmark, convert
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.training import RunFolder
 
-_RECIPE = DetectionArgs(imgsz=96, alpha=0.35, epochs=30, lr0=0.003, augment=False)
+_RECIPE = DetectionArgs(
+    imgsz=96,
+    alpha=0.5,
+    stride=16,
+    extra_maps=1,
+    largest=0.45,
+    epochs=20,
+    batch=32,
+    lr0=0.004,
+)
 _FILES = {"none": "tflite_op", "int8": "tflite_op"}
 _COLUMNS = ("file", "bytes", "ms", "AP50", "AP")
 _LOWEST_SCORE = 0.05

@@ -17,7 +17,9 @@ from keras_cv_course.metrics.detection_confusion import detection_confusion
 from keras_cv_course.models.detections import detection_spec
 from keras_cv_course.models.detector import Detector
 from keras_cv_course.models.drawing import draw_detections, mosaic, png
+from keras_cv_course.models.feature_maps import feature_maps
 from keras_cv_course.models.loading import load_model
+from keras_cv_course.necks.extra_maps import LITE_FILTERS
 from keras_cv_course.ops.anchor_clustering import cluster_shapes
 from keras_cv_course.registry import MODELS, build_model
 from keras_cv_course.training import RunFolder, create_run
@@ -51,18 +53,26 @@ class DetectionArgs:
         model: "ssdlite", "retinanet" or "yolo".
         imgsz: Height and width of the input.
         alpha: Width of the backbone.
+        stride: Where the backbone ends: 32, or 16 for small pictures, which SSDLite alone takes.
+        extra_maps: Further maps of SSDLite, of half the size each.
+        smallest: Size of SSDLite's anchors on its first map, as a part of the picture's.
+        largest: Size of those on its last map.
         weights: "imagenet", a file of weights, or None for fresh ones.
         epochs: Passes over the pictures.
         batch: Pictures in a batch.
         lr0: Highest learning rate.
         seed: Decides weights, order and augmentation.
-        augment: Whether pictures are cropped, mirrored and coloured.
+        augment: Whether pictures are cropped, mirrored and coloured; drawn ones are mirrored.
     """
 
     data: str = SHAPES
     model: str = "ssdlite"
     imgsz: int = 320
     alpha: float = 1.0
+    stride: int = 32
+    extra_maps: int = 4
+    smallest: float = 0.15
+    largest: float = 0.9
     weights: str | None = None
     epochs: int = 30
     batch: int = 16
@@ -72,6 +82,7 @@ class DetectionArgs:
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, TRAINED)
+        check_choice("stride", self.stride, (16, 32) if self.model == "ssdlite" else (32,))
         for name in ("imgsz", "alpha", "epochs", "batch", "lr0"):
             check_positive(name, getattr(self, name))
 
@@ -118,7 +129,8 @@ def start_detection_run(
     run = create_run({**dataclasses.asdict(args), **facts}, project, name, exist_ok)
     batches = detection_batches(train, args.input_shape, args.batch, shuffle=True, seed=args.seed)
     if args.augment:
-        batches = augmented_boxes(batches, seed=args.seed)
+        steps = ("flip",) if args.data == SHAPES else ("window", "flip", "colour")
+        batches = augmented_boxes(batches, steps, args.seed)
     _save_training_mosaic(run, batches, train.class_names)
     encoder = target_encoder(detection_spec(model))
     targets = with_targets(batches, encoder, MODELS[_BACKBONE].input_range)
@@ -152,7 +164,19 @@ def _model(args: DetectionArgs, train: Boxes) -> keras.Model:
     options: dict[str, Any] = {"batch_norm_momentum": _BATCH_NORM_MOMENTUM}
     if args.model == "yolo":
         options["anchors"] = _anchors(train, args)
+    if args.model == "ssdlite":
+        body = up_to_stride(body, args.stride)
+        options |= {"smallest": args.smallest, "largest": args.largest}
+        options["extra_filters"] = LITE_FILTERS[-args.extra_maps :]
     return build_model(args.model, backbone=body, classes=len(train.class_names), **options)
+
+
+def up_to_stride(body: keras.Model, stride: int) -> keras.Model:
+    """Returns a backbone without what follows its last map of a stride, 16 or 32."""
+    if stride == 32:
+        return body
+    maps = feature_maps(body, ("P4",))
+    return keras.Model(maps.input, maps.output["P4"], name=body.name)
 
 
 def _anchors(train: Boxes, args: DetectionArgs) -> list[list[tuple[float, float]]]:

@@ -74,8 +74,10 @@ def SSDLite(
 ) -> keras.Model:
     """Returns an SSDLite on a mobile backbone, for pictures as the backbone takes them.
 
-    Its maps are the widest of stride 16 (the expansion of the block that goes on to stride 32),
-    the last of the backbone, and one for each of `extra_filters`, of half the size each. It gives
+    Its maps are what goes into the convolution of the backbone's last stride (the expansion of a
+    block, of stride 16 where the backbone ends at 32), the backbone's last map, and one for each of
+    `extra_filters`, of half the size each. For small pictures take a backbone that ends at stride
+    16, as `examples/detection_shapes.py` does. It gives
     "boxes" (batch, anchors, 4), the codes of boxes, and "classes" (batch, anchors, classes + 1),
     logits with the background as class 0; `Detector` makes boxes of them.
 
