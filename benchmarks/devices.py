@@ -7,7 +7,7 @@ with uint8. Each network is a line of `--out`, appended when it is done: the sam
 where it was cut off. Prints Markdown.
 
 Weights matter to the neural processor alone, since Vela compresses them: a network without a file
-in `--weights` has initial ones, which compress worst, and its cycles and flash are upper bounds.
+in `--weights` has random ones, which compress worst, and its cycles and flash are upper bounds.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from typing import Any
 import keras
 import numpy as np
 from machine import caption
+from random_weights import settle
 
 from keras_cv_course import build_model
 from keras_cv_course.devices.browser_run import time_in_browser
@@ -116,21 +117,26 @@ def main() -> None:
 
 
 def build(network: Network, folder: Path | None) -> tuple[keras.Model, str]:
-    """Returns the network, and "trained" or "initial", which its weights are."""
+    """Returns the network, and "trained" or "random", which its weights are."""
     file = folder / network.weights if folder and network.weights else None
     shape = (network.size_px, network.size_px, 3)
     model = build_model(network.name, input_shape=shape, weights=file, **network.options)
-    return model, "trained" if file else "initial"
+    if file is None:
+        settle(model, noise(model, MODELS[network.name].input_range))
+    return model, "trained" if file else "random"
+
+
+def noise(model: keras.Model, input_range: tuple[float, float]) -> np.ndarray:
+    """Returns pictures without anything on them."""
+    shape = (CALIBRATION_PICTURES, *model.inputs[0].shape[1:])
+    return np.random.default_rng(0).uniform(*input_range, shape).astype("float32")
 
 
 def measure_model(
     name: str, weights: str, model: keras.Model, options: argparse.Namespace
 ) -> dict[str, Any]:
     """Returns the row of a Keras model."""
-    entry = next(entry for key, entry in MODELS.items() if name.split()[0] == key)
-    low, high = (0.0, 1.0) if name == VWW else entry.input_range
-    shape = (CALIBRATION_PICTURES, *model.inputs[0].shape[1:])
-    pictures = np.random.default_rng(0).uniform(low, high, shape).astype("float32")
+    pictures = noise(model, (0.0, 1.0) if name == VWW else MODELS[name.split()[0]].input_range)
     with tempfile.TemporaryDirectory() as folder:
         files = {kind: Path(folder) / f"{kind}.tflite" for kind in ("int8", "uint8")}
         convert(model, files["int8"], "int8", "int8", pictures)

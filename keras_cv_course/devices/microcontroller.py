@@ -231,6 +231,11 @@ def _refusal(file: Path, answer: _Answer, arena_bytes: int) -> str:
 
 
 def _death(code: int) -> str:
+    if code == -signal.SIGABRT:
+        return (
+            "it aborted, as on an int8 SOFTMAX of scores that hardly differ: export a trained "
+            "network, or logits"
+        )
     if code < 0:
         return f"it crashed with signal {signal.Signals(-code).name}"
     return f"it ended its process with exit code {code}"
