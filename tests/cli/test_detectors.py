@@ -92,6 +92,23 @@ def test_predict_writes_pictures_and_a_json(run, keras_cv_course, tmp_path, rng)
         assert drawn.size == (80, 50)
 
 
+@pytest.mark.slow
+def test_demo_exports_and_compares(keras_cv_course, tmp_path, monkeypatch):
+    monkeypatch.setattr(boxes_data, "_SCENES", {"train": 8, "val": 4})
+    words = ("demo", "detect", "--epochs", "1", "--project", tmp_path, "--name", "d", "--json")
+    result = keras_cv_course(*words)
+    assert result.code == 0, result.err
+    report = result.json
+    assert [row["file"] for row in report["exported"]] == [
+        "model_float32.tflite",
+        "model_int8.tflite",
+    ]
+    for row in report["exported"]:
+        assert row["bytes"] == (tmp_path / "d" / row["file"]).stat().st_size
+        assert row["median_ms"] > 0
+        assert 0 <= row["AP"] <= row["AP50"] <= 1
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
