@@ -107,7 +107,7 @@ def test_raw_file_tells_its_reader_the_anchors(ssdlite, images, tmp_path):
 @pytest.mark.parametrize("name", ["yolo", "yolo_2", "retinanet"])
 @pytest.mark.parametrize("nms", ["tflite_op", "builtin"])
 def test_float_files_of_other_families(name, images, tmp_path, nms):
-    found = detector(name)
+    found = detector(name, score_threshold=0.2)
     randomize(found.network, np.random.default_rng(0), images)
     path = convert(found, tmp_path / "m.tflite", "none", nms=nms).path
     outputs = TFLiteModel(path).predict(images)
