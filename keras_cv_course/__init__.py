@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from keras_cv_course.backbones.darknet import Darknet19, Darknet53
     from keras_cv_course.backbones.efficientnet import (
         EfficientNet,
         EfficientNetB0,
@@ -34,8 +35,14 @@ if TYPE_CHECKING:
     from keras_cv_course.faces.mobile_face_net import MobileFaceNet
     from keras_cv_course.faces.siamese import SiameseNetwork
     from keras_cv_course.models.complexity import Complexity, complexity
+    from keras_cv_course.models.detector import Detector
     from keras_cv_course.models.feature_maps import feature_maps
     from keras_cv_course.models.loading import load_model
+    from keras_cv_course.models.localizer import Localizer
+    from keras_cv_course.models.retinanet import RetinaNet
+    from keras_cv_course.models.ssd import SSD300, SSDLite
+    from keras_cv_course.models.yolo import YOLO, YOLOv2, YOLOv2Tiny, YOLOv3, YOLOv3Tiny
+    from keras_cv_course.models.yolo_v1 import YOLOv1, YOLOv1Tiny
     from keras_cv_course.ops.scaling import Scaling, compound_scaling
     from keras_cv_course.registry import build_model, list_models
 
@@ -47,10 +54,20 @@ _BACKBONES = {
     "mobilenet_v3": ("MobileNetV3Small", "MobileNetV3Large"),
     "efficientnet": ("EfficientNet", *(f"EfficientNetB{i}" for i in range(8)), "EfficientNetL2"),
     "efficientnet_lite": ("EfficientNetLite", *(f"EfficientNetLite{i}" for i in range(5))),
+    "darknet": ("Darknet19", "Darknet53"),
+}
+_DETECTORS = {
+    "localizer": ("Localizer",),
+    "retinanet": ("RetinaNet",),
+    "ssd": ("SSD300", "SSDLite"),
+    "yolo": ("YOLO", "YOLOv2", "YOLOv2Tiny", "YOLOv3", "YOLOv3Tiny"),
+    "yolo_v1": ("YOLOv1", "YOLOv1Tiny"),
 }
 _HOMES = {
     **{name: f"backbones.{module}" for module, names in _BACKBONES.items() for name in names},
+    **{name: f"models.{module}" for module, names in _DETECTORS.items() for name in names},
     "Complexity": "models.complexity",
+    "Detector": "models.detector",
     "FaceEncoder": "faces.encoder",
     "MobileFaceNet": "faces.mobile_face_net",
     "Scaling": "ops.scaling",
@@ -66,7 +83,12 @@ _HOMES = {
 _SUBPACKAGES = ("data", "faces", "quantization", "tflite", "training")
 
 __all__ = [
+    "SSD300",
+    "YOLO",
     "Complexity",
+    "Darknet19",
+    "Darknet53",
+    "Detector",
     "EfficientNet",
     "EfficientNetB0",
     "EfficientNetB1",
@@ -84,14 +106,23 @@ __all__ = [
     "EfficientNetLite3",
     "EfficientNetLite4",
     "FaceEncoder",
+    "Localizer",
     "MobileFaceNet",
     "MobileNet",
     "MobileNetV2",
     "MobileNetV3Large",
     "MobileNetV3Small",
+    "RetinaNet",
+    "SSDLite",
     "Scaling",
     "SiameseEncoder",
     "SiameseNetwork",
+    "YOLOv1",
+    "YOLOv1Tiny",
+    "YOLOv2",
+    "YOLOv2Tiny",
+    "YOLOv3",
+    "YOLOv3Tiny",
     "build_model",
     "complexity",
     "compound_scaling",

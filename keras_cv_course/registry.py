@@ -19,7 +19,7 @@ class ModelEntry:
         name: What `build_model` takes, in snake_case.
         builder: Name of the builder function, as exported by `keras_cv_course`.
         module: Module that defines the builder, relative to `keras_cv_course`.
-        kind: What the model is for; "classifier" so far.
+        kind: What the model is for: "classifier", "localizer" or "detector".
         size_px: Height and width of the input that the paper trains at.
         input_range: Smallest and largest pixel value that the model takes.
     """
@@ -41,16 +41,23 @@ class ModelEntry:
 # Modules whose objects Keras must know by name before it can load a model that holds them.
 SERIALIZABLE_MODULES = (
     "layers.batch_normalization",
+    "layers.box_codes",
     "layers.cosine_logits",
     "layers.detection_postprocess",
     "layers.distances",
+    "layers.head_decoding",
     "layers.whitening",
     "losses.age",
+    "losses.anchor_boxes",
     "losses.contrastive",
+    "losses.focal",
     "losses.landmarks",
     "losses.margin_softmax",
     "losses.masked",
+    "losses.multibox",
     "losses.triplet",
+    "losses.yolo",
+    "losses.yolo_v1",
     "metrics.age",
     "metrics.masked",
     "ops.activations",
@@ -70,12 +77,19 @@ def import_serializable() -> None:
 
 _SIGNED = (-1.0, 1.0)
 _PIXELS = (0.0, 255.0)
+_UNIT = (0.0, 1.0)
 
 
 def _classifier(
     name: str, builder: str, module: str, size_px: int, input_range: tuple[float, float]
 ) -> ModelEntry:
     return ModelEntry(name, builder, f"backbones.{module}", "classifier", size_px, input_range)
+
+
+def _detector(
+    name: str, builder: str, module: str, size_px: int, input_range: tuple[float, float]
+) -> ModelEntry:
+    return ModelEntry(name, builder, f"models.{module}", "detector", size_px, input_range)
 
 
 _EFFICIENTNET_SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
@@ -97,6 +111,20 @@ _ENTRIES = (
         )
         for i, size in enumerate(_EFFICIENTNET_LITE_SIZES)
     ),
+    _classifier("darknet19", "Darknet19", "darknet", 224, _UNIT),
+    _classifier("darknet53", "Darknet53", "darknet", 224, _UNIT),
+    # Ranges of those with a choice of backbones are those of the default, MobileNetV2.
+    ModelEntry("localizer", "Localizer", "models.localizer", "localizer", 224, _SIGNED),
+    _detector("ssd300", "SSD300", "ssd", 300, _SIGNED),
+    _detector("ssdlite", "SSDLite", "ssd", 320, _SIGNED),
+    _detector("retinanet", "RetinaNet", "retinanet", 320, _SIGNED),
+    _detector("yolo_v1", "YOLOv1", "yolo_v1", 448, _UNIT),
+    _detector("yolo_v1_tiny", "YOLOv1Tiny", "yolo_v1", 448, _UNIT),
+    _detector("yolo_v2", "YOLOv2", "yolo", 416, _UNIT),
+    _detector("yolo_v2_tiny", "YOLOv2Tiny", "yolo", 416, _UNIT),
+    _detector("yolo_v3", "YOLOv3", "yolo", 416, _UNIT),
+    _detector("yolo_v3_tiny", "YOLOv3Tiny", "yolo", 416, _UNIT),
+    _detector("yolo", "YOLO", "yolo", 320, _SIGNED),
 )
 
 MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}

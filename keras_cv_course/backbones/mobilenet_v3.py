@@ -96,6 +96,7 @@ def MobileNetV3Small(
     alpha: float = 1.0,
     depth_coefficient: float = 1.0,
     minimalistic: bool = False,
+    reduced_tail: bool = False,
     dropout_rate: float = 0.2,
     batch_norm_momentum: float | None = None,
     include_top: bool = True,
@@ -121,6 +122,8 @@ def MobileNetV3Small(
             repeats the last block of that width.
         minimalistic: Whether to do without 5x5 convolutions, squeeze-and-excitation and
             hard-swish, for devices that are slow at them.
+        reduced_tail: Whether the blocks of stride 32, and what follows, have half as many
+            channels, as for detectors in section 6.3 of the paper.
         dropout_rate: Share of the pooled features that training sets to zero, in [0, 1).
         batch_norm_momentum: Weight of the past in the moving statistics; None is 0.999, as in
             keras.applications, which takes thousands of steps to settle: use 0.9 to 0.99 when
@@ -163,7 +166,8 @@ def MobileNetV3Small(
         name or _SMALL.model,
     )
     style = ConvStyle(_HS, 0.999 if batch_norm_momentum is None else batch_norm_momentum)
-    return _build(_SMALL, options, style, alpha, depth_coefficient, minimalistic, dropout_rate)
+    variant = _with_reduced_tail(_SMALL) if reduced_tail else _SMALL
+    return _build(variant, options, style, alpha, depth_coefficient, minimalistic, dropout_rate)
 
 
 def MobileNetV3Large(
@@ -171,6 +175,7 @@ def MobileNetV3Large(
     alpha: float = 1.0,
     depth_coefficient: float = 1.0,
     minimalistic: bool = False,
+    reduced_tail: bool = False,
     dropout_rate: float = 0.2,
     batch_norm_momentum: float | None = None,
     include_top: bool = True,
@@ -207,7 +212,18 @@ def MobileNetV3Large(
         name or _LARGE.model,
     )
     style = ConvStyle(_HS, 0.999 if batch_norm_momentum is None else batch_norm_momentum)
-    return _build(_LARGE, options, style, alpha, depth_coefficient, minimalistic, dropout_rate)
+    variant = _with_reduced_tail(_LARGE) if reduced_tail else _LARGE
+    return _build(variant, options, style, alpha, depth_coefficient, minimalistic, dropout_rate)
+
+
+def _with_reduced_tail(variant: _Variant) -> _Variant:
+    """Returns half as many channels from the last stride on; what is expanded to go there stays."""
+    last = max(i for i, row in enumerate(variant.rows) if row.strides == 2)
+    rows = list(variant.rows)
+    for i in range(last, len(rows)):
+        expanded = rows[i].expanded_filters // (1 if i == last else 2)
+        rows[i] = replace(rows[i], filters=rows[i].filters // 2, expanded_filters=expanded)
+    return replace(variant, rows=tuple(rows), hidden_filters=variant.hidden_filters // 2)
 
 
 def _build(
@@ -273,10 +289,11 @@ def _bneck(x: KerasTensor, block: _Block, style: ConvStyle, alpha: float) -> Ker
 def _imagenet(
     variant: _Variant, alpha: float, depth_coefficient: float, minimalistic: bool
 ) -> ImageNet:
-    if alpha in ((1.0,) if minimalistic else (0.75, 1.0)) and depth_coefficient == 1:
+    plain = variant.hidden_filters in (_LARGE.hidden_filters, _SMALL.hidden_filters)
+    if plain and alpha in ((1.0,) if minimalistic else (0.75, 1.0)) and depth_coefficient == 1:
         options = {"alpha": float(alpha), "minimalistic": minimalistic}
         return ImageNet(variant.builder, options, (224,))
     return ImageNet(
         unavailable=f"keras.applications has {variant.builder} with `alpha` 0.75 or 1, and with "
-        "`minimalistic=True` and `alpha` 1, at its plain depth."
+        "`minimalistic=True` and `alpha` 1, at its plain depth and with its whole tail."
     )

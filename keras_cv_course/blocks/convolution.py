@@ -9,7 +9,11 @@ from keras import KerasTensor
 from keras_cv_course._validation import check_choice, check_rate
 from keras_cv_course.layers.batch_normalization import BatchNormalization
 
-ACTIVATIONS = ("relu", "relu6", "hard_swish", "swish", "silu", "hard_sigmoid", "sigmoid", "gelu")
+ACTIVATIONS = (
+    *("relu", "relu6", "leaky_relu", "hard_swish", "swish", "silu", "hard_sigmoid", "sigmoid"),
+    "gelu",
+)
+_LEAK = 0.1  # of Darknet's networks
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ def activate(x: KerasTensor, activation: str, name: str) -> KerasTensor:
         return keras.layers.ReLU(name=name)(x)
     if activation == "relu6":
         return keras.layers.ReLU(6.0, name=name)(x)
+    if activation == "leaky_relu":
+        return keras.layers.LeakyReLU(_LEAK, name=name)(x)
     return keras.layers.Activation(activation, name=name)(x)
 
 
@@ -93,6 +99,33 @@ def conv_bn_activation(
     Takes what `conv_bn` takes.
     """
     x = conv_bn(x, filters, kernel_size, style, name, strides, padding)
+    return activate(x, style.activation, f"{name}_activation")
+
+
+def conv_activation(
+    x: KerasTensor,
+    filters: int,
+    kernel_size: int,
+    style: ConvStyle,
+    name: str,
+    strides: int = 1,
+    padding: str = "same",
+    dilation_rate: int = 1,
+) -> KerasTensor:
+    """Returns a convolution of `x` with bias, activated: layers `{name}_conv`, `{name}_activation`.
+
+    For networks that are older than batch normalization. Takes what `conv_bn` takes, and
+    `dilation_rate`, the distance of the pixels that the window reads.
+    """
+    x = keras.layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding=padding,
+        dilation_rate=dilation_rate,
+        kernel_initializer=style.kernel_initializer,
+        name=f"{name}_conv",
+    )(x)
     return activate(x, style.activation, f"{name}_activation")
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keras_cv_course._validation import check_choice
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.output import Json, emit_json, emit_table, fit_verbosity
 from keras_cv_course.cli.train_args import TrainArgs
@@ -13,28 +14,38 @@ if TYPE_CHECKING:
     from keras_cv_course.cli.sources import Classifier
 
 _ARGS = TrainArgs(data="digits", model="mobilenet_v2", imgsz=48, alpha=0.35)
+_DIGITS, _DETECT = "digits", "detect"
 _QUANTIZE = ("none", "int8")
 _COLUMNS = ("file", "bytes", "ms", "accuracy", "same decision as Keras")
 
 
 def command(
+    what: Annotated[
+        str, typer.Argument(help="digits: a classifier; detect: boxes around drawn shapes.")
+    ] = _DIGITS,
     project: Annotated[str, typer.Option(help="Folder of the run folders.")] = "runs",
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Overwrite the run.")] = False,
     epochs: Annotated[
-        int, typer.Option(min=1, help="Passes over the pictures.")
-    ] = _ARGS.recipe.epochs,
+        int | None, typer.Option(min=1, help="Passes over the pictures; 20, 30 of shapes.")
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Decides weights and order.")
     ] = _ARGS.recipe.seed,
     as_json: Json = False,
 ) -> None:
-    """Train on handwritten digits, export, compare, measure: two to three minutes."""
+    """Train on handwritten digits or drawn shapes, export, compare, measure: minutes."""
+    check_choice("what", what, (_DIGITS, _DETECT))
     engine.start()
+    if what == _DETECT:
+        from keras_cv_course.cli.demo_detect import run_demo
+
+        run_demo(project, name, exist_ok, epochs, seed, as_json)
+        return
     from keras_cv_course.cli.sources import open_classifier
     from keras_cv_course.cli.training_run import start_run
 
-    recipe = dataclasses.replace(_ARGS.recipe, epochs=epochs, seed=seed)
+    recipe = dataclasses.replace(_ARGS.recipe, epochs=epochs or _ARGS.recipe.epochs, seed=seed)
     args = dataclasses.replace(_ARGS, recipe=recipe)
     run, report = start_run(args, project, name, exist_ok, fit_verbosity(as_json))
     exported = _export(open_classifier(str(run.model), keras_only=True))

@@ -1,12 +1,19 @@
 """`keras-cv-course evaluate`: what a model is worth on labelled pictures."""
 
-from typing import Annotated
+from math import isnan
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.options import Data, InputRange, Split
 from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
+
+if TYPE_CHECKING:
+    from keras_cv_course.cli.detector_files import DetectorFile
+
+# Average precision takes boxes of all scores; those below cost time and change nothing.
+_LOWEST_SCORE = 0.01
 
 
 def command(
@@ -16,11 +23,16 @@ def command(
     input_range: InputRange = None,
     as_json: Json = False,
 ) -> None:
-    """Measure the accuracy of a model."""
+    """Measure the accuracy of a classifier, or the average precision of a detector."""
     engine.start()
+    from keras_cv_course.cli.detector_files import open_detector
     from keras_cv_course.cli.sources import open_classifier, open_split
     from keras_cv_course.training import evaluate_classifier
 
+    detector = open_detector(model, _LOWEST_SCORE, input_range)
+    if detector is not None:
+        _evaluate_boxes(detector, data, split, as_json)
+        return
     classifier = open_classifier(model, input_range)
     pictures, class_names, chosen = open_split(classifier, data, split)
     total = int(pictures.cardinality())
@@ -37,3 +49,27 @@ def command(
     ]
     title = f"{model}: accuracy {report.accuracy:.2%} ({chosen}, {sum(report.support)} pictures)"
     emit_table(title, ("class", "precision", "recall", "pictures"), rows)
+
+
+def _evaluate_boxes(
+    detector: "DetectorFile", data: str | None, split: str | None, as_json: bool
+) -> None:
+    from keras_cv_course.cli.boxes_data import open_boxes
+    from keras_cv_course.metrics.detection_callback import detection_metrics
+
+    source = data or detector.args.get("data")
+    if source is None:
+        raise ValueError(
+            f"Say which pictures with --data: there is no args.yaml beside {detector.path} that "
+            "does."
+        )
+    chosen = split or "val"
+    size = detector.args.get("input_shape", (320, 320, 3))[:2]
+    boxes = open_boxes(source, chosen, tuple(size), detector.class_names)
+    reached = detection_metrics(detector.predict, boxes.samples(), boxes.class_names)
+    if as_json:
+        numbers = {name: None if isnan(value) else value for name, value in reached.items()}
+        emit_json({"model": str(detector.path), "split": chosen, **numbers})
+        return
+    rows = [(name, f"{value:.3f}") for name, value in reached.items()]
+    emit_table(f"{detector.path} ({chosen})", ("", "value"), rows)

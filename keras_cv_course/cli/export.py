@@ -1,7 +1,7 @@
 """`keras-cv-course export`: from a .keras file to a .tflite file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from keras_cv_course.cli.sources import Classifier
 
 _CALIBRATED = ("int8", "int8x16")
+_NO_NMS = "none"
 
 
 def command(
@@ -39,6 +40,11 @@ def command(
         str | None,
         typer.Option(help="phone, browser, microcontroller, accelerator or edge_tpu."),
     ] = None,
+    nms: Annotated[
+        str | None,
+        typer.Option(help="Of a detector: tflite_op, builtin, or none, which MediaPipe does."),
+    ] = None,
+    score: Annotated[float, typer.Option(help="Lowest score of a detector's boxes.")] = 0.3,
     as_json: Json = False,
 ) -> None:
     """Convert a model to TFLite; one of `train --qat` needs no calibration."""
@@ -55,8 +61,9 @@ def command(
     calibrated = quantize in _CALIBRATED and not is_quantize_aware(classifier.keras_model)
     if calibrated or calibration is not None:
         pictures = calibration_pictures(classifier, calibration, count)
+    convertible, options = _convertible(classifier, nms, score)
     result = convert(
-        classifier.keras_model,
+        convertible,
         out or classifier.path.with_name(file_name(classifier.path.stem, quantize, io_dtype)),
         quantize=quantize,
         io_dtype=io_dtype,
@@ -66,6 +73,7 @@ def command(
         calibration_count=count,
         input_range=classifier.input_range,
         target=target,
+        **options,
     )
     if as_json:
         emit_json(result.to_dict())
@@ -77,6 +85,21 @@ def command(
         ("seconds", f"{sum(result.seconds.values()):.1f}"),
     ]
     emit_table(str(result.path), ("", "value"), rows)
+
+
+def _convertible(model: "Classifier", nms: str | None, score: float) -> tuple[Any, dict[str, Any]]:
+    """Returns what `convert` takes of a model: a detector's decoding and suppression come along."""
+    from keras_cv_course.cli.detector_files import is_detector
+    from keras_cv_course.models.detector import Detector
+
+    if not is_detector(model.keras_model):
+        if nms is not None:
+            raise ValueError(f"--nms is for a detector, and {model.path} is none.")
+        return model.keras_model, {}
+    detector = Detector(
+        model.keras_model, model.class_names, score_threshold=score, input_range=model.input_range
+    )
+    return detector, {"nms": None if nms == _NO_NMS else nms or "tflite_op"}
 
 
 def file_name(stem: str, quantize: str, io_dtype: str | None) -> str:
@@ -97,6 +120,7 @@ def calibration_pictures(model: "Classifier", source: str | None, count: int) ->
         FileNotFoundError: If there is no such folder.
         ValueError: If nothing tells what the model was trained on, or which values it takes.
     """
+    from keras_cv_course.cli.boxes_data import training_pictures
     from keras_cv_course.cli.sources import open_split
     from keras_cv_course.cli.train_args import DIGITS
     from keras_cv_course.data import calibration_array
@@ -107,6 +131,8 @@ def calibration_pictures(model: "Classifier", source: str | None, count: int) ->
             'that tells what it was trained on. Give a folder, or "digits", with --calibration.'
         )
     values = model.need_range()
+    if source is None and model.args.get("task") == "detect":
+        return training_pictures(model.args, model.input_shape, values, count)
     if source in (None, DIGITS):
         pictures, _, _ = open_split(model, source, "train")
         return calibration_array(pictures, model.input_shape, values, count)

@@ -14,14 +14,25 @@ def command(
     model: Annotated[str, typer.Argument(help="A .keras or .tflite file.")],
     images: Annotated[list[Path], typer.Argument(help="Pictures: JPEG, PNG, GIF or BMP.")],
     top: Annotated[int, typer.Option(min=1, help="Classes to tell of each picture.")] = 1,
+    score: Annotated[float, typer.Option(help="Lowest score of a detector's boxes.")] = 0.3,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for pictures with a detector's boxes, and a JSON.")
+    ] = None,
     input_range: InputRange = None,
     as_json: Json = False,
 ) -> None:
-    """Name what is in pictures."""
+    """Name what is in pictures, or find where."""
     engine.start()
+    from keras_cv_course.cli.detector_files import open_detector, predict_boxes
     from keras_cv_course.cli.sources import open_classifier
     from keras_cv_course.data import load_pictures
 
+    detector = open_detector(model, score, input_range)
+    if detector is not None:
+        _tell_boxes(model, predict_boxes(detector, images, out), as_json)
+        return
+    if out is not None:
+        raise ValueError(f"--out is for the boxes of a detector, and {model} is none.")
     classifier = open_classifier(model, input_range)
     shape, values = classifier.input_shape, classifier.need_range()
     rows: list[dict[str, Any]] = []
@@ -38,6 +49,23 @@ def command(
         for found in row["classes"]
     ]
     emit_table(model, ("image", "class", "probability"), cells, texts=2)
+
+
+def _tell_boxes(model: str, rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        emit_json(rows)
+        return
+    cells = [
+        (
+            row["image"],
+            box["name"],
+            f"{box['score']:.2f}",
+            " ".join(f"{side:.0f}" for side in box["box_xyxy"]),
+        )
+        for row in rows
+        for box in row["boxes"]
+    ]
+    emit_table(model, ("image", "class", "score", "left top right bottom"), cells, texts=2)
 
 
 def _best(scores: Any, names: tuple[str, ...], top: int) -> list[dict[str, Any]]:

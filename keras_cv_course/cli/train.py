@@ -1,17 +1,22 @@
 """`keras-cv-course train`: from pictures to a run folder."""
 
+import dataclasses
 from typing import Annotated, Any
 
 import typer
 
+from keras_cv_course._validation import check_choice
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.output import Json, emit_json, emit_table, fit_verbosity
 from keras_cv_course.cli.train_args import DEFAULT_RECIPE, TrainFlags
 from keras_cv_course.cli.train_options import given, with_options
+from keras_cv_course.registry import list_models
 from keras_cv_course.training.recipe import load_recipe
 
 # What may be said together with --resume.
 _WITH_RESUME = {"resume", "project", "name", "as_json"}
+_CLASSIFY, _DETECT = "classify", "detect"
+_CLASSIFIER = "classifier"
 
 
 @with_options(TrainFlags)
@@ -21,6 +26,9 @@ def command(
     project: Annotated[str, typer.Option(help="Folder of the run folders.")] = "runs",
     name: Annotated[str | None, typer.Option(help="Name of the run; train, train2, ….")] = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Overwrite the run.")] = False,
+    task: Annotated[
+        str, typer.Option(help="classify pictures, or detect objects in them.")
+    ] = _CLASSIFY,
     find_lr: Annotated[
         bool, typer.Option("--find-lr", help="Try rates first; train with the best, and plot them.")
     ] = False,
@@ -29,7 +37,12 @@ def command(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Train a classifier."""
+    """Train a classifier or a detector."""
+    check_choice("task", task, (_CLASSIFY, _DETECT))
+    if task == _DETECT:
+        _train_detector(args, given(context), project, name, exist_ok, as_json)
+        return
+    check_choice("model", args.model, list_models(_CLASSIFIER))
     if resume:
         _refuse_changes(given(context))
     if find_lr and args.lr0 is not None:
@@ -48,6 +61,42 @@ def command(
         emit_json({"run": str(run.path), **report})
     else:
         emit_table(f"{run.path}", ("", "value"), _rows(report))
+
+
+def _train_detector(
+    args: TrainFlags,
+    options: set[str],
+    project: str,
+    name: str | None,
+    exist_ok: bool,
+    as_json: bool,
+) -> None:
+    """Trains a detector with what was said of its arguments, and its own defaults."""
+    engine.start()
+    from keras_cv_course.cli.detection_run import DetectionArgs, start_detection_run
+
+    fields = {field.name for field in dataclasses.fields(DetectionArgs)}
+    unknown = sorted(options - fields - {"task", "project", "name", "exist_ok", "as_json"})
+    if unknown:
+        listed = ", ".join(f"--{option.replace('_', '-')}" for option in unknown)
+        raise ValueError(f"--task detect has no {listed}: leave it out.")
+    said = {option: getattr(args, option) for option in options & fields}
+    detection = DetectionArgs(**said)
+    run, report = start_detection_run(detection, project, name, exist_ok, fit_verbosity(as_json))
+    if as_json:
+        emit_json({"run": str(run.path), **report})
+        return
+    rows = [
+        ("model", report["model"]),
+        ("parameters", f"{report['parameters']:,}"),
+        ("best epoch", str(report["best_epoch"])),
+        *((name, f"{report[name]:.3f}") for name in ("AP50", "AP")),
+        *(
+            (f"AP of {name}", "" if value is None else f"{value:.3f}")
+            for name, value in report["classes"].items()
+        ),
+    ]
+    emit_table(f"{run.path}", ("", "value"), rows)
 
 
 def _refuse_changes(options: set[str]) -> None:

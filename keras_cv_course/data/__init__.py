@@ -1,8 +1,13 @@
 """Pictures for training, evaluation and calibration, in the range that a model takes."""
 
+from keras_cv_course.data.annotations import AnnotatedPicture, Annotations
 from keras_cv_course.data.augmentation import augmented, face_distortion
+from keras_cv_course.data.box_augmentation import augmented_boxes, random_shapes
+from keras_cv_course.data.box_table import table_annotations
 from keras_cv_course.data.calibration import calibration_array
+from keras_cv_course.data.coco import coco_annotations
 from keras_cv_course.data.dataset import ImageDataset, as_arrays
+from keras_cv_course.data.detection import detection_batches, with_targets
 from keras_cv_course.data.digits import digits
 from keras_cv_course.data.epochs import Epochs, as_epochs
 from keras_cv_course.data.face_augmentation import FaceDistortion, distorted_faces
@@ -17,10 +22,15 @@ from keras_cv_course.data.people import (
     people_folder,
     split_people,
 )
+from keras_cv_course.data.shapes import DrawnScenes
 from keras_cv_course.data.shard_reader import sharded
 from keras_cv_course.data.shards import write_shards
+from keras_cv_course.data.voc import voc_annotations
 
 __all__ = [
+    "AnnotatedPicture",
+    "Annotations",
+    "DrawnScenes",
     "Epochs",
     "FaceDistortion",
     "ImageDataset",
@@ -31,8 +41,11 @@ __all__ = [
     "as_arrays",
     "as_epochs",
     "augmented",
+    "augmented_boxes",
     "balanced_batches",
     "calibration_array",
+    "coco_annotations",
+    "detection_batches",
     "digit_people",
     "digits",
     "distorted_faces",
@@ -46,8 +59,12 @@ __all__ = [
     "lfw_pairs",
     "load_pictures",
     "people_folder",
+    "random_shapes",
     "sharded",
     "split_people",
     "split_pictures",
+    "table_annotations",
+    "voc_annotations",
+    "with_targets",
     "write_shards",
 ]

@@ -98,24 +98,34 @@ class DetectionPostProcess(keras.layers.Layer):
         import tensorflow as tf
 
         codes, scores = (ops.cast(x, "float32") for x in inputs)
-        centers, sizes = self.anchors[:, :2], self.anchors[:, 2:]
-        codes = ops.take(codes, SWAP_XY, axis=-1) / np.array(
-            self.scales, np.float32
-        )  # xywh from here on
-        centers = centers + codes[..., :2] * sizes
-        half = ops.exp(codes[..., 2:]) * sizes / 2
-        corners = ops.concatenate([centers - half, centers + half], axis=-1)
         boxes, kept, classes, count = tf.image.combined_non_max_suppression(
-            ops.take(corners, SWAP_XY, axis=-1)[:, :, None],
+            self.decode(codes)[:, :, None],
             scores,
             max_output_size_per_class=self.max_detections,
             max_total_size=self.max_detections,
             iou_threshold=self.iou_threshold,
-            # A score equal to the threshold counts for the operator, and not here.
-            score_threshold=float(np.nextafter(np.float32(self.score_threshold), -np.inf)),
+            score_threshold=self.threshold_below,
             clip_boxes=False,
         )
         return dict(zip(OUTPUTS, (boxes, classes, kept, ops.cast(count, "float32")), strict=True))
+
+    def decode(self, codes: Any) -> Any:
+        """Returns boxes (n, anchors, 4), yxyx in parts of the picture, from codes yxhw."""
+        centers, sizes = self.anchors[:, :2], self.anchors[:, 2:]
+        codes = ops.take(codes, SWAP_XY, axis=-1) / np.array(self.scales, np.float32)  # xywh
+        centers = centers + codes[..., :2] * sizes
+        half = ops.exp(codes[..., 2:]) * sizes / 2
+        corners = ops.concatenate([centers - half, centers + half], axis=-1)
+        return ops.take(corners, SWAP_XY, axis=-1)
+
+    @property
+    def threshold_below(self) -> float:
+        """The largest number below the threshold.
+
+        A score equal to the threshold counts for TFLite_Detection_PostProcess, and does not for
+        TensorFlow's suppression.
+        """
+        return float(np.nextafter(np.float32(self.score_threshold), -np.inf))
 
     def compute_output_shape(
         self, input_shape: Sequence[Sequence[int | None]]

@@ -1,24 +1,62 @@
-"""Models that end in detections: the network, and the layer that makes boxes of what it gives."""
+"""Models that end in detections: the network, and the layers that make boxes of what it gives."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
+from keras import KerasTensor
 
+from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
+from keras_cv_course.layers.head_decoding import HeadDecoding
+from keras_cv_course.ops.detection_spec import DetectionSpec
 
 NETWORK_OUTPUTS = ("boxes", "scores")
 
 
-def split_detections(model: keras.Model) -> tuple[keras.Model, DetectionPostProcess | None]:
-    """Returns the network in front of a `DetectionPostProcess`, and that layer.
+@dataclass(frozen=True)
+class DetectionTail:
+    """What makes boxes of a network's outputs; it computes in float in every file.
+
+    Attributes:
+        postprocess: Takes codes and scores.
+        decoding: What makes these of raw outputs; None where the network gives them itself.
+    """
+
+    postprocess: DetectionPostProcess
+    decoding: HeadDecoding | None = None
+
+
+def detection_spec(model: keras.Model) -> DetectionSpec:
+    """Returns what the raw outputs of a detector mean.
+
+    Args:
+        model: What a builder of detectors has returned, loaded or rewritten for quantization.
+
+    Raises:
+        ValueError: If the model is no detector.
+    """
+    found = [layer for layer in model.layers if isinstance(layer, BoxCodes)]
+    if len(found) != 1:
+        raise ValueError(
+            "`model` must be a detector of this package, with a BoxCodes layer behind its box "
+            f"codes. Received: {model.name!r} with {len(found)} such layers. Build one with "
+            "SSDLite, RetinaNet or YOLO."
+        )
+    return found[0].spec
+
+
+def split_detections(model: keras.Model) -> tuple[keras.Model, DetectionTail | None]:
+    """Returns the network in front of a `DetectionPostProcess`, and what stands behind.
 
     Args:
         model: A functional model.
 
     Returns:
-        A network that shares the model's layers and returns a dict of "boxes" (codes) and
-        "scores", and the layer; the model itself and None where it has no such layer.
+        A network that shares the model's layers and returns a dict: of what a `HeadDecoding`
+        takes, or else of "boxes" (codes) and "scores"; and the layers behind it. The model itself
+        and None where it does not end in detections.
 
     Raises:
         ValueError: If the layer is not the last, is called twice, or other outputs stand beside.
@@ -34,22 +72,35 @@ def split_detections(model: keras.Model) -> tuple[keras.Model, DetectionPostProc
             f"become a file. Received: {model.name!r} with the outputs {list(model.output_names)}. "
             "Make it with keras.Model(inputs, layer([codes, scores]))."
         )
-    outputs = dict(zip(NETWORK_OUTPUTS, layer.input, strict=True))
-    return keras.Model(model.input, outputs, name=model.name), layer
+    makers = {id(x._keras_history.operation): x._keras_history.operation for x in layer.input}
+    decoding = next((maker for maker in makers.values() if isinstance(maker, HeadDecoding)), None)
+    if decoding is None:
+        outputs = dict(zip(NETWORK_OUTPUTS, layer.input, strict=True))
+    else:
+        outputs = dict(decoding._inbound_nodes[0].arguments.args[0])
+    network = keras.Model(model.input, outputs, name=model.name)
+    return network, DetectionTail(layer, decoding)
 
 
-def join_detections(network: keras.Model, layer: DetectionPostProcess | None) -> keras.Model:
-    """Returns a network with a copy of the layer at its end, what `split_detections` took apart.
+def join_detections(network: keras.Model, tail: DetectionTail | None) -> keras.Model:
+    """Returns a network with copies of the layers at its end, what `split_detections` took apart.
 
     Args:
-        network: A model with the outputs "boxes" and "scores".
-        layer: A layer; without one, the network is returned.
+        network: A model with the outputs that the tail takes.
+        tail: The layers; without them, the network is returned.
     """
-    if layer is None:
+    if tail is None:
         return network
-    copy = DetectionPostProcess.from_config(layer.get_config())
-    outputs = copy([network.output[name] for name in NETWORK_OUTPUTS])
-    return keras.Model(network.input, outputs, name=network.name)
+    return keras.Model(network.input, on_outputs(tail, network.output), name=network.name)
+
+
+def on_outputs(tail: DetectionTail, outputs: Mapping[str, KerasTensor]) -> dict[str, KerasTensor]:
+    """Returns the detections that copies of a tail's layers make of a network's outputs."""
+    if tail.decoding is not None:
+        codes = HeadDecoding.from_config(tail.decoding.get_config())(dict(outputs))
+    else:
+        codes = [outputs[name] for name in NETWORK_OUTPUTS]
+    return DetectionPostProcess.from_config(tail.postprocess.get_config())(codes)
 
 
 def _returned(structure: Any, layer: DetectionPostProcess) -> bool:

@@ -45,7 +45,7 @@ def quantize_aware(
     Args:
         model: Functional or built Sequential model, which may hold others; it is left as it is.
             Constant factors and swish are rewritten first as for every int8 file. A
-            DetectionPostProcess at its end stays in float.
+            DetectionPostProcess at its end, and a HeadDecoding before it, stay in float.
         calibration_data: Typical inputs, see `calibrate`; about 100 samples. None leaves the
             ranges to the first batch of training.
         keep_float: Names of layers that stay in float; an `EuclideanDistance` does in any case.
@@ -81,7 +81,7 @@ def quantize_aware(
         check_choice("keep_float", name, [c.operation.name for c in trace(model).calls])
     if input_range is not None:
         check_input_range(input_range)
-    network, detections = split_detections(model)
+    network, tail = split_detections(model)
     keep_float = (*keep_float, *float_only_layers(network))
     ready, gains = rewrite_with_gains(network, keep_float)
     _check_float32(ready)
@@ -89,7 +89,7 @@ def quantize_aware(
     placement = place_ranges(graph, keep_float, input_range)
     names = [y._keras_history.operation.name for y in network.outputs]
     aware = write_rounding(graph, placement, names, gains, depthwise_per_channel)
-    aware = join_detections(aware, detections)
+    aware = join_detections(aware, tail)
     if calibration_data is not None:
         calibrate(aware, calibration_data)
     return aware

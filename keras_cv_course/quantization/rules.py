@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.ops.activations import absolute, hard_sigmoid_x6
 from keras_cv_course.ops.normalization import l2_normalize
 from keras_cv_course.quantization.batch_norm import FOLDED_INTO, is_batch_normalization
@@ -66,6 +67,7 @@ _LAYERS: dict[type[keras.Layer], Rule] = {
     **dict.fromkeys((layers.GlobalAveragePooling2D, layers.LeakyReLU, layers.PReLU), _OWN),
     **dict.fromkeys(
         (
+            BoxCodes,
             layers.Cropping2D,
             layers.Dropout,
             layers.Flatten,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from keras_cv_course.tflite.conversion import ConversionResult, convert
+    from keras_cv_course.tflite.detector_file import TFLiteDetector
     from keras_cv_course.tflite.inspection import ModelReport, inspect
     from keras_cv_course.tflite.kernel_comparison import KernelDifferences, kernel_differences
     from keras_cv_course.tflite.parity import ParityReport, compare
@@ -23,6 +24,7 @@ _HOMES = {
     "KernelDifferences": "kernel_comparison",
     "ModelReport": "inspection",
     "ParityReport": "parity",
+    "TFLiteDetector": "detector_file",
     "TFLiteModel": "runtime",
     "TargetReport": "target_check",
     "benchmark": "timing",
@@ -40,6 +42,7 @@ __all__ = [
     "KernelDifferences",
     "ModelReport",
     "ParityReport",
+    "TFLiteDetector",
     "TFLiteModel",
     "TargetReport",
     "benchmark",

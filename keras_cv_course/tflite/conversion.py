@@ -15,15 +15,15 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.data.calibration import calibration_array
-from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
-from keras_cv_course.models.detections import split_detections
+from keras_cv_course.models.detections import DetectionTail, split_detections
+from keras_cv_course.models.detector import Detector
 from keras_cv_course.models.input_range import PIXELS, known_input_range, takes_pixels
 from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.distances import float_only_layers
 from keras_cv_course.quantization.graph import as_functional
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
-from keras_cv_course.tflite import detection_postprocess, flatbuffer, quantizers, trained_ranges
+from keras_cv_course.tflite import detection_tail, flatbuffer, quantizers, trained_ranges
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.describing import check_target, describe
@@ -59,7 +59,7 @@ class ConversionResult:
 
 
 def convert(
-    model: keras.Model,
+    model: keras.Model | Detector,
     path: str | os.PathLike[str],
     quantize: str = "int8",
     io_dtype: str | None = None,
@@ -70,6 +70,7 @@ def convert(
     input_range: tuple[float, float] | None = None,
     target: str | None = None,
     task: Task | None = None,
+    nms: str | None = detection_tail.AUTO,
 ) -> ConversionResult:
     """Writes a Keras model as a .tflite file and returns what was written.
 
@@ -79,8 +80,8 @@ def convert(
     rewritten for integer kernels, see `quantization.folding`.
 
     Args:
-        model: Functional or built Sequential model with inputs of fixed size. A
-            `DetectionPostProcess` at its end becomes one operation.
+        model: Functional or built Sequential model with inputs of fixed size, or a `Detector`. What
+            makes boxes at its end computes in float in every file.
         path: File to write, usually `*.tflite`.
         quantize: "none" (float32), "float16" (weights), "dynamic" (int8 weights, activations
             quantized at run time), "int8" (weights and activations), "int8x16" (int8 weights,
@@ -107,6 +108,11 @@ def convert(
         task: What the network does, for that metadata: one of `tflite.metadata`. None tells it
             from the output: detections are a `Detector`'s, a picture is a `Segmenter`'s, a vector
             a `Classifier`'s with `class_names` and an `Embedder`'s without.
+        nms: How a model that ends in detections leaves out boxes that overlap better ones:
+            "tflite_op" by the operator TFLite_Detection_PostProcess, "builtin" by
+            NON_MAX_SUPPRESSION_V5, and None not at all: the file gives codes of boxes and scores of
+            all anchors, with the anchors in its metadata for MediaPipe, which does the rest.
+            "auto" is "tflite_op" for such a model, and nothing for others.
 
     Raises:
         TypeError: If `model` is no Keras model or a subclassed one.
@@ -122,15 +128,16 @@ def convert(
     check_choice("quantize", quantize, SCHEMES)
     scheme = SCHEMES[quantize]
     quantize, io_dtype = choose(target, quantize, io_dtype)
-    functional = as_functional(model)
-    network, detections = split_detections(functional)
+    functional, class_names, input_range = _opened(model, class_names, task, input_range)
+    network, tail = split_detections(functional)
+    form = detection_tail.choose_form(nms, tail)
     aware = is_quantize_aware(network)
     if aware:
         trained_ranges.check_options(network, quantize, io_dtype, calibration_data, keep_float)
         keep_float = float_layers(network)
     _check_consistency(quantize, io_dtype, calibration_data, keep_float, aware)
     _check_layer_names(network, keep_float)
-    _check_class_names(network, detections, class_names)
+    _check_class_names(network, tail, class_names)
     samples = None
     if scheme.calibrated and not aware:
         keep_float = (*keep_float, *float_only_layers(network))
@@ -138,7 +145,7 @@ def convert(
         samples = calibration_samples(network, calibration_data, calibration_count, input_range)
 
     watch = _Stopwatch()
-    with quiet() as (_, console), console.status(f"converting {model.name} to {quantize}"):
+    with quiet() as (_, console), console.status(f"converting {functional.name} to {quantize}"):
         with watch.stage("rewrite"):
             ready = rewrite(network, keep_float) if scheme.calibrated else network
         with watch.stage("freeze"):
@@ -146,7 +153,7 @@ def convert(
         with watch.stage("translate"):
             data = _translate(ready, frozen, scheme.float16)
         with watch.stage("quantize"):
-            output_dtype = io_dtype if detections is None else "float32"
+            output_dtype = io_dtype if tail is None else "float32"
             if aware:
                 data = trained_ranges.take(data)
             kept = _tensors_of(data, ready, frozen, keep_float)
@@ -162,12 +169,35 @@ def convert(
                 data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
         with watch.stage("write"):
             data = flatbuffer.rename_tensors(data, layer_names(ready).shorten)
-            if detections is not None:
-                data = detection_postprocess.append(data, detections)
+            if tail is not None:
+                data = detection_tail.append(data, tail, form)
+                task, class_names = _raw_task(tail, form, task, class_names)
             data = describe(data, functional, task, class_names, target, input_range)
             check_target(data, target)
             written = write_atomic(path, data)
     return ConversionResult(written, quantize, io_dtype, len(data), watch.seconds)
+
+
+def _opened(
+    model: keras.Model | Detector,
+    class_names: Sequence[str] | None,
+    task: Task | None,
+    input_range: tuple[float, float] | None,
+) -> tuple[keras.Model, Sequence[str] | None, tuple[float, float] | None]:
+    """Returns a functional model, and what a detector tells of names and range, if not given."""
+    if not isinstance(model, Detector):
+        return as_functional(model), class_names, input_range
+    names = class_names if class_names or task else model.class_names
+    return model.model, names, input_range or model.input_range
+
+
+def _raw_task(
+    tail: DetectionTail, form: str | None, task: Task | None, class_names: Sequence[str] | None
+) -> tuple[Task | None, Sequence[str] | None]:
+    """Returns the task of a file whose reader has to decode boxes, and names that it lacks."""
+    if form is not None or task is not None:
+        return task, class_names
+    return detection_tail.anchors_of(tail, class_names), None
 
 
 def rewrite(model: keras.Model, keep_float: Sequence[str] = ()) -> keras.Model:
@@ -260,13 +290,13 @@ def _operation_names(model: keras.Model) -> list[str]:
 
 def _check_class_names(
     network: keras.Model,
-    detections: DetectionPostProcess | None,
+    tail: DetectionTail | None,
     class_names: Sequence[str] | None,
 ) -> None:
     if class_names is None:
         return
-    if detections is not None:
-        sizes = [detections.classes]
+    if tail is not None:
+        sizes = [tail.postprocess.classes]
     else:
         sizes = [y.shape[-1] for y in network.outputs]
     if sizes != [len(class_names)]:

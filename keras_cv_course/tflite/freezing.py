@@ -95,11 +95,22 @@ def freeze(model: keras.Model, outputs: Sequence[str] | None = None) -> FrozenMo
         outputs = model(keras.tree.pack_sequence_as(model.input, inputs), training=False)
         return keras.tree.flatten(outputs)
 
-    constant = convert_variables_to_constants_v2(infer.get_concrete_function())
+    return freeze_function(infer.get_concrete_function(), names, outputs or output_names(model))
+
+
+def freeze_function(function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> FrozenModel:
+    """Returns a concrete function with constants for its variables.
+
+    Args:
+        function: What `tf.function(…).get_concrete_function()` returns, of fixed shapes.
+        inputs: Names of its inputs.
+        outputs: Names of its outputs.
+    """
+    constant = convert_variables_to_constants_v2(function)
     return FrozenModel(
         function=constant,
-        inputs=_by_node(constant.inputs, names),
-        outputs=_by_node(constant.outputs, outputs or output_names(model)),
+        inputs=_by_node(constant.inputs, inputs),
+        outputs=_by_node(constant.outputs, outputs),
     )
 
 

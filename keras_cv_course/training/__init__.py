@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     )
     from keras_cv_course.training.checkpoint import Checkpoint
     from keras_cv_course.training.depth_features import depth_features
+    from keras_cv_course.training.detection import compile_detector, target_encoder
+    from keras_cv_course.training.detection_fit import fit_detector
     from keras_cv_course.training.divergence import StopOnDivergence
     from keras_cv_course.training.evaluation import ClassifierReport, evaluate_classifier
     from keras_cv_course.training.face_encoder import (
@@ -83,6 +85,11 @@ _MODULES = {
     ),
     "checkpoint": ("Checkpoint",),
     "depth_features": ("depth_features",),
+    "detection": (
+        "compile_detector",
+        "target_encoder",
+    ),
+    "detection_fit": ("fit_detector",),
     "divergence": ("StopOnDivergence",),
     "evaluation": (
         "ClassifierReport",
@@ -185,6 +192,7 @@ __all__ = [
     "ablation_table",
     "bit_rule",
     "compile_classifier",
+    "compile_detector",
     "compute_reproducibly",
     "create_run",
     "cumulative",
@@ -194,6 +202,7 @@ __all__ = [
     "find_learning_rate",
     "fit",
     "fit_classifier",
+    "fit_detector",
     "fit_face_encoder",
     "fit_in_stages",
     "fit_linear_probe",
@@ -226,6 +235,7 @@ __all__ = [
     "smoothed_cross_entropy",
     "strategy_scope",
     "synchronize_batch_norm",
+    "target_encoder",
     "train_only",
     "transfer",
     "with_loss_scale",

@@ -86,3 +86,31 @@ def test_minimalistic_does_without_what_is_slow():
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         keras_cv_course.MobileNetV3Small(input_shape=(32, 32, 3), **options)
+
+
+@pytest.mark.parametrize(
+    ("builder", "last", "expanded"),
+    [("MobileNetV3Large", 80, (672, 480, 480)), ("MobileNetV3Small", 48, (288, 288, 288))],
+)
+@pytest.mark.usefixtures("weightless")
+def test_reduced_tail_halves_what_has_stride_32(builder, last, expanded):
+    build = getattr(keras_cv_course, builder)
+    whole, reduced = (
+        build((64, 64, 3), include_top=False, reduced_tail=tail) for tail in (False, True)
+    )
+    projections = [
+        [layer.filters for layer in model.layers if layer.name.endswith("_project_conv")]
+        for model in (whole, reduced)
+    ]
+    assert projections[1][:-3] == projections[0][:-3]
+    assert projections[1][-3:] == [last] * 3
+    assert [2 * n for n in projections[1][-3:]] == projections[0][-3:]
+    convolutions = [x for x in reduced.layers if x.name.endswith("_expand_conv")]
+    wide = [x.filters for x in convolutions if "_se_" not in x.name]
+    assert tuple(wide[-3:]) == expanded
+    assert reduced.output_shape[-1] == 6 * last
+
+
+def test_reduced_tail_has_no_imagenet_weights():
+    with pytest.raises(ValueError, match="with its whole tail"):
+        keras_cv_course.MobileNetV3Small((64, 64, 3), reduced_tail=True, weights="imagenet")

@@ -1,9 +1,11 @@
 import keras
+import numpy as np
 import pytest
 
 from keras_cv_course.blocks.convolution import (
     ConvStyle,
     activate,
+    conv_activation,
     conv_bn_activation,
     depthwise_bn_activation,
 )
@@ -46,3 +48,17 @@ def test_unknown_activation_is_refused():
 def test_momentum_outside_its_range_is_refused():
     with pytest.raises(ValueError, match="`batch_norm_momentum` must be at least 0 and below 1"):
         ConvStyle(batch_norm_momentum=1.0)
+
+
+def test_convolution_with_bias_has_no_normalization(rng):
+    x = keras.Input((5, 5, 2))
+    style = ConvStyle("leaky_relu")
+    model = keras.Model(x, conv_activation(x, 3, 3, style, "a", padding="valid", dilation_rate=2))
+    assert [layer.name for layer in model.layers[1:]] == ["a_conv", "a_activation"]
+    kernel, bias = rng.normal(size=(3, 3, 2, 3)), rng.normal(size=3)
+    model.set_weights([kernel, bias])
+    image = rng.normal(size=(1, 5, 5, 2)).astype(np.float32)
+    # Every second pixel of the picture lies under the window.
+    linear = np.einsum("ijc,ijcf->f", image[0, ::2, ::2], kernel) + bias
+    expected = np.where(linear > 0, linear, 0.1 * linear)
+    np.testing.assert_allclose(np.asarray(model(image))[0, 0, 0], expected, atol=1e-5)

@@ -16,11 +16,12 @@ from keras_cv_course.registry import MODELS
 
 _SMALLEST = {"mobilenet": {"alpha": 0.25}, "mobilenet_v2": {"alpha": 0.35}}
 _ONE_MORE = {"mobilenet_v3_large", "efficientnet_b1", "efficientnet_lite1"}
-_RUN_SLOW = {*_ONE_MORE, "efficientnet_lite0"}  # Lite's body is EfficientNet's
+_RUN_SLOW = {*_ONE_MORE, "efficientnet_lite0", "darknet19"}  # Lite's body is EfficientNet's
 _BUILT_ONLY = {
     *(f"efficientnet_b{i}" for i in range(2, 8)),
     *(f"efficientnet_lite{i}" for i in range(2, 5)),
     "efficientnet_l2",
+    "darknet53",
 }
 _CLASSIFIERS = [name for name, entry in MODELS.items() if entry.kind == "classifier"]
 _LAYER_NAME = re.compile(

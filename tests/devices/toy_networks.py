@@ -120,6 +120,29 @@ def detector_with_boxes(**options):
     return Toy(model, toy.pictures, toy.expected)
 
 
+def detection_network():
+    """What `detector` sees, as the raw outputs of a network that `Detector` takes."""
+    from keras_cv_course.layers.box_codes import BoxCodes
+    from keras_cv_course.ops.anchors import AnchorMap
+    from keras_cv_course.ops.detection_spec import DetectionSpec
+
+    maps = AnchorMap(GRID, GRID, (CELL_PX, CELL_PX), ((CELL_PX, CELL_PX),))
+    size = (SIZE_PX, SIZE_PX)
+    spec = DetectionSpec(size, 3, (maps,), "center", "sigmoid", input_range=INPUT_RANGE)
+    image = _image()
+    cells = layers.AveragePooling2D(CELL_PX)(image)
+    codes = _on_colours(layers.Conv2D(4, 1), CODES[:, [1, 0, 3, 2]], cells)
+    kernel = _against_the_others(1.0) * [8, 10, 12]
+    logits = _on_colours(layers.Conv2D(3, 1), kernel, cells, [-5] * 3)
+    outputs = {
+        "boxes": BoxCodes(spec, name="boxes")(layers.Reshape((GRID * GRID, 4))(codes)),
+        "classes": layers.Reshape((GRID * GRID, 3), name="classes")(logits),
+    }
+    pictures, cells = _scenes()
+    model = keras.Model(image, outputs, name="toy_network")
+    return Toy(model, pictures, [[_found(*cell) for cell in scene] for scene in cells])
+
+
 def _image():
     return keras.Input((SIZE_PX, SIZE_PX, 3), name="image")
 

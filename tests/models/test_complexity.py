@@ -8,7 +8,7 @@ from keras import layers
 from keras_cv_course import complexity, list_models
 from keras_cv_course.registry import build_model
 
-SLOW = {"efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "efficientnet_l2"}
+SLOW = {"efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "efficientnet_l2", "yolo_v1"}
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "complexity.json"
 
 

@@ -169,10 +169,10 @@ def test_layer_that_is_not_the_end_is_refused():
 
 
 def test_file_with_other_outputs_is_refused(images, tmp_path):
-    network, layer = split_detections(detector())
+    network, tail = split_detections(detector())
     path = convert(network, tmp_path / "m.tflite", "int8", "int8", images).path
     with pytest.raises(ValueError, match="not all float32"):
-        append(path.read_bytes(), layer)
+        append(path.read_bytes(), tail.postprocess)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from keras_cv_course.tflite.metadata.tasks import (
 )
 
 DETECTIONS = ("location", "category", "score", "number of detections")
+# Of outputs that builtin operators make.
+_DETECTION_NAMES = dict(zip(("boxes", "classes", "scores", "count"), DETECTIONS, strict=True))
 _POSTPROCESS = b"TFLite_Detection_PostProcess"
 _COORDINATES = 4
 _DTYPES = ("FLOAT32", "UINT8", "INT8")
@@ -78,6 +80,8 @@ def _detections(
         for operator in graph.operators
         if model.operatorCodes[operator.opcodeIndex].customCode == _POSTPROCESS
     ]
+    if not found and sorted(_names(model)) == sorted(_DETECTION_NAMES):
+        return tuple(_DETECTION_NAMES[name] for name in _names(model))
     roles: dict[int, str] = {}
     for operator in found:
         roles |= dict(zip(map(int, operator.outputs), DETECTIONS, strict=True))

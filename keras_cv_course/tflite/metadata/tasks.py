@@ -9,6 +9,7 @@ from keras_cv_course._validation import check_choice, check_positive
 from keras_cv_course.tflite.labels import check_names
 
 ACTIVATIONS = ("none", "sigmoid", "softmax")
+_TOLERANCE = 1e-6  # of float32, for centers on the border
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ class AnchorDetector(_Labelled):
         if not (
             np.isfinite(anchors).all()
             and (sizes > 0).all()
-            and (centers >= 0).all()
-            and (centers <= 1).all()
+            and (centers >= -_TOLERANCE).all()
+            and (centers <= 1 + _TOLERANCE).all()
         ):
             raise ValueError(
                 "`anchors` must have centers in [0, 1] and sizes above 0, as parts of the "

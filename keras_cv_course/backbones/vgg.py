@@ -1,0 +1,35 @@
+"""The convolutions of VGG16, on which SSD300 is built."""
+
+import keras
+from keras import KerasTensor
+
+from keras_cv_course.blocks.convolution import ConvStyle, conv_activation
+
+# Column D of table 1, arXiv:1409.1556: filters and number of 3x3 convolutions of each stage.
+_VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+
+
+def vgg16_features(image: KerasTensor, style: ConvStyle | None = None) -> dict[str, KerasTensor]:
+    """Returns the outputs of VGG16's stages, before each is pooled, on a picture.
+
+    `stage4` and `stage5` are conv4_3 and conv5_3 of the paper; 14,714,688 parameters as in
+    keras.applications. Pooling rounds odd sizes up, as SSD has it, so that 300 pixels give maps
+    of 300, 150, 75, 38 and 19.
+
+    Args:
+        image: float tensor (batch, height, width, channels).
+        style: Activation and initializer; ReLU when None.
+
+    Reference:
+        Very Deep Convolutional Networks, arXiv:1409.1556, table 1, column D.
+    """
+    style = style or ConvStyle("relu")
+    x, maps = image, {}
+    for s, (filters, repeats) in enumerate(_VGG16, 1):
+        if s > 1:
+            pool = keras.layers.MaxPooling2D(2, padding="same", name=f"stage{s}_block1_pool")
+            x = pool(x)
+        for b in range(1, repeats + 1):
+            x = conv_activation(x, filters, 3, style, f"stage{s}_block{b}")
+        maps[f"stage{s}"] = x
+    return maps

@@ -1,0 +1,85 @@
+"""Finds the boxes that the words on the command line stand for."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_cv_course.data import (
+    Annotations,
+    DrawnScenes,
+    coco_annotations,
+    detection_batches,
+    table_annotations,
+    voc_annotations,
+)
+from keras_cv_course.data.dataset import rescale
+from keras_cv_course.metrics.detections import Truth
+
+SHAPES = "shapes"
+SPLITS = ("train", "val")
+Boxes = Annotations | DrawnScenes
+
+_SCENES = {"train": 1500, "val": 100}
+
+
+def open_boxes(
+    source: str,
+    split: str,
+    size_px: tuple[int, int],
+    class_names: tuple[str, ...] | None = None,
+) -> Boxes:
+    """Returns annotated pictures.
+
+    Args:
+        source: "shapes" for drawn scenes, or a folder: in the layout of Pascal VOC (`Annotations`,
+            `JPEGImages` and `ImageSets/Main/<split>.txt`), or with `<split>.json` in COCO's format
+            or `<split>.csv`, and the pictures in `images`.
+        split: "train" or "val".
+        size_px: (height, width) of drawn scenes.
+        class_names: The classes, in the order of labels. None takes those that there are.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or nothing of that kind in it.
+        ValueError: If nothing can be read.
+    """
+    if source == SHAPES:
+        return DrawnScenes(_SCENES[split], size_px, seed=SPLITS.index(split))
+    folder = Path(source).expanduser()
+    if (folder / "Annotations").is_dir():
+        return voc_annotations(folder, split, class_names)
+    coco, table = folder / f"{split}.json", folder / f"{split}.csv"
+    if coco.is_file():
+        return coco_annotations(coco, folder / "images", class_names)
+    if table.is_file():
+        return table_annotations(table, folder / "images", class_names)
+    raise FileNotFoundError(
+        f'{folder} must be "{SHAPES}", or a folder with `Annotations` as in Pascal VOC, or with '
+        f"{coco.name} or {table.name} and `images`. It holds none of them."
+    )
+
+
+def all_samples(boxes: Boxes) -> tuple[list[np.ndarray], list[Truth]]:
+    """Returns all pictures, uint8 `(height, width, 3)`, and what is in them."""
+    samples: list[tuple[np.ndarray, Truth]] = list(boxes.samples())
+    return [picture for picture, _ in samples], [truth for _, truth in samples]
+
+
+def training_pictures(
+    args: Mapping[str, Any],
+    input_shape: tuple[int, int, int],
+    input_range: tuple[float, float],
+    count: int,
+) -> np.ndarray:
+    """Returns pictures that a detector was trained on, as it takes them.
+
+    Args:
+        args: The `args.yaml` of its run.
+        input_shape: (height, width, channels) of its input.
+        input_range: Smallest and largest value that it takes.
+        count: The most pictures to return.
+    """
+    boxes = open_boxes(args["data"], "train", input_shape[:2])
+    images, _ = next(iter(detection_batches(boxes, input_shape, count).as_numpy_iterator()))
+    return rescale(input_range)(images).numpy()

@@ -1,0 +1,253 @@
+"""Training of a detector from its arguments to a whole run folder; `train` and `demo` share it."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_cv_course._validation import check_choice, check_positive
+from keras_cv_course.cli.boxes_data import SHAPES, Boxes, all_samples, open_boxes
+from keras_cv_course.data import DrawnScenes, augmented_boxes, detection_batches, with_targets
+from keras_cv_course.metrics.coco_ap import coco_average_precision
+from keras_cv_course.metrics.detection_confusion import detection_confusion
+from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.models.detector import Detector
+from keras_cv_course.models.drawing import draw_detections, mosaic, png
+from keras_cv_course.models.feature_maps import feature_maps
+from keras_cv_course.models.loading import load_model
+from keras_cv_course.necks.extra_maps import LITE_FILTERS
+from keras_cv_course.ops.anchor_clustering import cluster_shapes
+from keras_cv_course.registry import MODELS, build_model
+from keras_cv_course.training import RunFolder, create_run
+from keras_cv_course.training.atomic import replacing
+from keras_cv_course.training.detection import target_encoder
+from keras_cv_course.training.detection_fit import (
+    best_epoch,
+    fit_detector,
+    plot_detection_confusion,
+    plot_detection_results,
+    plot_precision_recall,
+)
+
+_BACKBONE = "mobilenet_v2"
+# The families' own 0.99 to 0.999 leaves the statistics unsettled after a few hundred steps.
+_BATCH_NORM_MOMENTUM = 0.9
+_STRIDES = 3  # maps of the YOLO that is trained here
+_LOWEST_SCORE = 0.01
+_SHOWN = 9  # pictures in a mosaic, in rows of three
+_SHOWN_PX = 320
+_SHOWN_SCORE = 0.4
+TRAINED = ("ssdlite", "retinanet", "yolo")
+
+
+@dataclass(frozen=True)
+class DetectionArgs:
+    """Arguments of a training run of a detector on MobileNetV2.
+
+    Attributes:
+        data: "shapes", or a folder, see `open_boxes`.
+        model: "ssdlite", "retinanet" or "yolo".
+        imgsz: Height and width of the input.
+        alpha: Width of the backbone.
+        stride: Where the backbone ends: 32, or 16 for small pictures, which SSDLite alone takes.
+        extra_maps: Further maps of SSDLite, of half the size each.
+        smallest: Size of SSDLite's anchors on its first map, as a part of the picture's.
+        largest: Size of those on its last map.
+        weights: "imagenet", a file of weights, or None for fresh ones.
+        epochs: Passes over the pictures.
+        batch: Pictures in a batch.
+        lr0: Highest learning rate.
+        seed: Decides weights, order and augmentation.
+        augment: Whether pictures are cropped, mirrored and coloured; drawn ones are mirrored.
+    """
+
+    data: str = SHAPES
+    model: str = "ssdlite"
+    imgsz: int = 320
+    alpha: float = 1.0
+    stride: int = 32
+    extra_maps: int = 4
+    smallest: float = 0.15
+    largest: float = 0.9
+    weights: str | None = None
+    epochs: int = 30
+    batch: int = 16
+    lr0: float = 0.002
+    seed: int = 0
+    augment: bool = True
+
+    def __post_init__(self) -> None:
+        check_choice("model", self.model, TRAINED)
+        check_choice("stride", self.stride, (16, 32) if self.model == "ssdlite" else (32,))
+        for name in ("imgsz", "alpha", "epochs", "batch", "lr0"):
+            check_positive(name, getattr(self, name))
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the network's input."""
+        return (self.imgsz, self.imgsz, 3)
+
+
+def start_detection_run(
+    args: DetectionArgs, project: str, name: str | None, exist_ok: bool, verbose: int
+) -> tuple[RunFolder, dict[str, Any]]:
+    """Returns a new run folder with a trained detector, and the report in it.
+
+    Beside the model it holds `results.csv` and its plot, `precision_recall.png`,
+    `confusion_matrix.png`, and mosaics of the first training batch and of what the model finds.
+
+    Args:
+        args: What to train.
+        project: Folder of the run folders.
+        name: Name of the run; None counts up.
+        exist_ok: Whether a run of this name is overwritten.
+        verbose: As in `model.fit`.
+
+    Raises:
+        ValueError: If the data or the model cannot be had as `args` want it.
+        FileNotFoundError: If there is no such data.
+        FileExistsError: If there is a run of this name and `exist_ok` is False.
+    """
+    if args.data != SHAPES:
+        args = dataclasses.replace(args, data=str(Path(args.data).expanduser().resolve()))
+    keras.utils.set_random_seed(args.seed)
+    size = args.input_shape[:2]
+    train = open_boxes(args.data, "train", size)
+    val = open_boxes(args.data, "val", size, tuple(train.class_names))
+    model = _model(args, train)
+    facts = {
+        "task": "detect",
+        "class_names": list(train.class_names),
+        "input_shape": list(args.input_shape),
+        "input_range": list(MODELS[_BACKBONE].input_range),
+        "skipped": list(getattr(train, "skipped", ())),
+    }
+    run = create_run({**dataclasses.asdict(args), **facts}, project, name, exist_ok)
+    batches = detection_batches(train, args.input_shape, args.batch, shuffle=True, seed=args.seed)
+    if args.augment:
+        steps = ("flip",) if args.data == SHAPES else ("window", "flip", "colour")
+        batches = augmented_boxes(batches, steps, args.seed)
+    _save_training_mosaic(run, batches, train.class_names)
+    encoder = target_encoder(detection_spec(model))
+    targets = with_targets(batches, encoder, MODELS[_BACKBONE].input_range)
+    options = {"box_loss": "ciou"} if args.model == "yolo" else {}
+    history = fit_detector(
+        model,
+        targets,
+        val.samples,
+        train.class_names,
+        run,
+        args.epochs,
+        args.lr0,
+        every=max(1, args.epochs // 10),
+        verbose=verbose,
+        **options,
+    )
+    report = {"model": args.model, **_measured(run, val, history)}
+    run.finish(report)
+    return run, report
+
+
+def _model(args: DetectionArgs, train: Boxes) -> keras.Model:
+    body = build_model(
+        _BACKBONE,
+        input_shape=args.input_shape,
+        alpha=args.alpha,
+        weights=args.weights,
+        include_top=False,
+        batch_norm_momentum=_BATCH_NORM_MOMENTUM,
+    )
+    options: dict[str, Any] = {"batch_norm_momentum": _BATCH_NORM_MOMENTUM}
+    if args.model == "yolo":
+        options["anchors"] = _anchors(train, args)
+    if args.model == "ssdlite":
+        body = up_to_stride(body, args.stride)
+        options |= {"smallest": args.smallest, "largest": args.largest}
+        options["extra_filters"] = LITE_FILTERS[-args.extra_maps :]
+    return build_model(args.model, backbone=body, classes=len(train.class_names), **options)
+
+
+def up_to_stride(body: keras.Model, stride: int) -> keras.Model:
+    """Returns a backbone without what follows its last map of a stride, 16 or 32."""
+    if stride == 32:
+        return body
+    maps = feature_maps(body, ("P4",))
+    return keras.Model(maps.input, maps.output["P4"], name=body.name)
+
+
+def _anchors(train: Boxes, args: DetectionArgs) -> list[list[tuple[float, float]]]:
+    """Returns anchors of the sizes that boxes have here, three for each map, small ones first."""
+    if isinstance(train, DrawnScenes):
+        boxes = np.concatenate([scene.boxes for _, scene in train.samples()])
+        shapes = boxes[:, 2:] - boxes[:, :2]
+    else:
+        shapes = train.shapes_px(args.input_shape[:2])
+    found, _ = cluster_shapes(shapes, 3 * _STRIDES, args.seed)
+    return [list(found[i : i + 3]) for i in range(0, len(found), 3)]
+
+
+def _measured(run: RunFolder, val: Boxes, history: dict[str, list[float]]) -> dict[str, Any]:
+    """Returns what the best model reaches, and plots it."""
+    model = load_model(run.model, compile=False)
+    detector = Detector(model, val.class_names, score_threshold=_LOWEST_SCORE)
+    pictures, truths = all_samples(val)
+    found = detector.predict(pictures)
+    reached = coco_average_precision(truths, found, val.class_names)
+    plot_detection_results(run.results, run.results_plot)
+    plot_precision_recall(truths, found, val.class_names, run.path / "precision_recall.png")
+    counts = detection_confusion(truths, found, len(val.class_names), score_threshold=_SHOWN_SCORE)
+    plot_detection_confusion(counts, val.class_names, run.confusion_plot)
+    shown = [
+        _drawn(picture, _sure(boxes), val.class_names)
+        for picture, boxes in list(zip(pictures, found, strict=True))[:_SHOWN]
+    ]
+    _save_mosaic(run.path / "predictions.png", shown)
+    return {
+        "parameters": model.count_params(),
+        "epochs": len(history["epoch"]),
+        "best_epoch": best_epoch(history) + 1,
+        "pictures": len(pictures),
+        "AP": reached["AP"],
+        "AP50": reached["AP50"],
+        # JSON has no word for the precision of a class that does not occur.
+        "classes": {
+            name: None if np.isnan(reached[f"AP/{name}"]) else reached[f"AP/{name}"]
+            for name in val.class_names
+        },
+    }
+
+
+def _sure(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    keep = found["scores"] >= _SHOWN_SCORE
+    return {key: values[keep] for key, values in found.items()}
+
+
+def _drawn(
+    image: np.ndarray, found: dict[str, np.ndarray], class_names: Sequence[str]
+) -> np.ndarray:
+    """Returns a picture of one size with its boxes, large enough for their names."""
+    height, width = image.shape[:2]
+    scale = np.tile([_SHOWN_PX / width, _SHOWN_PX / height], 2)
+    resized = keras.ops.image.resize(image.astype("float32"), (_SHOWN_PX, _SHOWN_PX))
+    boxes = (found["boxes"] * scale).astype(np.float32)
+    return draw_detections(np.asarray(resized), {**found, "boxes": boxes}, class_names)
+
+
+def _save_training_mosaic(run: RunFolder, batches: Any, class_names: Sequence[str]) -> None:
+    images, boxes = next(iter(batches.take(1).as_numpy_iterator()))
+    shown = []
+    for i, image in enumerate(images[:_SHOWN]):
+        real = boxes["labels"][i] >= 0
+        truth = {"boxes": boxes["boxes"][i][real], "classes": boxes["labels"][i][real]}
+        truth["scores"] = np.ones(real.sum(), np.float32)
+        shown.append(_drawn(image, truth, class_names))
+    _save_mosaic(run.path / "train_batch.png", shown)
+
+
+def _save_mosaic(path: Path, images: list[np.ndarray]) -> None:
+    with replacing(path) as temporary:
+        temporary.write_bytes(png(mosaic(images, columns=3)))

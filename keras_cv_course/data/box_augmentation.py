@@ -1,0 +1,319 @@
+"""Changes of pictures that take their boxes along: flip, crop, zoom, colour, mosaic and mixup.
+
+Flip and colour are Keras' own layers. Two of Keras' layers do not keep boxes, and are not used:
+`RandomCrop` shifts them along the wrong axes, and `MixUp` cannot be called with boxes in tf.data
+(both in Keras 3.15). `RandomZoom` and `RandomTranslation` keep boxes of which a sliver is left.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_cv_course._validation import check_choice, check_positive, check_rate
+from keras_cv_course.data.detection import Found, padded
+
+STEPS = ("mosaic", "mixup", "window", "flip", "colour")
+_DEFAULT_STEPS = ("window", "flip", "colour")
+_BRIGHTEST = 255.0
+_GREY = 114.0
+# How much of a box must be left in a window, as a share of its area.
+_LEAST_LEFT = 0.3
+# Of the picture's side: from a close look to a distant one, with a border around.
+_WINDOW_SIDES = (0.5, 1.3)
+_WINDOW_STRETCH = 1.3
+# Of the side of four pictures side by side.
+_MOSAIC_SIDES = (0.45, 0.9)
+_MIXUP_ALPHA = 1.5
+
+
+def augmented_boxes(
+    batches: tf.data.Dataset,
+    steps: Sequence[str] = _DEFAULT_STEPS,
+    seed: int = 0,
+    share: float = 1.0,
+) -> tf.data.Dataset:
+    """Returns batches whose pictures are changed anew in every epoch, with their boxes.
+
+    Args:
+        batches: Batches of `(images, found)`, as `detection_batches` gives them, shuffled.
+        steps: Some of these, which are done in this order: "mosaic" makes one picture of four,
+            "mixup" blends two, "window" crops and zooms, "flip" mirrors left and right, "colour"
+            changes brightness, contrast, saturation and hue.
+        seed: Decides all that is random.
+        share: Share of the batches that get "mosaic" and "mixup"; the others are left to the other
+            steps.
+
+    Returns:
+        Batches of the same shapes; with "mosaic" or "mixup" boxes beyond the padded number are left
+        out.
+
+    Raises:
+        ValueError: If a step is unknown, or `share` is not in [0, 1].
+
+    Example:
+        >>> train = augmented_boxes(train, ("mosaic", "flip", "colour"))
+
+    Reference:
+        "SSD: Single Shot MultiBox Detector", arXiv:1512.02325, section 2.2 (crops and zoom);
+        "YOLOv4", arXiv:2004.10934, section 3.3 (mosaic); "Bag of Freebies for Training Object
+        Detection Neural Networks", arXiv:1902.04103, section 3.1 (mixup).
+    """
+    for step in steps:
+        check_choice("steps", step, STEPS)
+    if share != 1.0:
+        check_rate("share", share)
+    keras_layers = [_layer(step, seed) for step in ("flip", "colour") if step in steps]
+
+    def change(data: tuple[tf.Tensor, Found], number: tf.Tensor) -> tuple[tf.Tensor, Found]:
+        images, found = data
+        seeds = tf.unstack(_seeds(number, 4))
+        chosen = tf.random.stateless_uniform((), seeds[0]) < share
+        for step, function, own in (
+            ("mosaic", mosaic, seeds[1]),
+            ("mixup", detection_mixup, seeds[2]),
+        ):
+            if step in steps:
+                images, found = tf.cond(
+                    chosen,
+                    lambda i=images, f=found, g=function, s=own: g(i, f, s),
+                    lambda i=images, f=found: (i, f),
+                )
+        if "window" in steps:
+            images, found = random_window(images, found, seeds[3])
+        return _through(keras_layers, images, found)
+
+    numbers = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
+    return tf.data.Dataset.zip(batches, numbers).map(change)
+
+
+def random_window(
+    images: tf.Tensor,
+    found: Found,
+    seed: tf.Tensor,
+    sides: tuple[float, float] = _WINDOW_SIDES,
+    stretch: float = _WINDOW_STRETCH,
+    size: tuple[int, int] | None = None,
+) -> tuple[tf.Tensor, Found]:
+    """Returns a random part of each picture, enlarged, or the picture made smaller in grey.
+
+    Boxes go along. One is kept if at least 0.3 of its area is left, and it is cut at the border.
+
+    Args:
+        images: float32 `(n, height, width, channels)` in 0 to 255.
+        found: Boxes, labels and weights, padded.
+        seed: int32 `(2,)`, for `tf.random.stateless_uniform`.
+        sides: Smallest and largest side of the window, as a share of the picture's.
+        stretch: Largest factor by which the aspect ratio changes; at least 1.
+        size: (height, width) of the result; None is that of `images`.
+
+    Returns:
+        Pictures and boxes of the same numbers.
+    """
+    height, width = images.shape[1:3]
+    batch = tf.shape(images)[0]
+    scale_seed, ratio_seed, place_seed = tf.unstack(tf.random.split(seed, 3))
+    scale = tf.random.stateless_uniform((batch, 1), scale_seed, *sides)
+    log = tf.math.log(float(stretch)) / 2
+    ratio = tf.exp(tf.random.stateless_uniform((batch, 1), ratio_seed, -log, log))
+    side = tf.concat([scale * ratio, scale / ratio], axis=1)  # (batch, xy), in parts
+    place = tf.random.stateless_uniform((batch, 2), place_seed)
+    start = place * (1.0 - side)  # Below 0 where the window is larger than the picture.
+    return _look(images, found, start, side, size or (height, width))
+
+
+def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor, Found]:
+    """Returns pictures that show parts of four of the batch each, side by side.
+
+    Four pictures make one of twice the height and width, and a window of about its half is cut
+    out of it, so that objects are mostly smaller than before.
+
+    Args:
+        images: float32 `(n, height, width, channels)` in 0 to 255.
+        found: Boxes, labels and weights, padded.
+        seed: int32 `(2,)`.
+
+    Returns:
+        Pictures and boxes of the same shapes; boxes beyond the padded number are left out.
+
+    Reference:
+        "YOLOv4", arXiv:2004.10934, section 3.3 and figure 3.
+    """
+    height, width = images.shape[1:3]
+    max_boxes = found["labels"].shape[1]
+    four = [images] + [tf.roll(images, shift, axis=0) for shift in (1, 2, 3)]
+    canvas = tf.concat([tf.concat(four[:2], axis=2), tf.concat(four[2:], axis=2)], axis=1)
+    parts = []
+    for shift, (x, y) in enumerate(((0, 0), (width, 0), (0, height), (width, height))):
+        part = {name: tf.roll(value, shift, axis=0) for name, value in found.items()}
+        parts.append(part | {"boxes": part["boxes"] + tf.constant([x, y, x, y], tf.float32)})
+    together = {name: tf.concat([part[name] for part in parts], axis=1) for name in found}
+    images, seen = random_window(canvas, together, seed, _MOSAIC_SIDES, size=(height, width))
+    return images, padded(seen, max_boxes)
+
+
+def detection_mixup(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor, Found]:
+    """Returns blends of two pictures of the batch each, with the boxes of both.
+
+    Nothing is resized: pictures of a batch have one canvas. The share of a picture is the weight
+    of its boxes.
+
+    Args:
+        images: float32 `(n, height, width, channels)`.
+        found: Boxes, labels and weights, padded.
+        seed: int32 `(2,)`.
+
+    Returns:
+        Pictures and boxes of the same shapes; boxes beyond the padded number are left out.
+
+    Reference:
+        "Bag of Freebies for Training Object Detection Neural Networks", arXiv:1902.04103, section
+        3.1: shares of a Beta distribution with both parameters 1.5.
+    """
+    max_boxes = found["labels"].shape[1]
+    batch = tf.shape(images)[0]
+    first, second = (
+        tf.random.stateless_gamma((batch,), own, _MIXUP_ALPHA)
+        for own in tf.unstack(tf.random.split(seed, 2))
+    )
+    share = first / (first + second)  # Beta, from two Gammas.
+    blended = blend(images, tf.roll(images, 1, axis=0), share[:, None, None, None])
+    other = {name: tf.roll(value, 1, axis=0) for name, value in found.items()}
+    both = {name: tf.concat([found[name], other[name]], axis=1) for name in found}
+    shares = [found["weights"] * share[:, None], other["weights"] * (1.0 - share)[:, None]]
+    both["weights"] = tf.concat(shares, axis=1)
+    return tf.ensure_shape(blended, images.shape), padded(both, max_boxes)
+
+
+def blend(first: tf.Tensor, second: tf.Tensor, share: Any) -> tf.Tensor:
+    """Returns two pictures laid over each other, on a canvas that holds both.
+
+    Args:
+        first: float32 `(..., height, width, channels)`.
+        second: Another, of the same number of channels.
+        share: Of the first, in [0, 1].
+
+    Returns:
+        float32 of the larger height and the larger width; both pictures are in the upper left
+        corner, so that their boxes stay where they are.
+    """
+    sizes = [tf.shape(picture)[-3:-1] for picture in (first, second)]
+    canvas = tf.maximum(*sizes)
+    on_canvas = [
+        tf.pad(
+            picture,
+            [(0, 0)] * (len(picture.shape) - 3)
+            + [(0, canvas[0] - size[0]), (0, canvas[1] - size[1]), (0, 0)],
+        )
+        for picture, size in zip((first, second), sizes, strict=True)
+    ]
+    return share * on_canvas[0] + (1.0 - share) * on_canvas[1]
+
+
+def random_shapes(
+    batches: tf.data.Dataset, sizes: Sequence[int], divisor: int = 32, seed: int = 0
+) -> tf.data.Dataset:
+    """Returns batches each resized to a random height and width, for networks of any input size.
+
+    Args:
+        batches: Batches of `(images, found)`.
+        sizes: Heights and widths in pixels to choose from, e.g. (224, 256, 288).
+        divisor: What the sizes must be multiples of, the largest stride of the network.
+        seed: Decides the sizes.
+
+    Returns:
+        Batches with square pictures. For `with_targets` give an encoder for each size.
+
+    Raises:
+        ValueError: If there is no size, or one is no multiple of `divisor`.
+
+    Example:
+        >>> train = random_shapes(train, (224, 256, 288))
+        >>> train = with_targets(train, {(s, s): encoder_for(s) for s in (224, 256, 288)})
+
+    Reference:
+        "YOLO9000: Better, Faster, Stronger", arXiv:1612.08242, section 2, "Multi-Scale Training".
+    """
+    check_positive("divisor", divisor)
+    if not sizes or any(size <= 0 or size % divisor for size in sizes):
+        raise ValueError(
+            f"`sizes` must be multiples of {divisor}, the largest stride. Received: {tuple(sizes)}."
+        )
+    choices = tf.constant(tuple(sizes), tf.int32)
+
+    def resize(data: tuple[tf.Tensor, Found], number: tf.Tensor) -> tuple[tf.Tensor, Found]:
+        images, found = data
+        row = tf.random.stateless_uniform((), _seeds(number, 1)[0], 0, len(sizes), tf.int32)
+        size = tf.repeat(choices[row], 2)
+        factor = tf.cast(size / tf.shape(images)[1:3], tf.float32)  # (yx,)
+        boxes = found["boxes"] * tf.gather(factor, [1, 0, 1, 0])
+        return tf.image.resize(images, size), found | {"boxes": boxes}
+
+    numbers = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
+    return tf.data.Dataset.zip(batches, numbers).map(resize)
+
+
+def _look(
+    images: tf.Tensor, found: Found, start: tf.Tensor, side: tf.Tensor, size: tuple[int, int]
+) -> tuple[tf.Tensor, Found]:
+    """Returns what is seen through a window of each picture; `start` and `side` are (n, xy)."""
+    height, width = images.shape[1:3]
+    pixels = tf.constant([width, height], tf.float32)
+    # crop_and_resize puts the corners of the window on middles of pixels; here they are on edges.
+    out = tf.constant([size[1], size[0]], tf.float32)
+    step = side * pixels / out
+    first = start * pixels + (step - 1.0) / 2
+    last = first + step * (out - 1.0)
+    # A window inside the picture does not see behind the middles of its outermost pixels.
+    inside = side <= 1.0
+    first = tf.where(inside, tf.maximum(first, 0.0), first)
+    last = tf.where(inside, tf.minimum(last, pixels - 1.0), last)
+    corners = tf.concat([first, last], axis=1) / tf.tile(pixels - 1.0, (2,))
+    rows = tf.range(tf.shape(images)[0])
+    yxyx = tf.gather(corners, [1, 0, 3, 2], axis=1)
+    seen = tf.image.crop_and_resize(images, yxyx, rows, size, extrapolation_value=_GREY)
+    origin = tf.tile(start * pixels, (1, 2))[:, None]
+    moved = (found["boxes"] - origin) / tf.tile(step, (1, 2))[:, None]
+    boxes = tf.clip_by_value(moved, 0.0, tf.tile(out, (2,)))
+    left = tf.math.divide_no_nan(_area(boxes), _area(moved))
+    kept = (found["labels"] >= 0) & (left >= _LEAST_LEFT)
+    return seen, {
+        "boxes": tf.where(kept[..., None], boxes, 0.0),
+        "labels": tf.where(kept, found["labels"], -1),
+        "weights": tf.where(kept, found["weights"], 0.0),
+    }
+
+
+def _area(boxes: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
+
+
+def _layer(step: str, seed: int) -> keras.layers.Layer:
+    if step == "flip":
+        return keras.layers.RandomFlip("horizontal", seed=seed, bounding_box_format="xyxy")
+    return keras.layers.RandomColorJitter(
+        (0, _BRIGHTEST),
+        brightness_factor=0.15,
+        contrast_factor=0.3,
+        saturation_factor=(0.35, 0.65),
+        hue_factor=0.03,
+        seed=seed,
+        bounding_box_format="xyxy",
+    )
+
+
+def _through(
+    layers: Sequence[keras.layers.Layer], images: tf.Tensor, found: Found
+) -> tuple[tf.Tensor, Found]:
+    max_boxes = found["labels"].shape[1]
+    boxes = {"boxes": found["boxes"], "labels": found["labels"]}
+    data = {"images": images, "bounding_boxes": boxes}
+    for layer in layers:
+        data = layer(data, training=True)
+    return data["images"], padded(data["bounding_boxes"] | {"weights": found["weights"]}, max_boxes)
+
+
+def _seeds(number: tf.Tensor, count: int) -> tf.Tensor:
+    """Returns seeds for stateless functions, int32 `(count, 2)`, from a number of 64 bits."""
+    return tf.random.split(tf.bitcast(number, tf.int32), count)

@@ -1,0 +1,85 @@
+"""Boxes of a table with a row for each object: file name, class and box."""
+
+import csv
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from keras_cv_course._validation import check_choice
+from keras_cv_course.data.annotations import Annotations, RawBox, Reading, existing_file
+from keras_cv_course.data.images import existing_folder
+
+FORMATS = ("xyxy", "xywh", "center_xywh", "yxyx")
+COLUMNS = ("image_filename", "object_category", "box_0", "box_1", "box_2", "box_3")
+
+
+def table_annotations(
+    path: str | os.PathLike[str],
+    pictures: str | os.PathLike[str],
+    class_names: Sequence[str] | None = None,
+    broken: str = "skip",
+    box_format: str = "xyxy",
+) -> Annotations:
+    """Returns the pictures and boxes of a CSV file with a row for each object.
+
+    A row holds the name of a picture, the class and four numbers in pixels from 0. A first row
+    without any number is taken for the names of the columns. A picture without objects has a row
+    with nothing behind its name.
+
+    Args:
+        path: The CSV file.
+        pictures: Folder of the pictures.
+        class_names: The classes, in the order of labels. None takes those that occur, sorted.
+        broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
+            ValueError. Broken are a row without six fields or with a box of no numbers; a picture
+            that is missing; a box without area, out of the picture or of an unknown class.
+        box_format: "xyxy", "xywh" (the upper left corner, width and height), "center_xywh" or
+            "yxyx".
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        ValueError: If `box_format` is unknown, nothing can be read, or something is broken that
+            must not be.
+
+    Example:
+        >>> train = table_annotations("train.csv", "images", box_format="xywh")
+
+    Reference:
+        "Dive into Deep Learning", section "The Object Detection Dataset".
+    """
+    check_choice("box_format", box_format, FORMATS)
+    file, folder = existing_file(path), existing_folder(pictures)
+    reading = Reading(broken, class_names)
+    by_picture: dict[str, list[RawBox]] = defaultdict(list)
+    rows, numbers = [], []
+    with file.open(newline="") as opened:
+        for number, row in enumerate(csv.reader(opened), 1):
+            fields = [text.strip() for text in row]
+            values = [_number(text) for text in fields[2:]]
+            if not any(fields) or (number == 1 and not any(value is not None for value in values)):
+                continue
+            if fields[0] and not any(fields[1:]):
+                by_picture[fields[0]].extend(())
+            elif len(values) != 4 or None in values:
+                where = f"{file}, row {number}"
+                reading.problem(where, f"must be {', '.join(COLUMNS)}, but is {row}.")
+            else:
+                rows.append(fields)
+                numbers.append(values)
+    boxes = np.asarray(numbers, np.float32).reshape(-1, 4)
+    xyxy = keras.utils.bounding_boxes.convert_format(boxes, box_format, "xyxy")
+    for fields, (x_min, y_min, x_max, y_max) in zip(rows, np.asarray(xyxy).tolist(), strict=True):
+        by_picture[fields[0]].append(RawBox(fields[1], (x_min, y_min, x_max, y_max)))
+    for name, found in by_picture.items():
+        reading.picture(folder / name, f"{file}, {name}", found)
+    return reading.annotations()
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

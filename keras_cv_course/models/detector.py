@@ -1,0 +1,179 @@
+"""From pictures to boxes: a trained network, the decoding of its outputs, and suppression."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_cv_course._validation import check_choice, check_input_range
+from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
+from keras_cv_course.layers.head_decoding import HeadDecoding
+from keras_cv_course.models.detections import (
+    DetectionTail,
+    detection_spec,
+    on_outputs,
+    split_detections,
+)
+from keras_cv_course.models.framing import RESIZINGS, Frame, frame_picture
+
+
+class Detector:
+    """A detector that finds objects in pictures of any size.
+
+    It shares the layers of the network that it is given: training that goes on shows in it.
+
+    Attributes:
+        network: The network, from a picture to raw outputs.
+        spec: What these mean.
+        model: A Keras model from pictures, as the network takes them, to what
+            `DetectionPostProcess` returns. It can be saved, made quantization-aware and converted.
+        class_names: Names by class, or None.
+
+    Args:
+        model: A detector of this package, trained, loaded or quantization-aware.
+        class_names: Name of each class.
+        score_threshold: Boxes with a lower score are left out.
+        iou_threshold: Above this overlap with a better box of its class, a box is left out.
+        max_detections: The most boxes of a picture.
+        resize: How a picture comes to the size of the input, as `data.detection_batches` takes it.
+            "stretch" scales its sides apart, as SSD and MediaPipe do; "pad" keeps its shape, in the
+            middle of black borders. Use what the network was trained with.
+        input_range: Smallest and largest pixel value that the network takes; None is what the
+            network tells.
+
+    Raises:
+        ValueError: If the model is no detector, an argument is out of range, class names are not
+            as many as classes, or the range of the input is not known.
+
+    Example:
+        >>> detector = Detector(model, class_names=["RBC", "WBC", "Platelets"])
+        >>> found = detector.predict([picture])[0]
+        >>> found["boxes"].shape, found["scores"].shape
+        ((12, 4), (12,))
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        class_names: Sequence[str] | None = None,
+        score_threshold: float = 0.3,
+        iou_threshold: float = 0.5,
+        max_detections: int = 100,
+        resize: str = "stretch",
+        input_range: tuple[float, float] | None = None,
+    ) -> None:
+        check_choice("resize", resize, RESIZINGS)
+        self.network, _ = split_detections(model)
+        self.spec = detection_spec(self.network)
+        self.resize = resize
+        self.class_names = _checked_names(class_names, self.spec.classes)
+        self.input_range = _checked_range(input_range or self.spec.input_range, model.name)
+        decoding = HeadDecoding(self.spec, name="head_decoding")
+        postprocess = DetectionPostProcess(
+            self.spec.relative_anchors(),
+            self.spec.classes,
+            max_detections,
+            score_threshold,
+            iou_threshold,
+            decoding.scales,
+            name="detections",
+        )
+        found = on_outputs(DetectionTail(postprocess, decoding), self.network.output)
+        self.model = keras.Model(self.network.input, found, name=self.network.name)
+
+    def predict(
+        self, images: Sequence[np.ndarray], batch_size: int = 32
+    ) -> list[dict[str, np.ndarray]]:
+        """Returns what is found in each picture, the best first.
+
+        Each is a dict of "boxes" `(count, 4)`, float32 xyxy in pixels of the picture and within its
+        border, "scores" float32 `(count,)` and "classes" int32 `(count,)`, from 0.
+
+        Args:
+            images: Pictures `(height, width, channels)` of any sizes, or one array of them; pixel
+                values of 0 to 255.
+            batch_size: Pictures that run at once.
+
+        Raises:
+            ValueError: If a picture has another shape.
+        """
+        found: list[dict[str, np.ndarray]] = []
+        for start in range(0, len(images), batch_size):
+            frames = [self.frame(image) for image in images[start : start + batch_size]]
+            outputs = self.model.predict_on_batch(np.stack([frame.pixels for frame in frames]))
+            found.extend(detections_of(outputs, frames))
+        return found
+
+    def frame(self, image: np.ndarray) -> Frame:
+        """Returns a picture as the network takes it, and the way back to its pixels.
+
+        Args:
+            image: `(height, width, channels)`, pixel values of 0 to 255.
+
+        Raises:
+            ValueError: If it has another number of dimensions or channels.
+        """
+        shape = (*self.spec.input_size_px, self.network.inputs[0].shape[-1])
+        return frame_picture(image, shape, self.input_range, self.resize)
+
+
+def detections_of(
+    outputs: Mapping[str, np.ndarray], frames: Sequence[Frame]
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yields detections in pixels of the pictures, as `Detector.predict` returns them.
+
+    Args:
+        outputs: What `DetectionPostProcess` returns, or a .tflite file of a detector.
+        frames: The pictures that they belong to.
+    """
+    for i, frame in enumerate(frames):
+        count = int(outputs["count"][i])
+        corners = np.asarray(outputs["boxes"][i])[:count, [1, 0, 3, 2]]
+        boxes = frame.to_picture(corners)
+        real = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # Others lie beside the picture.
+        yield {
+            "boxes": boxes[real],
+            "scores": np.asarray(outputs["scores"][i], np.float32)[:count][real],
+            "classes": np.asarray(outputs["classes"][i])[:count][real].astype(np.int32),
+        }
+
+
+def detection_rows(
+    found: Mapping[str, np.ndarray], class_names: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Returns the detections of a picture as JSON can hold them, one dict each.
+
+    Args:
+        found: "boxes", "scores" and "classes", as `Detector.predict` returns them.
+        class_names: Names by class; None calls a class by its number.
+    """
+    columns = zip(found["boxes"], found["scores"], found["classes"], strict=True)
+    return [
+        {
+            "class": int(label),
+            "name": str(int(label)) if class_names is None else class_names[int(label)],
+            "score": float(score),
+            "box_xyxy": [float(side) for side in box],
+        }
+        for box, score, label in columns
+    ]
+
+
+def _checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...] | None:
+    if names is not None and (isinstance(names, str) or len(names) != classes):
+        raise ValueError(
+            f"`class_names` must hold one name for each of the {classes} classes. "
+            f"Received: {names!r}."
+        )
+    return None if names is None else tuple(names)
+
+
+def _checked_range(given: tuple[float, float] | None, name: str) -> tuple[float, float]:
+    if given is None:
+        raise ValueError(
+            f"`input_range` must be given, since nothing tells which pixel values {name!r} takes. "
+            "Received: None. Pass e.g. input_range=(-1, 1)."
+        )
+    check_input_range(given)
+    return (float(given[0]), float(given[1]))

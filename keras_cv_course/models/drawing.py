@@ -1,0 +1,98 @@
+"""Boxes with labels, drawn on a picture."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from keras_cv_course.models.detector import detection_rows
+
+# Colours that are told apart, also by most who see fewer of them: Okabe and Ito's.
+_COLOURS = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+_TEXT_PER_PICTURE = 1 / 28  # height of letters, of the shorter side
+_LEAST_TEXT_PX = 10
+_LIGHT = 380  # sum of red, green and blue from which on letters are black
+
+
+def draw_detections(
+    image: np.ndarray,
+    found: Mapping[str, np.ndarray],
+    class_names: Sequence[str] | None = None,
+) -> np.ndarray:
+    """Returns a picture with a box, a name and a score for each detection.
+
+    Drawn with Pillow: `keras.visualization` draws boxes too, but needs OpenCV.
+
+    Args:
+        image: `(height, width, 3)`, pixel values of 0 to 255.
+        found: "boxes", "scores" and "classes", as `Detector.predict` returns them.
+        class_names: Names by class; None calls a class by its number.
+
+    Returns:
+        uint8 `(height, width, 3)`.
+
+    Example:
+        >>> drawn = draw_detections(picture, detector.predict([picture])[0])
+    """
+    picture = Image.fromarray(np.clip(np.rint(image), 0, 255).astype(np.uint8))
+    drawing = ImageDraw.Draw(picture)
+    side = min(picture.size)
+    width = max(1, side // 150)
+    font = ImageFont.load_default(max(_LEAST_TEXT_PX, round(side * _TEXT_PER_PICTURE)))
+    for row in reversed(detection_rows(found, class_names)):  # The best ends on top.
+        colour = _COLOURS[row["class"] % len(_COLOURS)]
+        left, top, right, bottom = row["box_xyxy"]
+        drawing.rectangle((left, top, right, bottom), outline=colour, width=width)
+        label = f"{row['name']} {row['score']:.2f}"
+        _draw_label(drawing, label, (left, top), picture.width, font, colour)
+    return np.asarray(picture)
+
+
+def mosaic(images: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """Returns pictures of one size side by side, row after row; what is missing is white.
+
+    Args:
+        images: uint8 `(height, width, 3)` each.
+        columns: Pictures in a row.
+    """
+    height, width, channels = images[0].shape
+    rows = -(-len(images) // columns)
+    sheet = np.full((rows, columns, height, width, channels), 255, np.uint8)
+    for i, image in enumerate(images):
+        sheet[i // columns, i % columns] = image
+    # (rows, columns, height, width, channels) to (rows * height, columns * width, channels)
+    return sheet.transpose(0, 2, 1, 3, 4).reshape(rows * height, columns * width, channels)
+
+
+def png(image: np.ndarray) -> bytes:
+    """Returns the bytes of a PNG file of a uint8 picture `(height, width, 3)`."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _draw_label(
+    drawing: ImageDraw.ImageDraw,
+    label: str,
+    corner: tuple[float, float],
+    picture_width: int,
+    font: "ImageFont.FreeTypeFont | ImageFont.ImageFont",
+    colour: tuple[int, int, int],
+) -> None:
+    """Writes on a patch of colour above the corner, or below where there is no room."""
+    left, top, right, bottom = drawing.textbbox((0, 0), label, font=font)
+    width, height = right - left + 4, bottom - top + 4
+    x = min(corner[0], max(0, picture_width - width))
+    y = corner[1] - height if corner[1] >= height else corner[1]
+    drawing.rectangle((x, y, x + width, y + height), fill=colour)
+    ink = "black" if sum(colour) > _LIGHT else "white"
+    drawing.text((x + 2 - left, y + 2 - top), label, font=font, fill=ink)

@@ -1,0 +1,72 @@
+"""A picture of any size in the frame of a network's input, and boxes on their way back."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+# "stretch" fills the frame; "pad" keeps the picture's shape, in the middle of black borders.
+RESIZINGS = ("stretch", "pad")
+_LARGEST_PIXEL = 255.0
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A picture as a network takes it.
+
+    Attributes:
+        pixels: float32 `(height, width, channels)` of the network's input.
+        scale: (width, height) of the whole frame, in pixels of the picture.
+        offset: (x, y) of the picture's corner in the frame, in pixels of the picture.
+        size: (width, height) of the picture in its pixels.
+    """
+
+    pixels: np.ndarray
+    scale: tuple[int, int]
+    offset: tuple[int, int]
+    size: tuple[int, int]
+
+    def to_picture(self, boxes: np.ndarray) -> np.ndarray:
+        """Returns boxes in pixels of the picture, cut off at its border.
+
+        Args:
+            boxes: `(count, 4)` xyxy in parts of the frame.
+        """
+        moved = boxes * np.tile(self.scale, 2) - np.tile(self.offset, 2)
+        return np.clip(moved, 0, np.tile(self.size, 2)).astype(np.float32)
+
+
+def frame_picture(
+    image: np.ndarray,
+    shape: tuple[int, int, int],
+    input_range: tuple[float, float],
+    resize: str,
+) -> Frame:
+    """Returns a picture as a network takes it.
+
+    It is what `keras.layers.Resizing` makes of it, with and without `pad_to_aspect_ratio`.
+
+    Args:
+        image: `(height, width, channels)`, pixel values of 0 to 255.
+        shape: (height, width, channels) of the network's input.
+        input_range: What the network takes for 0 and for 255.
+        resize: "stretch" or "pad", see `RESIZINGS`.
+
+    Raises:
+        ValueError: If the picture has another shape.
+    """
+    image = np.asarray(image, np.float32)
+    if image.ndim != 3 or image.shape[-1] != shape[-1] or not image.size:
+        raise ValueError(
+            f"A picture must have the shape (height, width, {shape[-1]}). Received: {image.shape}."
+        )
+    height, width = image.shape[:2]
+    top = left = 0
+    if resize == "pad":
+        top = max(int(width * shape[0] / shape[1]) - height, 0) // 2
+        left = max(int(height * shape[1] / shape[0]) - width, 0) // 2
+    full = np.pad(image, ((top, top), (left, left), (0, 0)))
+    resized = np.asarray(keras.ops.image.resize(full, shape[:2], interpolation="bilinear"))
+    low, high = input_range
+    pixels = resized / _LARGEST_PIXEL * (high - low) + low
+    return Frame(pixels, (width + 2 * left, height + 2 * top), (left, top), (width, height))

@@ -1,0 +1,1 @@
+"""From the feature maps of a backbone to those that heads read."""

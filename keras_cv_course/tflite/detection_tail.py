@@ -1,0 +1,117 @@
+"""Decoding and suppression at the end of a detector's file, in one of three forms."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+from keras_cv_course._validation import check_choice
+from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
+from keras_cv_course.layers.head_decoding import HeadDecoding
+from keras_cv_course.models.detections import NETWORK_OUTPUTS, DetectionTail
+from keras_cv_course.tflite import detection_postprocess
+from keras_cv_course.tflite.freezing import freeze, freeze_function
+from keras_cv_course.tflite.joining import join
+from keras_cv_course.tflite.metadata import AnchorDetector
+from keras_cv_course.tflite.quantizers import to_float
+
+AUTO = "auto"
+TFLITE_OP = "tflite_op"
+BUILTIN = "builtin"
+FORMS = (TFLITE_OP, BUILTIN, None)
+
+
+def choose_form(nms: str | None, tail: DetectionTail | None) -> str | None:
+    """Returns the form of suppression for a model; None is none.
+
+    Args:
+        nms: As `convert` takes it.
+        tail: What stands at the model's end.
+
+    Raises:
+        ValueError: If `nms` is unknown, or the model does not end in detections.
+    """
+    check_choice("nms", nms, (AUTO, *FORMS))
+    if tail is None and nms != AUTO:
+        raise ValueError(
+            "`nms` is for a Detector, or a model that ends in a DetectionPostProcess. "
+            f"Received: nms={nms!r} for a model without. Leave it out, or convert Detector(model)."
+        )
+    return (TFLITE_OP if tail is not None else None) if nms == AUTO else nms
+
+
+def append(data: bytes, tail: DetectionTail, form: str | None) -> bytes:
+    """Returns a .tflite of a network with what makes boxes at its end, in float.
+
+    Args:
+        data: A .tflite of what `split_detections` calls the network, with float outputs.
+        tail: What stands behind it.
+        form: "tflite_op", "builtin", or None for codes and scores without suppression.
+    """
+    if tail.decoding is not None:
+        data = join(data, _decoding(tail.decoding))
+    if form is None:
+        return data
+    return _FORMS[form](data, tail.postprocess)
+
+
+def anchors_of(tail: DetectionTail, class_names: Sequence[str] | None) -> AnchorDetector:
+    """Returns what a file without suppression tells its reader: how to decode it."""
+    layer = tail.postprocess
+    labels = tuple(class_names or ())
+    x, y, width, height = layer.scales
+    return AnchorDetector(labels, anchors=layer.anchors, scales=(x, y, width, height))
+
+
+def _decoding(layer: HeadDecoding) -> bytes:
+    """Returns a .tflite from raw outputs to codes and scores."""
+    spec = layer.spec
+    sizes = {"boxes": 4, "classes": spec.logits}
+    if spec.has_objectness:
+        sizes["objectness"] = 1
+    inputs = {name: keras.Input((spec.count, size), name=name) for name, size in sizes.items()}
+    outputs = HeadDecoding.from_config(layer.get_config())(inputs)
+    return to_float(freeze(keras.Model(inputs, outputs), NETWORK_OUTPUTS))
+
+
+def _suppression(layer: DetectionPostProcess) -> bytes:
+    """Returns a .tflite from codes and scores to detections, of builtin operators.
+
+    One suppression does for all classes: each gets a place of its own, so far from the others
+    that boxes of two classes never overlap.
+    """
+    count, classes, most = len(layer.anchors), layer.classes, layer.max_detections
+    specs = [
+        tf.TensorSpec((1, count, size), tf.float32, name=name)
+        for name, size in zip(NETWORK_OUTPUTS, (4, classes), strict=True)
+    ]
+
+    @tf.function(input_signature=specs, autograph=False)
+    def suppress(codes: tf.Tensor, scores: tf.Tensor) -> list[tf.Tensor]:
+        corners = tf.reshape(layer.decode(codes), (count, 4))
+        span = tf.reduce_max(corners) - tf.reduce_min(corners) + 1.0
+        places = tf.reshape(tf.range(classes, dtype=tf.float32), (classes, 1, 1)) * span
+        apart = tf.reshape(tf.reshape(corners, (1, count, 4)) + places, (classes * count, 4))
+        flat = tf.reshape(tf.transpose(scores, (0, 2, 1)), (classes * count,))
+        chosen, kept, found = tf.raw_ops.NonMaxSuppressionV5(
+            boxes=apart,
+            scores=flat,
+            max_output_size=most,
+            iou_threshold=layer.iou_threshold,
+            score_threshold=layer.threshold_below,
+            soft_nms_sigma=0.0,
+            pad_to_max_output_size=True,
+        )
+        real = tf.cast(tf.range(most) < found, tf.float32)
+        boxes = tf.gather(corners, tf.math.floormod(chosen, count)) * tf.reshape(real, (most, 1))
+        labels = tf.cast(tf.math.floordiv(chosen, count), tf.float32) * real
+        results = (boxes, labels, kept * real, tf.cast(found, tf.float32))
+        return [tf.expand_dims(x, 0) for x in results]
+
+    return to_float(freeze_function(suppress.get_concrete_function(), NETWORK_OUTPUTS, OUTPUTS))
+
+
+_FORMS: dict[str, Callable[[bytes, DetectionPostProcess], bytes]] = {
+    TFLITE_OP: detection_postprocess.append,
+    BUILTIN: lambda data, layer: join(data, _suppression(layer)),
+}

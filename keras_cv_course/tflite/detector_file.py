@@ -1,0 +1,88 @@
+"""A detector's .tflite file that finds objects in pictures of any size, as `Detector` does."""
+
+import os
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from keras_cv_course._validation import check_choice, check_input_range
+from keras_cv_course.layers.detection_postprocess import OUTPUTS
+from keras_cv_course.models.detector import detections_of
+from keras_cv_course.models.framing import RESIZINGS, frame_picture
+from keras_cv_course.tflite.metadata import read_metadata
+from keras_cv_course.tflite.runtime import TFLiteModel
+from keras_cv_course.tflite.tensors import TensorSpec
+
+_LARGEST = 255
+
+
+class TFLiteDetector:
+    """A file that `convert` has made of a detector, with its suppression inside.
+
+    Attributes:
+        file: The file as a model.
+        class_names: Names by class, where the file carries them, else None.
+
+    Args:
+        path: A .tflite file with the outputs "boxes", "classes", "scores" and "count".
+        resize: As in `Detector`.
+        input_range: Smallest and largest pixel value that the network takes. None is what the
+            metadata or the numbers of a uint8 input tell.
+
+    Raises:
+        ValueError: If the file is none of a detector, or the range is not known.
+
+    Example:
+        >>> TFLiteDetector("detector.tflite").predict([picture])[0]["boxes"].shape
+        (12, 4)
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        resize: str = "stretch",
+        input_range: tuple[float, float] | None = None,
+    ) -> None:
+        check_choice("resize", resize, RESIZINGS)
+        self.file = TFLiteModel(path)
+        names = [output.name for output in self.file.outputs]
+        if sorted(names) != sorted(OUTPUTS):
+            raise ValueError(
+                f"`path` must be a file with the outputs {list(OUTPUTS)}. Received: {path} with "
+                f"{names}. Convert a Detector, and not with nms=None."
+            )
+        found = input_range or _told_range(self.file)
+        if found is None:
+            raise ValueError(
+                f"`input_range` must be given, since nothing in {path} tells it. Received: None. "
+                "Pass e.g. input_range=(-1, 1)."
+            )
+        check_input_range(found)
+        self.input_range = found
+        self.resize = resize
+        self.class_names = self.file.class_names
+
+    def predict(self, images: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+        """Returns what is found in each picture; takes and gives what `Detector.predict` does."""
+        height, width, channels = self.file.inputs[0].shape[1:]
+        found: list[dict[str, np.ndarray]] = []
+        for image in images:
+            shape = (height, width, channels)
+            frame = frame_picture(image, shape, self.input_range, self.resize)
+            outputs = self.file.predict(frame.pixels[None])
+            found.extend(detections_of(cast(dict[str, np.ndarray], outputs), [frame]))
+        return found
+
+
+def _told_range(file: TFLiteModel) -> tuple[float, float] | None:
+    metadata = read_metadata(file.path)
+    told = None if metadata is None else metadata.input_range
+    return told or _quantized_range(file.inputs[0])
+
+
+def _quantized_range(spec: TensorSpec) -> tuple[float, float] | None:
+    """Returns the values that pixels 0 and 255 stand for in a uint8 input."""
+    if spec.scale is None or spec.dtype != "uint8":
+        return None
+    return (-spec.zero_point * spec.scale, (_LARGEST - spec.zero_point) * spec.scale)

@@ -1,0 +1,97 @@
+"""Which targets and losses belong to a detector, told by the spec that it carries."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import keras
+
+from keras_cv_course.losses.anchor_boxes import AnchorBoxLoss
+from keras_cv_course.losses.focal import FocalClassLoss
+from keras_cv_course.losses.multibox import MultiboxClassLoss
+from keras_cv_course.losses.yolo import YOLOv2Loss, YOLOv3Loss
+from keras_cv_course.losses.yolo_v1 import YOLOv1Loss
+from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.models.joined_heads import join_heads
+from keras_cv_course.ops.detection_spec import DetectionSpec
+from keras_cv_course.ops.target_encoding import encode_anchor_targets, encode_yolo_targets
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """How a family of detectors is trained in its paper.
+
+    Attributes:
+        yolo: The paper's version of YOLO; 0 for SSD and RetinaNet.
+        loss: Makes the loss of classes, or of all heads of a YOLO.
+        matching: Options of `encode_anchor_targets`.
+        delta: Of `AnchorBoxLoss`.
+    """
+
+    loss: Callable[..., keras.losses.Loss]
+    yolo: int = 0
+    matching: dict[str, Any] = field(default_factory=dict)
+    delta: float = 1.0
+
+
+_RETINANET_MATCHING = {"positive": 0.5, "negative": 0.4, "guarantee": None}
+_RECIPES = {
+    "softmax": _Recipe(MultiboxClassLoss),
+    "sigmoid": _Recipe(FocalClassLoss, matching=_RETINANET_MATCHING, delta=1 / 9),
+    "objectness_linear": _Recipe(YOLOv1Loss, yolo=1),
+    "objectness_softmax": _Recipe(YOLOv2Loss, yolo=2),
+    "objectness_sigmoid": _Recipe(YOLOv3Loss, yolo=3),
+}
+
+
+def target_encoder(spec: DetectionSpec, **options: Any) -> Callable[..., Any]:
+    """Returns what makes targets of a picture's boxes, for `data.with_targets`.
+
+    Args:
+        spec: That of the detector, see `detection_spec`.
+        **options: Options of `encode_anchor_targets` or `encode_yolo_targets` in place of the
+            family's own, e.g. `positive=0.4`.
+
+    Example:
+        >>> train = with_targets(batches, target_encoder(detection_spec(model)), (-1.0, 1.0))
+    """
+    recipe = _RECIPES[spec.scores]
+    if recipe.yolo:
+        return partial(
+            encode_yolo_targets,
+            anchors=spec.anchors(),
+            strides_px=spec.strides(),
+            version=recipe.yolo,
+            **options,
+        )
+    options = {"variances": spec.variances} | recipe.matching | options
+    return partial(encode_anchor_targets, anchors=spec.anchors(), **options)
+
+
+def compile_detector(model: keras.Model, optimizer: Any = "adam", **options: Any) -> keras.Model:
+    """Returns the model to call `fit` on, compiled with the loss of the detector's family.
+
+    It shares the layers of `model`, and so `model` is what is trained. Of SSD and RetinaNet it is
+    `model` itself.
+
+    Args:
+        model: A detector, float or quantization-aware.
+        optimizer: As `keras.Model.compile` takes it.
+        **options: Options of the loss in place of the family's own: `MultiboxClassLoss` of SSD,
+            `FocalClassLoss` of RetinaNet, `YOLOv2Loss` and so on, e.g. `box_loss="ciou"`.
+
+    Raises:
+        ValueError: If the model is no detector.
+
+    Example:
+        >>> compile_detector(model, keras.optimizers.Adam(1e-3)).fit(train, epochs=20)
+    """
+    recipe = _RECIPES[detection_spec(model).scores]
+    if recipe.yolo:
+        trained = join_heads(model)
+        trained.compile(optimizer, recipe.loss(**options))
+        return trained
+    losses = {"boxes": AnchorBoxLoss(recipe.delta), "classes": recipe.loss(**options)}
+    model.compile(optimizer, losses)
+    return model

@@ -1,0 +1,140 @@
+"""The commands on a detector: a run of one epoch on drawn scenes, and what is made of it."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_cv_course import load_model
+from keras_cv_course.cli import boxes_data, detection_run
+from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.tflite import inspect
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run folder of a network that has seen little."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(boxes_data, "_SCENES", {"train": 8, "val": 4})
+    patch.setattr(detection_run, "_LOWEST_SCORE", 0.001)
+    args = detection_run.DetectionArgs(imgsz=64, alpha=0.35, epochs=1, batch=4)
+    folder, report = detection_run.start_detection_run(
+        args, tmp_path_factory.mktemp("runs"), "tiny", False, 0
+    )
+    yield folder, report
+    patch.undo()
+
+
+@pytest.mark.slow
+def test_run_folder_holds_model_plots_and_mosaics(run):
+    folder, report = run
+    names = {path.name for path in folder.path.iterdir()}
+    assert names == {
+        *("args.yaml", "model.keras", "results.csv", "results.png", "report.json"),
+        *("precision_recall.png", "confusion_matrix.png", "train_batch.png", "predictions.png"),
+    }
+    assert json.loads(folder.report.read_text()) == report
+    assert set(report["classes"]) == {"circle", "square", "triangle", "cross"}
+    assert 0 <= report["AP"] <= report["AP50"] <= 1
+    with Image.open(folder.path / "predictions.png") as sheet:
+        assert sheet.size == (960, 640)  # four of 320, in rows of three
+    assert detection_spec(load_model(folder.model)).input_size_px == (64, 64)
+
+
+@pytest.mark.slow
+def test_evaluate_gives_the_reports_numbers(run, keras_cv_course):
+    folder, report = run
+    found = keras_cv_course("evaluate", folder.model, "--json").json
+    assert found["split"] == "val"
+    # Boxes of another lowest score are left out.
+    assert found["AP50"] == pytest.approx(report["AP50"], abs=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nms", ["tflite_op", "none"])
+def test_export_and_predict(run, keras_cv_course, tmp_path, nms, rng):
+    folder, _ = run
+    file = tmp_path / "m.tflite"
+    options = ("--nms", nms, "--score", "0.02", "--quantize", "int8", "--io-dtype", "uint8")
+    assert keras_cv_course("export", folder.model, *options, "--out", file).code == 0
+    report = inspect(file)
+    assert report.class_names == ("circle", "square", "triangle", "cross")
+    has_operator = "TFLite_Detection_PostProcess" in report.operators
+    assert has_operator == (nms == "tflite_op")
+    if not has_operator:
+        return
+    picture = tmp_path / "scene.png"
+    Image.fromarray(rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)).save(picture)
+    rows = keras_cv_course("predict", file, picture, "--score", "0", "--json").json
+    assert rows[0]["image"] == str(picture)
+    assert rows[0]["boxes"], "a score of 0 leaves all boxes in"
+
+
+@pytest.mark.slow
+def test_predict_writes_pictures_and_a_json(run, keras_cv_course, tmp_path, rng):
+    folder, _ = run
+    picture = tmp_path / "scene.png"
+    Image.fromarray(rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)).save(picture)
+    out = tmp_path / "found"
+    result = keras_cv_course("predict", folder.model, picture, "--score", "0.02", "--out", out)
+    assert result.code == 0, result.err
+    rows = json.loads((out / "detections.json").read_text())
+    assert rows[0]["boxes"]
+    for box in rows[0]["boxes"]:
+        left, top, right, bottom = box["box_xyxy"]
+        assert 0 <= left < right <= 80
+        assert 0 <= top < bottom <= 50
+        assert box["score"] >= 0.02
+        assert box["name"] in ("circle", "square", "triangle", "cross")
+    with Image.open(out / "scene_boxes.png") as drawn:
+        assert drawn.size == (80, 50)
+
+
+@pytest.mark.slow
+def test_demo_exports_and_compares(keras_cv_course, tmp_path, monkeypatch):
+    monkeypatch.setattr(boxes_data, "_SCENES", {"train": 8, "val": 4})
+    words = ("demo", "detect", "--epochs", "1", "--project", tmp_path, "--name", "d", "--json")
+    result = keras_cv_course(*words)
+    assert result.code == 0, result.err
+    report = result.json
+    assert [row["file"] for row in report["exported"]] == [
+        "model_float32.tflite",
+        "model_int8.tflite",
+    ]
+    for row in report["exported"]:
+        assert row["bytes"] == (tmp_path / "d" / row["file"]).stat().st_size
+        assert row["median_ms"] > 0
+        assert 0 <= row["AP"] <= row["AP50"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--task", "segment"), "`task` must be one of 'classify', 'detect'"),
+        (("--task", "detect", "--val-split", "0.3"), "--task detect has no --val-split"),
+        (("--task", "detect", "--model", "mobilenet_v2"), "`model` must be one of 'ssdlite'"),
+        (("--model", "ssdlite"), "`model` must be one of 'mobilenet'"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(keras_cv_course, tmp_path, words, message):
+    result = keras_cv_course("train", *words, "--project", tmp_path)
+    assert result.code == 1
+    assert message in result.err
+
+
+def test_folder_without_boxes_is_refused(keras_cv_course, tmp_path):
+    result = keras_cv_course("train", "--task", "detect", "--data", tmp_path)
+    assert result.code == 1
+    assert 'must be "shapes", or a folder with `Annotations`' in result.err
+
+
+def test_options_of_detectors_are_refused_for_others(keras_cv_course, tmp_path):
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(2))
+    model.save(tmp_path / "m.keras")
+    words = ("export", tmp_path / "m.keras", "--quantize", "none", "--nms", "builtin")
+    assert "--nms is for a detector" in keras_cv_course(*words).err
+    words = ("predict", tmp_path / "m.keras", "p.png", "--out", tmp_path)
+    assert "--out is for the boxes of a detector" in keras_cv_course(*words).err

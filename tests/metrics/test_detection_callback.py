@@ -1,0 +1,63 @@
+import keras
+import numpy as np
+import pytest
+from truths import detections, picture, square
+
+from keras_cv_course.metrics.detection_callback import AveragePrecision, detection_metrics
+
+NAMES = ("cell",)
+PICTURE = np.zeros((12, 40, 3), np.uint8)
+
+
+def samples(count=20):
+    return [(PICTURE, picture([square(0), square(1)])) for _ in range(count)]
+
+
+def find_first(pictures):
+    return [detections((*square(0), 0.9, 0)) for _ in pictures]
+
+
+def test_all_numbers_of_a_detector():
+    sizes = []
+
+    def detect(pictures):
+        sizes.append(len(pictures))
+        return find_first(pictures)
+
+    result = detection_metrics(detect, iter(samples()), NAMES)
+    assert sizes == [16, 4]
+    assert result["AP"] == pytest.approx(51 / 101)
+    assert result["VOC12"] == pytest.approx(0.5)
+    assert result["VOC07"] == pytest.approx(6 / 11)
+
+
+def test_a_detector_that_forgets_pictures_is_refused():
+    with pytest.raises(ValueError, match="Received: 19 for 20 pictures"):
+        detection_metrics(lambda pictures: find_first(pictures[:15]), samples(), NAMES)
+
+
+def test_the_logs_have_it_every_second_epoch_and_in_between():
+    image = keras.Input((2,))
+    model = keras.Model(image, keras.layers.Dense(1)(image))
+    model.compile("sgd", "mse")
+    state = {"calls": 0}
+
+    def detect(pictures):
+        state["calls"] += 1
+        good = state["calls"] > 1
+        return [detections((*square(0), 0.9, 0), (*square(1 if good else 3), 0.8, 0))] * len(
+            pictures
+        )
+
+    scores = AveragePrecision(detect, lambda: samples(2), NAMES, every=2, names=("AP50", "VOC12"))
+    history = model.fit(
+        np.ones((4, 2)), np.ones(4), epochs=5, verbose=0, callbacks=[scores]
+    ).history
+    assert state["calls"] == 2
+    assert history["val_VOC12"] == pytest.approx([0, 0.5, 0.5, 1, 1])
+    assert history["val_AP50"] == pytest.approx([0, 51 / 101, 51 / 101, 1, 1])
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match="`every`"):
+        AveragePrecision(find_first, samples, NAMES, every=0)

@@ -1,0 +1,153 @@
+import keras
+import numpy as np
+import pytest
+from contracts.random_weights import randomize
+
+from keras_cv_course import Detector, MobileNetV2, SSDLite
+from keras_cv_course.models.detector import detection_rows
+from keras_cv_course.models.drawing import draw_detections, mosaic, png
+from keras_cv_course.models.framing import frame_picture
+
+SIZE = 64
+PIXELS = (0.0, 255.0)
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    body = MobileNetV2((SIZE, SIZE, 3), alpha=0.35, include_top=False)
+    model = SSDLite(body, classes=3, extra_filters=(32,))
+    randomize(model, rng, rng.uniform(-1, 1, (4, SIZE, SIZE, 3)).astype(np.float32))
+    return model
+
+
+@pytest.fixture
+def picture(rng):
+    return rng.integers(0, 256, (96, 48, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+@pytest.mark.parametrize("shape", [(96, 48), (33, 100), (64, 64)])
+def test_boxes_on_their_way_into_the_frame_and_back(shape, resize, rng):
+    """A white box is where the frame shows it, and comes back to where it was."""
+    image = np.zeros((*shape, 3), np.uint8)
+    box = np.array([8, 6, 24, 22])  # x1, y1, x2, y2
+    image[box[1] : box[3], box[0] : box[2]] = 255
+    frame = frame_picture(image, (128, 128, 3), PIXELS, resize)
+    assert frame.pixels.shape == (128, 128, 3)
+    rows, columns = np.nonzero(frame.pixels[..., 0] > 127)
+    shown = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / 128
+    found = frame.to_picture(shown[None].astype(np.float32))[0]
+    # Half a pixel of the frame to each side, in pixels of the picture.
+    np.testing.assert_allclose(found, box, atol=max(frame.scale) / 128)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+def test_frame_is_that_of_keras_resizing(resize, picture):
+    layer = keras.layers.Resizing(40, 64, pad_to_aspect_ratio=resize == "pad")
+    found = frame_picture(picture, (40, 64, 3), PIXELS, resize).pixels
+    np.testing.assert_allclose(found, layer(picture.astype(np.float32)), atol=1e-3)
+
+
+def test_boxes_beyond_the_border_are_cut_off():
+    frame = frame_picture(np.zeros((20, 40, 3)), (64, 64, 3), PIXELS, "pad")
+    boxes = np.array([[-0.5, 0.0, 2.0, 1.0], [0.25, 0.25, 0.5, 0.5]], np.float32)
+    # The picture is the middle half of the frame of 40 x 40.
+    np.testing.assert_allclose(frame.to_picture(boxes), [[0, 0, 40, 20], [10, 0, 20, 10]])
+
+
+def test_finds_in_pictures_of_any_size_what_it_finds_in_them_alone(network, picture, rng):
+    detector = Detector(network, score_threshold=0.3)
+    pictures = [picture, rng.integers(0, 256, (50, 130, 3), dtype=np.uint8)]
+    together = detector.predict(pictures)
+    for image, found in zip(pictures, together, strict=True):
+        (alone,) = detector.predict([image])
+        assert len(found["scores"]) > 3
+        height, width = image.shape[:2]
+        assert found["boxes"].min() >= 0
+        assert (found["boxes"].max(axis=0) <= [width, height, width, height]).all()
+        assert (np.diff(found["scores"]) <= 0).all()
+        for key, values in alone.items():
+            np.testing.assert_allclose(found[key], values, atol=1e-2)
+    assert detector.predict([]) == []
+
+
+def test_shares_the_weights_of_the_network(network, picture):
+    model = keras.models.clone_model(network)
+    model.set_weights(network.get_weights())
+    detector = Detector(model, score_threshold=0.3)
+    before = detector.predict([picture])[0]["scores"]
+    layer = model.get_layer("classes_P4_conv")
+    layer.bias.assign(layer.bias * 0 + 3)
+    after = detector.predict([picture])[0]["scores"]
+    assert not np.array_equal(before, after)
+
+
+def test_rows_for_json(network, picture):
+    detector = Detector(network, ["a", "b", "c"], score_threshold=0.3)
+    (found,) = detector.predict([picture])
+    rows = detection_rows(found, detector.class_names)
+    assert len(rows) == len(found["scores"])
+    assert rows[0]["name"] == "abc"[rows[0]["class"]]
+    assert rows[0]["box_xyxy"] == pytest.approx(found["boxes"][0])
+
+
+def test_drawing_frames_the_box_and_leaves_the_rest(picture):
+    found = {
+        "boxes": np.array([[10, 30, 40, 80]], np.float32),
+        "scores": np.array([0.9], np.float32),
+        "classes": np.array([0], np.int32),
+    }
+    drawn = draw_detections(picture, found, ["cell"])
+    assert drawn.dtype == np.uint8
+    assert (drawn[30:81, 10] == drawn[30, 10]).all()  # left edge, one colour
+    np.testing.assert_array_equal(drawn[32:79, 12:39], picture[32:79, 12:39])
+    np.testing.assert_array_equal(drawn[83:], picture[83:])
+    assert (drawn[:30] != picture[:30]).any(), "the label stands above the box"
+
+
+def test_mosaic_puts_pictures_row_by_row():
+    images = [np.full((2, 3, 3), i, np.uint8) for i in range(3)]
+    sheet = mosaic(images, columns=2)
+    assert sheet.shape == (4, 6, 3)
+    np.testing.assert_array_equal(sheet[::2, ::3, 0], [[0, 1], [2, 255]])
+    assert png(sheet).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"class_names": ["a", "b"]}, "one name for each of the 3 classes"),
+        ({"class_names": "abc"}, "one name for each of the 3 classes"),
+        ({"resize": "crop"}, "`resize` must be one of 'stretch', 'pad'"),
+        ({"input_range": (0.5, 1)}, "`input_range` must be the smallest and the largest"),
+        ({"iou_threshold": 2}, "`iou_threshold` must be at most 1"),
+    ],
+)
+def test_wrong_arguments(network, options, message):
+    with pytest.raises(ValueError, match=message):
+        Detector(network, **options)
+
+
+def test_what_is_no_detector_is_refused():
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3)])
+    with pytest.raises(ValueError, match=r"`model` must be a detector of this package"):
+        Detector(model)
+
+
+def test_picture_of_another_kind_is_refused(network):
+    with pytest.raises(ValueError, match=r"shape \(height, width, 3\). Received: \(8, 8\)"):
+        Detector(network).predict([np.zeros((8, 8))])
+
+
+@pytest.mark.parametrize(
+    ("backbone", "message"),
+    [
+        ({"include_top": False}, "one input of fixed size"),
+        ({"input_shape": (64, 64, 3)}, "must give a feature map"),
+    ],
+)
+def test_backbones_that_do_not_fit(backbone, message):
+    with pytest.raises(ValueError, match=message):
+        SSDLite(MobileNetV2(alpha=0.35, **backbone), classes=3)

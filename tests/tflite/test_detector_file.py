@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from contracts.random_weights import randomize
+
+from keras_cv_course import Detector, MobileNetV2, SSDLite
+from keras_cv_course.tflite import TFLiteDetector, convert
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def detector():
+    rng = np.random.default_rng(0)
+    body = MobileNetV2((SIZE, SIZE, 3), alpha=0.35, include_top=False)
+    model = SSDLite(body, 3, extra_filters=(32,))
+    randomize(model, rng, rng.uniform(-1, 1, (4, SIZE, SIZE, 3)).astype(np.float32))
+    return Detector(model, ["a", "b", "c"], score_threshold=0.4, max_detections=10, resize="pad")
+
+
+@pytest.fixture
+def pictures(rng):
+    return [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((64, 64), (40, 90))]
+
+
+def test_finds_what_the_detector_finds(detector, pictures, tmp_path):
+    path = convert(detector, tmp_path / "m.tflite", "none").path
+    file = TFLiteDetector(path, "pad", input_range=(-1, 1))
+    assert file.class_names == ("a", "b", "c")
+    expected = detector.predict(pictures)
+    for found, want in zip(file.predict(pictures), expected, strict=True):
+        assert len(want["scores"]) > 2
+        np.testing.assert_array_equal(found["classes"], want["classes"])
+        np.testing.assert_allclose(found["scores"], want["scores"], atol=1e-3)
+        np.testing.assert_allclose(found["boxes"], want["boxes"], atol=0.05)
+
+
+@pytest.mark.parametrize("told", ["metadata", "numbers"])
+def test_range_is_told_by_the_file(detector, pictures, tmp_path, told):
+    options = {"target": "phone"} if told == "metadata" else {"io_dtype": "uint8"}
+    quantize = "none" if told == "metadata" else "int8"
+    samples = None
+    if told == "numbers":
+        samples = np.stack([detector.frame(picture).pixels for picture in pictures])
+    path = convert(
+        detector, tmp_path / "m.tflite", quantize, calibration_data=samples, **options
+    ).path
+    assert TFLiteDetector(path).input_range == pytest.approx((-1, 1), abs=0.01)
+
+
+def test_range_that_nothing_tells_is_asked_for(detector, tmp_path):
+    path = convert(detector, tmp_path / "m.tflite", "none").path
+    with pytest.raises(ValueError, match="`input_range` must be given, since nothing in"):
+        TFLiteDetector(path)
+
+
+def test_file_without_suppression_is_refused(detector, tmp_path):
+    path = convert(detector, tmp_path / "m.tflite", "none", nms=None).path
+    with pytest.raises(ValueError, match=r"`path` must be a file with the outputs"):
+        TFLiteDetector(path)
