@@ -95,3 +95,9 @@ def test_unknown_public_name_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="no attribute 'MobileNetV9'"):
         _ = keras_cv_course.MobileNetV9
+
+
+def test_no_two_test_modules_have_one_name():
+    """Without packages among the tests, pytest imports them by their bare names."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
