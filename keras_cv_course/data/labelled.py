@@ -124,7 +124,9 @@ def labelled_batches(
         raise ValueError(f"`sources` must hold labels of every task. There are none of {missing}.")
 
     def read(path: tf.Tensor, label: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, Any]]:
-        picture = tf.image.resize(decode_picture(path, input_shape[2]), input_shape[:2])
+        picture = tf.image.resize(
+            decode_picture(tf.io.read_file(path), input_shape[2]), input_shape[:2]
+        )
         return tf.cast(tf.round(picture), tf.uint8), label
 
     to_range = rescale(input_range)

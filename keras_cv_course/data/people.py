@@ -197,7 +197,7 @@ def picture_reader(
     def read(row: tf.Tensor) -> tf.Tensor:
         picture = source[row]
         if picture.dtype == tf.string:
-            picture = decode_picture(picture, input_shape[2])
+            picture = decode_picture(tf.io.read_file(picture), input_shape[2])
         elif picture.shape[-1] != input_shape[2]:
             grey = picture.shape[-1] == 1
             picture = (tf.image.grayscale_to_rgb if grey else tf.image.rgb_to_grayscale)(picture)
