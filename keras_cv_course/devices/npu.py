@@ -160,8 +160,8 @@ def compile_for_npu(
             not done in time; or if another argument is wrong.
         RuntimeError: If Vela is not installed.
 
-    Reference: Arm Ltd, "Vela", https://pypi.org/project/ethos-u-vela, 5.2.0: the columns of
-        `*_summary_*.csv` and `*_per-layer.csv`.
+    Reference: Arm Ltd, "Vela", package ethos-u-vela 5.2.0: the columns of `*_summary_*.csv` and
+        `*_per-layer.csv`.
 
     Example:
         >>> compile_for_npu("vww_int8.tflite").cycles_total
