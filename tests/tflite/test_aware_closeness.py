@@ -43,9 +43,11 @@ def test_file_computes_what_the_model_does_on_the_kernels_that_devices_run(train
     assert np.mean(expected.argmax(axis=1) == labels) > 0.9
     found = TFLiteModel(path, validate=False).predict(images)
     steps = np.abs(found - expected) / output_steps(path.read_bytes())[0]
-    # A sum of floats can fall on the other side of a half, once in a hundred thousand values.
+    # A sum of floats can fall on the other side of a half, once in a hundred thousand values. One
+    # that does, inside the network, moves up to all ten scores of its picture, so the share of
+    # scores scatters with the weights that training happens to end in: 0.1 to 0.2 % were seen.
     assert steps.max() < 1.5
-    assert np.mean(steps > 0.5) < 0.002
+    assert np.mean(steps > 0.5) < 0.01
     clear = margins(path, expected) > CLEAR_STEPS
     assert clear.sum() > 256
     np.testing.assert_array_equal(found.argmax(axis=1)[clear], expected.argmax(axis=1)[clear])
