@@ -1,6 +1,7 @@
 """Softmax on cosines, with a margin that the right class has to win by."""
 
 import math
+from abc import abstractmethod
 from typing import Any
 
 import keras
@@ -18,8 +19,9 @@ class _MarginSoftmax(keras.losses.Loss):
         self.margin = margin
         self.scale = scale
 
+    @abstractmethod
     def _with_margin(self, cosines: Any) -> Any:
-        raise NotImplementedError
+        """Returns the cosines `(batch, classes)` as if each class were the right one."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns the loss of each picture, `(batch,)`."""
