@@ -23,7 +23,7 @@ def fit(model, train, rate, epochs, callbacks=()):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The file, and pictures that were held out with the scores of the model that it is made of."""
+    """The file, held-out pictures with the scores of the model that it is made of, and all others."""
     keras.utils.set_random_seed(0)
     data = digits(SHAPE, (-1.0, 1.0))
     model = MobileNetV2(
@@ -34,20 +34,23 @@ def trained(tmp_path_factory):
     fit(aware, data.train, 3e-4, 3, [FreezeRanges(after=2)])
     path = convert(aware, tmp_path_factory.mktemp("closeness") / "aware.tflite").path
     images, labels = as_arrays(data.test)
-    return path, images, labels, aware.predict(images, verbose=0)
+    others = np.concatenate([as_arrays(data.val)[0], as_arrays(data.train)[0]])
+    seen = others, aware.predict(others, verbose=0)
+    return path, images, labels, aware.predict(images, verbose=0), seen
 
 
 @pytest.mark.slow
 def test_file_computes_what_the_model_does_on_the_kernels_that_devices_run(trained):
-    path, images, labels, expected = trained
+    path, images, labels, expected, (others, expected_of_others) = trained
     assert np.mean(expected.argmax(axis=1) == labels) > 0.9
     found = TFLiteModel(path, validate=False).predict(images)
     steps = np.abs(found - expected) / output_steps(path.read_bytes())[0]
-    # A sum of floats can fall on the other side of a half, once in a hundred thousand values. One
-    # that does, inside the network, moves up to all ten scores of its picture, so the share of
-    # scores scatters with the weights that training happens to end in: 0.1 to 0.2 % were seen.
     assert steps.max() < 1.5
-    assert np.mean(steps > 0.5) < 0.01
+    # A sum of floats can fall on the other side of a half, once in a hundred thousand values. One
+    # that does moves up to ten scores of its picture, too many to find a share of 360 pictures.
+    found_of_others = TFLiteModel(path, validate=False).predict(others)
+    moved = np.concatenate([found - expected, found_of_others - expected_of_others])
+    assert np.mean(np.abs(moved) / output_steps(path.read_bytes())[0] > 0.5) < 0.002
     clear = margins(path, expected) > CLEAR_STEPS
     assert clear.sum() > 256
     np.testing.assert_array_equal(found.argmax(axis=1)[clear], expected.argmax(axis=1)[clear])
@@ -55,7 +58,7 @@ def test_file_computes_what_the_model_does_on_the_kernels_that_devices_run(train
 
 @pytest.mark.slow
 def test_reference_kernels_decide_as_the_model_does(trained):
-    path, images, _, expected = trained
+    path, images, _, expected, _ = trained
     found = TFLiteModel(path, kernels="reference", validate=False).predict(images)
     steps = np.abs(found - expected) / output_steps(path.read_bytes())[0]
     assert np.median(steps) <= 1.01
