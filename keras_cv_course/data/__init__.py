@@ -1,7 +1,7 @@
 """Pictures for training, evaluation and calibration, in the range that a model takes."""
 
 from keras_cv_course.data.annotations import AnnotatedPicture, Annotations
-from keras_cv_course.data.augmentation import augmented, face_distortion
+from keras_cv_course.data.augmentation import augmented
 from keras_cv_course.data.box_augmentation import augmented_boxes, random_shapes
 from keras_cv_course.data.box_table import table_annotations
 from keras_cv_course.data.calibration import calibration_array
@@ -10,7 +10,7 @@ from keras_cv_course.data.dataset import ImageDataset, as_arrays
 from keras_cv_course.data.detection import detection_batches, with_targets
 from keras_cv_course.data.digits import digits
 from keras_cv_course.data.epochs import Epochs, as_epochs
-from keras_cv_course.data.face_augmentation import FaceDistortion, distorted_faces
+from keras_cv_course.data.face_augmentation import FaceDistortion, distorted_faces, face_distortion
 from keras_cv_course.data.images import image_folder, labelled_folder, load_pictures
 from keras_cv_course.data.labelled import LabelledPictures, labelled_batches, split_pictures
 from keras_cv_course.data.lfw import PicturePairs, lfw_pairs

@@ -1,7 +1,7 @@
 """Makes new pictures of faces, and takes their labels along."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,15 +93,34 @@ def distorted_faces(
             "`distortion.mirror` must say for each point which it becomes in a mirror. Received: "
             f"{len(distortion.mirror)} for labels of {known} points. Set it, or None."
         )
-    random = tf.random.Generator.from_seed(seed)
+    change = _changer(input_range, distortion, seed)
 
     def distort(images: tf.Tensor, labels: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, Any]:
-        moves = _draw_moves(random, tf.shape(images)[0], distortion)
-        moved = _move_pixels(images, moves)
-        lit = _relight(random, moved, input_range, distortion)
-        return lit, _move_labels(labels, moves, images.shape[1:3], distortion)
+        changed, moves = change(images)
+        return changed, _move_labels(labels, moves, images.shape[1:3], distortion)
 
     return train.map(distort).prefetch(tf.data.AUTOTUNE)
+
+
+def face_distortion(
+    input_range: tuple[float, float], distortion: FaceDistortion | None = None, seed: int = 0
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns what `distorted_faces` does to pictures, for those whose labels do not move.
+
+    Args:
+        input_range: Smallest and largest value of the pictures.
+        distortion: How far; the usual when None. Half are mirrored, unless its `mirror` is None.
+        seed: Decides the changes, which are new in every call.
+
+    Returns:
+        A function of float32 pictures (batch, height, width, channels), for `tf.data`'s `map`.
+
+    Example:
+        >>> distort = face_distortion((-1.0, 1.0))
+        >>> encoder.fit(batches.map(lambda images, labels: (distort(images), labels)))
+    """
+    change = _changer(input_range, distortion or FaceDistortion(), seed)
+    return lambda images: change(images)[0]
 
 
 @dataclass(frozen=True)
@@ -116,6 +135,19 @@ class _Moves:
     turn: tf.Tensor
     zoom: tf.Tensor
     shift: tf.Tensor
+
+
+def _changer(
+    input_range: tuple[float, float], distortion: FaceDistortion, seed: int
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, _Moves]]:
+    """Returns a function that gives distorted pictures, and where their pixels come from."""
+    random = tf.random.Generator.from_seed(seed)
+
+    def change(images: tf.Tensor) -> tuple[tf.Tensor, _Moves]:
+        moves = _draw_moves(random, tf.shape(images)[0], distortion)
+        return _relight(random, _move_pixels(images, moves), input_range, distortion), moves
+
+    return change
 
 
 def _draw_moves(

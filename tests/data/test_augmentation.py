@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_cv_course.data import as_epochs, augmented, face_distortion
+from keras_cv_course.data import as_epochs, augmented
 
 
 def batches(side=20, count=64):
@@ -37,26 +37,3 @@ def test_epochs_differ_and_the_seed_repeats_them():
     assert np.abs(first - second).max() > 0.1
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.1
-
-
-def test_distorted_faces_stay_in_range_and_differ(rng):
-    faces = rng.uniform(-1, 1, (16, 24, 24, 3)).astype("float32")
-    distort = face_distortion((-1.0, 1.0))
-    dataset = tf.data.Dataset.from_tensors(faces).repeat(2).map(distort)
-    first, second = (x.numpy() for x in dataset)
-    for found in (first, second):
-        assert found.shape == faces.shape
-        assert found.dtype == np.float32
-        assert -1.0 <= found.min() < -0.5
-        assert 0.5 < found.max() <= 1.0
-        assert np.all(np.abs(found - faces).max(axis=(1, 2, 3)) > 0.05)
-    assert np.abs(first - second).max() > 0.1
-
-
-def test_without_strength_faces_are_mirrored_alone(rng):
-    faces = rng.uniform(0, 255, (16, 8, 8, 1)).astype("float32")
-    found = face_distortion((0.0, 255.0), strength=0.0)(faces).numpy()
-    straight = np.abs(found - faces).max(axis=(1, 2, 3)) < 0.01
-    mirrored = np.abs(found - faces[:, :, ::-1]).max(axis=(1, 2, 3)) < 0.01
-    assert np.all(straight ^ mirrored)
-    assert 0 < np.sum(mirrored) < 16

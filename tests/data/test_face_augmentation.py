@@ -3,7 +3,12 @@ import pytest
 import tensorflow as tf
 
 from keras_cv_course.data.drawn_faces import DRAWN_MIRROR, drawn_faces
-from keras_cv_course.data.face_augmentation import IBUG_MIRROR, FaceDistortion, distorted_faces
+from keras_cv_course.data.face_augmentation import (
+    IBUG_MIRROR,
+    FaceDistortion,
+    distorted_faces,
+    face_distortion,
+)
 from keras_cv_course.data.labelled import labelled_batches
 
 RANGE = (0.0, 1.0)
@@ -102,6 +107,26 @@ def test_changes_are_seeded_and_new_in_every_epoch(rng):
     again = next(iter(distorted_faces(dataset, RANGE, seed=5).as_numpy_iterator()))[0]
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - second).max() > 0.01
+
+
+def test_pictures_alone_are_changed_as_those_with_labels(rng):
+    faces = rng.uniform(-1, 1, (16, 24, 24, 3)).astype(np.float32)
+    labelled = tf.data.Dataset.from_tensors((faces, {"age": np.zeros((16, 1), np.float32)}))
+    expected = [x.numpy() for x, _ in distorted_faces(labelled.repeat(2), (-1.0, 1.0), seed=3)]
+    distort = face_distortion((-1.0, 1.0), seed=3)
+    pictures = tf.data.Dataset.from_tensors(faces).repeat(2).map(distort)
+    np.testing.assert_array_equal([x.numpy() for x in pictures], expected)
+    assert np.abs(expected[0] - expected[1]).max() > 0.1
+
+
+def test_a_mirror_alone(rng):
+    faces = rng.uniform(0, 255, (16, 8, 8, 1)).astype(np.float32)
+    mirror = FaceDistortion(0.0, 0.0, 0.0, IBUG_MIRROR, 0.0, 0.0, 0.0)
+    found = face_distortion((0.0, 255.0), mirror)(faces).numpy()
+    straight = np.abs(found - faces).max(axis=(1, 2, 3)) < 0.01
+    mirrored = np.abs(found - faces[:, :, ::-1]).max(axis=(1, 2, 3)) < 0.01
+    assert np.all(straight ^ mirrored)
+    assert 0 < np.sum(mirrored) < 16
 
 
 def test_mirrors_are_their_own_inverse():
