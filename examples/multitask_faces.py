@@ -34,6 +34,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_cv_course import MobileNet, MobileNetV2
 from keras_cv_course.data import face_sets
@@ -54,6 +55,7 @@ from keras_cv_course.faces.tasks import (
     label_sizes,
 )
 from keras_cv_course.metrics.landmarks import IBUG_EYES, normalized_mean_error
+from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tflite import TFLiteModel, convert
 
 RANGE = (-1.0, 1.0)
@@ -101,36 +103,53 @@ def drawings(folder: Path) -> Faces:
     return Faces((with_points, with_ages), tasks, DRAWN_MIRROR, (0, 1))
 
 
-def train(faces: Faces, tasks: tuple[Task, ...], options: argparse.Namespace, seed: int) -> Any:
-    """Returns a network trained for some tasks, on the pictures with a label for one of them."""
-    keras.utils.set_random_seed(seed)
-    shape = (options.size, options.size, 3)
-    sizes = label_sizes(tasks)
+def training_batches(
+    faces: Faces, tasks: tuple[Task, ...], options: argparse.Namespace, seed: int
+) -> tf.data.Dataset:
+    """Returns distorted pictures with a label for one of some tasks, and their labels.
+
+    Every network has as many steps, each with as many pictures of a task, so that none has more
+    training than another.
+    """
     parts = [split_pictures(one, (1 - TEST_SHARE, TEST_SHARE), seed)[0] for one in faces.sets]
     total = sum(len(part) for part in parts)
+    sizes = label_sizes(tasks)
     parts = [part for part in parts if set(part.labels) & set(sizes)]
-    # As many steps for every network, each with as many pictures of a task, so that none has more
-    # training than another.
     batch = round(options.batch * sum(len(part) for part in parts) / total)
+    shape = (options.size, options.size, 3)
     batches = labelled_batches(parts, sizes, shape, RANGE, batch, shuffle=True, seed=seed)
-    batches = distorted_faces(batches, RANGE, FaceDistortion(mirror=faces.mirror), seed)
-
-    backbone = BACKBONES[options.backbone](shape, options.weights)
-    model = MultitaskFaceNetwork(backbone, tasks, dropout_rate=0.2)
-    rate = keras.optimizers.schedules.CosineDecay(options.rate, options.epochs * len(batches))
-    model.compile(keras.optimizers.Adam(rate), **compile_arguments(tasks))
-    model.fit(batches, epochs=options.epochs, shuffle=False, verbose=options.verbose)
-    return model
+    return distorted_faces(batches, RANGE, FaceDistortion(mirror=faces.mirror), seed)
 
 
-def export(model: keras.Model, faces: Faces, seed: int, path: Path) -> TFLiteModel:
-    """Returns the network as an int8 file, calibrated with pictures of its training."""
-    parts = [split_pictures(one, (1 - TEST_SHARE, TEST_SHARE), seed)[0] for one in faces.sets]
-    sizes = {name: label_sizes(faces.tasks)[name] for name in model.output}
-    shape = model.input_shape[1:]
-    batches = labelled_batches(parts, sizes, shape, RANGE, CALIBRATION, shuffle=True, seed=seed)
-    pictures, _ = next(batches.as_numpy_iterator())
-    return TFLiteModel(convert(model, path, "int8", calibration_data=pictures).path)
+def fit(
+    model: keras.Model,
+    tasks: tuple[Task, ...],
+    batches: tf.data.Dataset,
+    epochs: int,
+    rate: float,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+) -> None:
+    """Trains a network, with a rate that falls along half a cosine."""
+    schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * len(batches))
+    model.compile(keras.optimizers.Adam(schedule), **compile_arguments(tasks))
+    model.fit(batches, epochs=epochs, callbacks=list(callbacks), shuffle=False, verbose=2)
+
+
+def int8_files(
+    model: keras.Model,
+    faces: Faces,
+    batches: tf.data.Dataset,
+    options: argparse.Namespace,
+    path: Path,
+) -> dict[str, TFLiteModel]:
+    """Returns the network in int8 as it is, and after quantization-aware training."""
+    typical = np.concatenate([x for x, _ in batches.as_numpy_iterator()])[:CALIBRATION]
+    plain = convert(model, path.with_suffix(".int8.tflite"), "int8", calibration_data=typical)
+    aware = quantize_aware(model, typical, input_range=RANGE)
+    freeze = FreezeRanges(after=options.int8_epochs - 1)
+    fit(aware, faces.tasks, batches, options.int8_epochs, options.rate / 10, [freeze])
+    tuned = convert(aware, path.with_suffix(".qat.tflite"), "int8")
+    return {"int8": TFLiteModel(plain.path), "int8 after fine-tuning": TFLiteModel(tuned.path)}
 
 
 def measure(
@@ -173,10 +192,10 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", help='"all", or tasks to learn alone')
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--int8-epochs", type=int, default=3, help="quantization-aware")
     parser.add_argument("--size", type=int, default=64, help="height and width in pixels")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--verbose", type=int, default=2)
     options = parser.parse_args()
 
     options.out.mkdir(parents=True, exist_ok=True)
@@ -185,12 +204,17 @@ def main() -> None:
     for seed in options.seeds:
         for name in options.networks or networks:
             start = time.perf_counter()
-            model = train(faces, networks[name], options, seed)
-            model.save(options.out / f"{name}_{seed}.keras")
+            keras.utils.set_random_seed(seed)
+            tasks, path = networks[name], options.out / f"{name}_{seed}.keras"
+            backbone = BACKBONES[options.backbone]((options.size, options.size, 3), options.weights)
+            model = MultitaskFaceNetwork(backbone, tasks, dropout_rate=0.2)
+            batches = training_batches(faces, tasks, options, seed)
+            fit(model, tasks, batches, options.epochs, options.rate)
+            model.save(path)
             minutes = (time.perf_counter() - start) / 60
             answers = {"float": model.predict_on_batch}
             if name == "all":
-                answers["int8"] = export(model, faces, seed, options.out / f"all_{seed}.tflite")
+                answers |= int8_files(model, faces, batches, options, path)
             for arithmetic, answer in answers.items():
                 measures = measure(answer, model.output, faces, options.size, seed)
                 result = {"network": name, "arithmetic": arithmetic, "seed": seed, **measures}
