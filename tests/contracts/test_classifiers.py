@@ -4,6 +4,7 @@ Members of a family differ in numbers alone, so its smallest and one more are ru
 built.
 """
 
+import inspect
 import re
 
 import keras
@@ -157,9 +158,8 @@ def test_a_batch_gives_what_its_pictures_give_one_by_one(model_name, rng):
 @run
 def test_training_lowers_the_loss(model_name, rng):
     # Dropping features or blocks would make so few steps a matter of luck.
-    rates = {"dropout_rate": 0.0}
-    if model_name.startswith("efficientnet"):
-        rates["drop_connect_rate"] = 0.0
+    options = inspect.signature(MODELS[model_name].load()).parameters
+    rates = {name: 0.0 for name in ("dropout_rate", "drop_connect_rate") if name in options}
     model = _build(model_name, classes=2, batch_norm_momentum=0.9, **rates)
     # Eagerly, as tracing a graph takes longer than the steps.
     loss = "sparse_categorical_crossentropy"
