@@ -52,8 +52,8 @@ SHAPE, RANGE = (160, 160, 3), (-1.0, 1.0)
 GRID = 5
 WEIGHTS = "mobilenet_v2_1.0_224.weights.h5"
 FOLDS = 5
+DATA = ("orl", "lfw")
 LFW_CROP = 0.5  # of 250 pixels: the box of the detector that LFW was made with, and a little more
-COPIES = {"orl": 3, "lfw": 1}
 BLOCK = 300  # pictures whose features are computed and kept together
 TRAINED = ("stage5", "stage6", "projection", "p3_", "p4_", "expanded_")
 CALIBRATION = 200
@@ -215,7 +215,7 @@ def projected(task: Task, options: argparse.Namespace) -> keras.Model:
     backbone = MobileNetV2(SHAPE, include_top=False, weights=options.shared / "weights" / WEIGHTS)
     encoder = FaceEncoder(face_maps(backbone), grid=GRID)
     known = Features(encoder, options)
-    copies = COPIES[task.name] if options.copies is None else options.copies
+    copies = options.copies
     if task.name == "orl":
         own, names = known.of("orl", copies)
         kept = np.isin(names, task.train.names)
@@ -264,7 +264,7 @@ def encoders(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Emb
 def measure(name: str, fold: int, options: argparse.Namespace) -> None:
     """Appends a line for each way of a fold that is not there yet."""
     key = {"data": name, "fold": fold, "epochs": options.epochs, "seed": options.seed}
-    key["copies"] = COPIES[name] if options.copies is None else options.copies
+    key["copies"] = options.copies
     known = {line["way"] for line in read(options.out) if key.items() <= line.items()}
     if known >= set(options.ways):
         return
@@ -341,14 +341,14 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/face_features"), help="folder")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
     parser.add_argument("--folds", type=int, nargs="*", default=range(FOLDS), help="of ORL")
-    parser.add_argument("--copies", type=int, help="distorted copies; 3 for ORL, 1 for LFW")
+    parser.add_argument("--copies", type=int, default=3, help="distorted copies of each picture")
     parser.add_argument("--epochs", type=int, default=0, help="of fine-tuning in float")
     parser.add_argument("--int8-epochs", type=int, default=2, help="quantization-aware")
     parser.add_argument("--rate", type=float, default=3e-5, help="learning rate in float")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     for name in options.data:
-        check_choice("data", name, COPIES)
+        check_choice("data", name, DATA)
         for fold in options.folds if name == "orl" else [0]:
             measure(name, fold, options)
     print("\n".join(table(read(options.out))))
