@@ -66,8 +66,7 @@ def test_batches_of_random_sizes_train_the_detector_of_one(name, tmp_path):
         train.since(0), steps_per_epoch=train.batches, epochs=6, shuffle=False, verbose=0
     )
     assert history.history["loss"][-1] < 0.85 * history.history["loss"][0]
-    pairs = zip(trained.get_weights(), model.get_weights(), strict=True)
-    assert all((x == y).all() for x, y in pairs)
+    assert {id(v) for v in trained.variables} >= {id(v) for v in model.variables}
     # The detector of one size is what it was: it is saved, loaded and converted as before.
     model.save(tmp_path / "m.keras")
     loaded = load_model(tmp_path / "m.keras", compile=False)
