@@ -69,7 +69,7 @@ def spec_at(model: keras.Model, size_px: tuple[int, int]) -> DetectionSpec:
     for level, (rows, columns) in zip(spec.maps, shapes, strict=True):
         stride = level.stride_px if doubling else (size_px[0] / rows, size_px[1] / columns)
         maps.append(dataclasses.replace(level, rows=rows, columns=columns, stride_px=stride))
-    return dataclasses.replace(spec, input_size_px=tuple(size_px), maps=tuple(maps))
+    return dataclasses.replace(spec, input_size_px=size_px, maps=tuple(maps))
 
 
 def _called_again(
