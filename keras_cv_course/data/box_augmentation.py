@@ -71,8 +71,9 @@ def augmented_boxes(
     mixing = {"mosaic": mosaic, "mixup": detection_mixup}
 
     def change(key: tf.Tensor, images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
-        chance, window, *own = tf.unstack(tf.random.split(key, 2 + len(mixing)))
-        chosen = tf.random.stateless_uniform((), chance) < share
+        # The first would be drawn from by Keras' layers too, see `map_random`.
+        window, *own = tf.unstack(tf.random.split(key, 2 + len(mixing)))[1:]
+        chosen = tf.random.stateless_uniform((), tf.random.fold_in(key, 1)) < share
         for (step, mix), drawn in zip(mixing.items(), own, strict=True):
             if step in steps:
                 images, found = tf.cond(
