@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.data]
 SIZE = 192
 PICTURES = 32  # the first in which no object is smaller than this part of a side
 SMALLEST = 1 / 16
-EPOCHS = 120
+EPOCHS = 100
 RATE = 2e-3
 SCORE = 0.05
 # Scores of two ways to compute them may fall on both sides of the lowest one.
