@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_cv_course.cli.detection_args import SHAPES
 from keras_cv_course.data import (
     Annotations,
     DrawnScenes,
@@ -17,7 +18,6 @@ from keras_cv_course.data import (
 from keras_cv_course.data.dataset import rescale
 from keras_cv_course.metrics.detections import Truth
 
-SHAPES = "shapes"
 SPLITS = ("train", "val")
 Boxes = Annotations | DrawnScenes
 
@@ -81,5 +81,22 @@ def training_pictures(
         count: The most pictures to return.
     """
     boxes = open_boxes(args["data"], "train", input_shape[:2])
+    return typical_pictures(boxes, input_shape, input_range, count)
+
+
+def typical_pictures(
+    boxes: Boxes,
+    input_shape: tuple[int, int, int],
+    input_range: tuple[float, float],
+    count: int,
+) -> np.ndarray:
+    """Returns the first annotated pictures as a detector takes them.
+
+    Args:
+        boxes: The pictures.
+        input_shape: (height, width, channels) of its input.
+        input_range: Smallest and largest value that it takes.
+        count: The most pictures to return.
+    """
     images, _ = next(iter(detection_batches(boxes, input_shape, count).as_numpy_iterator()))
     return rescale(input_range)(images).numpy()

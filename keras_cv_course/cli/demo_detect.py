@@ -4,7 +4,8 @@ import dataclasses
 from typing import Any
 
 from keras_cv_course.cli.boxes_data import all_samples, open_boxes, training_pictures
-from keras_cv_course.cli.detection_run import DetectionArgs, start_detection_run
+from keras_cv_course.cli.detection_args import DetectionArgs
+from keras_cv_course.cli.detection_run import start_detection_run
 from keras_cv_course.cli.output import emit_json, emit_table, fit_verbosity
 from keras_cv_course.metrics.coco_ap import coco_average_precision
 from keras_cv_course.models.detector import Detector

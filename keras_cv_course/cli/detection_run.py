@@ -9,9 +9,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course._validation import check_choice, check_positive
-from keras_cv_course.cli.boxes_data import SHAPES, Boxes, all_samples, open_boxes
-from keras_cv_course.data import DrawnScenes, augmented_boxes, detection_batches, with_targets
+from keras_cv_course.cli.boxes_data import Boxes, all_samples, open_boxes, typical_pictures
+from keras_cv_course.cli.detection_args import SHAPES, DetectionArgs
+from keras_cv_course.data import (
+    DrawnScenes,
+    Epochs,
+    augmented_boxes,
+    detection_epochs,
+    with_targets,
+)
 from keras_cv_course.metrics.coco_ap import coco_average_precision
 from keras_cv_course.metrics.detection_confusion import detection_confusion
 from keras_cv_course.models.detections import detection_spec
@@ -21,8 +27,10 @@ from keras_cv_course.models.feature_maps import feature_maps
 from keras_cv_course.models.loading import load_model
 from keras_cv_course.necks.extra_maps import LITE_FILTERS
 from keras_cv_course.ops.anchor_clustering import cluster_shapes
+from keras_cv_course.quantization import FreezeRanges, quantize_aware
+from keras_cv_course.quantization.aware import is_quantize_aware
 from keras_cv_course.registry import MODELS, build_model
-from keras_cv_course.training import RunFolder, create_run
+from keras_cv_course.training import RunFolder, compute_reproducibly, create_run
 from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.detection import target_encoder
 from keras_cv_course.training.detection_fit import (
@@ -34,6 +42,9 @@ from keras_cv_course.training.detection_fit import (
 )
 
 _BACKBONE = "mobilenet_v2"
+_INPUT_RANGE = MODELS[_BACKBONE].input_range
+_CALIBRATION = 200  # pictures
+_QAT_RATE = 0.1  # of the float training's learning rate
 # The families' own 0.99 to 0.999 leaves the statistics unsettled after a few hundred steps.
 _BATCH_NORM_MOMENTUM = 0.9
 _STRIDES = 3  # maps of the YOLO that is trained here
@@ -41,55 +52,6 @@ _LOWEST_SCORE = 0.01
 _SHOWN = 9  # pictures in a mosaic, in rows of three
 _SHOWN_PX = 320
 _SHOWN_SCORE = 0.4
-TRAINED = ("ssdlite", "retinanet", "yolo")
-
-
-@dataclass(frozen=True)
-class DetectionArgs:
-    """Arguments of a training run of a detector on MobileNetV2.
-
-    Attributes:
-        data: "shapes", or a folder, see `open_boxes`.
-        model: "ssdlite", "retinanet" or "yolo".
-        imgsz: Height and width of the input.
-        alpha: Width of the backbone.
-        stride: Where the backbone ends: 32, or 16 for small pictures, which SSDLite alone takes.
-        extra_maps: Further maps of SSDLite, of half the size each.
-        smallest: Size of SSDLite's anchors on its first map, as a part of the picture's.
-        largest: Size of those on its last map.
-        weights: "imagenet", a file of weights, or None for fresh ones.
-        epochs: Passes over the pictures.
-        batch: Pictures in a batch.
-        lr0: Highest learning rate.
-        seed: Decides weights, order and augmentation.
-        augment: Whether pictures are cropped, mirrored and coloured; drawn ones are mirrored.
-    """
-
-    data: str = SHAPES
-    model: str = "ssdlite"
-    imgsz: int = 320
-    alpha: float = 1.0
-    stride: int = 32
-    extra_maps: int = 4
-    smallest: float = 0.15
-    largest: float = 0.9
-    weights: str | None = None
-    epochs: int = 30
-    batch: int = 16
-    lr0: float = 0.002
-    seed: int = 0
-    augment: bool = True
-
-    def __post_init__(self) -> None:
-        check_choice("model", self.model, TRAINED)
-        check_choice("stride", self.stride, (16, 32) if self.model == "ssdlite" else (32,))
-        for name in ("imgsz", "alpha", "epochs", "batch", "lr0"):
-            check_positive(name, getattr(self, name))
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of the network's input."""
-        return (self.imgsz, self.imgsz, 3)
 
 
 def start_detection_run(
@@ -114,42 +76,118 @@ def start_detection_run(
     """
     if args.data != SHAPES:
         args = dataclasses.replace(args, data=str(Path(args.data).expanduser().resolve()))
+    data = _open(args)
+    model = _model(args, data.train)
+    facts = {
+        "task": "detect",
+        "class_names": list(data.class_names),
+        "input_shape": list(args.input_shape),
+        "input_range": list(_INPUT_RANGE),
+        "skipped": list(getattr(data.train, "skipped", ())),
+    }
+    run = create_run({**dataclasses.asdict(args), **facts}, project, name, exist_ok)
+    _save_training_mosaic(run, data)
+    history = _fit(run, args, data, model, verbose)
+    return run, _complete(run, args, data, history, verbose)
+
+
+def continue_detection_run(run: RunFolder, verbose: int) -> dict[str, Any]:
+    """Returns the report of a detector's run whose training has been brought to its end.
+
+    Args:
+        run: A run that was interrupted.
+        verbose: As in `model.fit`.
+
+    Raises:
+        ValueError: If its data has other classes now.
+    """
+    loaded = run.load_args()
+    args = DetectionArgs.from_yaml(loaded)
+    data = _open(args)
+    if list(data.class_names) != loaded.get("class_names"):
+        raise ValueError(
+            f"{args.data} must hold the classes that {run.path} began with, "
+            f"{loaded.get('class_names')}. It holds {list(data.class_names)}."
+        )
+    history = _fit(run, args, data, _model(args, data.train), verbose)
+    return _complete(run, args, data, history, verbose)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What a run learns from, as boxes and as batches, and what it is measured on."""
+
+    train: Boxes
+    val: Boxes
+    epochs: Epochs
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(self.train.class_names)
+
+
+def _open(args: DetectionArgs) -> _Data:
     keras.utils.set_random_seed(args.seed)
+    if args.deterministic:
+        compute_reproducibly()
     size = args.input_shape[:2]
     train = open_boxes(args.data, "train", size)
     val = open_boxes(args.data, "val", size, tuple(train.class_names))
-    model = _model(args, train)
-    facts = {
-        "task": "detect",
-        "class_names": list(train.class_names),
-        "input_shape": list(args.input_shape),
-        "input_range": list(MODELS[_BACKBONE].input_range),
-        "skipped": list(getattr(train, "skipped", ())),
-    }
-    run = create_run({**dataclasses.asdict(args), **facts}, project, name, exist_ok)
-    batches = detection_batches(train, args.input_shape, args.batch, shuffle=True, seed=args.seed)
+    epochs = detection_epochs(train, args.input_shape, args.batch, seed=args.seed)
     if args.augment:
         steps = ("flip",) if args.data == SHAPES else ("window", "flip", "colour")
-        batches = augmented_boxes(batches, steps, args.seed)
-    _save_training_mosaic(run, batches, train.class_names)
-    encoder = target_encoder(detection_spec(model))
-    targets = with_targets(batches, encoder, MODELS[_BACKBONE].input_range)
+        epochs = augmented_boxes(epochs, steps, args.seed)
+    return _Data(train, val, epochs)
+
+
+def _fit(
+    run: RunFolder, args: DetectionArgs, data: _Data, model: keras.Model, verbose: int
+) -> dict[str, list[float]]:
+    """Trains by `args`; a quantization-aware model for its own epochs at a lower rate."""
+    aware = is_quantize_aware(model)
+    epochs = args.qat_epochs if aware else args.epochs
+    targets = with_targets(data.epochs, target_encoder(detection_spec(model)), _INPUT_RANGE)
     options = {"box_loss": "ciou"} if args.model == "yolo" else {}
-    history = fit_detector(
+    return fit_detector(
         model,
         targets,
-        val.samples,
-        train.class_names,
+        data.val.samples,
+        data.class_names,
         run,
-        args.epochs,
-        args.lr0,
-        every=max(1, args.epochs // 10),
+        epochs,
+        args.lr0 * (_QAT_RATE if aware else 1.0),
+        every=max(1, epochs // 10),
         verbose=verbose,
+        callbacks=[FreezeRanges(epochs - 1)] if aware else [],
         **options,
     )
-    report = {"model": args.model, **_measured(run, val, history)}
+
+
+def _complete(
+    run: RunFolder,
+    args: DetectionArgs,
+    data: _Data,
+    history: dict[str, list[float]],
+    verbose: int,
+) -> dict[str, Any]:
+    """Returns the report of a run whose float stage is trained, after its other stage."""
+    best = load_model(run.model, compile=False)
+    report = {
+        "model": args.model,
+        "parameters": best.count_params(),
+        **_measured(run, best, data.val, history),
+    }
+    if args.qat:
+        # As it is where the run goes on here, without the float stage before.
+        keras.utils.set_random_seed(args.seed)
+        typical = typical_pictures(data.train, args.input_shape, _INPUT_RANGE, _CALIBRATION)
+        aware = quantize_aware(best, typical, input_range=_INPUT_RANGE)
+        stage = run.quantization_aware()
+        history = _fit(stage, args, data, aware, verbose)
+        tuned = load_model(stage.model, compile=False)
+        report["qat"] = _measured(stage, tuned, data.val, history)
     run.finish(report)
-    return run, report
+    return report
 
 
 def _model(args: DetectionArgs, train: Boxes) -> keras.Model:
@@ -190,24 +228,24 @@ def _anchors(train: Boxes, args: DetectionArgs) -> list[list[tuple[float, float]
     return [list(found[i : i + 3]) for i in range(0, len(found), 3)]
 
 
-def _measured(run: RunFolder, val: Boxes, history: dict[str, list[float]]) -> dict[str, Any]:
-    """Returns what the best model reaches, and plots it."""
-    model = load_model(run.model, compile=False)
+def _measured(
+    run: RunFolder, model: keras.Model, val: Boxes, history: dict[str, list[float]]
+) -> dict[str, Any]:
+    """Returns what the best model of a stage reaches, and plots it."""
     detector = Detector(model, val.class_names, score_threshold=_LOWEST_SCORE)
     pictures, truths = all_samples(val)
     found = detector.predict(pictures)
     reached = coco_average_precision(truths, found, val.class_names)
     plot_detection_results(run.results, run.results_plot)
-    plot_precision_recall(truths, found, val.class_names, run.path / "precision_recall.png")
+    plot_precision_recall(truths, found, val.class_names, run.precision_recall_plot)
     counts = detection_confusion(truths, found, len(val.class_names), score_threshold=_SHOWN_SCORE)
     plot_detection_confusion(counts, val.class_names, run.confusion_plot)
     shown = [
         _drawn(picture, _sure(boxes), val.class_names)
         for picture, boxes in list(zip(pictures, found, strict=True))[:_SHOWN]
     ]
-    _save_mosaic(run.path / "predictions.png", shown)
+    _save_mosaic(run.predictions, shown)
     return {
-        "parameters": model.count_params(),
         "epochs": len(history["epoch"]),
         "best_epoch": best_epoch(history) + 1,
         "pictures": len(pictures),
@@ -237,14 +275,14 @@ def _drawn(
     return draw_detections(np.asarray(resized), {**found, "boxes": boxes}, class_names)
 
 
-def _save_training_mosaic(run: RunFolder, batches: Any, class_names: Sequence[str]) -> None:
-    images, boxes = next(iter(batches.take(1).as_numpy_iterator()))
+def _save_training_mosaic(run: RunFolder, data: _Data) -> None:
+    images, boxes = next(data.epochs.since(0).take(1).as_numpy_iterator())
     shown = []
     for i, image in enumerate(images[:_SHOWN]):
         real = boxes["labels"][i] >= 0
         truth = {"boxes": boxes["boxes"][i][real], "classes": boxes["labels"][i][real]}
         truth["scores"] = np.ones(real.sum(), np.float32)
-        shown.append(_drawn(image, truth, class_names))
+        shown.append(_drawn(image, truth, data.class_names))
     _save_mosaic(run.path / "train_batch.png", shown)
 
 

@@ -1,22 +1,26 @@
 """`keras-cv-course train`: from pictures to a run folder."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from keras_cv_course._validation import check_choice
 from keras_cv_course.cli import engine
+from keras_cv_course.cli.detection_args import DetectionArgs
 from keras_cv_course.cli.output import Json, emit_json, emit_table, fit_verbosity
 from keras_cv_course.cli.train_args import DEFAULT_RECIPE, TrainFlags
 from keras_cv_course.cli.train_options import given, with_options
 from keras_cv_course.registry import list_models
 from keras_cv_course.training.recipe import load_recipe
+from keras_cv_course.training.run_folder import RunFolder, interrupted_run
 
 # What may be said together with --resume.
-_WITH_RESUME = {"resume", "project", "name", "as_json"}
+_WITH_RESUME = {"resume", "task", "project", "name", "as_json"}
 _CLASSIFY, _DETECT = "classify", "detect"
 _CLASSIFIER = "classifier"
+_AP = ("AP50", "AP")
 
 
 @with_options(TrainFlags)
@@ -39,28 +43,41 @@ def command(
 ) -> None:
     """Train a classifier or a detector."""
     check_choice("task", task, (_CLASSIFY, _DETECT))
-    if task == _DETECT:
-        _train_detector(args, given(context), project, name, exist_ok, as_json)
-        return
-    check_choice("model", args.model, list_models(_CLASSIFIER))
+    options, verbose = given(context), fit_verbosity(as_json)
+    run: RunFolder
     if resume:
-        _refuse_changes(given(context))
+        _refuse_changes(options)
+        run = interrupted_run(project, name)
+        task = _task_of(run, task if "task" in options else None)
+        report = _resume(run, task, verbose)
+    elif task == _DETECT:
+        run, report = _train_detector(args, options, project, name, exist_ok, verbose)
+    else:
+        run, report = _train_classifier(args, find_lr, project, name, exist_ok, verbose)
+    if as_json:
+        emit_json({"run": str(run.path), **report})
+    else:
+        rows = _detector_rows(report) if task == _DETECT else _rows(report)
+        emit_table(f"{run.path}", ("", "value"), rows)
+
+
+def _train_classifier(
+    args: TrainFlags,
+    find_lr: bool,
+    project: str,
+    name: str | None,
+    exist_ok: bool,
+    verbose: int,
+) -> tuple[RunFolder, dict[str, Any]]:
+    check_choice("model", args.model, list_models(_CLASSIFIER))
     if find_lr and args.lr0 is not None:
         raise ValueError("--find-lr looks for the rate that --lr0 gives: leave out one of them.")
     recipe = DEFAULT_RECIPE if args.recipe is None else load_recipe(args.recipe)
     arguments = args.arguments(recipe)
     engine.start()
-    from keras_cv_course.cli.training_run import continue_run, start_run
+    from keras_cv_course.cli.training_run import start_run
 
-    verbose = fit_verbosity(as_json)
-    if resume:
-        run, report = continue_run(project, name, verbose)
-    else:
-        run, report = start_run(arguments, project, name, exist_ok, verbose, find_lr)
-    if as_json:
-        emit_json({"run": str(run.path), **report})
-    else:
-        emit_table(f"{run.path}", ("", "value"), _rows(report))
+    return start_run(arguments, project, name, exist_ok, verbose, find_lr)
 
 
 def _train_detector(
@@ -69,43 +86,50 @@ def _train_detector(
     project: str,
     name: str | None,
     exist_ok: bool,
-    as_json: bool,
-) -> None:
+    verbose: int,
+) -> tuple[RunFolder, dict[str, Any]]:
     """Trains a detector with what was said of its arguments, and its own defaults."""
-    engine.start()
-    from keras_cv_course.cli.detection_run import DetectionArgs, start_detection_run
-
     fields = {field.name for field in dataclasses.fields(DetectionArgs)}
     unknown = sorted(options - fields - {"task", "project", "name", "exist_ok", "as_json"})
     if unknown:
-        listed = ", ".join(f"--{option.replace('_', '-')}" for option in unknown)
-        raise ValueError(f"--task detect has no {listed}: leave it out.")
-    said = {option: getattr(args, option) for option in options & fields}
-    detection = DetectionArgs(**said)
-    run, report = start_detection_run(detection, project, name, exist_ok, fit_verbosity(as_json))
-    if as_json:
-        emit_json({"run": str(run.path), **report})
-        return
-    rows = [
-        ("model", report["model"]),
-        ("parameters", f"{report['parameters']:,}"),
-        ("best epoch", str(report["best_epoch"])),
-        *((name, f"{report[name]:.3f}") for name in ("AP50", "AP")),
-        *(
-            (f"AP of {name}", "" if value is None else f"{value:.3f}")
-            for name, value in report["classes"].items()
-        ),
-    ]
-    emit_table(f"{run.path}", ("", "value"), rows)
+        raise ValueError(f"--task detect has no {_as_typed(unknown)}: leave it out.")
+    arguments = DetectionArgs(**{option: getattr(args, option) for option in options & fields})
+    engine.start()
+    from keras_cv_course.cli.detection_run import start_detection_run
+
+    return start_detection_run(arguments, project, name, exist_ok, verbose)
+
+
+def _task_of(run: RunFolder, said: str | None) -> str:
+    """Returns what a run trains; `said` is what the command line says of it, if anything."""
+    task = run.load_args().get("task", _CLASSIFY)
+    if said not in (None, task):
+        raise ValueError(f"{run.path} was begun with --task {task}. Received: --task {said}.")
+    return str(task)
+
+
+def _resume(run: RunFolder, task: str, verbose: int) -> dict[str, Any]:
+    engine.start()
+    if task == _DETECT:
+        from keras_cv_course.cli.detection_run import continue_detection_run
+
+        return continue_detection_run(run, verbose)
+    from keras_cv_course.cli.training_run import continue_run
+
+    return continue_run(run, verbose)
 
 
 def _refuse_changes(options: set[str]) -> None:
     changed = sorted(options - _WITH_RESUME)
     if changed:
-        listed = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
         raise ValueError(
-            f"A run goes on as it began: leave out {listed}, or start a new one without --resume."
+            f"A run goes on as it began: leave out {_as_typed(changed)}, or start a new one "
+            "without --resume."
         )
+
+
+def _as_typed(options: Sequence[str]) -> str:
+    return ", ".join(f"--{name.replace('_', '-')}" for name in options)
 
 
 def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -116,4 +140,16 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("val accuracy", f"{report['val_accuracy']:.2%}"),
         (f"{report['split']} accuracy", f"{report['accuracy']:.2%} of {report['pictures']}"),
         *((("with int8 rounding", f"{report['qat']['accuracy']:.2%}"),) if "qat" in report else ()),
+    ]
+
+
+def _detector_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    qat = {f"{name} with int8 rounding": report["qat"][name] for name in _AP if "qat" in report}
+    classes = {f"AP of {name}": value for name, value in report["classes"].items()}
+    numbers = {name: report[name] for name in _AP} | qat | classes
+    return [
+        ("model", report["model"]),
+        ("parameters", f"{report['parameters']:,}"),
+        ("best epoch", str(report["best_epoch"])),
+        *((name, "" if value is None else f"{value:.3f}") for name, value in numbers.items()),
     ]

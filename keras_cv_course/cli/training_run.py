@@ -27,7 +27,6 @@ from keras_cv_course.training import (
     fit_classifier,
     freeze_first,
     in_precision,
-    open_run,
     plot_confusion,
     plot_rates,
     plot_results,
@@ -37,7 +36,6 @@ from keras_cv_course.training import (
 )
 from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.history import best_row
-from keras_cv_course.training.run_folder import latest_run
 from keras_cv_course.training.tensorboard_logs import check_tensorboard, tensorboard_logs
 
 # The families' own 0.99 to 0.999 leaves the statistics unsettled after a few hundred steps.
@@ -93,21 +91,16 @@ def start_run(
     return run, _complete(run, args, data, history, verbose)
 
 
-def continue_run(project: str, name: str | None, verbose: int) -> tuple[RunFolder, dict[str, Any]]:
-    """Returns a run folder whose interrupted training has been brought to its end, and its report.
+def continue_run(run: RunFolder, verbose: int) -> dict[str, Any]:
+    """Returns the report of a run whose interrupted training has been brought to its end.
 
     Args:
-        project: Folder of the run folders.
-        name: Name of the run; None is the one that was started last.
+        run: A run that was interrupted.
         verbose: As in `model.fit`.
 
     Raises:
-        FileNotFoundError: If there is no such run.
-        ValueError: If it is complete, or its data has other classes now.
+        ValueError: If its data has other classes now.
     """
-    run = latest_run(project) if name is None else open_run(f"{project}/{name}")
-    if run.complete:
-        raise ValueError(f"The run {run.path} is complete: there is nothing to go on with.")
     loaded = run.load_args()
     args = TrainArgs.from_yaml(loaded)
     data = _data(args)
@@ -119,7 +112,7 @@ def continue_run(project: str, name: str | None, verbose: int) -> tuple[RunFolde
     with strategy_scope(args.strategy) as devices:
         model = _model(args, len(data.class_names), devices)
         history = _fit(run, args, data, model, args.recipe, verbose)
-    return run, _complete(run, args, data, history, verbose)
+    return _complete(run, args, data, history, verbose)
 
 
 def _data(args: TrainArgs) -> ImageDataset:

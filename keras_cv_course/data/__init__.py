@@ -7,7 +7,7 @@ from keras_cv_course.data.box_table import table_annotations
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.data.coco import coco_annotations
 from keras_cv_course.data.dataset import ImageDataset, as_arrays
-from keras_cv_course.data.detection import detection_batches, with_targets
+from keras_cv_course.data.detection import detection_batches, detection_epochs, with_targets
 from keras_cv_course.data.digits import digits
 from keras_cv_course.data.epochs import Epochs, as_epochs
 from keras_cv_course.data.face_augmentation import FaceDistortion, distorted_faces, face_distortion
@@ -46,6 +46,7 @@ __all__ = [
     "calibration_array",
     "coco_annotations",
     "detection_batches",
+    "detection_epochs",
     "digit_people",
     "digits",
     "distorted_faces",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_cv_course.data.epochs import Epochs, random_key
+from keras_cv_course.data.epochs import Epochs
 
 
 def random_batch_sizes(epochs: Epochs, sizes_px: Sequence[int], seed: int = 0) -> Epochs:
@@ -32,20 +32,9 @@ def random_batch_sizes(epochs: Epochs, sizes_px: Sequence[int], seed: int = 0) -
         raise ValueError("`sizes_px` must name at least one size, e.g. (224, 256, 288).")
     sizes = tf.constant(list(sizes_px), tf.int32)
 
-    def at(epoch: tf.Tensor) -> tf.data.Dataset:
-        key = random_key(seed, epoch)
+    def resize(key: tf.Tensor, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        draws = tf.random.stateless_uniform([2], key, maxval=len(sizes_px), dtype=tf.int32)
+        resized = tf.image.resize(images, tf.gather(sizes, draws))
+        return tf.ensure_shape(resized, [None, None, None, images.shape[-1]]), labels
 
-        def resize(
-            number: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]
-        ) -> tuple[tf.Tensor, tf.Tensor]:
-            images, labels = batch
-            draws = tf.random.stateless_uniform(
-                [2], tf.random.fold_in(key, number), maxval=len(sizes_px), dtype=tf.int32
-            )
-            resized = tf.image.resize(images, tf.gather(sizes, draws))
-            return tf.ensure_shape(resized, [None, None, None, images.shape[-1]]), labels
-
-        batches = epochs.at(epoch).enumerate()
-        return batches.map(resize, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-
-    return Epochs(at, epochs.batches)
+    return epochs.map_with_key(resize, seed)

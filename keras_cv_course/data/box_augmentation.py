@@ -6,13 +6,15 @@ Flip and colour are Keras' own layers. Two of Keras' layers do not keep boxes, a
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from keras_cv_course._validation import check_choice, check_positive, check_rate
-from keras_cv_course.data.detection import Found, padded
+from keras_cv_course.data.detection import Batches, Found, padded
+from keras_cv_course.data.epochs import Epochs, as_epochs
 
 STEPS = ("mosaic", "mixup", "window", "flip", "colour")
 _DEFAULT_STEPS = ("window", "flip", "colour")
@@ -29,28 +31,30 @@ _MIXUP_ALPHA = 1.5
 
 
 def augmented_boxes(
-    batches: tf.data.Dataset,
+    batches: Batches,
     steps: Sequence[str] = _DEFAULT_STEPS,
     seed: int = 0,
     share: float = 1.0,
-) -> tf.data.Dataset:
+) -> Batches:
     """Returns batches whose pictures are changed anew in every epoch, with their boxes.
 
     Args:
-        batches: Batches of `(images, found)`, as `detection_batches` gives them, shuffled.
+        batches: Batches of `(images, found)`, as `detection_epochs` gives them, or
+            `detection_batches`, shuffled.
         steps: Some of these, which are done in this order: "mosaic" makes one picture of four,
             "mixup" blends two, "window" crops and zooms, "flip" mirrors left and right, "colour"
             changes brightness, contrast, saturation and hue.
-        seed: Decides all that is random.
+        seed: Decides all that is random, with the epoch and the number of the batch.
         share: Share of the batches that get "mosaic" and "mixup"; the others are left to the other
             steps.
 
     Returns:
         Batches of the same shapes; with "mosaic" or "mixup" boxes beyond the padded number are left
-        out.
+        out. `Epochs` of `Epochs`.
 
     Raises:
-        ValueError: If a step is unknown, or `share` is not in [0, 1].
+        ValueError: If a step is unknown, `share` is not in [0, 1], or the number of batches is not
+            known.
 
     Example:
         >>> train = augmented_boxes(train, ("mosaic", "flip", "colour"))
@@ -64,28 +68,28 @@ def augmented_boxes(
         check_choice("steps", step, STEPS)
     if share != 1.0:
         check_rate("share", share)
-    keras_layers = [_layer(step, seed) for step in ("flip", "colour") if step in steps]
+    mixing = {"mosaic": mosaic, "mixup": detection_mixup}
 
-    def change(data: tuple[tf.Tensor, Found], number: tf.Tensor) -> tuple[tf.Tensor, Found]:
-        images, found = data
-        seeds = tf.unstack(_seeds(number, 4))
-        chosen = tf.random.stateless_uniform((), seeds[0]) < share
-        for step, function, own in (
-            ("mosaic", mosaic, seeds[1]),
-            ("mixup", detection_mixup, seeds[2]),
-        ):
+    def change(key: tf.Tensor, images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
+        # The first would be drawn from by Keras' layers too, see `map_random`.
+        window, *own = tf.unstack(tf.random.split(key, 2 + len(mixing)))[1:]
+        chosen = tf.random.stateless_uniform((), tf.random.fold_in(key, 1)) < share
+        for (step, mix), drawn in zip(mixing.items(), own, strict=True):
             if step in steps:
                 images, found = tf.cond(
                     chosen,
-                    lambda i=images, f=found, g=function, s=own: g(i, f, s),
+                    partial(mix, images, found, drawn),
                     lambda i=images, f=found: (i, f),
                 )
         if "window" in steps:
-            images, found = random_window(images, found, seeds[3])
-        return _through(keras_layers, images, found)
+            images, found = random_window(images, found, window)
+        return images, found
 
-    numbers = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
-    return tf.data.Dataset.zip(batches, numbers).map(change)
+    layers = [_layer(step) for step in ("flip", "colour") if step in steps]
+    changed = as_epochs(batches).map_with_key(change, seed)
+    if layers:
+        changed = changed.map_random(partial(_through, layers), layers, seed)
+    return changed if isinstance(batches, Epochs) else changed.passes()
 
 
 def random_window(
@@ -103,7 +107,7 @@ def random_window(
     Args:
         images: float32 `(n, height, width, channels)` in 0 to 255.
         found: Boxes, labels and weights, padded.
-        seed: int32 `(2,)`, for `tf.random.stateless_uniform`.
+        seed: Whole numbers `(2,)`, for `tf.random.stateless_uniform`.
         sides: Smallest and largest side of the window, as a share of the picture's.
         stretch: Largest factor by which the aspect ratio changes; at least 1.
         size: (height, width) of the result; None is that of `images`.
@@ -132,7 +136,7 @@ def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor,
     Args:
         images: float32 `(n, height, width, channels)` in 0 to 255.
         found: Boxes, labels and weights, padded.
-        seed: int32 `(2,)`.
+        seed: Whole numbers `(2,)`.
 
     Returns:
         Pictures and boxes of the same shapes; boxes beyond the padded number are left out.
@@ -162,7 +166,7 @@ def detection_mixup(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[t
     Args:
         images: float32 `(n, height, width, channels)`.
         found: Boxes, labels and weights, padded.
-        seed: int32 `(2,)`.
+        seed: Whole numbers `(2,)`.
 
     Returns:
         Pictures and boxes of the same shapes; boxes beyond the padded number are left out.
@@ -212,15 +216,15 @@ def blend(first: tf.Tensor, second: tf.Tensor, share: Any) -> tf.Tensor:
 
 
 def random_shapes(
-    batches: tf.data.Dataset, sizes: Sequence[int], divisor: int = 32, seed: int = 0
-) -> tf.data.Dataset:
+    batches: Batches, sizes: Sequence[int], divisor: int = 32, seed: int = 0
+) -> Batches:
     """Returns batches each resized to a random height and width, for networks of any input size.
 
     Args:
-        batches: Batches of `(images, found)`.
+        batches: Batches of `(images, found)`, a dataset or `Epochs`.
         sizes: Heights and widths in pixels to choose from, e.g. (224, 256, 288).
         divisor: What the sizes must be multiples of, the largest stride of the network.
-        seed: Decides the sizes.
+        seed: Decides the sizes, with the epoch and the number of the batch.
 
     Returns:
         Batches with square pictures. For `with_targets` give an encoder for each size.
@@ -242,16 +246,15 @@ def random_shapes(
         )
     choices = tf.constant(tuple(sizes), tf.int32)
 
-    def resize(data: tuple[tf.Tensor, Found], number: tf.Tensor) -> tuple[tf.Tensor, Found]:
-        images, found = data
-        row = tf.random.stateless_uniform((), _seeds(number, 1)[0], 0, len(sizes), tf.int32)
+    def resize(key: tf.Tensor, images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
+        row = tf.random.stateless_uniform((), key, 0, len(sizes), tf.int32)
         size = tf.repeat(choices[row], 2)
         factor = tf.cast(size / tf.shape(images)[1:3], tf.float32)  # (yx,)
         boxes = found["boxes"] * tf.gather(factor, [1, 0, 1, 0])
         return tf.image.resize(images, size), found | {"boxes": boxes}
 
-    numbers = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
-    return tf.data.Dataset.zip(batches, numbers).map(resize)
+    resized = as_epochs(batches).map_with_key(resize, seed)
+    return resized if isinstance(batches, Epochs) else resized.passes()
 
 
 def _look(
@@ -289,16 +292,15 @@ def _area(boxes: tf.Tensor) -> tf.Tensor:
     return tf.reduce_prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
 
 
-def _layer(step: str, seed: int) -> keras.layers.Layer:
+def _layer(step: str) -> keras.layers.Layer:
     if step == "flip":
-        return keras.layers.RandomFlip("horizontal", seed=seed, bounding_box_format="xyxy")
+        return keras.layers.RandomFlip("horizontal", bounding_box_format="xyxy")
     return keras.layers.RandomColorJitter(
         (0, _BRIGHTEST),
         brightness_factor=0.15,
         contrast_factor=0.3,
         saturation_factor=(0.35, 0.65),
         hue_factor=0.03,
-        seed=seed,
         bounding_box_format="xyxy",
     )
 
@@ -312,8 +314,3 @@ def _through(
     for layer in layers:
         data = layer(data, training=True)
     return data["images"], padded(data["bounding_boxes"] | {"weights": found["weights"]}, max_boxes)
-
-
-def _seeds(number: tf.Tensor, count: int) -> tf.Tensor:
-    """Returns seeds for stateless functions, int32 `(count, 2)`, from a number of 64 bits."""
-    return tf.random.split(tf.bitcast(number, tf.int32), count)

@@ -1,7 +1,9 @@
 """Annotated pictures as batches for a detector, with boxes padded to a fixed number."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -10,10 +12,12 @@ import tensorflow as tf
 from keras_cv_course._validation import check_choice, check_positive
 from keras_cv_course.data.annotations import Annotations
 from keras_cv_course.data.dataset import check_input, rescale
+from keras_cv_course.data.epochs import Epochs, shuffled
 from keras_cv_course.data.shapes import DrawnScenes
 
 RESIZINGS = ("stretch", "pad")
 Found = dict[str, tf.Tensor]
+Batches = TypeVar("Batches", tf.data.Dataset, Epochs)
 
 
 def detection_batches(
@@ -29,7 +33,8 @@ def detection_batches(
 ) -> tf.data.Dataset:
     """Returns pictures as pixels, and the boxes that are learned, in batches.
 
-    Go on with `augmented_boxes`, `random_shapes` and `with_targets`.
+    Go on with `augmented_boxes`, `random_shapes` and `with_targets`. For runs that must go on
+    exactly after a kill there is `detection_epochs`.
 
     Args:
         source: The pictures.
@@ -38,7 +43,7 @@ def detection_batches(
         max_boxes: Boxes of a picture; those beyond are left out, padding has the label -1.
         resize: "stretch" fills the input, as SSD does; "pad" keeps the aspect ratio with the
             picture in the middle of black borders.
-        shuffle: Whether every epoch has an order of its own.
+        shuffle: Whether the order is another one each time they are read.
         seed: Decides the orders.
         use_difficult: Whether difficult objects are learned. Crowds never are.
         cache: Whether pictures are kept in memory once they are decoded and resized, as bytes: 3 MB
@@ -57,52 +62,75 @@ def detection_batches(
         >>> train = with_targets(augmented_boxes(train), encode, input_range=(-1.0, 1.0))
         >>> model.fit(train, shuffle=False)  # it shuffles itself
     """
-    check_input(input_shape, (0.0, 1.0), batch_size)
-    check_positive("max_boxes", max_boxes)
-    check_choice("resize", resize, RESIZINGS)
-    height, width, channels = input_shape
-    resizing = keras.layers.Resizing(
-        height, width, pad_to_aspect_ratio=resize == "pad", bounding_box_format="xyxy"
-    )
+    options = (input_shape, batch_size, max_boxes, resize)
+    if shuffle:
+        return detection_epochs(source, *options, seed, use_difficult, cache).passes()
+    read = _reader(source, *options, use_difficult)
+    pictures = read(tf.range(len(source)))
+    return (pictures.cache() if cache else pictures).batch(batch_size).map(_as_float)
 
-    picture_of: Callable[[tf.Tensor, int], tf.Tensor]
-    if isinstance(source, DrawnScenes):
-        rows, picture_of = _drawn(source), _converted
-    else:
-        rows, picture_of = _listed(source, use_difficult), _decoded
 
-    def load(origin: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Found]:
-        found = {"boxes": boxes, "labels": labels}
-        resized = resizing({"images": picture_of(origin, channels), "bounding_boxes": found})
-        return resized["images"], padded(resized["bounding_boxes"], max_boxes)
+def detection_epochs(
+    source: Annotations | DrawnScenes,
+    input_shape: tuple[int, int, int],
+    batch_size: int = 16,
+    max_boxes: int = 100,
+    resize: str = "stretch",
+    seed: int = 0,
+    use_difficult: bool = True,
+    cache: bool = True,
+) -> Epochs:
+    """Returns the batches of `detection_batches`, in an order that is a function of the epoch.
 
-    def shuffled(dataset: tf.data.Dataset) -> tf.data.Dataset:
-        return dataset.shuffle(len(source), seed=seed) if shuffle else dataset
+    Args:
+        source: The pictures.
+        input_shape: As in `detection_batches`, like the arguments that follow.
+        batch_size: Pictures in a batch.
+        max_boxes: Boxes of a picture.
+        resize: "stretch" or "pad".
+        seed: Decides the orders.
+        use_difficult: Whether difficult objects are learned.
+        cache: Whether all pictures are decoded here, and kept in memory.
 
-    rows = rows if cache else shuffled(rows)
-    pictures = rows.map(load, num_parallel_calls=tf.data.AUTOTUNE)
-    pictures = shuffled(pictures.cache()) if cache else pictures
-    return pictures.batch(batch_size).map(
-        lambda images, found: (tf.cast(images, tf.float32), found)
-    )
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> epochs = augmented_boxes(detection_epochs(annotations, (320, 320, 3)), seed=1)
+        >>> train = with_targets(epochs, encode, input_range=(-1.0, 1.0))
+        >>> model.fit(train.since(7), steps_per_epoch=train.batches, initial_epoch=7, epochs=20)
+    """
+    read = _reader(source, input_shape, batch_size, max_boxes, resize, use_difficult)
+    count = len(source)
+    kept = read(tf.range(count)).batch(count).get_single_element() if cache else None
+
+    def at(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = shuffled(count, seed, epoch)
+        if kept is None:
+            return read(order).batch(batch_size)
+        rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return rows.map(lambda row: tf.nest.map_structure(lambda x: tf.gather(x, row), kept))
+
+    return Epochs(at, math.ceil(count / batch_size)).map(_as_float)
 
 
 def with_targets(
-    batches: tf.data.Dataset,
+    batches: Batches,
     encode: Callable[..., Any] | Mapping[tuple[int, int], Callable[..., Any]],
     input_range: tuple[float, float] = (0.0, 255.0),
-) -> tf.data.Dataset:
+) -> Batches:
     """Returns batches for `fit`, with what the heads must say in place of boxes.
 
     Args:
-        batches: Batches of `(images, found)`, as `detection_batches` gives them.
+        batches: Batches of `(images, found)`, as `detection_batches` gives them, or
+            `detection_epochs`.
         encode: Takes boxes, labels and weights of one picture and returns targets, e.g.
             `functools.partial(encode_anchor_targets, anchors=anchors)`. For pictures of several
             sizes, see `random_shapes`, one for each (height, width).
         input_range: Smallest and largest value that the model takes.
 
     Returns:
-        Batches of `(images, targets)`, float32 in `input_range`.
+        Batches of `(images, targets)`, float32 in `input_range`; `Epochs` of `Epochs`.
 
     Example:
         >>> train = with_targets(batches, partial(encode_anchor_targets, anchors=anchors))
@@ -120,9 +148,11 @@ def with_targets(
             return to_range(images), targets_of(found, encode)
         sizes = tf.constant(list(encode))
         branch = tf.argmax(tf.reduce_all(sizes == tf.shape(images)[1:3], axis=1))
-        encoders = [lambda e=encoder: targets_of(found, e) for encoder in encode.values()]
+        encoders = [partial(targets_of, found, encoder) for encoder in encode.values()]
         return to_range(images), tf.switch_case(tf.cast(branch, tf.int32), encoders)
 
+    if isinstance(batches, Epochs):
+        return batches.map(to_targets)
     mapped = batches.map(to_targets, num_parallel_calls=tf.data.AUTOTUNE)
     return mapped.prefetch(tf.data.AUTOTUNE)
 
@@ -159,8 +189,44 @@ def padded(found: Mapping[str, tf.Tensor], max_boxes: int) -> Found:
     }
 
 
-def _listed(annotations: Annotations, use_difficult: bool) -> tf.data.Dataset:
-    """Returns the path of each picture with the boxes that are learned."""
+def _reader(
+    source: Annotations | DrawnScenes,
+    input_shape: tuple[int, int, int],
+    batch_size: int,
+    max_boxes: int,
+    resize: str,
+    use_difficult: bool,
+) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """Returns a function from numbers of pictures to these, resized, each with its boxes."""
+    check_input(input_shape, (0.0, 1.0), batch_size)
+    check_positive("max_boxes", max_boxes)
+    check_choice("resize", resize, RESIZINGS)
+    height, width, channels = input_shape
+    resizing = keras.layers.Resizing(
+        height, width, pad_to_aspect_ratio=resize == "pad", bounding_box_format="xyxy"
+    )
+    rows: Callable[[tf.Tensor], tf.data.Dataset]
+    picture_of: Callable[[tf.Tensor, int], tf.Tensor]
+    if isinstance(source, DrawnScenes):
+        rows, picture_of = _drawn(source), _converted
+    else:
+        rows, picture_of = _listed(source, use_difficult), _decoded
+
+    def load(origin: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Found]:
+        found = {"boxes": boxes, "labels": labels}
+        resized = resizing({"images": picture_of(origin, channels), "bounding_boxes": found})
+        return resized["images"], padded(resized["bounding_boxes"], max_boxes)
+
+    def read(order: tf.Tensor) -> tf.data.Dataset:
+        return rows(order).map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+    return read
+
+
+def _listed(
+    annotations: Annotations, use_difficult: bool
+) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """Returns a function to the path of each picture with the boxes that are learned."""
     paths, boxes, labels = [], [], []
     for picture in annotations.pictures:
         kept = ~picture.crowd & (use_difficult | ~picture.difficult)
@@ -172,7 +238,10 @@ def _listed(annotations: Annotations, use_difficult: bool) -> tf.data.Dataset:
         tf.RaggedTensor.from_row_lengths(np.concatenate(values), lengths)
         for values in (boxes, labels)
     )
-    return tf.data.Dataset.from_tensor_slices((paths, *ragged))
+    table = (tf.constant(paths), *ragged)
+    return lambda order: tf.data.Dataset.from_tensor_slices(
+        tuple(tf.gather(column, order) for column in table)
+    )
 
 
 def _decoded(path: tf.Tensor, channels: int) -> tf.Tensor:
@@ -180,21 +249,29 @@ def _decoded(path: tf.Tensor, channels: int) -> tf.Tensor:
     return tf.ensure_shape(picture, (None, None, channels))
 
 
-def _drawn(scenes: DrawnScenes) -> tf.data.Dataset:
-    """Returns each picture with its boxes."""
+def _drawn(scenes: DrawnScenes) -> Callable[[tf.Tensor], tf.data.Dataset]:
+    """Returns a function to each picture with its boxes, drawn when it is asked for."""
 
-    def rows() -> Iterator[tuple[np.ndarray, ...]]:
-        for image, scene in scenes.samples():
-            yield image, scene.boxes, scene.labels
+    def draw(order: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+        for scene in map(scenes.__getitem__, order):
+            yield scene.image, scene.boxes, scene.labels
 
     signature = (
         tf.TensorSpec((*scenes.size_px, 3), tf.uint8),
         tf.TensorSpec((None, 4), tf.float32),
         tf.TensorSpec((None,), tf.int32),
     )
-    drawn = tf.data.Dataset.from_generator(rows, output_signature=signature)
-    return drawn.apply(tf.data.experimental.assert_cardinality(len(scenes)))
+
+    def rows(order: tf.Tensor) -> tf.data.Dataset:
+        drawn = tf.data.Dataset.from_generator(draw, args=(order,), output_signature=signature)
+        return drawn.apply(tf.data.experimental.assert_cardinality(len(scenes)))
+
+    return rows
 
 
 def _converted(picture: tf.Tensor, channels: int) -> tf.Tensor:
     return picture if channels == 3 else tf.image.rgb_to_grayscale(picture)
+
+
+def _as_float(images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
+    return tf.cast(images, tf.float32), found

@@ -80,17 +80,32 @@ class Epochs:
             )
         states = [state for layer in layers for state in _seed_states(layer)]
 
+        def draw(key: tf.Tensor, *batch: Any) -> Any:
+            keys = tf.random.split(key, len(states))
+            # The layers' generators count in variables. In this scope they start from `keys`, and
+            # what they count is dropped.
+            with keras.StatelessScope(list(zip(states, tf.unstack(keys), strict=True))):
+                return function(*batch)
+
+        return self.map_with_key(draw, seed)
+
+    def map_with_key(self, function: Callable[..., Any], seed: int = 0) -> "Epochs":
+        """Returns what a function that draws statelessly makes of each batch.
+
+        Args:
+            function: Takes the seed of a batch, int64 `(2,)`, for `tf.random`'s stateless
+                functions, and what the batch holds, e.g. `(key, images, labels)`.
+            seed: Decides the seeds, with the epoch and the number of the batch.
+        """
+
         def at(epoch: tf.Tensor) -> tf.data.Dataset:
             key = random_key(seed, epoch)
 
-            def draw(number: tf.Tensor, batch: Any) -> Any:
-                keys = tf.random.split(tf.random.fold_in(key, number), len(states))
-                # The layers' generators count in variables. In this scope they start from `keys`,
-                # and what they count is dropped.
-                with keras.StatelessScope(list(zip(states, tf.unstack(keys), strict=True))):
-                    return function(*batch) if isinstance(batch, tuple) else function(batch)
+            def call(number: tf.Tensor, batch: Any) -> Any:
+                own = tf.random.fold_in(key, number)
+                return function(own, *(batch if isinstance(batch, tuple) else (batch,)))
 
-            return _in_parallel(self.at(epoch).enumerate(), draw)
+            return _in_parallel(self.at(epoch).enumerate(), call)
 
         return Epochs(at, self.batches)
 

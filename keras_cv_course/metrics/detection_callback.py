@@ -76,6 +76,8 @@ class AveragePrecision(keras.callbacks.Callback):
         >>> model.fit(train, epochs=20, shuffle=False, callbacks=[scores])
     """
 
+    checkpointed = ("last",)
+
     def __init__(
         self,
         detect: Detect,
@@ -91,12 +93,12 @@ class AveragePrecision(keras.callbacks.Callback):
         self.class_names = tuple(class_names)
         self.every = every
         self.names = tuple(names)
-        self.last = dict.fromkeys(self.names, 0.0)
+        self.last = (0.0,) * len(self.names)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluates if it is time, and writes into the logs."""
         if (epoch + 1) % self.every == 0:
             found = detection_metrics(self.detect, self.samples(), self.class_names)
-            self.last = {name: found[name] for name in self.names}
+            self.last = tuple(found[name] for name in self.names)
         if logs is not None:
-            logs.update({f"val_{name}": value for name, value in self.last.items()})
+            logs.update({f"val_{name}": x for name, x in zip(self.names, self.last, strict=True)})

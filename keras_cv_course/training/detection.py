@@ -12,6 +12,7 @@ from keras_cv_course.losses.focal import FocalClassLoss
 from keras_cv_course.losses.multibox import MultiboxClassLoss
 from keras_cv_course.losses.yolo import YOLOv2Loss, YOLOv3Loss
 from keras_cv_course.losses.yolo_v1 import YOLOv1Loss
+from keras_cv_course.models.any_size import any_size as on_any_size
 from keras_cv_course.models.detections import detection_spec
 from keras_cv_course.models.joined_heads import join_heads
 from keras_cv_course.ops.detection_spec import DetectionSpec
@@ -69,29 +70,34 @@ def target_encoder(spec: DetectionSpec, **options: Any) -> Callable[..., Any]:
     return partial(encode_anchor_targets, anchors=spec.anchors(), **options)
 
 
-def compile_detector(model: keras.Model, optimizer: Any = "adam", **options: Any) -> keras.Model:
+def compile_detector(
+    model: keras.Model, optimizer: Any = "adam", any_size: bool = False, **options: Any
+) -> keras.Model:
     """Returns the model to call `fit` on, compiled with the loss of the detector's family.
 
     It shares the layers of `model`, and so `model` is what is trained. Of SSD and RetinaNet it is
-    `model` itself.
+    `model` itself, unless `any_size` is asked for.
 
     Args:
         model: A detector, float or quantization-aware.
         optimizer: As `keras.Model.compile` takes it.
+        any_size: Whether pictures of several sizes are learned from, see `models.any_size`; their
+            targets are those of `spec_at` each.
         **options: Options of the loss in place of the family's own: `MultiboxClassLoss` of SSD,
             `FocalClassLoss` of RetinaNet, `YOLOv2Loss` and so on, e.g. `box_loss="ciou"`.
 
     Raises:
-        ValueError: If the model is no detector.
+        ValueError: If the model is no detector, or cannot take several sizes.
 
     Example:
         >>> compile_detector(model, keras.optimizers.Adam(1e-3)).fit(train, epochs=20)
     """
     recipe = _RECIPES[detection_spec(model).scores]
+    trained = on_any_size(model) if any_size else model
     if recipe.yolo:
-        trained = join_heads(model)
+        trained = join_heads(trained)
         trained.compile(optimizer, recipe.loss(**options))
         return trained
     losses = {"boxes": AnchorBoxLoss(recipe.delta), "classes": recipe.loss(**options)}
-    model.compile(optimizer, losses)
-    return model
+    trained.compile(optimizer, losses)
+    return trained

@@ -1,4 +1,4 @@
-"""Trains a detector so that the best epoch is kept, and shows what it has learned."""
+"""Trains a detector as `fitting` trains a classifier, and shows what it has learned."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,12 +10,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from keras_cv_course._validation import check_positive
+from keras_cv_course.data.epochs import as_epochs
 from keras_cv_course.metrics.detection_callback import AveragePrecision
 from keras_cv_course.metrics.voc_ap import precision_recall
 from keras_cv_course.models.detector import Detector
 from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.detection import compile_detector
-from keras_cv_course.training.history import read_history
+from keras_cv_course.training.fitting import fit_run
+from keras_cv_course.training.history import best_row, read_history
 from keras_cv_course.training.run_folder import RunFolder
 
 MONITOR = "val_AP50"
@@ -35,18 +37,19 @@ def fit_detector(
     resize: str = "stretch",
     every: int = 1,
     verbose: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     **loss_options: Any,
 ) -> dict[str, list[float]]:
     """Returns loss and average precision of every epoch; the best model is then in `run.model`.
 
     Compiles with Adam, whose rate rises to `learning_rate` over the first epoch and then falls to
-    zero along half a cosine, and with the loss of the detector's family; calls `model.fit`. After
-    each evaluation the network is saved if its AP50 is the highest so far.
+    zero along half a cosine, and with the loss of the detector's family; trains in the run folder
+    as `fit_run` does, so that it goes on after a kill. The best model is that of the highest AP50.
 
     Args:
         model: A detector, float or quantization-aware.
-        train: `tf.data.Dataset` of a known number of batches of (pictures, targets), see
-            `target_encoder`.
+        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (pictures,
+            targets), see `target_encoder`.
         samples: Called before each evaluation, returns held-out pictures and what is in them.
         class_names: Names of the classes, by label.
         run: Where the files go.
@@ -55,42 +58,30 @@ def fit_detector(
         resize: How `train` brings pictures to the size of the input, see `Detector`.
         every: Epochs from one evaluation to the next; the last epoch is evaluated in any case.
         verbose: As in `model.fit`.
+        callbacks: More callbacks for `model.fit`, the same when the run goes on.
         **loss_options: Options of the loss, see `compile_detector`.
 
     Returns:
-        Columns of `run.results`: "epoch", "loss", those of the heads, "val_AP" and "val_AP50".
+        Columns of `run.results`: "epoch", "loss", those of the heads, "val_AP", "val_AP50" and
+        "learning_rate".
 
     Raises:
         ValueError: If `epochs`, `learning_rate` or `every` is not positive, the model is no
-            detector, or `train` has no known length.
+            detector, `train` has no known length, or `run.resume` holds the state of another model.
+        FloatingPointError: If the loss becomes NaN or infinite.
     """
     for name, value in (("epochs", epochs), ("learning_rate", learning_rate), ("every", every)):
         check_positive(name, value)
-    steps = int(train.cardinality())
-    if steps < 1:
-        raise ValueError(
-            "`train` must have a known number of batches. Set it with `train.apply("
-            "tf.data.experimental.assert_cardinality(n))`."
-        )
+    train = as_epochs(train)
+    steps = train.batches
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(steps * (epochs - 1), 1), warmup_target=learning_rate, warmup_steps=steps
     )
     detector = Detector(model, class_names, score_threshold=_LOWEST_SCORE, resize=resize)
     trained = compile_detector(model, keras.optimizers.Adam(schedule), **loss_options)
-    logger = keras.callbacks.CSVLogger(str(run.results))
-    # Counted from the last epoch backwards, so that this one is evaluated.
     scores = _Precision(epochs, detector.predict, samples, class_names, every)
-    try:
-        trained.fit(
-            train,
-            epochs=epochs,
-            callbacks=[scores, logger, _KeepBest(model, run)],
-            shuffle=False,  # The dataset shuffles, and Keras warns that it cannot.
-            verbose=verbose,
-        )
-    finally:
-        logger.on_train_end()
-    return read_history(run.results)
+    options = {"score": by_average_precision, "kept": model}
+    return fit_run(trained, train, None, run, epochs, verbose, [*callbacks, scores], **options)
 
 
 class _Precision(AveragePrecision):
@@ -104,26 +95,14 @@ class _Precision(AveragePrecision):
         super().on_epoch_end(epoch + self.shift, logs)
 
 
-class _KeepBest(keras.callbacks.Callback):
-    """Saves the network whenever its average precision is higher than before."""
-
-    def __init__(self, network: keras.Model, run: RunFolder) -> None:
-        super().__init__()
-        self.network = network
-        self.run = run
-        self.best = -1.0
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        found = float((logs or {})[MONITOR])
-        if found > self.best:
-            self.best = found
-            with replacing(self.run.model) as path:
-                self.network.save(path)
+def by_average_precision(row: Mapping[str, float]) -> tuple[float, ...]:
+    """Returns the score of an epoch by which detectors are kept."""
+    return (float(row[MONITOR]),)
 
 
 def best_epoch(history: Mapping[str, Sequence[float]]) -> int:
     """Returns the row of the epoch of the highest AP50, of equal ones the first."""
-    return int(np.argmax(history[MONITOR]))
+    return best_row(history, by_average_precision)
 
 
 def plot_detection_results(results: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:

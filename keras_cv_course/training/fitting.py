@@ -1,4 +1,4 @@
-"""Trains a classifier so that the best epoch is kept and a killed run can go on."""
+"""Trains a model so that the best epoch is kept and a killed run can go on."""
 
 import contextlib
 import re
@@ -13,7 +13,7 @@ from keras_cv_course.training.applying import compile_classifier, prepared_for, 
 from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.checkpoint import Checkpoint
 from keras_cv_course.training.divergence import StopOnDivergence
-from keras_cv_course.training.history import read_history, trim_history
+from keras_cv_course.training.history import Score, by_accuracy, read_history, trim_history
 from keras_cv_course.training.recipe import Recipe
 from keras_cv_course.training.run_folder import RunFolder
 from keras_cv_course.training.strategy import Worker, outside_distribution
@@ -74,25 +74,30 @@ def fit_run(
     verbose: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     worker: Worker | None = None,
+    score: Score = by_accuracy,
+    kept: keras.Model | None = None,
 ) -> dict[str, list[float]]:
     """Returns the history of `model.fit` in a run folder, from which it goes on after a kill.
 
-    After each epoch its row is added to `run.results`, the model kept in `run.model` if its
-    validation accuracy is the highest so far (of equal ones the loss decides), and the state of
-    training saved to `run.resume`, see `Checkpoint`. Where that folder holds a state, training goes
-    on from there. With an `Epochs` for `train` the run then ends as an unbroken one would have; a
-    dataset that shuffles by itself gives its pictures in the order of its first epochs again.
+    After each epoch its row is added to `run.results`, the model kept in `run.model` if its score
+    is the highest so far, and the state of training saved to `run.resume`, see `Checkpoint`. Where
+    that folder holds a state, training goes on from there. With an `Epochs` for `train` the run
+    then ends as an unbroken one would have; a dataset that shuffles by itself gives its pictures in
+    the order of its first epochs again.
 
     Args:
-        model: Compiled, with the metric "accuracy".
+        model: Compiled; with the metric "accuracy", where that is its score.
         train: `Epochs`, or a `tf.data.Dataset` of a known number of batches.
-        val: `tf.data.Dataset` for what the best epoch is chosen by.
+        val: `tf.data.Dataset` for what the best epoch is chosen by; None where a callback adds that
+            to the logs.
         run: Where the files go.
         epochs: Passes over `train`, those before an interruption included.
         verbose: As in `model.fit`.
         callbacks: More callbacks for `model.fit`, the same when the run goes on.
         worker: This process among several that train together, from `join_workers`; `train`, `val`
             and `run` are the same for all. The folder must be shared, and worker 0 writes it.
+        score: What the logs of an epoch are worth: validation accuracy, and of equal ones the loss.
+        kept: What is saved as the best model, if it is not `model` but shares its weights.
 
     Returns:
         Columns of `run.results`; for other workers than the first, the epochs of this process.
@@ -105,7 +110,7 @@ def fit_run(
     train, writes = as_epochs(train), worker is None or worker.index == 0
     if worker is not None:
         train, val = worker.share(train), worker.share_batches(val)
-    best = KeepBest(run, writes)
+    best = KeepBest(run, writes, score, kept)
     others = [StopOnDivergence(), *callbacks, best]
     checkpoint = Checkpoint(run.resume, others, writes)
     finished = checkpoint.restore(model)
@@ -130,35 +135,44 @@ def fit_run(
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Saves the model whenever it is better on the validation data than before.
+    """Saves the model whenever its score is higher than before.
 
-    Better is a higher `val_accuracy`, or the same with a lower `val_loss`. The model waits in
-    `run.resume` until `settle` says that the state of the same epoch is saved: a kill in between
-    leaves the one before in `run.model`, as the epoch will be trained again.
+    The model waits in `run.resume` until `settle` says that the state of the same epoch is saved: a
+    kill in between leaves the one before in `run.model`, as the epoch will be trained again.
 
     Args:
         run: Where the model goes.
         writes: Whether this process writes it.
+        score: What the logs of an epoch are worth.
+        kept: The model to save; None is the one in training.
     """
 
     checkpointed = ("best",)
 
-    def __init__(self, run: RunFolder, writes: bool = True) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        writes: bool = True,
+        score: Score = by_accuracy,
+        kept: keras.Model | None = None,
+    ) -> None:
         super().__init__()
         self.run = run
         self.writes = writes
+        self.score = score
+        self.kept = kept
         self.best: tuple[float, ...] = ()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Saves the model if it is better."""
-        logs = logs or {}
-        score = (float(logs["val_accuracy"]), -float(logs["val_loss"]))
+        score = self.score(logs or {})
         if score > self.best:
             self.best = score
             if self.writes:
                 pending = self.run.resume / f"best_{epoch + 1:04d}.keras"
+                kept = self.model if self.kept is None else self.kept
                 with outside_distribution(), replacing(pending) as path:
-                    self.model.save(path)
+                    kept.save(path)
 
     def settle(self, finished: int) -> None:
         """Moves a model of finished epochs to `run.model`, and removes one of a later epoch."""

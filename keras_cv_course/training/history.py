@@ -2,10 +2,13 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from keras_cv_course.training.atomic import replacing
+
+# What an epoch is worth, of its row by name: larger is better, the first number counts most.
+Score = Callable[[Mapping[str, float]], tuple[float, ...]]
 
 
 def read_history(path: Path) -> dict[str, list[float]]:
@@ -25,16 +28,20 @@ def read_history(path: Path) -> dict[str, list[float]]:
     return {name: [row[i] for row in numbers] for i, name in enumerate(names)}
 
 
-def best_row(history: Mapping[str, Sequence[float]]) -> int:
-    """Returns the row of the best epoch: of highest `val_accuracy`, then of lowest `val_loss`.
+def by_accuracy(row: Mapping[str, float]) -> tuple[float, ...]:
+    """Returns the score of an epoch by which classifiers are kept: accuracy, then the loss."""
+    return (float(row["val_accuracy"]), -float(row["val_loss"]))
 
-    Of equal ones it is the first.
+
+def best_row(history: Mapping[str, Sequence[float]], score: Score = by_accuracy) -> int:
+    """Returns the row of the epoch of the highest score, of equal ones the first.
 
     Raises:
         ValueError: If there is no epoch.
     """
-    scores = list(zip(history["val_accuracy"], history["val_loss"], strict=True))
-    return max(range(len(scores)), key=lambda row: (scores[row][0], -scores[row][1]))
+    rows = zip(*history.values(), strict=True)
+    scores = [score(dict(zip(history, row, strict=True))) for row in rows]
+    return scores.index(max(scores))
 
 
 def trim_history(path: Path, epochs: int) -> None:

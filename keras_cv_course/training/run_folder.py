@@ -62,6 +62,16 @@ class RunFolder:
         return self.path / f"confusion_matrix{self.stage}.png"
 
     @property
+    def precision_recall_plot(self) -> Path:
+        """Precision over recall of a detector's classes."""
+        return self.path / f"precision_recall{self.stage}.png"
+
+    @property
+    def predictions(self) -> Path:
+        """What the best detector finds in some pictures."""
+        return self.path / f"predictions{self.stage}.png"
+
+    @property
     def report(self) -> Path:
         """What the best model reaches, as JSON."""
         return self.path / "report.json"
@@ -109,7 +119,10 @@ class RunFolder:
     def clear(self) -> None:
         """Removes what a run of this folder has left in all stages."""
         for stage in self._stages():
-            for stale in (stage.model, stage.results, stage.results_plot, stage.confusion_plot):
+            for stale in (
+                *(stage.model, stage.results, stage.results_plot, stage.confusion_plot),
+                *(stage.precision_recall_plot, stage.predictions),
+            ):
                 stale.unlink(missing_ok=True)
             if stage.logs.is_dir():
                 shutil.rmtree(stage.logs)
@@ -181,6 +194,23 @@ def latest_run(project: str | os.PathLike[str]) -> RunFolder:
     if not started:
         raise FileNotFoundError(f"There is no run folder in {project}.")
     return RunFolder(started[-1].parent)
+
+
+def interrupted_run(project: str | os.PathLike[str], name: str | None) -> RunFolder:
+    """Returns a run folder whose training has not come to its end.
+
+    Args:
+        project: Folder of the run folders.
+        name: Name of the run; None is the one that was started last.
+
+    Raises:
+        FileNotFoundError: If there is no such run.
+        ValueError: If it is complete.
+    """
+    run = latest_run(project) if name is None else open_run(Path(project) / name)
+    if run.complete:
+        raise ValueError(f"The run {run.path} is complete: there is nothing to go on with.")
+    return run
 
 
 def _make_folder(project: Path, name: str | None, exist_ok: bool) -> Path:

@@ -11,7 +11,7 @@ from keras_cv_course.data.box_augmentation import (
     random_shapes,
     random_window,
 )
-from keras_cv_course.data.detection import detection_batches, with_targets
+from keras_cv_course.data.detection import detection_batches, detection_epochs, with_targets
 from keras_cv_course.data.shapes import DrawnScenes
 
 HEIGHT, WIDTH = 48, 64
@@ -175,6 +175,26 @@ def test_all_steps_together_are_new_in_every_epoch_and_repeated_by_the_seed(batc
         assert (boxes[real][:, 2:] > boxes[real][:, :2]).all()
         assert boxes.min() >= 0
         assert boxes.max() <= 48
+
+
+def test_epochs_stay_epochs_and_repeat_whatever_was_read_before():
+    scenes = DrawnScenes(6, size_px=(32, 32), most_shapes=2, seed=9)
+
+    def chain():
+        epochs = detection_epochs(scenes, (32, 32, 3), 4, max_boxes=4)
+        epochs = random_shapes(augmented_boxes(epochs, STEPS, share=0.5), (32, 64), seed=2)
+        encode = lambda boxes, labels, weights: {"boxes": boxes, "weights": weights}  # noqa: E731
+        return with_targets(epochs, encode, (0.0, 1.0))
+
+    assert chain().batches == 2
+    whole = list(chain().since(0).take(10).as_numpy_iterator())
+    later = list(chain().since(3).take(4).as_numpy_iterator())
+    for (images, targets), (others, theirs) in zip(later, whole[6:], strict=True):
+        np.testing.assert_array_equal(images, others)
+        for name in targets:
+            np.testing.assert_array_equal(targets[name], theirs[name])
+    assert {images.shape[1] for images, _ in whole} == {32, 64}
+    assert [len(images) for images, _ in whole] == [4, 2] * 5
 
 
 def test_flips_and_colours_are_those_of_keras(rng):

@@ -7,7 +7,12 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_cv_course.data.annotations import AnnotatedPicture, Annotations
-from keras_cv_course.data.detection import detection_batches, padded, with_targets
+from keras_cv_course.data.detection import (
+    detection_batches,
+    detection_epochs,
+    padded,
+    with_targets,
+)
 from keras_cv_course.data.shapes import DrawnScenes
 from keras_cv_course.data.voc import voc_annotations
 from keras_cv_course.ops.anchors import anchor_boxes, ssd_maps
@@ -119,6 +124,30 @@ def test_the_seed_repeats_orders_that_differ_by_epoch(cache):
     assert first == again != other
     assert first[0] != first[1]
     assert sorted(first[0]) == sorted(first[1])
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_epochs_are_the_same_whatever_was_read_before(annotations, cache):
+    def sums(epochs, first, count):
+        rows = list(epochs.since(first).take(count).as_numpy_iterator())
+        assert all(len(images) == len(found["labels"]) for images, found in rows)
+        return [image.sum() for images, _ in rows for image in images]
+
+    whole = detection_epochs(annotations, (80, 80, 3), 2, 4, seed=3, cache=cache)
+    assert whole.batches == 2
+    six = sums(whole, 0, 12)
+    again = detection_epochs(annotations, (80, 80, 3), 2, 4, seed=3, cache=cache)
+    assert sums(again, 4, 4) == six[12:]
+    orders = [tuple(six[i : i + 3]) for i in range(0, 18, 3)]
+    assert len(set(orders)) > 1
+    assert len({tuple(sorted(order)) for order in orders}) == 1
+    other = detection_epochs(annotations, (80, 80, 3), 2, 4, seed=4, cache=cache)
+    assert sums(other, 0, 12) != six
+    images, found = next(whole.since(0).as_numpy_iterator())
+    for image, boxes, labels in zip(images, found["boxes"], found["labels"], strict=True):
+        assert (labels >= 0).any() == (image.max() == 255)
+        for box in boxes[labels >= 0]:
+            assert share_of_white(image, box) > 0.95
 
 
 def test_drawn_scenes():

@@ -70,6 +70,16 @@ def test_layers_that_mix_labels_repeat_too(name):
     np.testing.assert_array_equal(whole[1:], later)
 
 
+def test_keys_differ_by_seed_epoch_and_batch():
+    def keys(seed, first, count):
+        keyed = numbers(8).map_with_key(lambda key, images, labels: (key, labels), seed)
+        return [tuple(key) for key in batches_of(keyed.since(first), count)]
+
+    whole = keys(1, 0, 6)
+    assert keys(1, 1, 4) == whole[2:]
+    assert len({*whole, *keys(2, 0, 6)}) == 12
+
+
 def test_map_keeps_the_order():
     data = numbers().map(lambda x, y: (x * 2, y))
     assert data.batches == 3

@@ -1,16 +1,13 @@
 """Files of ours in MediaPipe's web package, tasks-vision, which gets nothing but the file."""
 
 import itertools
-import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import toy_networks
-from browser_driver import drive, node_modules
-from PIL import Image
+from tasks_vision_site import Site
 
-from keras_cv_course.tflite import TFLiteModel, convert
+from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite.metadata import (
     AnchorDetector,
     Classifier,
@@ -21,7 +18,6 @@ from keras_cv_course.tflite.metadata import (
 from keras_cv_course.tflite.tensors import dequantize
 
 pytestmark = pytest.mark.device
-HERE = Path(__file__).parent
 TELEMETRY = "https://odml.pa.googleapis.com/v1/log"
 FORMS = {"int8": "uint8", "none": "float32", "float16": "float32"}
 # MediaPipe's task, and what the file says of itself.
@@ -50,42 +46,6 @@ REFUSED = {
     "float_segmenter": ("segmenter", "none", "float32", False, NEEDS_METADATA),
     "detector": ("detector", "none", "float32", False, "require TFLite Model Metadata but none"),
 }
-
-
-class Site:
-    """A folder with the page, and the jobs that it finds there."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.jobs = {}
-        (folder / "node_modules").symlink_to(node_modules())
-        for name in ("tasks_vision.html", "tasks_vision.js"):
-            (folder / name).write_bytes((HERE / name).read_bytes())
-
-    def add(self, key, task, path, pictures):
-        names = [f"{key}_{i}.png" for i in range(len(pictures))]
-        for name, picture in zip(names, pictures, strict=True):
-            Image.fromarray(picture).save(self.folder / name)
-        self.jobs[key] = {"task": task, "model": path.name, "pictures": names}
-
-    def run(self):
-        """What the page shows, and what was to be seen from outside."""
-        (self.folder / "jobs.json").write_text(json.dumps(self.jobs))
-        wait = ["wait", "html[data-ready]"]
-        seen = drive(self.folder, [["visit", "tasks_vision.html"], wait, ["text", "body"]])
-        return json.loads(seen.answers[0]), seen
-
-    def write(self, key, model, form, io_dtype, task, inputs):
-        """The path of a file in the folder, with metadata if there is a task."""
-        return convert(
-            model,
-            self.folder / f"{key}.tflite",
-            form,
-            io_dtype,
-            inputs if form == "int8" else None,
-            input_range=toy_networks.INPUT_RANGE,
-            task=task,
-        ).path
 
 
 @pytest.fixture(scope="module")

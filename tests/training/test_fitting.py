@@ -67,6 +67,20 @@ def test_the_best_is_by_accuracy_and_then_by_loss(tmp_path, monkeypatch):
     assert saved == [0, 2, 4]
 
 
+def test_another_score_and_another_model_are_kept(tmp_path, monkeypatch):
+    run = create_run({}, tmp_path)
+    network, training = tiny(), tiny()
+    saved = []
+    for model in (network, training):
+        monkeypatch.setattr(model, "save", lambda path, m=model: (saved.append(m), path.touch()))
+    keep = fitting.KeepBest(run, score=lambda logs: (logs["val_AP50"],), kept=network)
+    keep.set_model(training)
+    for epoch, found in enumerate((0.0, 0.3, 0.3, 0.2)):
+        keep.on_epoch_end(epoch, {"val_AP50": found})
+    assert saved == [network, network]
+    assert keep.best == (0.3,)
+
+
 def test_a_best_model_waits_until_the_state_of_its_epoch_is_saved(tmp_path):
     run = create_run({}, tmp_path)
     run.resume.mkdir()

@@ -1,0 +1,78 @@
+"""Everything that makes a detector's training run, as `args.yaml` keeps it."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keras_cv_course._validation import check_choice, check_positive
+
+SHAPES = "shapes"
+TRAINED = ("ssdlite", "retinanet", "yolo")
+
+
+@dataclass(frozen=True)
+class DetectionArgs:
+    """Arguments of a training run of a detector on MobileNetV2.
+
+    Attributes:
+        data: "shapes", or a folder, see `open_boxes`.
+        model: "ssdlite", "retinanet" or "yolo".
+        imgsz: Height and width of the input.
+        alpha: Width of the backbone.
+        stride: Where the backbone ends: 32, or 16 for small pictures, which SSDLite alone takes.
+        extra_maps: Further maps of SSDLite, of half the size each.
+        smallest: Size of SSDLite's anchors on its first map, as a part of the picture's.
+        largest: Size of those on its last map.
+        weights: "imagenet", a file of weights, or None for fresh ones.
+        epochs: Passes over the pictures.
+        batch: Pictures in a batch.
+        lr0: Highest learning rate.
+        seed: Decides weights, order and augmentation.
+        augment: Whether pictures are cropped, mirrored and coloured; drawn ones are mirrored.
+        qat: Whether int8 rounding is trained afterwards.
+        qat_epochs: Passes with int8 rounding.
+        deterministic: Whether every run gives the same bits.
+    """
+
+    data: str = SHAPES
+    model: str = "ssdlite"
+    imgsz: int = 320
+    alpha: float = 1.0
+    stride: int = 32
+    extra_maps: int = 4
+    smallest: float = 0.15
+    largest: float = 0.9
+    weights: str | None = None
+    epochs: int = 30
+    batch: int = 16
+    lr0: float = 0.002
+    seed: int = 0
+    augment: bool = True
+    qat: bool = False
+    qat_epochs: int = 4
+    deterministic: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("model", self.model, TRAINED)
+        check_choice("stride", self.stride, (16, 32) if self.model == "ssdlite" else (32,))
+        for name in ("imgsz", "alpha", "epochs", "batch", "lr0", "qat_epochs"):
+            check_positive(name, getattr(self, name))
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the network's input."""
+        return (self.imgsz, self.imgsz, 3)
+
+    @classmethod
+    def from_yaml(cls, loaded: Mapping[str, Any]) -> "DetectionArgs":
+        """Returns the arguments in a run's `args.yaml`, which holds facts about the run besides.
+
+        Raises:
+            ValueError: If one is missing.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        missing = [name for name in names if name not in loaded]
+        if missing:
+            raise ValueError(f"args.yaml must hold every argument of the run. Missing: {missing}.")
+        return cls(**{name: loaded[name] for name in names})

@@ -1,0 +1,48 @@
+"""A web page with files of ours in MediaPipe's tasks-vision."""
+
+import json
+from pathlib import Path
+
+import toy_networks
+from browser_driver import drive, node_modules
+from PIL import Image
+
+from keras_cv_course.tflite import convert
+
+HERE = Path(__file__).parent
+
+
+class Site:
+    """A folder with the page, and the jobs that it finds there."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.jobs = {}
+        (folder / "node_modules").symlink_to(node_modules())
+        for name in ("tasks_vision.html", "tasks_vision.js"):
+            (folder / name).write_bytes((HERE / name).read_bytes())
+
+    def add(self, key, task, path, pictures):
+        names = [f"{key}_{i}.png" for i in range(len(pictures))]
+        for name, picture in zip(names, pictures, strict=True):
+            Image.fromarray(picture).save(self.folder / name)
+        self.jobs[key] = {"task": task, "model": path.name, "pictures": names}
+
+    def run(self):
+        """What the page shows, and what was to be seen from outside."""
+        (self.folder / "jobs.json").write_text(json.dumps(self.jobs))
+        wait = ["wait", "html[data-ready]"]
+        seen = drive(self.folder, [["visit", "tasks_vision.html"], wait, ["text", "body"]])
+        return json.loads(seen.answers[0]), seen
+
+    def write(self, key, model, form, io_dtype, task, inputs):
+        """The path of a file in the folder, with metadata if there is a task."""
+        return convert(
+            model,
+            self.folder / f"{key}.tflite",
+            form,
+            io_dtype,
+            inputs if form == "int8" else None,
+            input_range=toy_networks.INPUT_RANGE,
+            task=task,
+        ).path

@@ -1,0 +1,154 @@
+"""A detector of 80 classes from photographs to files: what it learns by heart, all files find."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_cv_course import YOLO, Detector, MobileNetV2, load_model
+from keras_cv_course.data import coco_annotations, detection_epochs, with_targets
+from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.ops.anchor_clustering import cluster_shapes
+from keras_cv_course.tflite import TFLiteDetector, TFLiteModel, convert
+from keras_cv_course.training import create_run, fit_detector, target_encoder
+
+pytestmark = [pytest.mark.slow, pytest.mark.data]
+SIZE = 192
+PICTURES = 32  # the first in which no object is smaller than this part of a side
+SMALLEST = 1 / 16
+EPOCHS = 100
+RATE = 2e-3
+SCORE = 0.05
+# Scores of two ways to compute them may fall on both sides of the lowest one.
+SAME_SCORE = 1e-3
+
+
+@pytest.fixture(scope="module")
+def annotations(shared):
+    folder = shared / "data/coco_mini"
+    found = coco_annotations(folder / "annotations/instances_train.json", folder / "images")
+    pictures = [picture for picture in found.pictures if can_be_seen(picture)]
+    return dataclasses.replace(found, pictures=tuple(pictures[:PICTURES]))
+
+
+def can_be_seen(picture):
+    """Whether a small input shows all objects of a picture, each apart."""
+    sides = (picture.boxes[:, 2:] - picture.boxes[:, :2]) / picture.size_px[::-1]
+    return len(sides) > 0 and sides.min() >= SMALLEST and not picture.crowd.any()
+
+
+def learn(annotations, weights, run):
+    """The history of a training on the pictures, whose best network is in the run."""
+    keras.utils.set_random_seed(0)
+    shape = (SIZE, SIZE, 3)
+    body = MobileNetV2(shape, weights=weights, include_top=False)
+    for layer in body.layers:
+        # Statistics of few pictures in a batch would be others than those of ImageNet.
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    sides, _ = cluster_shapes(annotations.shapes_px(shape[:2]), 9, seed=0)
+    anchors = [list(sides[i : i + 3]) for i in (0, 3, 6)]
+    classes = len(annotations.class_names)
+    network = YOLO(body, classes, anchors=anchors, batch_norm_momentum=0.9)
+    pictures = detection_epochs(annotations, shape, 8)
+    train = with_targets(pictures, target_encoder(detection_spec(network)), (-1.0, 1.0))
+    return fit_detector(
+        network,
+        train,
+        annotations.samples,
+        annotations.class_names,
+        run,
+        EPOCHS,
+        RATE,
+        every=20,
+        box_loss="ciou",
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(annotations, shared, tmp_path_factory):
+    """The network, and the history of its training."""
+    run = create_run({}, tmp_path_factory.mktemp("runs"))
+    history = learn(annotations, shared / "weights/mobilenet_v2_1.0_224.weights.h5", run)
+    return load_model(run.model, compile=False), history
+
+
+@pytest.fixture(scope="module")
+def detector(trained, annotations):
+    return Detector(trained[0], annotations.class_names, score_threshold=SCORE)
+
+
+@pytest.fixture(scope="module")
+def photographs(annotations, shared):
+    """Some that were learned, and others."""
+    learned = [picture for picture, _ in annotations.samples()][:8]
+    files = sorted((shared / "data/coral_photos").glob("*.bmp"))
+    return [*learned, *(np.asarray(Image.open(file).convert("RGB")) for file in files)]
+
+
+def test_few_pictures_of_80_classes_are_learned_by_heart(trained):
+    _, history = trained
+    assert history["loss"][-1] < 0.2 * history["loss"][0]
+    assert max(history["val_AP50"]) > 0.4
+
+
+def overlaps(boxes, others):
+    """The IoU of each of `boxes` with each of `others`."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    common = np.clip(high - low, 0, None).prod(-1)
+    areas = [(b[:, 2:] - b[:, :2]).prod(-1) for b in (boxes, others)]
+    return common / (areas[0][:, None] + areas[1][None] - common)
+
+
+def assert_same(found, expected):
+    """Each sure box of one is there in the other, and the other way round."""
+    for these, those in ((found, expected), (expected, found)):
+        sure = these["scores"] > SCORE + SAME_SCORE
+        alike = overlaps(these["boxes"], those["boxes"]) > 0.95
+        alike &= these["classes"][:, None] == those["classes"][None]
+        alike &= np.abs(these["scores"][:, None] - those["scores"][None]) < SAME_SCORE
+        assert alike.any(axis=1)[sure].all()
+
+
+@pytest.mark.parametrize("nms", ["tflite_op", "builtin"])
+def test_a_float_file_finds_in_photographs_what_the_detector_finds(
+    detector, photographs, tmp_path, nms
+):
+    path = convert(detector, tmp_path / "m.tflite", "none", nms=nms).path
+    expected = detector.predict(photographs)
+    assert sum(len(boxes["scores"]) for boxes in expected) > 20
+    found = TFLiteDetector(path, input_range=(-1.0, 1.0)).predict(photographs)
+    for boxes, wanted in zip(found, expected, strict=True):
+        assert_same(boxes, wanted)
+
+
+def decoded(codes, scores, anchors, iou):
+    """Boxes in parts of the picture of raw outputs, suppressed class by class, in NumPy."""
+    x, y, width, height = anchors.T
+    middle = np.stack([codes[:, 1] * width + x, codes[:, 0] * height + y], axis=1)
+    half = np.exp(codes[:, [3, 2]]) * np.stack([width, height], axis=1) / 2
+    boxes = np.concatenate([middle - half, middle + half], axis=1)
+    kept = []
+    for label in range(scores.shape[1]):
+        left = [i for i in np.argsort(-scores[:, label]) if scores[i, label] >= SCORE]
+        while left:
+            best = left.pop(0)
+            kept.append((best, label))
+            over = overlaps(boxes[[best]], boxes[left])[0] if left else ()
+            left = [i for i, value in zip(left, over, strict=True) if value <= iou]
+    rows, labels = np.array(kept, int).reshape(-1, 2).T
+    return {"boxes": boxes[rows], "classes": labels, "scores": scores[rows, labels]}
+
+
+def test_a_float_file_without_suppression_gives_the_same_boxes(detector, photographs, tmp_path):
+    path = convert(detector, tmp_path / "m.tflite", "none", nms=None).path
+    file = TFLiteModel(path)
+    anchors = detector.spec.relative_anchors()
+    assert detector.spec.variances == (1.0, 1.0, 1.0, 1.0)
+    for picture, wanted in zip(photographs, detector.predict(photographs), strict=True):
+        frame = detector.frame(picture)
+        outputs = file.predict(frame.pixels[None])
+        found = decoded(outputs["boxes"][0], outputs["scores"][0], anchors, iou=0.5)
+        assert_same(found | {"boxes": frame.to_picture(found["boxes"])}, wanted)

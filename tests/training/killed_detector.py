@@ -1,0 +1,92 @@
+"""Trains a small detector in a run folder, and may kill itself on the way, as `killed_run.py`."""
+
+import json
+import sys
+from pathlib import Path
+
+# Above, TensorFlow's messages are turned off.
+import keras
+import numpy as np
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from contracts.tiny_body import tiny_body
+from killed_run import Killer, arm
+
+from keras_cv_course import YOLO, load_model
+from keras_cv_course.data import DrawnScenes, augmented_boxes, detection_epochs, with_targets
+from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.training import (
+    RunFolder,
+    compute_reproducibly,
+    fit_detector,
+    target_encoder,
+)
+
+EPOCHS = 6
+SIZE = 64
+BATCHES = 3
+
+
+class Interrupted(keras.callbacks.Callback):
+    """Ends the run like Ctrl-C, after some batches."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.left = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def detector():
+    """A YOLO, since what is saved of it is not the model that is trained."""
+    keras.utils.set_random_seed(0)
+    return YOLO(
+        tiny_body((SIZE, SIZE, 3)),
+        4,
+        version=2,
+        filters={"P4": 8, "P5": 8},
+        batch_norm_momentum=0.9,
+    )
+
+
+def train(run, callbacks=(), epochs=EPOCHS):
+    """Trains, or goes on; returns the network and the history."""
+    network = detector()
+    scenes = DrawnScenes(20, (SIZE, SIZE), most_shapes=2)
+    val = DrawnScenes(4, (SIZE, SIZE), most_shapes=2, seed=1)
+    pictures = augmented_boxes(detection_epochs(scenes, (SIZE, SIZE, 3), 8, max_boxes=4))
+    targets = with_targets(pictures, target_encoder(detection_spec(network)), (0.0, 1.0))
+    assert targets.batches == BATCHES
+    history = fit_detector(
+        network,
+        targets,
+        val.samples,
+        val.class_names,
+        run,
+        epochs,
+        0.01,
+        every=2,
+        callbacks=callbacks,
+    )
+    return network, history
+
+
+def main(folder, point):
+    """Trains, and writes what came of it."""
+    compute_reproducibly()
+    killer = Killer(json.loads(point))
+    arm(killer)
+    run = RunFolder(Path(folder))
+    run.path.mkdir(exist_ok=True)
+    network, history = train(run, [killer])
+    best = load_model(run.model, compile=False)
+    arrays = {str(i): v for i, v in enumerate([*network.get_weights(), *best.get_weights()])}
+    np.savez(run.path / "weights.npz", **arrays, **{k: np.array(v) for k, v in history.items()})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,95 @@
+"""A small detector trains in a run folder, and goes on there after an interruption."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from killed_detector import BATCHES, EPOCHS, Interrupted, train
+
+from keras_cv_course import load_model
+from keras_cv_course.metrics.detection_callback import AveragePrecision
+from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.training import Checkpoint, create_run
+from keras_cv_course.training.detection_fit import best_epoch
+
+CHILD = Path(__file__).with_name("killed_detector.py")
+
+
+def test_the_best_epoch_is_the_first_of_the_highest_precision():
+    history = {"epoch": [0, 1, 2, 3], "val_AP50": [0.1, 0.4, 0.4, 0.2], "val_AP": [0, 0, 1, 2]}
+    assert best_epoch(history) == 1
+
+
+def test_the_numbers_of_the_last_evaluation_are_repeated_after_a_break(tmp_path):
+    def scores():
+        return AveragePrecision(lambda pictures: [], list, ("cell",), every=5)
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.optimizer.build(model.trainable_variables)
+    before, after = scores(), scores()
+    before.last = (0.25, 0.5)
+    saving = Checkpoint(tmp_path, [before])
+    saving.set_model(model)
+    saving.on_epoch_end(0)
+    resumed = Checkpoint(tmp_path, [after])
+    assert resumed.restore(model) == 1
+    resumed.on_train_begin()
+    logs = {}
+    after.on_epoch_end(1, logs)
+    assert logs == {"val_AP": 0.25, "val_AP50": 0.5}
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_ends_as_an_unbroken_one(tmp_path):
+    whole, broken = create_run({}, tmp_path), create_run({}, tmp_path)
+    network, history = train(whole)
+    assert history["epoch"] == list(range(EPOCHS))
+    np.testing.assert_allclose(history["learning_rate"][-1], 0, atol=1e-8)
+    with pytest.raises(KeyboardInterrupt):
+        train(broken, [Interrupted(3 * BATCHES + 1)])
+    assert [path.name for path in broken.resume.iterdir()] == ["epoch_0003.npz"]
+    resumed, again = train(broken, [Interrupted(-1)])
+    # Sums of several threads may differ in the last bit; in the test below they may not.
+    for ours, theirs in zip(resumed.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+    assert again.keys() == history.keys()
+    for name, column in history.items():
+        np.testing.assert_allclose(again[name], column, rtol=1e-3, atol=1e-3)
+    kept = load_model(broken.model, compile=False)
+    assert detection_spec(kept) == detection_spec(network)
+
+
+def child(folder, point=None):
+    """Trains, or goes on, in a process that may kill itself; returns what came of it."""
+    line = [sys.executable, str(CHILD), str(folder), json.dumps(point)]
+    done = subprocess.run(line, env=os.environ, capture_output=True, text=True, check=False)
+    if point is not None:
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        return None
+    assert done.returncode == 0, done.stderr
+    return dict(np.load(folder / "weights.npz"))
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again_ends_bit_equal(tmp_path):
+    unbroken = child(tmp_path / "unbroken")
+    rng = np.random.default_rng(int.from_bytes(os.urandom(4)))
+    points = [
+        ("best not moved", 1),
+        ("batch", int(rng.integers(1, BATCHES + 1))),
+        ("half of the state", 2),
+        ("batch", int(rng.integers(BATCHES + 1, 2 * BATCHES + 1))),
+    ]
+    for point in points:
+        child(tmp_path / "killed", point)
+    resumed = child(tmp_path / "killed")
+    assert resumed.keys() == unbroken.keys()
+    for name, theirs in unbroken.items():
+        np.testing.assert_array_equal(resumed[name], theirs, err_msg=f"{name} after {points}")
