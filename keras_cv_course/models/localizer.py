@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_cv_course._validation import check_positive, check_rate
+from keras_cv_course._validation import check_rate, check_whole
 from keras_cv_course.registry import build_model
 
 _BOX = 4
@@ -49,7 +49,7 @@ def Localizer(
         CS231n, lecture "Detection and Segmentation": classification and localization as two heads
         on one vector.
     """
-    check_positive("classes", classes)
+    check_whole("classes", classes)
     check_rate("dropout_rate", dropout_rate)
     if isinstance(backbone, str):
         backbone = build_model(backbone, input_shape=input_shape, include_top=False)

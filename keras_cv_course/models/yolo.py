@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_choice, check_positive
+from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.backbones.darknet import (
     TINY,
     Darknet19,
@@ -276,7 +276,7 @@ def _finish(
     name: str | None,
     objectness_bias: float = 0.0,
 ) -> keras.Model:
-    check_positive("classes", classes)
+    check_whole("classes", classes)
     size: tuple[int, int] = body.inputs[0].shape[1:3]
     shapes = _scaled(_SHAPES[version], size) if anchors is None else anchors
     strides = _STRIDES[version][-len(maps) :]

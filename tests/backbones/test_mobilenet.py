@@ -104,7 +104,7 @@ def test_width_multiplier_rounds_down_as_in_keras():
     [
         ({"alpha": 0}, "`alpha` must be a number above 0"),
         ({"alpha": 0.01}, "`alpha` must leave at least one of 32 filters"),
-        ({"depth_multiplier": 0}, "`depth_multiplier` must be a whole number"),
+        ({"depth_multiplier": 0}, "`depth_multiplier` must be a whole number above 0"),
         ({"depth_multiplier": 2, "separable": False}, "`separable=False` has none"),
         ({"depth_coefficient": -1}, "`depth_coefficient` must be a number above 0"),
         ({"dropout_rate": 1}, "`dropout_rate` must be at least 0 and below 1"),

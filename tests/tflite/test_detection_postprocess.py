@@ -181,7 +181,7 @@ def test_file_with_other_outputs_is_refused(images, tmp_path):
         ({"anchors": np.zeros((3, 5))}, r"`anchors` must have the shape"),
         ({"scales": (1, 1)}, r"`scales` must be four numbers"),
         ({"scales": (1, 1, 0, 1)}, r"`scales` must be a number above 0"),
-        ({"classes": 0}, r"`classes` must be a number above 0"),
+        ({"classes": 0}, r"`classes` must be a whole number above 0"),
         ({"iou_threshold": 1.5}, r"`iou_threshold` must be at most 1"),
     ],
     ids=["anchors", "two_scales", "zero_scale", "classes", "iou_threshold"],
