@@ -3,7 +3,7 @@
 import keras
 
 from keras_cv_course._validation import check_rate, check_whole
-from keras_cv_course.registry import build_model
+from keras_cv_course.models._detector_build import named_backbone
 
 _BOX = 4
 
@@ -52,7 +52,7 @@ def Localizer(
     check_whole("classes", classes)
     check_rate("dropout_rate", dropout_rate)
     if isinstance(backbone, str):
-        backbone = build_model(backbone, input_shape=input_shape, include_top=False)
+        backbone = named_backbone(backbone, input_shape=input_shape)
     x = backbone.output
     if len(backbone.outputs) != 1 or len(x.shape) not in (2, 4):
         raise ValueError(
