@@ -6,6 +6,7 @@ import pytest
 
 from keras_cv_course import (
     YOLO,
+    Darknet19,
     Localizer,
     MobileNetV2,
     RetinaNet,
@@ -15,6 +16,8 @@ from keras_cv_course import (
     YOLOv3,
     YOLOv3Tiny,
 )
+from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.models.input_range import known_input_range
 from keras_cv_course.ops.anchors import YOLOV2_SHAPES
 
 pytestmark = pytest.mark.usefixtures("weightless")
@@ -95,6 +98,13 @@ def test_sizes_of_yolo_are_multiples_of_its_stride(builder, options):
 def test_wrong_arguments_of_yolo(body, options, message):
     with pytest.raises(ValueError, match=message):
         YOLO(body, **{"classes": 3} | options)
+
+
+def test_the_range_is_that_of_the_backbone(body):
+    darknet = Darknet19((64, 64, 3), include_top=False)
+    for backbone, expected in ((darknet, (0.0, 1.0)), (body, (-1.0, 1.0))):
+        model = YOLO(backbone, classes=3, version=2)
+        assert known_input_range(model) == detection_spec(model).input_range == expected
 
 
 def test_anchors_may_be_arrays(body):
