@@ -35,10 +35,7 @@ def command(
     if detector is not None:
         made = as_detector(open_classifier(file, classifier.input_range), LOWEST_SCORE)
         if made is None:
-            raise ValueError(
-                f"{file} must give boxes, to be compared with {reference}. Export it with --nms "
-                "tflite_op or builtin."
-            )
+            raise ValueError(f"{file} must find boxes, to be compared with {reference}.")
         _compare_boxes(detector, made, data or detector.args.get("data"), split, limit, as_json)
         return
     pictures, _, _ = open_split(classifier, data, split)

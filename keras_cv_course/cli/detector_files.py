@@ -15,6 +15,7 @@ from keras_cv_course.cli.boxes_data import open_boxes
 from keras_cv_course.cli.sources import Classifier
 from keras_cv_course.faces.photographs import read_photograph
 from keras_cv_course.layers.box_codes import BoxCodes
+from keras_cv_course.layers.detection_postprocess import OUTPUTS
 from keras_cv_course.metrics.detection_callback import detection_metrics
 from keras_cv_course.metrics.detections import Truth
 from keras_cv_course.models.detector import Detector, detection_rows
@@ -53,10 +54,17 @@ def as_detector(model: Classifier, score: float) -> DetectorFile | None:
         score: Boxes with a lower score are left out; a .tflite has a threshold of its own besides.
 
     Raises:
-        ValueError: If nothing tells which values it takes.
+        ValueError: If nothing tells which values it takes, or a .tflite has no suppression inside.
     """
     if model.keras_model is None:
-        return _in_tflite(model, score) if "boxes" in model.outputs else None
+        if "boxes" not in model.outputs:
+            return None
+        if set(model.outputs) != set(OUTPUTS):
+            raise ValueError(
+                f"{model.path} leaves it to MediaPipe to make boxes of what it gives. Export it "
+                "with --nms tflite_op or builtin."
+            )
+        return _in_tflite(model, score)
     if not is_detector(model.keras_model):
         return None
     detector = Detector(

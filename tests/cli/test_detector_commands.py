@@ -87,6 +87,7 @@ def test_a_detector_and_its_file_are_compared(keras_cv_course, untrained, tmp_pa
     assert ours["AR100"] == pytest.approx(theirs["AR100"], abs=0.1)
     assert "difference" in keras_cv_course(*line).out
     result = keras_cv_course("compare", untrained, files["none"], "--data", "shapes")
+    assert "leaves it to MediaPipe" in result.err
     assert "Export it with --nms tflite_op or builtin" in result.err
 
 
