@@ -41,6 +41,8 @@ run = pytest.mark.parametrize(
     scope="module",  # so that they share `network`
 )
 built = pytest.mark.parametrize("model_name", _CLASSIFIERS)
+_LARGEST = {"efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "efficientnet_l2"}
+built_twice = pytest.mark.parametrize("model_name", _marked(_CLASSIFIERS, _LARGEST))
 
 
 def _build(model_name, size=(32, 32), channels=3, **options):
@@ -76,7 +78,7 @@ def test_default_shapes(model_name):
     assert not kinds & {"ZeroPadding2D", "Flatten", "Lambda"}
 
 
-@built
+@built_twice
 @pytest.mark.usefixtures("weightless")
 def test_backbone_takes_any_size(model_name):
     model = build_model(model_name, include_top=False)
