@@ -22,8 +22,8 @@ _TINY = {
 _CLASSES = 3
 
 
-def tiny(name, body="mobilenet_v2", alpha=0.35):
-    body = build_model(body, input_shape=(_SIZE, _SIZE, 3), alpha=alpha, include_top=False)
+def tiny(name):
+    body = build_model("mobilenet_v2", input_shape=(_SIZE, _SIZE, 3), alpha=0.35, include_top=False)
     return build_model(name, backbone=body, classes=_CLASSES, **_TINY[name])
 
 
@@ -97,7 +97,7 @@ def test_a_batch_gives_what_its_pictures_give_one_by_one(network):
 
 @pytest.mark.parametrize("name", _RUN)
 def test_training_lowers_the_loss_and_leaves_it_finite_without_boxes(name, rng):
-    model = tiny(name, "mobilenet", 0.25)  # of half as many layers
+    model = tiny(name)
     images = rng.uniform(-1, 1, (4, _SIZE, _SIZE, 3)).astype(np.float32)
     measure_statistics(model, images)
     boxes = np.array([[[8, 8, 40, 40], [20, 30, 60, 62]]] * 4, np.float32)
