@@ -107,8 +107,8 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
     embedding = opened.predict(np.zeros((1, *opened.input_shape), np.float32))
     if not hasattr(embedding, "shape") or len(embedding.shape) != 2:
         raise ValueError(f"{path} is no encoder: it must make one vector of a picture.")
-    values_seen = np.asarray(embedding)
-    if values_seen.min() >= 0 and abs(float(values_seen.sum()) - 1) < _SUM_TOLERANCE:
+    given = np.asarray(embedding)
+    if given.min() >= 0 and abs(float(given.sum()) - 1) < _SUM_TOLERANCE:
         raise ValueError(
             f"{path} is no encoder: what it gives are probabilities of classes, which sum to 1."
         )
