@@ -36,7 +36,7 @@ from keras_cv_course.data import Epochs, as_arrays, digits, load_pictures
 from keras_cv_course.data.epochs import shuffled
 from keras_cv_course.tflite import TFLiteModel, convert
 from keras_cv_course.training.applying import fit
-from keras_cv_course.training.depth_features import depth_features
+from keras_cv_course.training.feature_depths import depth_features
 from keras_cv_course.training.fitting import fit_classifier
 from keras_cv_course.training.linear_probe import fit_linear_probe
 from keras_cv_course.training.named_recipes import NAMED

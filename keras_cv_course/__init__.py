@@ -80,7 +80,7 @@ _HOMES = {
     "list_models": "registry",
     "load_model": "models.loading",
 }
-_SUBPACKAGES = ("data", "faces", "quantization", "tflite", "training")
+_SUBPACKAGES = ("data", "faces", "losses", "metrics", "quantization", "tflite", "training")
 
 __all__ = [
     "SSD300",

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
 from typing import Any
 
 _MOST_LISTED = 20
@@ -23,6 +24,12 @@ def check_positive(argument: str, value: float) -> None:
     """Raises ValueError unless `value` is a number above zero."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise ValueError(f"`{argument}` must be a number above 0. Received: {value!r}.")
+
+
+def check_whole(argument: str, value: int) -> None:
+    """Raises ValueError unless `value` is a whole number above zero, of Python's or NumPy's."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not value > 0:
+        raise ValueError(f"`{argument}` must be a whole number above 0. Received: {value!r}.")
 
 
 def check_rate(argument: str, value: float) -> None:

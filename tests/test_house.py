@@ -90,6 +90,20 @@ def test_every_public_name_exists_and_every_builder_is_public():
     assert {entry.builder for entry in MODELS.values()} <= set(keras_cv_course.__all__)
 
 
+@pytest.mark.parametrize(
+    "package", ["data", "faces", "losses", "metrics", "quantization", "tflite", "training"]
+)
+def test_names_of_a_package_are_there_and_are_shown(package):
+    import keras_cv_course
+
+    module = getattr(keras_cv_course, package)
+    assert set(module.__all__) <= set(dir(module))
+    for name in module.__all__:
+        assert getattr(module, name).__module__.startswith("keras_cv_course.") or name.isupper()
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = module.nothing
+
+
 def test_unknown_public_name_is_an_attribute_error():
     import keras_cv_course
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_choice, check_rate
+from keras_cv_course._validation import check_choice, check_rate, check_whole
 from keras_cv_course.backbones._weights import ImageNet, load_weights
 from keras_cv_course.blocks.convolution import activate
 
@@ -74,9 +74,7 @@ class Head:
 
 
 def _check_classifier(options: BuildOptions) -> None:
-    classes = options.classes
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
-        raise ValueError(f"`classes` must be a whole number of at least 1. Received: {classes!r}.")
+    check_whole("classes", options.classes)
     if options.include_top:
         if options.pooling is not None:
             raise ValueError(
@@ -85,11 +83,11 @@ def _check_classifier(options: BuildOptions) -> None:
                 "`include_top=False`."
             )
         return
-    if classes != 1000 or options.classifier_activation not in ("softmax", None):
+    if options.classes != 1000 or options.classifier_activation not in ("softmax", None):
         raise ValueError(
             "`classes` and `classifier_activation` describe the classifier. Received: "
-            f"classes={classes}, classifier_activation={options.classifier_activation!r} with "
-            "include_top=False. Leave them out, or set `include_top=True`."
+            f"classes={options.classes}, classifier_activation={options.classifier_activation!r} "
+            "with include_top=False. Leave them out, or set `include_top=True`."
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_positive, check_whole
 from keras_cv_course.backbones._build import BuildOptions, Head, finish, make_input
 from keras_cv_course.backbones._weights import ImageNet
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
@@ -134,11 +134,7 @@ def _check(alpha: float, depth_coefficient: float, depth_multiplier: int, separa
             f"`alpha` must leave at least one of {_STEM_FILTERS} filters. Received: {alpha}. "
             f"Smallest: {1 / _STEM_FILTERS}."
         )
-    if not isinstance(depth_multiplier, int) or depth_multiplier < 1:
-        raise ValueError(
-            "`depth_multiplier` must be a whole number of at least 1. "
-            f"Received: {depth_multiplier!r}."
-        )
+    check_whole("depth_multiplier", depth_multiplier)
     if not separable and depth_multiplier != 1:
         raise ValueError(
             "`depth_multiplier` is for depthwise convolutions, which `separable=False` has none "

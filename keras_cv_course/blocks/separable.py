@@ -79,3 +79,20 @@ def full_conv_block(
     """
     x, padding = pad_bottom_right(x, strides, 3, name)
     return conv_bn_activation(x, filters, 3, style, name, strides, padding)
+
+
+def wide_block(
+    x: KerasTensor, filters: int, style: ConvStyle, name: str, separable: bool
+) -> KerasTensor:
+    """Returns a 3x3 convolution of `x`, or what takes its place in a mobile network.
+
+    Args:
+        x: float tensor (batch, height, width, channels).
+        filters: Channels of the result.
+        style: Activation, momentum and initializer.
+        name: Prefix of the layers' names.
+        separable: Whether it is a `separable_block`, or a full convolution.
+    """
+    if separable:
+        return separable_block(x, filters, style, name)
+    return conv_bn_activation(x, filters, 3, style, name)

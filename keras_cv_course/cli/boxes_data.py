@@ -1,11 +1,11 @@
 """Finds the boxes that the words on the command line stand for."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_cv_course._validation import check_choice
 from keras_cv_course.cli.detection_args import SHAPES
 from keras_cv_course.data import (
     Annotations,
@@ -16,6 +16,7 @@ from keras_cv_course.data import (
     voc_annotations,
 )
 from keras_cv_course.data.dataset import rescale
+from keras_cv_course.data.images import existing_folder
 from keras_cv_course.metrics.detections import Truth
 
 SPLITS = ("train", "val")
@@ -42,11 +43,12 @@ def open_boxes(
 
     Raises:
         FileNotFoundError: If there is no such folder, or nothing of that kind in it.
-        ValueError: If nothing can be read.
+        ValueError: If nothing can be read, or drawn scenes have no such split.
     """
     if source == SHAPES:
+        check_choice("split", split, SPLITS)
         return DrawnScenes(_SCENES[split], size_px, seed=SPLITS.index(split))
-    folder = Path(source).expanduser()
+    folder = existing_folder(source)
     if (folder / "Annotations").is_dir():
         return voc_annotations(folder, split, class_names)
     coco, table = folder / f"{split}.json", folder / f"{split}.csv"

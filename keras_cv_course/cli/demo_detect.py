@@ -6,6 +6,7 @@ from typing import Any
 from keras_cv_course.cli.boxes_data import all_samples, open_boxes, training_pictures
 from keras_cv_course.cli.detection_args import DetectionArgs
 from keras_cv_course.cli.detection_run import start_detection_run
+from keras_cv_course.cli.export import file_name
 from keras_cv_course.cli.output import emit_json, emit_table, fit_verbosity
 from keras_cv_course.metrics.coco_ap import coco_average_precision
 from keras_cv_course.models.detector import Detector
@@ -24,7 +25,8 @@ _RECIPE = DetectionArgs(
     batch=32,
     lr0=0.004,
 )
-_FILES = {"none": "tflite_op", "int8": "tflite_op"}
+_QUANTIZE = ("none", "int8")
+_NMS = "tflite_op"
 _COLUMNS = ("file", "bytes", "ms", "AP50", "AP")
 _LOWEST_SCORE = 0.05
 _CALIBRATION = 100  # pictures
@@ -73,17 +75,17 @@ def _export(run: RunFolder, args: DetectionArgs) -> list[dict[str, Any]]:
     model = load_model(run.model, compile=False)
     detector = Detector(model, val.class_names, score_threshold=_LOWEST_SCORE)
     rows: list[dict[str, Any]] = []
-    for quantize, nms in _FILES.items():
-        path = run.path / f"model_{'float32' if quantize == 'none' else quantize}.tflite"
+    for quantize in _QUANTIZE:
+        path = run.model.with_name(file_name(run.model.stem, quantize, None))
         typical = None
         if quantize != "none":
             loaded = run.load_args()
             typical = training_pictures(
                 loaded, args.input_shape, detector.input_range, _CALIBRATION
             )
-        convert(detector, path, quantize, calibration_data=typical, nms=nms)
+        convert(detector, path, quantize, calibration_data=typical, nms=_NMS)
         with quiet():  # LiteRT tells of its delegate.
-            file = TFLiteDetector(path, input_range=detector.input_range)
+            file = TFLiteDetector(path, input_range=detector.input_range, validate=False)
             found = file.predict(pictures)
         reached = coco_average_precision(truths, found, val.class_names)
         rows.append({"file": path.name, "AP": reached["AP"], "AP50": reached["AP50"]})

@@ -1,23 +1,30 @@
 """Opens what is a detector among the files that commands are given, and runs it."""
 
+import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image
 
+from keras_cv_course.cli.boxes_data import open_boxes
+from keras_cv_course.cli.sources import Classifier
+from keras_cv_course.faces.photographs import read_photograph
 from keras_cv_course.layers.box_codes import BoxCodes
+from keras_cv_course.layers.detection_postprocess import OUTPUTS
+from keras_cv_course.metrics.detection_callback import detection_metrics
+from keras_cv_course.metrics.detections import Truth
 from keras_cv_course.models.detector import Detector, detection_rows
 from keras_cv_course.models.drawing import draw_detections, png
-from keras_cv_course.models.loading import load_model
-from keras_cv_course.tflite import TFLiteDetector, TFLiteModel
+from keras_cv_course.tflite import TFLiteDetector
 from keras_cv_course.tflite.quiet import quiet
-from keras_cv_course.training import open_run
 from keras_cv_course.training.atomic import replacing
+
+_SCENE_SHAPE = (320, 320, 3)  # of drawn scenes, where nothing tells another
 
 
 @dataclass(frozen=True)
@@ -39,44 +46,36 @@ class DetectorFile:
     args: dict[str, Any]
 
 
-def open_detector(
-    path: str, score: float, input_range: tuple[float, float] | None = None
-) -> DetectorFile | None:
-    """Returns the detector in a .keras or .tflite file, and None if it holds something else.
+def as_detector(model: Classifier, score: float) -> DetectorFile | None:
+    """Returns the detector in a file, and None if it holds something else.
 
     Args:
-        path: The file.
+        model: The file.
         score: Boxes with a lower score are left out; a .tflite has a threshold of its own besides.
-        input_range: Values that it takes; None is what the file or `args.yaml` tells.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no model.
+        ValueError: If nothing tells which values it takes, or a .tflite has no suppression inside.
     """
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise FileNotFoundError(f"There is no file {file}.")
-    args = open_run(file.parent).load_args() if (file.parent / "args.yaml").is_file() else {}
-    told = args.get("input_range")
-    values = input_range or (None if told is None else (float(told[0]), float(told[1])))
-    if file.suffix == ".tflite":
-        return _open_tflite(file, score, values, args)
-    model = load_model(file, compile=False)
-    if not is_detector(model):
-        return None
-    names = args.get("class_names")
-    detector = Detector(model, names, score_threshold=score, input_range=values)
-    return DetectorFile(file, detector.predict, detector, detector.class_names, args)
-
-
-def _open_tflite(
-    file: Path, score: float, values: tuple[float, float] | None, args: dict[str, Any]
-) -> DetectorFile | None:
-    with quiet():  # LiteRT tells of its delegate.
-        outputs = {output.name for output in TFLiteModel(file).outputs}
-        if "boxes" not in outputs:
+    if model.keras_model is None:
+        if "boxes" not in model.outputs:
             return None
-        detector = TFLiteDetector(file, input_range=values)
+        if set(model.outputs) != set(OUTPUTS):
+            raise ValueError(
+                f"{model.path} leaves it to MediaPipe to make boxes of what it gives. Export it "
+                "with --nms tflite_op or builtin."
+            )
+        return _in_tflite(model, score)
+    if not is_detector(model.keras_model):
+        return None
+    detector = Detector(
+        model.keras_model, model.class_names, score_threshold=score, input_range=model.input_range
+    )
+    return DetectorFile(model.path, detector.predict, detector, detector.class_names, model.args)
+
+
+def _in_tflite(model: Classifier, score: float) -> DetectorFile:
+    with quiet():  # LiteRT tells of its delegate.
+        detector = TFLiteDetector(model.path, input_range=model.input_range, validate=False)
 
     def predict(images: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
         found = detector.predict(images)
@@ -86,12 +85,40 @@ def _open_tflite(
             for boxes, keep in zip(found, sure, strict=True)
         ]
 
-    return DetectorFile(file, predict, None, detector.class_names, args)
+    return DetectorFile(model.path, predict, None, detector.class_names, model.args)
 
 
 def is_detector(model: keras.Model | None) -> bool:
     """Whether a model gives a detector's raw outputs."""
     return model is not None and any(isinstance(x, BoxCodes) for x in model.layers)
+
+
+def measure_boxes(
+    detector: DetectorFile, data: str | None, split: str | None, limit: int | None = None
+) -> tuple[dict[str, float], str]:
+    """Returns the average precision of a detector, see `detection_metrics`, and the split.
+
+    Args:
+        detector: The detector.
+        data: As `open_boxes` takes it; None is what the detector was trained on.
+        split: Its split; None is "val".
+        limit: The most pictures to measure on; None is all.
+
+    Raises:
+        FileNotFoundError: If there is no such data.
+        ValueError: If nothing tells what the detector was trained on, or there is no such split.
+    """
+    source = data or detector.args.get("data")
+    if source is None:
+        raise ValueError(
+            f"Say which pictures with --data: there is no args.yaml beside {detector.path} that "
+            "does."
+        )
+    chosen = split or "val"
+    size = detector.args.get("input_shape", _SCENE_SHAPE)[:2]
+    boxes = open_boxes(source, chosen, tuple(size), detector.class_names)
+    samples: Iterator[tuple[np.ndarray, Truth]] = itertools.islice(boxes.samples(), limit)
+    return detection_metrics(detector.predict, samples, boxes.class_names), chosen
 
 
 def predict_boxes(
@@ -105,12 +132,18 @@ def predict_boxes(
         out: Folder for the pictures with their boxes and `detections.json`; None writes nothing.
 
     Raises:
-        OSError: If a picture cannot be read.
+        FileNotFoundError: If there is no such picture.
+        ValueError: If a picture cannot be decoded, or two would be written to one file.
     """
-    rows = []
+    twice = [name for name, count in Counter(path.stem for path in images).items() if count > 1]
+    if out is not None and twice:
+        raise ValueError(
+            f"Pictures must have names of their own to be written to {out}. Received {twice[0]!r} "
+            "more than once: give another --out for each folder."
+        )
+    rows: list[dict[str, Any]] = []
     for path in images:
-        with Image.open(path) as opened:
-            picture = np.asarray(opened.convert("RGB"))
+        picture = read_photograph(path)
         (found,) = detector.predict([picture])
         rows.append({"image": str(path), "boxes": detection_rows(found, detector.class_names)})
         if out is not None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from keras_cv_course.cli.detector_files import DetectorFile
 
 # Average precision takes boxes of all scores; those below cost time and change nothing.
-_LOWEST_SCORE = 0.01
+LOWEST_SCORE = 0.01
 
 
 def command(
@@ -25,15 +25,15 @@ def command(
 ) -> None:
     """Measure the accuracy of a classifier, or the average precision of a detector."""
     engine.start()
-    from keras_cv_course.cli.detector_files import open_detector
+    from keras_cv_course.cli.detector_files import as_detector
     from keras_cv_course.cli.sources import open_classifier, open_split
     from keras_cv_course.training import evaluate_classifier
 
-    detector = open_detector(model, _LOWEST_SCORE, input_range)
+    classifier = open_classifier(model, input_range)
+    detector = as_detector(classifier, LOWEST_SCORE)
     if detector is not None:
         _evaluate_boxes(detector, data, split, as_json)
         return
-    classifier = open_classifier(model, input_range)
     pictures, class_names, chosen = open_split(classifier, data, split)
     total = int(pictures.cardinality())
     batches = progress(pictures.as_numpy_iterator(), "evaluating", total, as_json)
@@ -54,19 +54,9 @@ def command(
 def _evaluate_boxes(
     detector: "DetectorFile", data: str | None, split: str | None, as_json: bool
 ) -> None:
-    from keras_cv_course.cli.boxes_data import open_boxes
-    from keras_cv_course.metrics.detection_callback import detection_metrics
+    from keras_cv_course.cli.detector_files import measure_boxes
 
-    source = data or detector.args.get("data")
-    if source is None:
-        raise ValueError(
-            f"Say which pictures with --data: there is no args.yaml beside {detector.path} that "
-            "does."
-        )
-    chosen = split or "val"
-    size = detector.args.get("input_shape", (320, 320, 3))[:2]
-    boxes = open_boxes(source, chosen, tuple(size), detector.class_names)
-    reached = detection_metrics(detector.predict, boxes.samples(), boxes.class_names)
+    reached, chosen = measure_boxes(detector, data, split)
     if as_json:
         numbers = {name: None if isnan(value) else value for name, value in reached.items()}
         emit_json({"model": str(detector.path), "split": chosen, **numbers})

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keras_cv_course._validation import check_choice
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.options import InputRange
 from keras_cv_course.cli.output import Json, emit_json, emit_table
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from keras_cv_course.cli.sources import Classifier
 
 _CALIBRATED = ("int8", "int8x16")
-_NO_NMS = "none"
+_NMS = {"tflite_op": "tflite_op", "builtin": "builtin", "none": None}
 
 
 def command(
@@ -89,6 +90,8 @@ def command(
 
 def _convertible(model: "Classifier", nms: str | None, score: float) -> tuple[Any, dict[str, Any]]:
     """Returns what `convert` takes of a model: a detector's decoding and suppression come along."""
+    if nms is not None:
+        check_choice("--nms", nms, _NMS)
     from keras_cv_course.cli.detector_files import is_detector
     from keras_cv_course.models.detector import Detector
 
@@ -99,7 +102,7 @@ def _convertible(model: "Classifier", nms: str | None, score: float) -> tuple[An
     detector = Detector(
         model.keras_model, model.class_names, score_threshold=score, input_range=model.input_range
     )
-    return detector, {"nms": None if nms == _NO_NMS else nms or "tflite_op"}
+    return detector, {"nms": _NMS[nms or "tflite_op"]}
 
 
 def file_name(stem: str, quantize: str, io_dtype: str | None) -> str:

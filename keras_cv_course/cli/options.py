@@ -10,8 +10,14 @@ InputRange = Annotated[
 ]
 Data = Annotated[
     str | None,
-    typer.Option(help='Folder of class folders, or "digits"; else what the model was trained on.'),
+    typer.Option(
+        help='Folder of class folders, or "digits"; of boxes, or "shapes", for a detector; else '
+        "what the model was trained on."
+    ),
 ]
 Split = Annotated[
-    str | None, typer.Option(help='"train", "val" or "test"; else the last that there is.')
+    str | None,
+    typer.Option(
+        help='"train", "val" or "test"; else the last that there is, of a detector "val".'
+    ),
 ]

@@ -12,7 +12,9 @@ from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
 
 def command(
     model: Annotated[str, typer.Argument(help="A .keras or .tflite file.")],
-    images: Annotated[list[Path], typer.Argument(help="Pictures: JPEG, PNG, GIF or BMP.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Pictures, or folders of them: JPEG, PNG, GIF or BMP.")
+    ],
     top: Annotated[int, typer.Option(min=1, help="Classes to tell of each picture.")] = 1,
     score: Annotated[float, typer.Option(help="Lowest score of a detector's boxes.")] = 0.3,
     out: Annotated[
@@ -23,17 +25,18 @@ def command(
 ) -> None:
     """Name what is in pictures, or find where."""
     engine.start()
-    from keras_cv_course.cli.detector_files import open_detector, predict_boxes
-    from keras_cv_course.cli.sources import open_classifier
+    from keras_cv_course.cli.detector_files import as_detector, predict_boxes
+    from keras_cv_course.cli.sources import open_classifier, pictures_below
     from keras_cv_course.data import load_pictures
 
-    detector = open_detector(model, score, input_range)
+    classifier = open_classifier(model, input_range)
+    images = pictures_below(images)
+    detector = as_detector(classifier, score)
     if detector is not None:
         _tell_boxes(model, predict_boxes(detector, images, out), as_json)
         return
     if out is not None:
         raise ValueError(f"--out is for the boxes of a detector, and {model} is none.")
-    classifier = open_classifier(model, input_range)
     shape, values = classifier.input_shape, classifier.need_range()
     rows: list[dict[str, Any]] = []
     for image in progress(images, "predicting", len(images), as_json):

@@ -1,6 +1,6 @@
 """Finds what the words on the command line stand for: models, and pictures for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_cv_course.cli.train_args import DIGITS
 from keras_cv_course.data import ImageDataset, digits, image_folder, labelled_folder, sharded
+from keras_cv_course.data.images import picture_files
 from keras_cv_course.data.shards import holds_shards
 from keras_cv_course.models.input_range import known_input_range
 from keras_cv_course.models.loading import load_model
@@ -28,6 +29,7 @@ class Classifier:
     Attributes:
         path: The file.
         keras_model: The model of a .keras file, else None.
+        outputs: Names of the outputs of a .tflite file; empty for a .keras file.
         predict: Takes a batch of pictures and returns scores `(batch, classes)`.
         input_shape: (height, width, channels).
         input_range: Smallest and largest value that it takes; None where nothing tells.
@@ -37,6 +39,7 @@ class Classifier:
 
     path: Path
     keras_model: keras.Model | None
+    outputs: tuple[str, ...]
     predict: Callable[[np.ndarray], Any]
     input_shape: tuple[int, int, int]
     input_range: tuple[float, float] | None
@@ -88,11 +91,12 @@ def open_classifier(
             lite = TFLiteModel(file)
         shapes = [tensor.shape for tensor in lite.inputs]
         model, predict, names = None, lite.predict, lite.class_names or names
+        outputs = tuple(tensor.name for tensor in lite.outputs)
         described = read_metadata(file)
         told = None if described is None else described.input_range
     else:
         model = load_model(file, compile=False)
-        shapes = [tensor.shape for tensor in model.inputs]
+        shapes, outputs = [tensor.shape for tensor in model.inputs], ()
         predict, told = model.predict_on_batch, known_input_range(model)
     if len(shapes) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
         raise ValueError(
@@ -103,12 +107,28 @@ def open_classifier(
     return Classifier(
         path=file,
         keras_model=model,
+        outputs=outputs,
         predict=predict,
         input_shape=(height, width, channels),
         input_range=None if found is None else (float(found[0]), float(found[1])),
         class_names=None if names is None else tuple(names),
         args=args,
     )
+
+
+def pictures_below(paths: Iterable[Path]) -> list[Path]:
+    """Returns files as they are, and for each folder the pictures in it.
+
+    Raises:
+        ValueError: If a folder holds no picture.
+    """
+    found: list[Path] = []
+    for path in paths:
+        files = [Path(file) for file in picture_files(path)] if path.is_dir() else [path]
+        if not files:
+            raise ValueError(f"There is no picture in {path}.")
+        found += files
+    return found
 
 
 def open_data(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.data.epochs import Epochs
 
 _BRIGHTEST = 255.0
@@ -82,7 +82,7 @@ def check_input(
             "`input_range` must be the smallest and the largest pixel value, e.g. (-1.0, 1.0). "
             f"Received: {input_range!r}."
         )
-    check_positive("batch_size", batch_size)
+    check_whole("batch_size", batch_size)
 
 
 def rescale(input_range: tuple[float, float]) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.data.labelled import LabelledPictures
 
 # What the five points become in a mirror: eyes, tip of the nose, corners of the mouth.
@@ -39,8 +39,8 @@ def drawn_faces(
     Raises:
         ValueError: If `count` or `size_px` is not above 0.
     """
-    check_positive("count", count)
-    check_positive("size_px", size_px)
+    check_whole("count", count)
+    check_whole("size_px", size_px)
     root = Path(folder)
     root.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.data.people import People, picture_reader
 
 # What a model of two pictures calls its inputs, see `faces.SiameseNetwork`.
@@ -196,7 +196,7 @@ def balanced_batches(
         >>> encoder.fit(batches, epochs=10, shuffle=False)  # they are new in every epoch
     """
     rows_of = _rows_of_each(people.labels)
-    check_positive("pictures_per_person", pictures_per_person)
+    check_whole("pictures_per_person", pictures_per_person)
     if not 2 <= people_per_batch <= len(rows_of):
         raise ValueError(
             f"`people_per_batch` must be from 2 to the number of people, {len(rows_of)}. "
@@ -251,8 +251,8 @@ def _streamed(
     seed: int,
 ) -> tf.data.Dataset:
     """Returns batches of what is read of rows that are drawn anew for every epoch."""
-    check_positive("batch_size", batch_size)
-    check_positive("count", count)
+    check_whole("batch_size", batch_size)
+    check_whole("count", count)
     rng = np.random.default_rng(seed)
 
     def rows() -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 
 CLASS_NAMES = ("circle", "square", "triangle", "cross")
 # Sides of a shape as shares of the picture's shorter side.
@@ -72,8 +72,8 @@ class DrawnScenes:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_positive("count", self.count)
-        check_positive("most_shapes", self.most_shapes)
+        check_whole("count", self.count)
+        check_whole("most_shapes", self.most_shapes)
         if len(self.size_px) != 2 or min(self.size_px) < 32:
             raise ValueError(
                 "`size_px` must be a height and a width of at least 32 pixels, to show shapes. "

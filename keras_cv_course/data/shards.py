@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.data.dataset import ImageDataset
 
 INDEX = "shards.json"
@@ -62,7 +62,7 @@ def write_shards(
         >>> write_shards(digits((32, 32, 1), (0.0, 255.0)), "digits_shards")
         >>> model.fit(sharded("digits_shards", (32, 32, 3), (-1.0, 1.0)).train)
     """
-    check_positive("pictures_per_shard", pictures_per_shard)
+    check_whole("pictures_per_shard", pictures_per_shard)
     root = Path(folder).expanduser()
     if holds_shards(root):
         raise FileExistsError(f"{root} holds shards already. Remove it, or choose another folder.")

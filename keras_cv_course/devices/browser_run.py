@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.devices.browser import WEB, copy_runtime, install_runtime
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite.inspection import inspect
@@ -79,7 +79,7 @@ def run_in_browser(
         >>> run_in_browser("model.tflite", pictures, runs=50, warmup=5).median_ms
         5.1
     """
-    check_positive("runs", runs)
+    check_whole("runs", runs)
     arrays = [inputs] if isinstance(inputs, np.ndarray) else list(inputs)
     outputs = inspect(path).outputs
     samples = [[_tensor(array[i : i + 1]) for array in arrays] for i in range(len(arrays[0]))]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_cv_course._validation import check_whole
 from keras_cv_course.tflite import flatbuffer
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite.validation import check_header
@@ -92,10 +93,7 @@ def write_c_source(
         >>> header, source = write_c_source("model_int8.tflite", "firmware", 103680)
     """
     _check_name(name)
-    if isinstance(arena_bytes, bool) or not isinstance(arena_bytes, int) or arena_bytes < 1:
-        raise ValueError(
-            f"`arena_bytes` must be a whole number above 0. Received: {arena_bytes!r}."
-        )
+    check_whole("arena_bytes", arena_bytes)
     file = Path(path)
     problem = check_header(file)
     if problem is not None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_cv_course._validation import check_whole
 from keras_cv_course.tflite._child import child_command, child_environment
 from keras_cv_course.tflite.validation import check_header
 
@@ -114,7 +115,7 @@ def run_on_micro(
     if arena_bytes is None:
         answer, given = _ask_with_enough(file, arrays, timeout_s)
     else:
-        _check_whole("arena_bytes", arena_bytes)
+        check_whole("arena_bytes", arena_bytes)
         answer, given = _ask(file, arrays, arena_bytes, timeout_s), arena_bytes
     if answer.outputs is None:
         raise ValueError(_refusal(file, answer, given))
@@ -167,11 +168,6 @@ def _checked(path: str | os.PathLike[str]) -> Path:
     if problem is not None:
         raise ValueError(f"{file} is not a usable .tflite file: {problem}.")
     return file.resolve()
-
-
-def _check_whole(argument: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"`{argument}` must be a whole number above 0. Received: {value!r}.")
 
 
 def _ask_with_enough(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 
 TEMPLATE_SIZE_PX = 112
 # Left eye, right eye, tip of the nose, left and right corner of the mouth, as the picture shows
@@ -117,7 +117,7 @@ def align_face(
         section 3.1: faces aligned by five points to 112 by 112 pixels.
     """
     picture = as_picture(image)
-    check_positive("size_px", size_px)
+    check_whole("size_px", size_px)
     landmarks = np.asarray(landmarks, np.float64)
     if landmarks.shape != TEMPLATE.shape:
         raise ValueError(f"`landmarks` must have the shape (5, 2). Received: {landmarks.shape}.")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.faces.verification import check_pairs
 
 # Gets similarities, labels and how often each pair counts.
@@ -45,7 +45,7 @@ def bootstrap_interval(
         >>> low, high = bootstrap_interval(eer, similarity, same, people_a, people_b)
     """
     similarity, same = check_pairs(similarity, same)
-    check_positive("repeats", repeats)
+    check_whole("repeats", repeats)
     if not 0 < coverage < 1:
         raise ValueError(f"`coverage` must be above 0 and below 1. Received: {coverage!r}.")
     if not np.shape(people_a) == np.shape(people_b) == same.shape:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from keras_cv_course._validation import check_positive, check_rate
+from keras_cv_course._validation import check_rate, check_whole
 from keras_cv_course.faces._extras import need
 from keras_cv_course.faces.alignment import align_face, as_picture
 
@@ -67,7 +67,7 @@ def haar_detector(smallest_px: int = 40) -> Detector:
         "Rapid Object Detection using a Boosted Cascade of Simple Features", Viola and Jones,
         CVPR 2001.
     """
-    check_positive("smallest_px", smallest_px)
+    check_whole("smallest_px", smallest_px)
     cv2 = need("cv2")
     if not hasattr(cv2, "CascadeClassifier"):
         raise ImportError(
@@ -189,7 +189,7 @@ def cut_out(image: np.ndarray, face: Face, size_px: int, margin: float = 0.2) ->
     if face.landmarks is not None:
         return align_face(image, face.landmarks, size_px)
     picture = as_picture(image)
-    check_positive("size_px", size_px)
+    check_whole("size_px", size_px)
     box = square_around(face, margin)
     return np.asarray(picture.crop(box).resize((size_px, size_px), Image.Resampling.BILINEAR))
 

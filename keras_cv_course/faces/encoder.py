@@ -3,7 +3,7 @@
 import keras
 from keras import KerasTensor, layers
 
-from keras_cv_course._validation import check_positive, check_rate
+from keras_cv_course._validation import check_rate, check_whole
 from keras_cv_course.models.feature_maps import feature_maps
 from keras_cv_course.ops.normalization import l2_normalize
 
@@ -29,7 +29,7 @@ def SiameseEncoder(
         >>> SiameseEncoder().count_params()
         19888
     """
-    check_positive("embedding_dim", embedding_dim)
+    check_whole("embedding_dim", embedding_dim)
     if len(input_shape) != 3 or any(size is None or size < 4 for size in input_shape[:2]):
         raise ValueError(
             "`input_shape` must be (height, width, channels), height and width at least 4, which "
@@ -83,7 +83,7 @@ def FaceEncoder(
     """
     if not isinstance(backbone, keras.Model):
         raise TypeError(f"`backbone` must be a keras.Model. Received: {type(backbone).__name__}.")
-    check_positive("embedding_dim", embedding_dim)
+    check_whole("embedding_dim", embedding_dim)
     check_rate("dropout_rate", dropout_rate)
     maps = backbone.output if isinstance(backbone.output, dict) else {"": backbone.output}
     parts: list[KerasTensor] = []

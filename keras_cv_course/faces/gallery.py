@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cv_course._validation import check_choice, check_positive
+from keras_cv_course._validation import check_choice, check_positive, check_whole
 from keras_cv_course.faces._extras import need
 from keras_cv_course.faces._milvus import check_free, checked_folder, import_pymilvus
 
@@ -184,7 +184,7 @@ class FaceGallery:
             raise ValueError(
                 f"`embedding` must be one vector (d,). Received: {len(vectors)} of them."
             )
-        check_positive("top_k", top_k)
+        check_whole("top_k", top_k)
         if not -1 <= threshold <= 1:
             raise ValueError(f"`threshold` must be from -1 to 1. Received: {threshold!r}.")
         if self._size is None and not self._found():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 from keras import KerasTensor, layers
 
-from keras_cv_course._validation import check_positive, check_rate
+from keras_cv_course._validation import check_rate, check_whole
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn, normalize
 from keras_cv_course.ops.normalization import l2_normalize
 
@@ -63,7 +63,7 @@ def MobileFaceNet(
         embedding layer, is kept; the vectors are normalized to length 1 here, which there only
         the comparison does.
     """
-    check_positive("embedding_dim", embedding_dim)
+    check_whole("embedding_dim", embedding_dim)
     check_rate("batch_norm_momentum", batch_norm_momentum)
     _check_shape(input_shape)
     style = ConvStyle("relu", batch_norm_momentum)

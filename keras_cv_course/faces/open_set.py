@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 
 # So many false identifications must be possible at a rate for it to mean anything.
 _FEWEST_EXPECTED = 10
@@ -97,7 +97,7 @@ def open_set_report(
         identification. ISO/IEC 19795-1 calls P_FA the false-positive identification rate.
     """
     similarity, probes, gallery = _checked(similarity, probe_names, gallery_names)
-    check_positive("rank", rank)
+    check_whole("rank", rank)
     people, column = np.unique(gallery, return_inverse=True)
     by_person = np.full((len(similarity), len(people)), -np.inf)
     for person in range(len(people)):

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.linalg import eigh
 from sklearn.decomposition import PCA
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.ops.normalization import l2_normalize
 
 _BATCH = 64
@@ -107,7 +107,7 @@ def set_projection(
     """
     projections = _projections(encoder)
     labels = np.asarray(labels)
-    check_positive("components", components)
+    check_whole("components", components)
     if not 0 < shrinkage <= 1:
         raise ValueError(f"`shrinkage` must be above 0 and at most 1. Received: {shrinkage!r}.")
     people = np.unique(labels)

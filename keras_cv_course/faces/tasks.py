@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from keras_cv_course._validation import check_choice, check_positive
+from keras_cv_course._validation import check_choice, check_positive, check_whole
 
 FORKS = ("early", "late")
 
@@ -52,7 +52,7 @@ class Task:
 
     def __post_init__(self) -> None:
         check_choice("fork", self.fork, FORKS)
-        check_positive("hidden_units", self.hidden_units)
+        check_whole("hidden_units", self.hidden_units)
         check_positive("loss_weight", self.loss_weight)
 
     def outputs(self) -> tuple[Output, ...]:
@@ -92,7 +92,7 @@ class Landmarks(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_positive("points", self.points)
+        check_whole("points", self.points)
         check_positive("visibility_weight", self.visibility_weight)
 
     def outputs(self) -> tuple[Output, ...]:
@@ -177,7 +177,7 @@ class Identity(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_positive("people", self.people)
+        check_whole("people", self.people)
 
     def outputs(self) -> tuple[Output, ...]:
         """Returns the logits."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.ops.normalization import l2_normalize
 
 
@@ -32,7 +32,7 @@ class CosineLogits(keras.layers.Layer):
 
     def __init__(self, classes: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        check_positive("classes", classes)
+        check_whole("classes", classes)
         self.classes = classes
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

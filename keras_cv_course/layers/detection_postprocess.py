@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_positive, check_whole
 
 OUTPUTS = ("boxes", "classes", "scores", "count")  # in the operator's order
 # (x, y, width, height) to (y, x, height, width), and xyxy to yxyx, and back.
@@ -72,8 +72,8 @@ class DetectionPostProcess(keras.layers.Layer):
             raise ValueError(f"`scales` must be four numbers. Received: {self.scales}.")
         for scale in self.scales:
             check_positive("scales", scale)
-        check_positive("classes", classes)
-        check_positive("max_detections", max_detections)
+        check_whole("classes", classes)
+        check_whole("max_detections", max_detections)
         check_positive("iou_threshold", iou_threshold)
         if iou_threshold > 1:
             raise ValueError(f"`iou_threshold` must be at most 1. Received: {iou_threshold}.")

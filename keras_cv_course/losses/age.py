@@ -23,7 +23,9 @@ class AgeLoss(keras.losses.Loss):
     Args:
         gaussian_share: Lambda, in [0, 1].
         sigma: Standard deviation of the annotated ages, in years, where the labels carry none.
-        name: Name of the loss.
+        reduction: As in `keras.losses.Loss`.
+        name: As in `keras.losses.Loss`.
+        dtype: As in `keras.losses.Loss`.
 
     Call arguments:
         y_true: float (batch,) or (batch, 1), ages in years; or (batch, 2), ages and the standard
@@ -44,9 +46,14 @@ class AgeLoss(keras.losses.Loss):
     """
 
     def __init__(
-        self, gaussian_share: float = 0.0, sigma: float = 3.0, name: str = "age_loss"
+        self,
+        gaussian_share: float = 0.0,
+        sigma: float = 3.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "age_loss",
+        dtype: Any = None,
     ) -> None:
-        super().__init__(name=name)
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
         check_positive("sigma", sigma)
         self.sigma = float(sigma)
         self._share = keras.Variable(
@@ -77,7 +84,10 @@ class AgeLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make the loss again, with lambda as it is now."""
-        return {"gaussian_share": self.gaussian_share, "sigma": self.sigma, "name": self.name}
+        return super().get_config() | {
+            "gaussian_share": self.gaussian_share,
+            "sigma": self.sigma,
+        }
 
 
 def _checked_share(value: float) -> float:

@@ -18,8 +18,9 @@ class ContrastiveLoss(keras.losses.Loss):
     Args:
         margin: Distance from which on two people cost nothing, above 0. Embeddings of length 1
             are at most 2 apart.
-        name: Name of the loss.
-        **kwargs: As in `keras.losses.Loss`.
+        reduction: As in `keras.losses.Loss`.
+        name: As in `keras.losses.Loss`.
+        dtype: As in `keras.losses.Loss`.
 
     Raises:
         ValueError: If `margin` is not above 0.
@@ -34,8 +35,14 @@ class ContrastiveLoss(keras.losses.Loss):
         a pair of two.
     """
 
-    def __init__(self, margin: float = 1.0, name: str = "contrastive_loss", **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
+    def __init__(
+        self,
+        margin: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "contrastive_loss",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
         check_positive("margin", margin)
         self.margin = margin
 

@@ -16,7 +16,9 @@ class LandmarkLoss(keras.losses.Loss):
     coordinates. The sum is divided by all N points, seen or not.
 
     Args:
-        name: Name of the loss.
+        reduction: As in `keras.losses.Loss`.
+        name: As in `keras.losses.Loss`.
+        dtype: As in `keras.losses.Loss`.
 
     Call arguments:
         y_true: float (batch, 2 N): x0, y0, x1, y1, ..., NaN for hidden points.
@@ -34,8 +36,13 @@ class LandmarkLoss(keras.losses.Loss):
         `keras.losses.MeanSquaredError`.
     """
 
-    def __init__(self, name: str = "landmark_loss") -> None:
-        super().__init__(name=name)
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "landmark_loss",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns the loss of each sample, (batch,)."""
@@ -43,7 +50,3 @@ class LandmarkLoss(keras.losses.Loss):
         error = ops.where(seen, y_pred - ops.where(seen, y_true, ops.zeros_like(y_true)), 0.0)
         # The mean over 2 N coordinates is the sum over points, divided by 2 N.
         return ops.mean(ops.square(error), axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make the loss again."""
-        return {"name": self.name}

@@ -13,8 +13,10 @@ from keras_cv_course._validation import check_positive
 class _MarginSoftmax(keras.losses.Loss):
     """Cross-entropy of `scale * cosine`, where the right class's cosine is made smaller."""
 
-    def __init__(self, margin: float, scale: float, name: str, **kwargs: Any) -> None:
-        super().__init__(name=name, **kwargs)
+    def __init__(
+        self, margin: float, scale: float, reduction: str | None, name: str, dtype: Any
+    ) -> None:
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
         check_positive("scale", scale)
         self.margin = margin
         self.scale = scale
@@ -46,8 +48,9 @@ class ArcFace(_MarginSoftmax):
     Args:
         margin: Angle in radians, from 0 to below pi / 2.
         scale: What the cosines are multiplied with. Smaller ones, of 16 to 32, suit few people.
-        name: Name of the loss.
-        **kwargs: As in `keras.losses.Loss`.
+        reduction: As in `keras.losses.Loss`.
+        name: As in `keras.losses.Loss`.
+        dtype: As in `keras.losses.Loss`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -58,9 +61,14 @@ class ArcFace(_MarginSoftmax):
     """
 
     def __init__(
-        self, margin: float = 0.5, scale: float = 64.0, name: str = "arc_face", **kwargs: Any
+        self,
+        margin: float = 0.5,
+        scale: float = 64.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "arc_face",
+        dtype: Any = None,
     ) -> None:
-        super().__init__(margin, scale, name, **kwargs)
+        super().__init__(margin, scale, reduction, name, dtype)
         if not 0 <= margin < math.pi / 2:
             raise ValueError(
                 f"`margin` must be an angle from 0 to below pi / 2. Received: {margin!r}."
@@ -84,8 +92,9 @@ class CosFace(_MarginSoftmax):
     Args:
         margin: From 0 to below 2.
         scale: What the cosines are multiplied with. Smaller ones, of 16 to 32, suit few people.
-        name: Name of the loss.
-        **kwargs: As in `keras.losses.Loss`.
+        reduction: As in `keras.losses.Loss`.
+        name: As in `keras.losses.Loss`.
+        dtype: As in `keras.losses.Loss`.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -95,9 +104,14 @@ class CosFace(_MarginSoftmax):
     """
 
     def __init__(
-        self, margin: float = 0.35, scale: float = 64.0, name: str = "cos_face", **kwargs: Any
+        self,
+        margin: float = 0.35,
+        scale: float = 64.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "cos_face",
+        dtype: Any = None,
     ) -> None:
-        super().__init__(margin, scale, name, **kwargs)
+        super().__init__(margin, scale, reduction, name, dtype)
         if not 0 <= margin < 2:
             raise ValueError(f"`margin` must be from 0 to below 2. Received: {margin!r}.")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_cv_course.ops.labels import fill_missing, has_label
+from keras_cv_course.ops.labels import fill_missing, label_weight
 
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
@@ -51,11 +51,7 @@ class MaskedLoss(keras.losses.Loss):
         """
         y_true = keras.ops.convert_to_tensor(y_true, self.dtype)
         y_pred = keras.ops.convert_to_tensor(y_pred, self.dtype)
-        weight = has_label(y_true)
-        if sample_weight is not None:
-            given = keras.ops.convert_to_tensor(sample_weight, self.dtype)
-            weight = weight * keras.ops.reshape(given, (-1,))
-        return super().__call__(y_true, y_pred, weight)
+        return super().__call__(y_true, y_pred, label_weight(y_true, sample_weight))
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns a value for each sample, finite also where no label is known."""

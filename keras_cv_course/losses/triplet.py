@@ -21,8 +21,9 @@ class TripletSemiHardLoss(keras.losses.Loss):
 
     Args:
         margin: Above 0.
-        name: Name of the loss.
-        **kwargs: As in `keras.losses.Loss`.
+        reduction: As in `keras.losses.Loss`.
+        name: As in `keras.losses.Loss`.
+        dtype: As in `keras.losses.Loss`.
 
     Raises:
         ValueError: If `margin` is not above 0.
@@ -36,9 +37,13 @@ class TripletSemiHardLoss(keras.losses.Loss):
     """
 
     def __init__(
-        self, margin: float = 0.2, name: str = "triplet_semi_hard_loss", **kwargs: Any
+        self,
+        margin: float = 0.2,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "triplet_semi_hard_loss",
+        dtype: Any = None,
     ) -> None:
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
         check_positive("margin", margin)
         self.margin = margin
 

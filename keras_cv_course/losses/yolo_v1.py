@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_positive, check_whole
 from keras_cv_course.losses.per_match import per_match, smoothed_one_hot
 from keras_cv_course.losses.yolo import split_heads, split_targets
 from keras_cv_course.ops.box_coding import decode_yolo_v1, encode_yolo_v1
@@ -62,7 +62,7 @@ class YOLOv1Loss(keras.losses.Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        check_positive("boxes_per_cell", boxes_per_cell)
+        check_whole("boxes_per_cell", boxes_per_cell)
         check_positive("coordinate_weight", coordinate_weight)
         check_positive("empty_weight", empty_weight)
         self.boxes_per_cell = boxes_per_cell

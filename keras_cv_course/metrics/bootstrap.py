@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.metrics.detections import Truth, check_same_length, found_boxes
 from keras_cv_course.metrics.voc_ap import judge_pictures
 
@@ -70,7 +70,7 @@ def paired_bootstrap(
         Efron and Tibshirani, "An Introduction to the Bootstrap", section 13.3 (percentile
         interval).
     """
-    check_positive("resamples", resamples)
+    check_whole("resamples", resamples)
     judged = [_judge_all(truths, found, classes, iou_threshold) for found in (first, second)]
     if not any(wanted.sum() for _, _, wanted in judged[0]):
         raise ValueError("`truths` must hold at least one object that counts. Received none.")

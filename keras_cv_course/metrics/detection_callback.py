@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.metrics.coco_ap import coco_average_precision
 from keras_cv_course.metrics.detections import Truth
 from keras_cv_course.metrics.voc_ap import voc_average_precision
@@ -87,7 +87,7 @@ class AveragePrecision(keras.callbacks.Callback):
         names: Sequence[str] = ("AP", "AP50"),
     ) -> None:
         super().__init__()
-        check_positive("every", every)
+        check_whole("every", every)
         self.detect = detect
         self.samples = samples
         self.class_names = tuple(class_names)

@@ -1,16 +1,45 @@
 """What all builders of detectors share: the backbone, and the finished model with its anchors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import KerasTensor
 
+from keras_cv_course._validation import check_choice
+from keras_cv_course.blocks.convolution import ConvStyle
 from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.ops.detection_spec import DetectionSpec
-from keras_cv_course.registry import build_model
+from keras_cv_course.registry import build_model, list_models
 
-HEAD_MOMENTUM = 0.99  # of batch normalization behind the backbone
+_HEAD_MOMENTUM = 0.99  # of batch normalization behind the backbone
+
+
+def head_style(batch_norm_momentum: float | None) -> ConvStyle:
+    """Returns what the convolutions behind a mobile backbone have in common.
+
+    Args:
+        batch_norm_momentum: Weight of the past in the moving statistics; 0.99 when None.
+
+    Raises:
+        ValueError: If it is not at least 0 and below 1.
+    """
+    momentum = _HEAD_MOMENTUM if batch_norm_momentum is None else batch_norm_momentum
+    return ConvStyle("relu6", momentum, "he_normal")
+
+
+def named_backbone(name: str, **options: Any) -> keras.Model:
+    """Returns a new classifier of the registry without its classifier.
+
+    Args:
+        name: The classifier's name.
+        **options: Arguments of its builder.
+
+    Raises:
+        ValueError: If there is no such classifier; the nearest names are suggested.
+    """
+    check_choice("backbone", name, list_models("classifier"))
+    return build_model(name, include_top=False, **options)
 
 
 def open_backbone(
@@ -26,13 +55,20 @@ def open_backbone(
         batch_norm_momentum: For a name; None is the family's own.
 
     Raises:
-        ValueError: If the size of the input is free, or the output is no feature map.
+        TypeError: If `backbone` is neither a name nor a model.
+        ValueError: If there is no such name, the size of the input is free, or the output is no
+            feature map.
     """
     if isinstance(backbone, str):
-        options: dict[str, Any] = {"input_shape": input_shape, "include_top": False}
+        options: dict[str, Any] = {"input_shape": input_shape}
         if batch_norm_momentum is not None:
             options["batch_norm_momentum"] = batch_norm_momentum
-        return build_model(backbone, **options)
+        backbone = named_backbone(backbone, **options)
+    if not isinstance(backbone, keras.Model):
+        raise TypeError(
+            "`backbone` must be a classifier's name, e.g. 'mobilenet_v2', or a keras.Model. "
+            f"Received: {backbone!r}."
+        )
     shape, output = backbone.inputs[0].shape, backbone.outputs[0]
     if len(backbone.inputs) != 1 or None in shape[1:]:
         raise ValueError(
@@ -47,6 +83,17 @@ def open_backbone(
             "include_top=False."
         )
     return backbone
+
+
+def check_size_px(size_px: Sequence[int | None], stride: int) -> None:
+    """Raises ValueError unless height and width of a network's input are multiples of a stride."""
+    if all(side and side % stride == 0 for side in size_px):
+        return
+    near = tuple(side and max(round(side / stride), 1) * stride for side in size_px)
+    raise ValueError(
+        f"`input_shape` height and width must be known multiples of {stride}, the stride of the "
+        f"last feature map. Received: {tuple(size_px)}. Nearest: {near}."
+    )
 
 
 def finish_detector(

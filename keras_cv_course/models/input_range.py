@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.registry import MODELS
 
 PIXELS = (0.0, 255.0)
@@ -25,11 +26,14 @@ def takes_pixels(model: keras.Model) -> bool:
 def known_input_range(model: keras.Model) -> tuple[float, float] | None:
     """Returns the smallest and largest value that a model takes, where something tells.
 
-    That is a Rescaling in front, or the name of one of our models.
+    That is a detector's spec, a Rescaling in front, or the name of one of our models.
 
     Args:
         model: Functional or Sequential model.
     """
+    for layer in model.layers:
+        if isinstance(layer, BoxCodes) and layer.spec.input_range is not None:
+            return layer.spec.input_range
     if takes_pixels(model):
         return PIXELS
     return MODELS[model.name].input_range if model.name in MODELS else None

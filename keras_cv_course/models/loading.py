@@ -9,6 +9,8 @@ import keras
 
 from keras_cv_course.registry import import_serializable
 
+_SUFFIXES = (".keras", ".h5")
+
 
 def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
     """Returns a saved model, with its weights.
@@ -20,7 +22,8 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
         **kwargs: Further arguments of `keras.saving.load_model`, e.g. `compile=False`.
 
     Raises:
-        ValueError: If there is no such file, or it is not one of a whole model.
+        ValueError: If there is no such file, its name ends otherwise, or it is not one of a whole
+            model.
 
     Example:
         >>> model = load_model("runs/digits/model.keras")
@@ -29,6 +32,8 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
     path = Path(path)
     if not path.exists():
         raise ValueError(f"`path` must name a saved model. There is no such file: {path}.")
+    if path.suffix not in _SUFFIXES:
+        raise ValueError(f"{path} is not a saved model, a {' or '.join(_SUFFIXES)} file.")
     try:
         return keras.saving.load_model(path, **kwargs)
     # What h5py, zipfile and Keras raise for files that are corrupt or of another kind.

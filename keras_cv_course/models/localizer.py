@@ -2,8 +2,8 @@
 
 import keras
 
-from keras_cv_course._validation import check_positive, check_rate
-from keras_cv_course.registry import build_model
+from keras_cv_course._validation import check_rate, check_whole
+from keras_cv_course.models._detector_build import named_backbone
 
 _BOX = 4
 
@@ -49,10 +49,10 @@ def Localizer(
         CS231n, lecture "Detection and Segmentation": classification and localization as two heads
         on one vector.
     """
-    check_positive("classes", classes)
+    check_whole("classes", classes)
     check_rate("dropout_rate", dropout_rate)
     if isinstance(backbone, str):
-        backbone = build_model(backbone, input_shape=input_shape, include_top=False)
+        backbone = named_backbone(backbone, input_shape=input_shape)
     x = backbone.output
     if len(backbone.outputs) != 1 or len(x.shape) not in (2, 4):
         raise ValueError(

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.heads.retinanet import retinanet_head
 from keras_cv_course.models._detector_build import finish_detector, open_backbone
 from keras_cv_course.models.feature_maps import feature_maps
@@ -52,7 +52,7 @@ def RetinaNet(
     Reference:
         Focal Loss for Dense Object Detection, arXiv:1708.02002, section 4 and figure 3.
     """
-    check_positive("classes", classes)
+    check_whole("classes", classes)
     body = open_backbone(backbone, input_shape, batch_norm_momentum)
     pyramid = fpn(dict(feature_maps(body, _LEVELS).output), filters, _MORE)
     size = tuple(body.inputs[0].shape[1:3])

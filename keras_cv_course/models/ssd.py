@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.backbones.vgg import vgg16_features
 from keras_cv_course.blocks.convolution import ConvStyle, conv_activation
 from keras_cv_course.heads.ssd import ssd_head
-from keras_cv_course.models._detector_build import HEAD_MOMENTUM, finish_detector, open_backbone
+from keras_cv_course.models._detector_build import finish_detector, head_style, open_backbone
 from keras_cv_course.models.input_range import known_input_range
 from keras_cv_course.necks.extra_maps import LITE_FILTERS, lite_maps, ssd300_maps
 from keras_cv_course.ops import anchors
@@ -47,7 +47,7 @@ def SSD300(classes: int = 20, channels: int = 3, name: str | None = None) -> ker
         SSD: Single Shot MultiBox Detector, arXiv:1512.02325, figure 2; the scale of conv4_3 is
         ParseNet's, arXiv:1506.04579, section 3.3.
     """
-    check_positive("classes", classes)
+    check_whole("classes", classes)
     entry = MODELS["ssd300"]
     image = keras.Input((_SIZE_PX, _SIZE_PX, channels), name="image")
     style = ConvStyle("relu")
@@ -107,9 +107,9 @@ def SSDLite(
         SSDLite320, which stands on `MobileNetV3Large(reduced_tail=True)`: 3,440,060 parameters
         with 90 classes.
     """
-    check_positive("classes", classes)
+    check_whole("classes", classes)
     body = open_backbone(backbone, input_shape, batch_norm_momentum)
-    style = ConvStyle("relu6", batch_norm_momentum or HEAD_MOMENTUM, "he_normal")
+    style = head_style(batch_norm_momentum)
     found = [_before_last_stride(body), body.output, *lite_maps(body.output, style, extra_filters)]
     maps = {f"P{level}": x for level, x in enumerate(found, _FINEST)}
     size = tuple(body.inputs[0].shape[1:3])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_choice, check_positive
+from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.backbones.darknet import (
     TINY,
     Darknet19,
@@ -16,7 +16,12 @@ from keras_cv_course.backbones.darknet import (
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
 from keras_cv_course.heads.retinanet import prior_bias
 from keras_cv_course.heads.yolo import yolo_head
-from keras_cv_course.models._detector_build import HEAD_MOMENTUM, finish_detector, open_backbone
+from keras_cv_course.models._detector_build import (
+    check_size_px,
+    finish_detector,
+    head_style,
+    open_backbone,
+)
 from keras_cv_course.models.feature_maps import feature_maps
 from keras_cv_course.models.input_range import known_input_range
 from keras_cv_course.necks.passthrough import passthrough
@@ -34,6 +39,8 @@ Shapes = Sequence[tuple[float, float]]
 
 _SCORES = {2: "objectness_softmax", 3: "objectness_sigmoid"}
 _STRIDES = {2: (32,), 3: (8, 16, 32)}
+_LEVELS = {2: ("P4", "P5"), 3: ("P3", "P4", "P5")}
+_LAST_STRIDE = 32
 _SHAPES: dict[int, Sequence[Shapes]] = {2: (YOLOV2_SHAPES,), 3: YOLOV3_SHAPES}
 _SHAPES_FOR_PX = 416  # the input that the published anchors are for
 _WIDTHS = {"P3": 128, "P4": 256, "P5": 512}
@@ -234,7 +241,8 @@ def YOLO(
     check_choice("version", version, tuple(_SCORES))
     body = open_backbone(backbone, input_shape, batch_norm_momentum)
     widths = _MOBILE_WIDTHS if filters is None else filters
-    style = ConvStyle("relu6", batch_norm_momentum or HEAD_MOMENTUM, "he_normal")
+    _check_filters(widths, _LEVELS[version])
+    style = head_style(batch_norm_momentum)
     maps = _maps(body, version)
     if version == 2:
         neck = passthrough(maps, 2 * widths["P5"], widths["P4"] // 2, style, separable=True)
@@ -245,12 +253,13 @@ def YOLO(
 
 
 def _maps(body: keras.Model, version: int) -> dict[str, KerasTensor]:
-    levels = ("P4", "P5") if version == 2 else ("P3", "P4", "P5")
-    return dict(feature_maps(body, levels).output)
+    check_size_px(body.inputs[0].shape[1:3], _LAST_STRIDE)
+    return dict(feature_maps(body, _LEVELS[version]).output)
 
 
 def _tiny_body(image: KerasTensor, style: ConvStyle) -> tuple[KerasTensor, KerasTensor]:
     """Returns the map of stride 16 before it is pooled, and that of stride 32."""
+    check_size_px(image.shape[1:3], _LAST_STRIDE)
     x = conv_bn_activation(image, 16, 3, style, "stem")
     fine = pooled_stages(x, TINY[:-1], style)
     x = keras.layers.MaxPooling2D(2, name="stage5_block1_pool")(fine)
@@ -266,6 +275,32 @@ def _scaled(shapes: Sequence[Shapes], size_px: tuple[int, int]) -> tuple[Shapes,
     return tuple(tuple((w * width, h * height) for w, h in level) for level in shapes)
 
 
+def _check_filters(filters: Mapping[str, int], levels: Sequence[str]) -> None:
+    missing = [level for level in levels if level not in filters]
+    if missing:
+        raise ValueError(
+            f"`filters` must have the channels of {', '.join(levels)}. Received: {dict(filters)}, "
+            f"without {', '.join(missing)}."
+        )
+    for level in levels:
+        check_whole(f"filters[{level!r}]", filters[level])
+
+
+def _check_anchors(anchors: Sequence[Shapes], maps: int) -> None:
+    try:
+        whole = len(anchors) == maps and all(
+            len(level) and all(width > 0 < height for width, height in level) for level in anchors
+        )
+    except TypeError:  # What is no pair, or no number.
+        whole = False
+    if not whole:
+        raise ValueError(
+            "`anchors` must hold (width, height), above 0, of each anchor of "
+            f"{'the map' if maps == 1 else f'each of the {maps} maps, the finest first'}. "
+            f"Received: {anchors!r}."
+        )
+
+
 def _finish(
     body: keras.Model,
     maps: Mapping[str, KerasTensor],
@@ -276,15 +311,17 @@ def _finish(
     name: str | None,
     objectness_bias: float = 0.0,
 ) -> keras.Model:
-    check_positive("classes", classes)
+    check_whole("classes", classes)
     size: tuple[int, int] = body.inputs[0].shape[1:3]
-    shapes = _scaled(_SHAPES[version], size) if anchors is None else anchors
     strides = _STRIDES[version][-len(maps) :]
+    if anchors is None:
+        anchors = _scaled(_SHAPES[version], size)
+    _check_anchors(anchors, len(strides))
     input_range = known_input_range(body) or MODELS[default_name].input_range
     spec = DetectionSpec(
         size,
         classes,
-        yolo_maps(size, strides, shapes),
+        yolo_maps(size, strides, anchors),
         "cell",
         _SCORES[version],
         input_range=input_range,

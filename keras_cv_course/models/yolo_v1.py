@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.backbones.darknet import EXTRACTION, TINY, darknet_style, pooled_stages
 from keras_cv_course.blocks.convolution import activate, conv_activation, conv_bn_activation
 from keras_cv_course.models._detector_build import finish_detector
@@ -99,8 +99,8 @@ def YOLOv1Tiny(
 def _finish(
     image: KerasTensor, x: KerasTensor, classes: int, boxes_per_cell: int, name: str
 ) -> keras.Model:
-    check_positive("classes", classes)
-    check_positive("boxes_per_cell", boxes_per_cell)
+    check_whole("classes", classes)
+    check_whole("boxes_per_cell", boxes_per_cell)
     cell = _SIZE_PX / _GRID
     maps = AnchorMap(_GRID, _GRID, (cell, cell), ((_SIZE_PX, _SIZE_PX),) * boxes_per_cell)
     spec = DetectionSpec(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 
 _PREFIX = "P"
 
@@ -30,7 +30,7 @@ def fpn(
         arXiv:1708.02002, section 4, but from P5 and not from the backbone's map, which gives the
         parameters of torchvision.
     """
-    check_positive("filters", filters)
+    check_whole("filters", filters)
     levels = sorted(maps, key=lambda level: int(level.removeprefix(_PREFIX)))
     laterals = {
         level: keras.layers.Conv2D(filters, 1, name=f"fpn_{level}_lateral_conv")(maps[level])

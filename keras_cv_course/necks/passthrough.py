@@ -6,7 +6,7 @@ import keras
 from keras import KerasTensor
 
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
-from keras_cv_course.blocks.separable import separable_block
+from keras_cv_course.blocks.separable import wide_block
 from keras_cv_course.blocks.space_to_depth import space_to_depth
 
 
@@ -34,16 +34,8 @@ def passthrough(
     """
     x = maps["P5"]
     for b in (1, 2):
-        x = _wide(x, filters, style, f"neck_block{b}", separable)
+        x = wide_block(x, filters, style, f"neck_block{b}", separable)
     fine = conv_bn_activation(maps["P4"], narrow_filters, 1, style, "neck_fine")
     fine = space_to_depth(fine, "neck_fine")
     x = keras.layers.Concatenate(name="neck_concat")([fine, x])
-    return {"P5": _wide(x, filters, style, "neck_block3", separable)}
-
-
-def _wide(
-    x: KerasTensor, filters: int, style: ConvStyle, name: str, separable: bool
-) -> KerasTensor:
-    if separable:
-        return separable_block(x, filters, style, name)
-    return conv_bn_activation(x, filters, 3, style, name)
+    return {"P5": wide_block(x, filters, style, "neck_block3", separable)}

@@ -6,7 +6,7 @@ import keras
 from keras import KerasTensor
 
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
-from keras_cv_course.blocks.separable import separable_block
+from keras_cv_course.blocks.separable import wide_block
 
 _SPP_SIZES = (5, 9, 13)
 
@@ -45,22 +45,14 @@ def yolo_pyramid(
             x = keras.layers.Concatenate(name=f"{name}_concat")([up, x])
         x = conv_bn_activation(x, width, 1, style, f"{name}_block1")
         for b in (2, 3):
-            x = _wide(x, 2 * width, style, f"{name}_block{b}", separable)
+            x = wide_block(x, 2 * width, style, f"{name}_block{b}", separable)
             if b == 2 and spp and level == levels[0]:
                 x = conv_bn_activation(x, width, 1, style, f"{name}_before_spp")
                 x = _pool_pyramid(x, f"{name}_spp")
             x = conv_bn_activation(x, width, 1, style, f"{name}_block{b}_reduce")
         coarser = x
-        found[level] = _wide(x, 2 * width, style, f"{name}_block4", separable)
+        found[level] = wide_block(x, 2 * width, style, f"{name}_block4", separable)
     return dict(reversed(found.items()))
-
-
-def _wide(
-    x: KerasTensor, filters: int, style: ConvStyle, name: str, separable: bool
-) -> KerasTensor:
-    if separable:
-        return separable_block(x, filters, style, name)
-    return conv_bn_activation(x, filters, 3, style, name)
 
 
 def _pool_pyramid(x: KerasTensor, name: str) -> KerasTensor:

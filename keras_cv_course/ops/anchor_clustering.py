@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 
 
 def shape_iou(shapes: Any, others: Any) -> np.ndarray:
@@ -56,8 +56,8 @@ def cluster_shapes(
     Reference:
         "YOLO9000: Better, Faster, Stronger", arXiv:1612.08242, section 2, "Dimension Clusters".
     """
-    check_positive("count", count)
-    check_positive("repeats", repeats)
+    check_whole("count", count)
+    check_whole("repeats", repeats)
     shapes = np.asarray(shapes_px, float).reshape(-1, 2)
     shapes = shapes[(shapes > 0).all(-1)]
     different = len(np.unique(shapes, axis=0))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_positive, check_whole
 
 # conv4_3, fc7, conv6_2, conv7_2, conv8_2 and conv9_2 of the authors' SSD300 for VOC: size of the
 # map, step between its cells and smallest side in pixels, and further aspect ratios.
@@ -45,8 +45,8 @@ class AnchorMap:
     shapes_px: tuple[tuple[float, float], ...]
 
     def __post_init__(self) -> None:
-        check_positive("rows", self.rows)
-        check_positive("columns", self.columns)
+        check_whole("rows", self.rows)
+        check_whole("columns", self.columns)
         for value in itertools.chain(self.stride_px, *self.shapes_px):
             check_positive("stride_px and shapes_px", value)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cv_course._validation import check_choice, check_positive
+from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.ops.anchors import AnchorMap, anchor_boxes, anchor_strides
 from keras_cv_course.ops.box_coding import NO_VARIANCES
 
@@ -57,7 +57,7 @@ class DetectionSpec:
     def __post_init__(self) -> None:
         check_choice("coding", self.coding, CODINGS)
         check_choice("scores", self.scores, SCORES)
-        check_positive("classes", self.classes)
+        check_whole("classes", self.classes)
         if not self.maps:
             raise ValueError("`maps` must hold at least one feature map. Received none.")
         if len(self.variances) != 4 or min(self.variances) <= 0:

@@ -20,6 +20,23 @@ def has_label(labels: Any) -> Any:
     return ops.cast(known, labels.dtype)
 
 
+def label_weight(labels: Any, sample_weight: Any = None) -> Any:
+    """Returns how much each sample counts: 0 without a label, else its weight or 1.
+
+    Args:
+        labels: As `has_label` takes them.
+        sample_weight: (batch,) or (batch, 1) factors; None is 1 for all.
+
+    Returns:
+        float tensor (batch,).
+    """
+    weight = has_label(labels)
+    if sample_weight is None:
+        return weight
+    given = ops.convert_to_tensor(sample_weight, weight.dtype)
+    return weight * ops.reshape(given, (-1,))
+
+
 def fill_missing(labels: Any, predictions: Any) -> Any:
     """Returns labels with something finite in the place of what is not known.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.ops.boxes import iou
 
 _REMOVED = float("-inf")
@@ -47,7 +47,7 @@ def suppress(
         "Soft-NMS: Improving Object Detection With One Line of Code", arXiv:1704.04503, equation 4.
         Results are those of `tf.image.non_max_suppression_with_scores`.
     """
-    check_positive("max_detections", max_detections)
+    check_whole("max_detections", max_detections)
     if not 0 <= iou_threshold <= 1:
         raise ValueError(f"`iou_threshold` must be in [0, 1]. Received: {iou_threshold!r}.")
     if soft_sigma < 0:

@@ -59,3 +59,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f"keras_cv_course.tflite.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'keras_cv_course.tflite' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

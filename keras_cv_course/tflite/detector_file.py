@@ -29,6 +29,7 @@ class TFLiteDetector:
         resize: As in `Detector`.
         input_range: Smallest and largest pixel value that the network takes. None is what the
             metadata or the numbers of a uint8 input tell.
+        validate: As in `TFLiteModel`. False is for files that this process has written.
 
     Raises:
         ValueError: If the file is none of a detector, or the range is not known.
@@ -43,9 +44,10 @@ class TFLiteDetector:
         path: str | os.PathLike[str],
         resize: str = "stretch",
         input_range: tuple[float, float] | None = None,
+        validate: bool = True,
     ) -> None:
         check_choice("resize", resize, RESIZINGS)
-        self.file = TFLiteModel(path)
+        self.file = TFLiteModel(path, validate=validate)
         names = [output.name for output in self.file.outputs]
         if sorted(names) != sorted(OUTPUTS):
             raise ValueError(

@@ -88,11 +88,13 @@ class ModelReport:
         return render(_summary(self), _operator_table(self), _tensor_table(self))
 
 
-def inspect(path: str | os.PathLike[str]) -> ModelReport:
+def inspect(path: str | os.PathLike[str], validate: bool = True) -> ModelReport:
     """Returns a report on what is inside a .tflite file.
 
     Args:
-        path: A .tflite file from anywhere; it is checked in a child process first.
+        path: A .tflite file from anywhere.
+        validate: As in `TFLiteModel`: loads and runs the file in a child process first. False is
+            for files that this process has written.
 
     Raises:
         ValueError: If the file is not one that LiteRT runs.
@@ -103,7 +105,8 @@ def inspect(path: str | os.PathLike[str]) -> ModelReport:
         (1, 35)
     """
     path = Path(path)
-    check_file(path)
+    if validate:
+        check_file(path)
     interpreter = load_interpreter(path)
     operators = _operators(flatbuffer.read(path.read_bytes()))
     dtypes = [dtype for graph in operators for dtype in graph.tensor_dtypes]

@@ -15,7 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 from rich.markup import escape
 from rich.table import Table
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.tflite._child import child_command, child_environment
 from keras_cv_course.tflite._report import render, save_json
 from keras_cv_course.tflite.runtime import load_interpreter
@@ -121,8 +121,8 @@ def benchmark(
         paths = [paths]
     if not paths:
         raise ValueError("`paths` must hold at least one .tflite file. Received none.")
-    check_positive("runs", runs)
-    check_positive("num_threads", num_threads)
+    check_whole("runs", runs)
+    check_whole("num_threads", num_threads)
     files = [Path(path) for path in paths]
     for file in files:
         check_file(file)

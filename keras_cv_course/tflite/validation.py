@@ -18,6 +18,7 @@ from typing import IO
 from keras_cv_course.tflite._child import child_command, child_environment
 
 _IDENTIFIER = b"TFL3"
+_ZIP = b"PK\x03\x04"
 _CHILD = "tflite._validation_child"
 _TIMEOUT_S = 120.0
 
@@ -106,6 +107,8 @@ def check_header(path: Path) -> str | None:
         head = file.read(8)
     if not head:
         return "it is empty"
+    if head.startswith(_ZIP):
+        return "it is an archive like .keras files, of which `convert` makes a .tflite"
     if head[4:] != _IDENTIFIER:
         return f"bytes 4 to 8 of a .tflite file are {_IDENTIFIER!r}, and of this one {head[4:]!r}"
     return None

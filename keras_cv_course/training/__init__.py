@@ -1,6 +1,7 @@
 """Training as the course teaches it, around `model.fit`: recipes, transfer, runs that survive.
 
-Like the package, it is lazy: a name below is imported on first use.
+Like the package, it is lazy: a name below is imported on first use. No module is called as one of
+these names: importing it would put it in the function's place.
 """
 
 import importlib
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
         recipe_callbacks,
     )
     from keras_cv_course.training.checkpoint import Checkpoint
-    from keras_cv_course.training.depth_features import depth_features
     from keras_cv_course.training.detection import compile_detector, target_encoder
     from keras_cv_course.training.detection_fit import fit_detector
     from keras_cv_course.training.divergence import StopOnDivergence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         fit_face_encoder,
         train_only,
     )
+    from keras_cv_course.training.feature_depths import depth_features
     from keras_cv_course.training.fitting import fit_classifier, fit_run
     from keras_cv_course.training.gap import GapReport, gap_report
     from keras_cv_course.training.linear_probe import fit_linear_probe
@@ -84,7 +85,6 @@ _MODULES = {
         "recipe_callbacks",
     ),
     "checkpoint": ("Checkpoint",),
-    "depth_features": ("depth_features",),
     "detection": (
         "compile_detector",
         "target_encoder",
@@ -101,6 +101,7 @@ _MODULES = {
         "fit_face_encoder",
         "train_only",
     ),
+    "feature_depths": ("depth_features",),
     "fitting": (
         "fit_classifier",
         "fit_run",

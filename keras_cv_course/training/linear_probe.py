@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from keras_cv_course._validation import check_positive
-from keras_cv_course.training.depth_features import STAGES, depth_features
+from keras_cv_course.training.feature_depths import STAGES, depth_features
 
 
 def fit_linear_probe(

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 
 _LARGEST = 64
 
@@ -69,7 +69,7 @@ def overfit_small_batch(
     Example:
         >>> print(overfit_small_batch(model, images[:8], labels[:8]))
     """
-    check_positive("steps", steps)
+    check_whole("steps", steps)
     images, labels = np.asarray(images), np.asarray(labels)
     if not 2 <= len(images) <= _LARGEST or labels.shape != (len(images),):
         raise ValueError(

@@ -6,9 +6,9 @@ from typing import Any
 
 import keras
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_positive, check_whole
 from keras_cv_course.training.applying import fit
-from keras_cv_course.training.depth_features import depth_features
+from keras_cv_course.training.feature_depths import depth_features
 from keras_cv_course.training.layer_groups import HEAD, classifier_of, every_layer, layer_groups
 from keras_cv_course.training.recipe import Recipe
 
@@ -74,7 +74,7 @@ def transfer(
         >>> model = transfer(MobileNetV2(weights="imagenet"), 17, TransferPolicy(learning_groups=4))
         >>> fit(model, Recipe(learning_rate=3e-4), data.epochs, data.val)
     """
-    check_positive("classes", classes)
+    check_whole("classes", classes)
     head, rest = classifier_of(model)
     changed: dict[str, dict[str, Any]] = {
         head.name: {"units" if isinstance(head, keras.layers.Dense) else "filters": classes}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_whole
 from keras_cv_course.training.recipe import Recipe
 from keras_cv_course.training.transfer_learning import TransferPolicy
 
@@ -44,8 +44,8 @@ def plan_transfer(num_images: int, similar: bool, few: int = FEW) -> TransferPol
         >>> plan_transfer(5000, similar=True).learning_groups
         4
     """
-    check_positive("num_images", num_images)
-    check_positive("few", few)
+    check_whole("num_images", num_images)
+    check_whole("few", few)
     return _TABLE[num_images < few, bool(similar)]
 
 
@@ -90,8 +90,8 @@ class BitRule:
             ValueError: If an argument is not above 0.
         """
         batch = batch or self.batch
-        check_positive("num_images", num_images)
-        check_positive("batch", batch)
+        check_whole("num_images", num_images)
+        check_whole("batch", batch)
         steps_per_epoch = max(-(-num_images // batch), 1)
         return Recipe(
             epochs=-(-self.steps // steps_per_epoch),
@@ -134,7 +134,7 @@ def bit_rule(num_images: int, height: int, width: int) -> BitRule:
         10000
     """
     for name, value in (("num_images", num_images), ("height", height), ("width", width)):
-        check_positive(name, value)
+        check_whole(name, value)
     row = next(row for row in _BIT_SCHEDULES if num_images < row[0])
     _, warmup, decay, end, mixup = row
     resize, crop = _BIT_SIZES[height * width < _BIT_SMALL_AREA]

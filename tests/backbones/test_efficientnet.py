@@ -33,12 +33,14 @@ def test_any_scale_can_be_built():
     assert EfficientNet(scaling=compound_scaling(-4)).input_shape == (None, 128, 128, 3)
 
 
+@pytest.mark.usefixtures("weightless")
 def test_published_variants_carry_their_names():
     assert EfficientNetB0.__name__ == "EfficientNetB0"
     assert EfficientNetB0.__doc__.startswith("Returns an EfficientNetB0")
     assert EfficientNetB0((32, 32, 3), name="mine").name == "mine"
 
 
+@pytest.mark.usefixtures("weightless")
 def test_blocks_are_dropped_more_often_the_later_they_come():
     model = EfficientNetB0((32, 32, 3), drop_connect_rate=0.32)
     rates = [layer.rate for layer in model.layers if layer.name.endswith("_drop")]
@@ -48,6 +50,7 @@ def test_blocks_are_dropped_more_often_the_later_they_come():
     assert not [layer for layer in plain.layers if layer.name.endswith("_drop")]
 
 
+@pytest.mark.usefixtures("weightless")
 def test_dropout_rates_of_the_published_variants():
     model = keras_cv_course.EfficientNetB2((32, 32, 3))
     assert model.get_layer("top_dropout").rate == 0.3
@@ -60,6 +63,7 @@ def test_another_activation():
     assert names["stage2_block1_se_expand_activation"] == "Activation"
 
 
+@pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -72,6 +76,7 @@ def test_bad_options_are_refused(options, message):
         EfficientNetB0((32, 32, 3), **options)
 
 
+@pytest.mark.usefixtures("weightless")
 def test_a_scale_without_weights_says_what_there_is():
     with pytest.raises(ValueError, match="EfficientNetB0 to EfficientNetB7"):
         EfficientNet((32, 32, 3), compound_scaling(-2), weights="imagenet")

@@ -24,6 +24,7 @@ def test_published_variants(variant, trainable, size_px, dropout_rate):
     assert model.get_layer("top_dropout").rate == dropout_rate
 
 
+@pytest.mark.usefixtures("weightless")
 def test_only_what_small_hardware_is_fast_at():
     model = EfficientNetLite0((32, 32, 3))
     kinds = {type(layer).__name__ for layer in model.layers}
@@ -32,6 +33,7 @@ def test_only_what_small_hardware_is_fast_at():
     assert {relu.max_value for relu in relus} == {6.0}
 
 
+@pytest.mark.usefixtures("weightless")
 def test_the_ends_are_not_scaled():
     model = EfficientNetLite((32, 32, 3), compound_scaling(4))
     assert model.get_layer("stem_conv").filters == 32

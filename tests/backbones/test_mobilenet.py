@@ -48,6 +48,7 @@ def _logits(model):
     return keras.Model(model.input, model.layers[-2].output)
 
 
+@pytest.mark.usefixtures("weightless")
 def test_full_convolution_network_of_the_paper():
     model = MobileNet(separable=False)
     assert sum(np.prod(v.shape) for v in model.trainable_variables) == 29_294_088
@@ -55,6 +56,7 @@ def test_full_convolution_network_of_the_paper():
     assert "DepthwiseConv2D" not in kinds
 
 
+@pytest.mark.usefixtures("weightless")
 def test_feature_maps_have_the_sizes_of_the_paper():
     model = MobileNet()
     last = {f"stage{s}": b for s, b in ((1, 1), (2, 2), (3, 2), (4, 6), (5, 2))}
@@ -65,12 +67,14 @@ def test_feature_maps_have_the_sizes_of_the_paper():
     assert shapes == [(112, 112, 64), (56, 56, 128), (28, 28, 256), (14, 14, 512), (7, 7, 1024)]
 
 
+@pytest.mark.usefixtures("weightless")
 def test_sizes_of_one_parity_need_no_padding_layer():
     for size in ((64, 64, 3), (97, 97, 3)):
         kinds = [type(layer).__name__ for layer in MobileNet(size, alpha=0.25).layers]
         assert "ZeroPadding2D" not in kinds
 
 
+@pytest.mark.usefixtures("weightless")
 def test_depth_coefficient_repeats_the_blocks_of_each_width():
     model = MobileNet((32, 32, 3), alpha=0.25, depth_coefficient=1.4, include_top=False)
     blocks = {name.rsplit("_", 2)[0] for name in _names(model) if "_block" in name}
@@ -84,6 +88,7 @@ def _names(model):
     return [layer.name for layer in model.layers]
 
 
+@pytest.mark.usefixtures("weightless")
 def test_activation_and_momentum_reach_every_layer():
     model = MobileNet((32, 32, 3), 0.25, activation="relu", batch_norm_momentum=0.9)
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
@@ -93,18 +98,20 @@ def test_activation_and_momentum_reach_every_layer():
     assert {relu.max_value for relu in relus} == {None}
 
 
+@pytest.mark.usefixtures("weightless")
 def test_width_multiplier_rounds_down_as_in_keras():
     model = MobileNet((32, 32, 3), alpha=0.3, include_top=False)
     assert model.output_shape[-1] == 307
     assert model.get_layer("stem_conv").filters == 9
 
 
+@pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"alpha": 0}, "`alpha` must be a number above 0"),
         ({"alpha": 0.01}, "`alpha` must leave at least one of 32 filters"),
-        ({"depth_multiplier": 0}, "`depth_multiplier` must be a whole number"),
+        ({"depth_multiplier": 0}, "`depth_multiplier` must be a whole number above 0"),
         ({"depth_multiplier": 2, "separable": False}, "`separable=False` has none"),
         ({"depth_coefficient": -1}, "`depth_coefficient` must be a number above 0"),
         ({"dropout_rate": 1}, "`dropout_rate` must be at least 0 and below 1"),

@@ -29,6 +29,7 @@ def test_equals_keras_applications_at_a_free_size(rng, float64):
     assert parity(reference, MobileNetV2(**options), images, rng) < 1e-5
 
 
+@pytest.mark.usefixtures("weightless")
 def test_stages_are_the_rows_of_the_paper():
     model = MobileNetV2(include_top=False)
     blocks = [layer.name for layer in model.layers if layer.name.endswith("_project_bn")]
@@ -39,6 +40,7 @@ def test_stages_are_the_rows_of_the_paper():
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize("depth", [2, 4])
 def test_depth_coefficient_repeats_the_blocks(depth):
     model = MobileNetV2((32, 32, 3), 0.35, depth, include_top=False)
@@ -48,6 +50,7 @@ def test_depth_coefficient_repeats_the_blocks(depth):
     assert strides.count((2, 2)) == 5
 
 
+@pytest.mark.usefixtures("weightless")
 def test_batch_norm_momentum():
     def momenta(**options):
         model = MobileNetV2((32, 32, 3), 0.35, **options)
@@ -57,12 +60,14 @@ def test_batch_norm_momentum():
     assert momenta(batch_norm_momentum=0.9) == {0.9}
 
 
+@pytest.mark.usefixtures("weightless")
 def test_dropout_only_when_asked_for():
     names = [layer.name for layer in MobileNetV2((32, 32, 3), 0.35, dropout_rate=0.2).layers]
     assert "top_dropout" in names
     assert "top_dropout" not in [layer.name for layer in MobileNetV2((32, 32, 3), 0.35).layers]
 
 
+@pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -39,6 +39,7 @@ def test_equals_keras_applications_at_a_free_size(rng, float64):
     assert parity(reference, model, images, rng) < 1e-5
 
 
+@pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize(
     ("builder", "filters", "counts"),
     [
@@ -54,6 +55,7 @@ def test_stages_are_the_widths_of_the_paper(builder, filters, counts):
     assert [model.get_layer(f"stage{s}_block1_project_conv").filters for s in stages] == filters
 
 
+@pytest.mark.usefixtures("weightless")
 def test_depth_coefficient_repeats_the_last_block_of_each_width():
     model = keras_cv_course.MobileNetV3Small((32, 32, 3), 1.0, 2.0, include_top=False)
     blocks = [layer.name for layer in model.layers if layer.name.endswith("_project_conv")]
@@ -66,6 +68,7 @@ def test_depth_coefficient_repeats_the_last_block_of_each_width():
     assert shortened.output_shape == (None, 1, 1, 576)
 
 
+@pytest.mark.usefixtures("weightless")
 def test_minimalistic_does_without_what_is_slow():
     model = keras_cv_course.MobileNetV3Small((32, 32, 3), minimalistic=True)
     kinds = {type(layer).__name__ for layer in model.layers}
@@ -74,6 +77,7 @@ def test_minimalistic_does_without_what_is_slow():
     assert windows == {(3, 3)}
 
 
+@pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize(
     ("options", "message"),
     [

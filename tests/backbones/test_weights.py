@@ -1,4 +1,6 @@
+import shutil
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,18 +18,24 @@ def images(rng):
     return rng.uniform(-1, 1, (2, 32, 32, 3)).astype("float32")
 
 
-@pytest.fixture
-def reference(rng):
+@pytest.fixture(scope="module")
+def reference():
     model = keras.applications.MobileNet(weights=None, classes=5, **_SMALL)
-    randomize(model, rng)
+    randomize(model, np.random.default_rng(0))
     return model
 
 
-@pytest.fixture
-def path(reference, tmp_path):
-    path = tmp_path / "reference.weights.h5"
+@pytest.fixture(scope="module")
+def saved(reference, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "reference.weights.h5"
     reference.save_weights(path)
     return path
+
+
+@pytest.fixture
+def path(saved, tmp_path):
+    """A copy that a test may break."""
+    return Path(shutil.copy(saved, tmp_path))
 
 
 def _variables(model):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_cv_course import load_model
+from keras_cv_course import SSDLite, build_model, load_model
 from keras_cv_course.cli import boxes_data, detection_run
 from keras_cv_course.models.detections import detection_spec
 from keras_cv_course.tflite import inspect
@@ -25,6 +25,15 @@ def run(tmp_path_factory):
     )
     yield folder, report
     patch.undo()
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """The file of a detector that nothing beside it tells about."""
+    body = build_model("mobilenet", input_shape=(64, 64, 3), alpha=0.25, include_top=False)
+    path = tmp_path_factory.mktemp("untrained") / "model.keras"
+    SSDLite(body, classes=4, extra_filters=(16,)).save(path)
+    return path
 
 
 @pytest.mark.slow
@@ -50,6 +59,52 @@ def test_evaluate_gives_the_reports_numbers(run, keras_cv_course):
     assert found["split"] == "val"
     # Boxes of another lowest score are left out.
     assert found["AP50"] == pytest.approx(report["AP50"], abs=0.05)
+
+
+def test_a_split_that_there_is_not_is_told(keras_cv_course, untrained):
+    result = keras_cv_course("evaluate", untrained, "--data", "shapes", "--split", "test")
+    assert (result.code, result.out) == (1, "")
+    assert "`split` must be one of 'train', 'val'. Received: 'test'" in result.err
+
+
+def test_suppression_is_named_as_the_option_has_it(keras_cv_course, untrained):
+    result = keras_cv_course("export", untrained, "--quantize", "none", "--nms", "buildin")
+    assert "`--nms` must be one of 'tflite_op', 'builtin', 'none'" in result.err
+    assert "Did you mean 'builtin'?" in result.err
+
+
+def test_a_detector_and_its_file_are_compared(keras_cv_course, untrained, tmp_path, monkeypatch):
+    monkeypatch.setattr(boxes_data, "_SCENES", {"train": 8, "val": 4})
+    files = {nms: tmp_path / f"{nms}.tflite" for nms in ("tflite_op", "none")}
+    for nms, file in files.items():
+        line = ("--quantize", "none", "--nms", nms, "--score", "0.01", "--out", file)
+        assert keras_cv_course("export", untrained, *line).code == 0
+    line = ("compare", untrained, files["tflite_op"], "--data", "shapes", "--limit", "3")
+    result = keras_cv_course(*line, "--json").json
+    ours, theirs = result["compared"]
+    assert result["split"] == "val"
+    assert (ours["file"], theirs["file"]) == (str(untrained), str(files["tflite_op"]))
+    assert ours["AR100"] == pytest.approx(theirs["AR100"], abs=0.1)
+    assert "difference" in keras_cv_course(*line).out
+    result = keras_cv_course("compare", untrained, files["none"], "--data", "shapes")
+    assert "leaves it to MediaPipe" in result.err
+    assert "Export it with --nms tflite_op or builtin" in result.err
+
+
+def test_folders_of_pictures_are_looked_through(keras_cv_course, untrained, tmp_path, rng):
+    for name in ("a/1.png", "a/2.png", "b/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pixels = rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+    rows = keras_cv_course("predict", untrained, tmp_path / "a", tmp_path / "b", "--json").json
+    files = [tmp_path / name for name in ("a/1.png", "a/2.png", "b/1.png")]
+    assert [row["image"] for row in rows] == [str(file) for file in files]
+    result = keras_cv_course("predict", untrained, *files, "--out", tmp_path / "out")
+    assert "must have names of their own" in result.err
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "empty").mkdir()
+    result = keras_cv_course("predict", untrained, tmp_path / "empty")
+    assert f"There is no picture in {tmp_path / 'empty'}" in result.err
 
 
 @pytest.mark.slow
@@ -125,6 +180,8 @@ def test_options_that_do_not_fit_are_refused(keras_cv_course, tmp_path, words, m
 
 
 def test_folder_without_boxes_is_refused(keras_cv_course, tmp_path):
+    result = keras_cv_course("train", "--task", "detect", "--data", tmp_path / "none")
+    assert f"There is no folder {tmp_path / 'none'}" in result.err
     result = keras_cv_course("train", "--task", "detect", "--data", tmp_path)
     assert result.code == 1
     assert 'must be "shapes", or a folder with `Annotations`' in result.err

@@ -282,18 +282,25 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
         ("evaluate {model} --data {people} --fold 1", "--fold is a part of a list of pairs"),
         ("evaluate {model} --data {people} --far 0.001", "`false_accept_rate` must be at least"),
         ("verify {map} {red} {blue} --threshold 0.5", "map.keras is no encoder"),
+        ("verify {classes} {red} {blue} --threshold 0.5", "are probabilities of classes"),
+        ("verify {red} {red} {blue} --threshold 0.5", "a .keras or .h5 file"),
+        ("analyze {classes} {red}", "classes.keras is no multitask network of faces"),
     ],
 )
 def test_wrong_input_is_told_in_one_line(
     keras_cv_course, model, people, tmp_path, monkeypatch, arguments, message
 ):
     image = keras.Input((SIZE_PX, SIZE_PX, 3))
-    keras.Model(image, keras.layers.Rescaling(1 / 255)(image)).save(tmp_path / "map.keras")
+    scaled = keras.layers.Rescaling(1 / 255)(image)
+    keras.Model(image, scaled).save(tmp_path / "map.keras")
+    scores = keras.layers.Softmax()(keras.layers.GlobalAveragePooling2D()(scaled))
+    keras.Model(image, scores).save(tmp_path / "classes.keras")
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
     words = {
         "model": model,
         "map": tmp_path / "map.keras",
+        "classes": tmp_path / "classes.keras",
         "people": people,
         "red": people / "red" / "red_0001.jpg",
         "blue": people / "blue" / "blue_0001.jpg",

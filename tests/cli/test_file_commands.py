@@ -95,6 +95,8 @@ def test_prediction_is_the_models_own(keras_cv_course, trained, exported, pictur
             found = [found["probability"] for found in row["classes"]]
             np.testing.assert_allclose(found, values[best], atol=1e-5)
     assert "probability" in keras_cv_course("predict", exported[1], files[0]).out
+    below = keras_cv_course("predict", exported[1], pictures, "--json").json
+    assert {row["image"] for row in below} >= {str(file) for file in files}
 
 
 def test_the_names_in_a_file_are_told(keras_cv_course, exported, pictures, tmp_path):

@@ -1,4 +1,8 @@
+import contextlib
 import csv
+import io
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -29,6 +33,22 @@ def _tiny_models(monkeypatch):
     monkeypatch.setattr(training_run, "build_model", lambda name, **options: tiny(**options))
 
 
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The folder of a whole run, and what it printed."""
+    from keras_cv_course.cli import training_run
+    from keras_cv_course.cli.main import run
+
+    project, printed = tmp_path_factory.mktemp("unbroken"), io.StringIO()
+    line = ["train", *OPTIONS, *QAT, "--project", project, "--json"]
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(training_run, "build_model", lambda name, **options: tiny(**options))
+        with pytest.raises(SystemExit) as ended:
+            run([str(word) for word in line])
+    assert ended.value.code == 0
+    return project / "train", json.loads(printed.getvalue())
+
+
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
@@ -39,13 +59,12 @@ def epochs(table):
 
 
 def test_fine_tuning_with_int8_rounding_ends_in_a_file_that_needs_no_calibration(
-    keras_cv_course, tmp_path
+    keras_cv_course, unbroken, tmp_path
 ):
-    result = keras_cv_course("train", *OPTIONS, *QAT, "--project", tmp_path, "--json")
-    assert result.code == 0, result.err
-    report = result.json
+    whole, report = unbroken
+    assert names(whole) == FILES
     run = tmp_path / "train"
-    assert names(run) == FILES
+    shutil.copytree(whole, run)
     assert report["qat"]["epochs"] == 2
     assert report["qat"]["accuracy"] > 0.7
     assert report["qat"]["pictures"] == report["pictures"] == 360
@@ -65,37 +84,33 @@ def test_fine_tuning_with_int8_rounding_ends_in_a_file_that_needs_no_calibration
 
 
 def test_a_run_broken_off_while_fine_tuning_ends_as_an_unbroken_one(
-    keras_cv_course, tmp_path, monkeypatch
+    keras_cv_course, unbroken, tmp_path, monkeypatch
 ):
     from keras_cv_course.training import fitting
 
-    def train(*options):
-        return keras_cv_course("train", *options, "--project", tmp_path)
-
-    line = ["--imgsz", 16, "--epochs", 1, "--batch", 128, "--lr0", 0.02, "--qat", "--qat-epochs", 3]
-    assert train(*line).code == 0
     end = fitting.Checkpoint.on_epoch_end
 
     def broken_off(saving, epoch, logs=None):
         end(saving, epoch, logs)
-        if saving.folder.name == "resume_qat" and epoch == 1:
+        if saving.folder.name == "resume_qat" and epoch == 0:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(fitting.Checkpoint, "on_epoch_end", broken_off)
-        train(*line)
-    unbroken, run = tmp_path / "train", tmp_path / "train2"
+        keras_cv_course("train", *OPTIONS, *QAT, "--project", tmp_path)
+    whole, run = unbroken[0], tmp_path / "train"
     assert "report.json" not in names(run)
+    assert epochs(run / "results_qat.csv") == ["0"]
     before = (run / "model.keras").stat().st_mtime_ns
-    result = train("--resume")
+    result = keras_cv_course("train", "--resume", "--project", tmp_path)
     assert result.code == 0, result.err
     assert names(run) == FILES
     assert (run / "model.keras").stat().st_mtime_ns == before
-    assert epochs(run / "results_qat.csv") == ["0", "1", "2"]
-    pairs = [load_model(folder / "model_qat.keras").get_weights() for folder in (run, unbroken)]
+    assert epochs(run / "results_qat.csv") == ["0", "1"]
+    pairs = [load_model(folder / "model_qat.keras").get_weights() for folder in (run, whole)]
     for ours, theirs in zip(*pairs, strict=True):
         # Sums of several threads may differ in the last bit; --deterministic would not let them.
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
     for name in ("results.csv", "results_qat.csv"):
-        tables = [np.loadtxt(f / name, delimiter=",", skiprows=1) for f in (run, unbroken)]
+        tables = [np.loadtxt(f / name, delimiter=",", skiprows=1) for f in (run, whole)]
         np.testing.assert_allclose(*tables, rtol=1e-3, atol=1e-3)

@@ -6,6 +6,7 @@ built.
 
 import inspect
 import re
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -35,9 +36,13 @@ def _marked(names, slow):
 
 
 run = pytest.mark.parametrize(
-    "model_name", _marked([n for n in _CLASSIFIERS if n not in _BUILT_ONLY], _RUN_SLOW)
+    "model_name",
+    _marked([n for n in _CLASSIFIERS if n not in _BUILT_ONLY], _RUN_SLOW),
+    scope="module",  # so that they share `network`
 )
 built = pytest.mark.parametrize("model_name", _CLASSIFIERS)
+_LARGEST = {"efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "efficientnet_l2"}
+built_twice = pytest.mark.parametrize("model_name", _marked(_CLASSIFIERS, _LARGEST))
 
 
 def _build(model_name, size=(32, 32), channels=3, **options):
@@ -73,7 +78,7 @@ def test_default_shapes(model_name):
     assert not kinds & {"ZeroPadding2D", "Flatten", "Lambda"}
 
 
-@built
+@built_twice
 @pytest.mark.usefixtures("weightless")
 def test_backbone_takes_any_size(model_name):
     model = build_model(model_name, include_top=False)
@@ -82,36 +87,61 @@ def test_backbone_takes_any_size(model_name):
     assert model.layers[-1].name.startswith(("top_", "stage"))
 
 
-@run
-def test_probabilities_are_the_softmax_of_the_logits(model_name, rng):
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A classifier of five classes with random weights, and what it says about pictures."""
+
+    name: str
+    model: keras.Model
+    images: np.ndarray
+    scores: np.ndarray
+
+
+@pytest.fixture(scope="module")
+def network(model_name):
+    """Shared by the tests that leave its weights as they are."""
+    rng = np.random.default_rng(0)
     model = _build(model_name, classes=5)
-    logits = _build(model_name, classes=5, classifier_activation=None)
-    images = _images(model_name, rng)
+    images = _images(model_name, rng, 3)
     randomize(model, rng, images)
-    copy_weights(model, logits)
-    raw = np.asarray(logits(images))
-    assert raw.shape == (2, 5)
+    return Network(model_name, model, images, np.asarray(model(images)))
+
+
+@run
+def test_probabilities_are_the_softmax_of_the_logits(network):
+    logits = _build(network.name, classes=5, classifier_activation=None)
+    copy_weights(network.model, logits)
+    raw = np.asarray(logits(network.images))
+    assert raw.shape == (3, 5)
     assert np.abs(raw[0] - raw[1]).max() > 0.1
     powers = np.exp(raw - raw.max(-1, keepdims=True))
     expected = powers / powers.sum(-1, keepdims=True)
-    np.testing.assert_allclose(model(images), expected, atol=1e-5)
+    np.testing.assert_allclose(network.scores, expected, atol=1e-5)
 
 
 @run
-@pytest.mark.parametrize("size", [(33, 47), (64, 40)])
-def test_odd_sizes(model_name, size, rng):
-    model = _build(model_name, size, include_top=False)
-    features = np.asarray(model(_images(model_name, rng, 1, size)))
-    assert features.shape == (1, *model.output_shape[1:])
-    assert min(features.shape) >= 1
-    assert np.isfinite(features).all()
+def test_saved_and_loaded_it_gives_the_same(network, tmp_path):
+    network.model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(network.images), network.scores, atol=1e-6)
 
 
 @run
-@pytest.mark.parametrize("channels", [1, 4])
-def test_other_channels(model_name, channels, rng):
-    model = _build(model_name, channels=channels, classes=3)
-    scores = np.asarray(model(_images(model_name, rng, 2, channels=channels)))
+def test_a_batch_gives_what_its_pictures_give_one_by_one(network):
+    alone = np.concatenate([network.model(image[np.newaxis]) for image in network.images])
+    np.testing.assert_allclose(network.scores, alone, atol=1e-5)
+
+
+@run
+@pytest.mark.parametrize(("size", "channels"), [((33, 47), 1), ((64, 40), 4)])
+def test_odd_sizes_and_other_channels(model_name, size, channels, rng):
+    model = _build(model_name, size, channels, classes=3)
+    features = model.get_layer("top_pool").input
+    both = keras.Model(model.input, [features, model.output])
+    found, scores = map(np.asarray, both(_images(model_name, rng, 2, size, channels)))
+    assert found.shape == (2, *features.shape[1:])
+    assert min(found.shape) >= 1
+    assert np.isfinite(found).all()
     np.testing.assert_allclose(scores.sum(-1), 1, atol=1e-5)
 
 
@@ -124,35 +154,17 @@ def test_input_tensor(model_name, rng):
 
 
 @run
-@pytest.mark.parametrize(("pooling", "reduce"), [("avg", np.mean), ("max", np.max)])
-def test_pooling(model_name, pooling, reduce, rng):
+def test_pooling(model_name, rng):
     size = (64, 64)
     features = _build(model_name, size, include_top=False)
-    vector = _build(model_name, size, include_top=False, pooling=pooling)
     images = _images(model_name, rng, size=size)
     randomize(features, rng, images)
-    copy_weights(features, vector)
-    expected = reduce(np.asarray(features(images)), axis=(1, 2))
-    np.testing.assert_allclose(vector(images), expected, rtol=1e-4, atol=1e-5)
-
-
-@run
-def test_saved_and_loaded_it_gives_the_same(model_name, rng, tmp_path):
-    model = _build(model_name, classes=5)
-    images = _images(model_name, rng)
-    randomize(model, rng, images)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(loaded(images), model(images), atol=1e-6)
-
-
-@run
-def test_a_batch_gives_what_its_pictures_give_one_by_one(model_name, rng):
-    model = _build(model_name, classes=5)
-    images = _images(model_name, rng, 3)
-    randomize(model, rng, images)
-    alone = np.concatenate([model(image[np.newaxis]) for image in images])
-    np.testing.assert_allclose(model(images), alone, atol=1e-5)
+    found = np.asarray(features(images))
+    for pooling, reduce in (("avg", np.mean), ("max", np.max)):
+        vector = _build(model_name, size, include_top=False, pooling=pooling)
+        copy_weights(features, vector)
+        expected = reduce(found, axis=(1, 2))
+        np.testing.assert_allclose(vector(images), expected, rtol=1e-4, atol=1e-5)
 
 
 @run

@@ -128,9 +128,9 @@ def test_arguments(people):
         sample_pairs(single.labels, 4, np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"`people_per_batch` must be from 2 to .* 4. Received: 5"):
         balanced_batches(people, SHAPE, RANGE, 5)
-    with pytest.raises(ValueError, match=r"`pictures_per_person` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`pictures_per_person` must be a whole number above 0"):
         balanced_batches(people, SHAPE, RANGE, 2, 0)
-    with pytest.raises(ValueError, match=r"`batch_size` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`batch_size` must be a whole number above 0"):
         image_pairs(people, SHAPE, RANGE, batch_size=0)
-    with pytest.raises(ValueError, match=r"`count` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`count` must be a whole number above 0"):
         image_pairs(people, SHAPE, RANGE, count=0)

@@ -29,7 +29,7 @@ def test_siamese_encoder_has_the_parameters_of_the_course():
 def test_siamese_encoder_refuses_what_it_cannot_halve_twice():
     with pytest.raises(ValueError, match=r"height and width at least 4.* Received: \(3, 8, 1\)"):
         SiameseEncoder((3, 8, 1))
-    with pytest.raises(ValueError, match=r"`embedding_dim` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`embedding_dim` must be a whole number above 0"):
         SiameseEncoder(embedding_dim=0)
 
 
@@ -81,7 +81,7 @@ def test_other_arguments(backbone):
         FaceEncoder("mobilenet")
     with pytest.raises(ValueError, match=r"`dropout_rate` must be at least 0 and below 1"):
         FaceEncoder(backbone, dropout_rate=1.0)
-    with pytest.raises(ValueError, match=r"`embedding_dim` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`embedding_dim` must be a whole number above 0"):
         FaceEncoder(backbone, 0)
 
 

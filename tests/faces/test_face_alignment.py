@@ -126,5 +126,5 @@ def test_wrong_arguments():
         align_face(np.zeros((4, 4), np.float32), TEMPLATE)
     with pytest.raises(ValueError, match=r"\(height, width, 3\)\. Received: \(4, 4, 4\)"):
         align_face(np.zeros((4, 4, 4), np.uint8), TEMPLATE)
-    with pytest.raises(ValueError, match="`size_px` must be a number above 0"):
+    with pytest.raises(ValueError, match="`size_px` must be a whole number above 0"):
         align_face(image, TEMPLATE, 0)

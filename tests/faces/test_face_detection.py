@@ -118,7 +118,7 @@ def test_wrong_arguments(monkeypatch):
         cut_out(EMPTY, Face((0, 0, 9, 9), 1), 40, margin=-0.5)
     with pytest.raises(TypeError, match="must be uint8"):
         haar_detector()(EMPTY / 255)
-    with pytest.raises(ValueError, match="`smallest_px` must be a number above 0"):
+    with pytest.raises(ValueError, match="`smallest_px` must be a whole number above 0"):
         haar_detector(0)
     monkeypatch.setitem(sys.modules, "cv2", types.SimpleNamespace(__version__="5.0.0"))
     with pytest.raises(ImportError, match=r"OpenCV 5\.0\.0 has no Haar cascades.*yunet_detector"):

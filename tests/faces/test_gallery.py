@@ -236,7 +236,7 @@ def test_wrong_questions(gallery):
         gallery.identify([1, 2, 3, 4], threshold=0.5)
     with pytest.raises(ValueError, match=r"`threshold` must be from -1 to 1\. Received: 40"):
         gallery.identify(ADA, threshold=40)
-    with pytest.raises(ValueError, match="`top_k` must be a number above 0"):
+    with pytest.raises(ValueError, match="`top_k` must be a whole number above 0"):
         gallery.identify(ADA, 0, threshold=0.5)
     with pytest.raises(TypeError, match=r"`name` must be text\. Received: 7"):
         gallery.enroll([7], ADA)

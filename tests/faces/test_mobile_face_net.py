@@ -47,7 +47,7 @@ def test_size_is_a_multiple_of_16(shape):
 
 
 def test_other_arguments():
-    with pytest.raises(ValueError, match=r"`embedding_dim` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`embedding_dim` must be a whole number above 0"):
         MobileFaceNet(embedding_dim=0)
     with pytest.raises(ValueError, match=r"`batch_norm_momentum` must be at least 0"):
         MobileFaceNet(batch_norm_momentum=1.0)

@@ -159,7 +159,8 @@ def test_mixed_labels_give_the_gradient_of_the_labelled_pictures_alone(model, pi
 
 def test_an_epoch_without_any_label_changes_no_weight(model, pictures, labels):
     network = keras.models.clone_model(model)
-    network.compile(keras.optimizers.SGD(0.1), **compile_arguments(TASKS))
+    # Eagerly, as tracing a graph takes longer than the steps.
+    network.compile(keras.optimizers.SGD(0.1), **compile_arguments(TASKS), run_eagerly=True)
     before = [np.asarray(v) for v in network.trainable_variables]
     history = network.fit(pictures, only(labels), batch_size=16, verbose=0).history
     assert all(np.isfinite(values).all() for values in history.values())
@@ -183,6 +184,7 @@ def test_a_few_steps_lower_the_loss_of_every_task_and_save_and_load_keep_it(
 
     model.save(tmp_path / "faces.keras")
     loaded = load_model(tmp_path / "faces.keras")
+    loaded.run_eagerly = True
     again = loaded.evaluate(pictures, labels, batch_size=32, return_dict=True, verbose=0)
     assert again == pytest.approx(after, rel=1e-5)
 

@@ -85,7 +85,7 @@ def test_a_rate_needs_ten_false_positives_to_be_measurable():
         ({"probe_names": ["ann"] * 9}, r"in the gallery and others\. Received: 9 of 9 in it"),
         ({"probe_names": ["dan"] * 9}, r"in the gallery and others\. Received: 0 of 9 in it"),
         ({"false_positive_rates": [0.0]}, r"above 0 and below 1\. Received: 0\.0"),
-        ({"rank": 0}, "`rank` must be a number above 0"),
+        ({"rank": 0}, "`rank` must be a whole number above 0"),
     ],
 )
 def test_wrong_arguments(change, message):

@@ -128,7 +128,7 @@ def test_arguments(rng):
         fit_projection(SiameseEncoder((8, 8, 1)), pictures, labels)
     with pytest.raises(ValueError, match=r"`shrinkage` must be above 0 and at most 1"):
         fit_projection(encoder, pictures, labels, shrinkage=0)
-    with pytest.raises(ValueError, match=r"`components` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`components` must be a whole number above 0"):
         fit_projection(encoder, pictures, labels, components=0)
     for wrong in (labels[:-1], np.zeros(12), np.arange(12)):
         with pytest.raises(ValueError, match=r"`labels` must be the person on each picture"):

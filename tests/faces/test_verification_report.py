@@ -142,7 +142,7 @@ def test_interval_arguments(rng):
     pairs = all_pairs(np.eye(3), people)
     with pytest.raises(ValueError, match=r"`coverage` must be above 0 and below 1"):
         bootstrap_interval(mean_of_genuine, *pairs, coverage=1.0)
-    with pytest.raises(ValueError, match=r"`repeats` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`repeats` must be a whole number above 0"):
         bootstrap_interval(mean_of_genuine, *pairs, repeats=0)
     with pytest.raises(ValueError, match=r"`people_a` and `people_b` must name who is on each"):
         bootstrap_interval(mean_of_genuine, *pairs[:3], people[:2])

@@ -24,5 +24,5 @@ def test_saved_and_loaded_equally(tmp_path, rng):
 
 
 def test_classes_are_above_0():
-    with pytest.raises(ValueError, match=r"`classes` must be a number above 0. Received: 0"):
+    with pytest.raises(ValueError, match=r"`classes` must be a whole number above 0. Received: 0"):
         CosineLogits(0)

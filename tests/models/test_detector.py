@@ -139,15 +139,3 @@ def test_what_is_no_detector_is_refused():
 def test_picture_of_another_kind_is_refused(network):
     with pytest.raises(ValueError, match=r"shape \(height, width, 3\). Received: \(8, 8\)"):
         Detector(network).predict([np.zeros((8, 8))])
-
-
-@pytest.mark.parametrize(
-    ("backbone", "message"),
-    [
-        ({"include_top": False}, "one input of fixed size"),
-        ({"input_shape": (64, 64, 3)}, "must give a feature map"),
-    ],
-)
-def test_backbones_that_do_not_fit(backbone, message):
-    with pytest.raises(ValueError, match=message):
-        SSDLite(MobileNetV2(alpha=0.35, **backbone), classes=3)

@@ -55,12 +55,40 @@ def test_darknet19_scores_the_mean_where_darknet_takes_the_mean_of_the_scores():
 
 
 @pytest.mark.slow
-def test_yolo_v2_and_v3_at_other_sizes():
+@pytest.mark.parametrize(
+    ("name", "size", "billions"),
+    [("yolo_v2", 608, 31.469), ("yolo_v3", 320, 19.486), ("yolo_v3", 608, 70.346)],
+)
+def test_yolo_at_other_sizes(name, size, billions):
     keras.backend.clear_session()
-    v2 = complexity(build_model("yolo_v2", input_shape=(608, 608, 3)))
-    v3 = complexity(build_model("yolo_v3", input_shape=(320, 320, 3)))
-    assert v2.mult_adds / 1e9 == pytest.approx(31.469, abs=0.0005)
-    assert v3.mult_adds / 1e9 == pytest.approx(19.486, abs=0.0005)
+    figures = complexity(build_model(name, input_shape=(size, size, 3)))
+    assert figures.mult_adds / 1e9 == pytest.approx(billions, abs=0.0005)
+
+
+@pytest.mark.parametrize(("name", "billions"), [("darknet19", 3.645), ("darknet53", 9.285)])
+def test_darknets_at_256(name, billions):
+    """As YOLO9000's and YOLOv3's tables of speed have them."""
+    figures = complexity(build_model(name, input_shape=(256, 256, 3)))
+    # Darknet-19 scores each of 8 x 8 positions, here their mean is scored.
+    positions = 8 * 8 if name == "darknet19" else 1
+    mult_adds = figures.mult_adds + (positions - 1) * 1024 * 1000
+    assert mult_adds / 1e9 == pytest.approx(billions, abs=0.0005)
+
+
+def test_yolo_v1_has_7x7_cells_of_5b_and_c_numbers():
+    """B = 3 boxes as on the slide of base boxes: 7 x 7 x (15 + C)."""
+    model = build_model("yolo_v1_tiny", classes=20, boxes_per_cell=3)
+    shapes = {key: y.shape[1:] for key, y in model.output.items()}
+    assert shapes == {"boxes": (147, 4), "objectness": (147, 1), "classes": (147, 20)}
+    layers = [model.get_layer(f"{name}_dense") for name in ("boxes", "objectness", "classes")]
+    assert sum(layer.units for layer in layers) == 7 * 7 * (5 * 3 + 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "boxes"), [("ssdlite", 3234), ("retinanet", 19_206), ("yolo", 6300)]
+)
+def test_boxes_on_mobilenet_v2(name, boxes):
+    assert build_model(name).output["boxes"].shape == (None, boxes, 4)
 
 
 def test_ssdlite_on_mobilenet_v3_is_torchvisions():

@@ -21,6 +21,7 @@ def shapes(model):
     return [model.output[level].shape[1:] for level in LEVELS]
 
 
+@pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize("name", CHANNELS)
 def test_sizes_and_channels_at_224(name):
     maps = feature_maps(getattr(keras_cv_course, name)(), LEVELS)
@@ -28,6 +29,7 @@ def test_sizes_and_channels_at_224(name):
     assert shapes(maps) == [(size, size, channels) for size, channels in expected]
 
 
+@pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize("name", CHANNELS)
 def test_channels_of_a_model_of_free_size(name):
     maps = feature_maps(getattr(keras_cv_course, name)(include_top=False), LEVELS)
@@ -38,11 +40,13 @@ def small(**options):
     return keras_cv_course.MobileNetV2((64, 64, 3), alpha=0.35, **options)
 
 
+@pytest.mark.usefixtures("weightless")
 def test_the_default_levels():
     assert list(feature_maps(small()).output) == ["P3", "P4", "P5"]
     assert list(feature_maps(small(), "P2").output) == ["P2"]
 
 
+@pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize("size", [33, 47, 65])
 def test_odd_sizes(size):
     model = keras_cv_course.MobileNetV2((size, 2 * size, 3), alpha=0.35, include_top=False)
@@ -92,6 +96,7 @@ def test_a_model_on_an_input_tensor(rng):
     assert maps(rng.normal(size=(1, 64, 64, 3)))["P5"].shape == (1, 2, 2, 112)
 
 
+@pytest.mark.usefixtures("weightless")
 def test_unknown_levels_are_errors():
     with pytest.raises(ValueError, match=r"`levels` must be one of 'P1', .*'P5'. Received: 'P6'"):
         feature_maps(small(), ("P3", "P6"))

@@ -77,7 +77,7 @@ def test_h5_files(tmp_path):
     np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "notes.keras", "notes.h5"])
+@pytest.mark.parametrize("name", ["notes.keras", "notes.h5"])
 def test_files_of_another_kind_are_errors(tmp_path, name):
     (tmp_path / name).write_text("not a model")
     with pytest.raises(ValueError, match=rf"{name} is not a saved model that Keras can load"):
@@ -109,3 +109,11 @@ def test_weights_alone_are_an_error_that_says_how(saved):
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"no such file: .*missing.keras"):
         load_model(tmp_path / "missing.keras")
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    with pytest.raises(
+        ValueError, match=r"picture\.png is not a saved model, a \.keras or \.h5 file"
+    ):
+        load_model(tmp_path / "picture.png")

@@ -51,7 +51,7 @@ def test_vector_of_a_backbone_is_taken_as_it_is():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"classes": 0}, "`classes` must be a number above 0"),
+        ({"classes": 0}, "`classes` must be a whole number above 0"),
         ({"dropout_rate": 1.0}, "`dropout_rate` must be at least 0 and below 1"),
     ],
 )

@@ -49,7 +49,7 @@ def test_what_a_network_has_to_give(scores, logits, objectness):
     [
         ({"coding": "corner"}, "`coding` must be one of"),
         ({"scores": "tanh"}, "`scores` must be one of"),
-        ({"classes": 0}, "`classes` must be a number above 0"),
+        ({"classes": 0}, "`classes` must be a whole number above 0"),
         ({"maps": ()}, "`maps` must hold at least one"),
         ({"variances": (0.1, 0.1, 0.2)}, "`variances` must be those of x, y, width and height"),
         ({"coding": "cell", "variances": (0.1,) * 4}, '`variances` belong to coding="center"'),

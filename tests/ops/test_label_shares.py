@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_cv_course.ops.labels import fill_missing, first_value, has_label
+from keras_cv_course.ops.labels import fill_missing, first_value, has_label, label_weight
 
 NAN = float("nan")
 
@@ -11,6 +11,13 @@ def test_a_sample_has_a_label_when_any_value_is_known():
     labels = ops.array([[1.0, NAN], [NAN, NAN], [0.0, 2.0]])
     assert ops.convert_to_numpy(has_label(labels)).tolist() == [1, 0, 1]
     assert ops.convert_to_numpy(has_label(ops.array([NAN, 3.0]))).tolist() == [0, 1]
+
+
+def test_weights_are_kept_where_there_is_a_label():
+    labels = ops.array([[1.0], [NAN], [2.0]])
+    assert ops.convert_to_numpy(label_weight(labels)).tolist() == [1, 0, 1]
+    weights = ops.convert_to_numpy(label_weight(labels, [[0.5], [3.0], [2.0]]))
+    assert weights.tolist() == [0.5, 0, 2]
 
 
 def test_unknown_values_become_what_was_predicted():

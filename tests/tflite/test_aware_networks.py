@@ -106,7 +106,7 @@ def check(model, images, tmp_path):
 
     trained = inspect(convert(loaded, tmp_path / "aware.tflite", "int8", "int8").path)
     after = convert(strip(loaded), tmp_path / "after.tflite", "int8", "int8", images)
-    after = inspect(after.path)
+    after = inspect(after.path, validate=False)
     assert len(trained.operators) <= len(after.operators)
     assert trained.operators.count("QUANTIZE") <= after.operators.count("QUANTIZE")
     assert "DEQUANTIZE" not in trained.operators

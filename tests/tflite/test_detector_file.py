@@ -17,14 +17,18 @@ def detector():
     return Detector(model, ["a", "b", "c"], score_threshold=0.4, max_detections=10, resize="pad")
 
 
+@pytest.fixture(scope="module")
+def float_file(detector, tmp_path_factory):
+    return convert(detector, tmp_path_factory.mktemp("files") / "m.tflite", "none").path
+
+
 @pytest.fixture
 def pictures(rng):
     return [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((64, 64), (40, 90))]
 
 
-def test_finds_what_the_detector_finds(detector, pictures, tmp_path):
-    path = convert(detector, tmp_path / "m.tflite", "none").path
-    file = TFLiteDetector(path, "pad", input_range=(-1, 1))
+def test_finds_what_the_detector_finds(detector, float_file, pictures):
+    file = TFLiteDetector(float_file, "pad", input_range=(-1, 1))
     assert file.class_names == ("a", "b", "c")
     expected = detector.predict(pictures)
     for found, want in zip(file.predict(pictures), expected, strict=True):
@@ -44,16 +48,21 @@ def test_range_is_told_by_the_file(detector, pictures, tmp_path, told):
     path = convert(
         detector, tmp_path / "m.tflite", quantize, calibration_data=samples, **options
     ).path
-    assert TFLiteDetector(path).input_range == pytest.approx((-1, 1), abs=0.01)
+    assert TFLiteDetector(path, validate=False).input_range == pytest.approx((-1, 1), abs=0.01)
 
 
-def test_range_that_nothing_tells_is_asked_for(detector, tmp_path):
-    path = convert(detector, tmp_path / "m.tflite", "none").path
+def test_range_that_nothing_tells_is_asked_for(float_file):
     with pytest.raises(ValueError, match="`input_range` must be given, since nothing in"):
-        TFLiteDetector(path)
+        TFLiteDetector(float_file, validate=False)
+
+
+def test_a_corrupt_file_is_refused_before_it_is_loaded(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(40))
+    with pytest.raises(ValueError, match=r"m\.tflite is not a usable \.tflite file"):
+        TFLiteDetector(tmp_path / "m.tflite")
 
 
 def test_file_without_suppression_is_refused(detector, tmp_path):
     path = convert(detector, tmp_path / "m.tflite", "none", nms=None).path
     with pytest.raises(ValueError, match=r"`path` must be a file with the outputs"):
-        TFLiteDetector(path)
+        TFLiteDetector(path, validate=False)

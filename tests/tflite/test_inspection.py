@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tiny_files
 
+from keras_cv_course.tflite import inspection
 from keras_cv_course.tflite.inspection import inspect
 from keras_cv_course.tflite.labels import append_labels
 
@@ -78,6 +79,13 @@ def test_is_printed_as_tables_and_saved_as_json(tmp_path):
     assert saved["inputs"][0]["name"] == "image"
     assert saved["operator_counts"]["CONV_2D"] == 3
     np.testing.assert_allclose(saved["outputs"][0]["scale"], report.outputs[0].scale)
+
+
+def test_a_file_of_our_own_needs_no_check(tmp_path, monkeypatch):
+    path = tiny_files.write(tmp_path, "float")
+    expected = inspect(path)
+    monkeypatch.setattr(inspection, "check_file", None)  # so that calling it fails
+    assert inspect(path, validate=False) == expected
 
 
 def test_a_corrupt_file_is_an_error(tmp_path):

@@ -187,7 +187,7 @@ def test_wrong_options_are_errors(tmp_path):
     path = tiny_files.write(tmp_path, "float")
     with pytest.raises(ValueError, match=r"`kernels` must be one of.*'default'"):
         TFLiteModel(path, kernels="defalt")
-    with pytest.raises(ValueError, match="`num_threads` must be a number above 0"):
+    with pytest.raises(ValueError, match="`num_threads` must be a whole number above 0"):
         TFLiteModel(path, num_threads=0)
 
 

@@ -101,7 +101,7 @@ def test_wrong_arguments_are_errors(tmp_path):
     path = tiny_files.write(tmp_path, "float")
     with pytest.raises(ValueError, match=r"at least one .tflite file"):
         benchmark([])
-    with pytest.raises(ValueError, match="`runs` must be a number above 0"):
+    with pytest.raises(ValueError, match="`runs` must be a whole number above 0"):
         benchmark([path], runs=0)
     with pytest.raises(ValueError, match=r"missing.tflite is not a usable .tflite file"):
         benchmark([path, tmp_path / "missing.tflite"])

@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tiny_network import SHAPE, tiny_network
 
-from keras_cv_course.training.depth_features import depth_features
+from keras_cv_course.training.feature_depths import depth_features
 from keras_cv_course.training.linear_probe import fit_linear_probe
 
 STAGES = 2

@@ -66,7 +66,7 @@ def test_bad_arguments_are_refused():
         overfit_small_batch(tiny(), images[:1], [0])
     with pytest.raises(ValueError, match=r"labels of shape \(8, 3\)"):
         overfit_small_batch(tiny(), images, np.eye(3)[np.arange(8) % 3])
-    with pytest.raises(ValueError, match=r"`steps` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`steps` must be a whole number above 0"):
         overfit_small_batch(tiny(), images, np.zeros(8, int), steps=0)
 
 

@@ -159,7 +159,7 @@ def test_what_does_not_fit_is_refused(pretrained, weightless):
         transfer(MobileNetV2(SHAPE, 0.35, include_top=False), 3)
     with pytest.raises(ValueError, match=r"`learning_groups` must be at most 5 for"):
         transfer(pretrained, 3, TransferPolicy(learning_groups=6))
-    with pytest.raises(ValueError, match=r"`classes` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`classes` must be a whole number above 0"):
         transfer(pretrained, 0)
     with pytest.raises(ValueError, match=r"`learning_groups` must be at least 0, or None for all"):
         TransferPolicy(learning_groups=-1)

@@ -19,7 +19,7 @@ def test_what_few_is_can_be_chosen():
     assert plan_transfer(5000, True, few=10_000).learning_groups == 0
     assert plan_transfer(999, True).learning_groups == 0
     assert plan_transfer(1000, True).learning_groups == 4
-    with pytest.raises(ValueError, match=r"`num_images` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`num_images` must be a whole number above 0"):
         plan_transfer(0, True)
 
 
@@ -54,5 +54,5 @@ def test_the_rule_as_a_recipe_has_its_steps():
     assert small.epochs == 24
     assert small.learning_rate == pytest.approx(0.003 / 16)
     assert (BIT_POLICY.zero_head, BIT_POLICY.learning_groups) == (True, None)
-    with pytest.raises(ValueError, match=r"`num_images` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`num_images` must be a whole number above 0"):
         bit_rule(100, 224, 224).recipe(0)

@@ -37,7 +37,8 @@ def command(
 ) -> None:
     """Tell what a multitask network sees in faces."""
     engine.start()
-    from keras_cv_course.cli.faces.sources import open_detector, pictures_below
+    from keras_cv_course.cli.faces.sources import open_detector
+    from keras_cv_course.cli.sources import pictures_below
 
     analyzer = _open_analyzer(model, input_range)
     find, images = open_detector(detector), pictures_below(pictures)
@@ -64,20 +65,27 @@ def command(
 
 
 def _open_analyzer(model: str, input_range: tuple[float, float] | None) -> "FaceAnalyzer":
+    import numpy as np
+
     from keras_cv_course.cli.sources import open_classifier
     from keras_cv_course.faces import FaceAnalyzer
-    from keras_cv_course.tflite import TFLiteModel
 
     opened = open_classifier(model, input_range)
     predict = opened.predict
-    if opened.keras_model is None:
-        outputs = TFLiteModel(opened.path, validate=False).outputs
-        if len(outputs) == 1:  # Of which a file gives the array, without its name.
+    if len(opened.outputs) == 1:  # Of which a file gives the array, without its name.
 
-            def predict(batch: Any) -> Any:
-                return {outputs[0].name: opened.predict(batch)}
+        def predict(batch: Any) -> Any:
+            return {opened.outputs[0]: opened.predict(batch)}
 
-    return FaceAnalyzer(predict, opened.input_shape, opened.need_range())
+    analyzer = FaceAnalyzer(predict, opened.input_shape, opened.need_range())
+    try:
+        analyzer.analyze(np.zeros(opened.input_shape, np.uint8))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{opened.path} is no multitask network of faces: it must give an answer to each task, "
+            "as MultitaskFaceNetwork does."
+        ) from error
+    return analyzer
 
 
 def _analyzed(

@@ -29,7 +29,8 @@ def command(
     """Add people to a gallery, by pictures of their faces."""
     people = dict.fromkeys(pictures, name) if name else _people(pictures)
     engine.start()
-    from keras_cv_course.cli.faces.sources import embed_files, open_encoder, pictures_below
+    from keras_cv_course.cli.faces.sources import embed_files, open_encoder
+    from keras_cv_course.cli.sources import pictures_below
     from keras_cv_course.faces.gallery import FaceGallery
 
     encoder = open_encoder(model, args)

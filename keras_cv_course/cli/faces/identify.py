@@ -33,7 +33,8 @@ def command(
     """Name the people in pictures, as far as they are in a gallery."""
     engine.start()
     from keras_cv_course.cli.faces.existing import existing_gallery
-    from keras_cv_course.cli.faces.sources import embed_files, open_encoder, pictures_below
+    from keras_cv_course.cli.faces.sources import embed_files, open_encoder
+    from keras_cv_course.cli.sources import pictures_below
 
     encoder = open_encoder(model, args)
     limit = encoder.need_threshold(threshold)

@@ -1,6 +1,6 @@
 """Finds what the words on the command line stand for: encoders, and faces for them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ import numpy as np
 from keras_cv_course.cli.faces.options import Preparation
 from keras_cv_course.cli.output import progress
 from keras_cv_course.cli.sources import open_classifier
-from keras_cv_course.data.images import picture_files
 from keras_cv_course.faces.detection import Detector, haar_detector, yunet_detector
 from keras_cv_course.faces.photographs import FaceReader, read_photograph
 from keras_cv_course.faces.verification import embed_unit
@@ -22,6 +21,7 @@ from keras_cv_course.training.verification_record import (
 
 _WHOLE = "none"
 _HAAR = "haar"
+_SUM_TOLERANCE = 0.05  # of probabilities in 8 bits
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,11 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
     embedding = opened.predict(np.zeros((1, *opened.input_shape), np.float32))
     if not hasattr(embedding, "shape") or len(embedding.shape) != 2:
         raise ValueError(f"{path} is no encoder: it must make one vector of a picture.")
+    given = np.asarray(embedding)
+    if given.min() >= 0 and abs(float(given.sum()) - 1) < _SUM_TOLERANCE:
+        raise ValueError(
+            f"{path} is no encoder: what it gives are probabilities of classes, which sum to 1."
+        )
     detector = preparation.detector or known.detector
     mirrored, crop = preparation.mirrored, preparation.crop
     return Encoder(
@@ -149,21 +154,6 @@ def embed_files(encoder: Encoder, images: Sequence[Path], as_json: bool) -> Embe
         rest = f" So it is with all {len(skipped)} pictures." if len(skipped) > 1 else ""
         raise ValueError(f"{skipped[0][0]}: {skipped[0][1]}{rest}")
     return Embedded(tuple(good), np.stack(embeddings), tuple(skipped))
-
-
-def pictures_below(paths: Iterable[Path]) -> list[Path]:
-    """Returns files as they are, and for each folder the pictures in it.
-
-    Raises:
-        ValueError: If a folder holds no picture.
-    """
-    found: list[Path] = []
-    for path in paths:
-        files = [Path(file) for file in picture_files(path)] if path.is_dir() else [path]
-        if not files:
-            raise ValueError(f"There is no picture in {path}.")
-        found += files
-    return found
 
 
 def open_detector(name: str) -> Detector | None:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from tiny_network import SHAPE, tiny_network
 
-from keras_cv_course.training.depth_features import depth_features
+from keras_cv_course.training.feature_depths import depth_features
 
 
 @pytest.fixture(scope="module")
