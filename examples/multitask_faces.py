@@ -21,8 +21,8 @@ percent right of faces and of no faces.
     one for each, seed 0    10.64                      91.67         84.44         12.63
     the same answer to all  20.66          11.30       49.17         54.47         22.89
 
-Detection: 99.01 and 100 for all three. Two splits differ by more than the ways do. Training took 4.4
-and 6.2 minutes for all, and 2.3 to 3.2 for a task, on two cores that had other work as well.
+Detection: 99.01 and 100 for all three. Two splits differ by more than the ways do. Training took
+4.4 and 6.2 minutes for all, 2.3 to 3.2 for a task, on two cores that had other work as well.
 """
 
 import argparse
