@@ -6,14 +6,13 @@ BCCD: the detector learns on the pictures of its list `train` and finds cells in
 which nothing was chosen by: the weights are those of the last epoch. Each detector stands on
 MobileNetV2 with ImageNet weights. From float it goes two ways into int8: as it is, and through
 quantization-aware training at a tenth of the rate. All three are .tflite files with suppression
-inside, on the default kernels. Every file is a line of `--out` with all that it found, appended
-when it is done; training goes on in `--runs` after the epoch where it was cut off. Without models
-the program only prints the table.
+inside, on the default kernels. Every file is a line of `--out` with all that it found; training
+goes on in `--runs` after the epoch where it was cut off. Without models the program only prints
+the table.
 """
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -156,54 +155,41 @@ class Training:
         return load_model(run.model, compile=False)
 
 
-def files(training: Training) -> Iterator[tuple[str, Path, float]]:
-    """Yields each way's name, .tflite file and seconds of making it, training included.
-
-    The seconds are those of this process: less where training was cut off.
-    """
-    names = training.val.class_names
-
-    def detector(model: keras.Model) -> Detector:
-        return Detector(model, names, score_threshold=LOWEST_SCORE)
-
-    start = time.perf_counter()
+def files(training: Training) -> dict[str, Path]:
+    """Returns the .tflite file of each way, made from a trained network."""
     model = training.float_model()
-    path = training.run.path / "float.tflite"
-    convert(detector(model), path, "none")
-    yield "float", path, time.perf_counter() - start
-
-    start = time.perf_counter()
-    path = training.run.path / "ptq.tflite"
-    convert(detector(model), path, "int8", "uint8", training.typical(), input_range=RANGE)
-    yield "ptq", path, time.perf_counter() - start
-
-    start = time.perf_counter()
     aware = training.aware_model(model)
-    path = training.run.path / "qat.tflite"
-    convert(detector(aware), path, "int8", "uint8")
-    yield "qat", path, time.perf_counter() - start
+    eight = {"quantize": "int8", "io_dtype": "uint8"}
+    ways: dict[str, tuple[keras.Model, dict[str, Any]]] = {
+        "float": (model, {"quantize": "none"}),
+        "ptq": (model, eight | {"calibration_data": training.typical(), "input_range": RANGE}),
+        "qat": (aware, eight),
+    }
+    paths = {}
+    for way, (network, how) in ways.items():
+        detector = Detector(network, training.val.class_names, score_threshold=LOWEST_SCORE)
+        paths[way] = training.run.path / f"{way}.tflite"
+        convert(detector, paths[way], **how)
+    return paths
 
 
 def measure(name: str, options: argparse.Namespace) -> None:
-    """Appends a line for each way of a detector that is not there yet."""
-    epochs, size = options.epochs, options.size
-    key = {"model": name, "size": size, "epochs": list(epochs), "seed": options.seed}
-    known = {line["way"] for line in read(options.out) if key.items() <= line.items()}
-    if known >= set(WAYS):
+    """Appends a line for each way of a detector, unless they are there."""
+    epochs, size = list(options.epochs), options.size
+    key = {"model": name, "size": size, "epochs": epochs, "seed": options.seed}
+    if any(key.items() <= line.items() for line in read(options.out)):
         return
     train, val = lists(options)
+    paths = files(Training(name, train, val, options))
     pictures = [picture for picture, _ in val.samples()]
-    for way, path, seconds in files(Training(name, train, val, options)):
-        if way in known:
-            continue
+    timings = benchmark(list(paths.values()), runs=TIMED_RUNS).files
+    lines = []
+    for (way, path), timing in zip(paths.items(), timings, strict=True):
         found = TFLiteDetector(path, input_range=RANGE).predict(pictures)
-        timing = benchmark(path, runs=TIMED_RUNS).files[0]
-        cost = {"bytes": timing.bytes, "ms": timing.median_ms, "seconds": round(seconds)}
-        line = {**key, "way": way, **cost, "found": [rounded(one) for one in found]}
-        with options.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        reached = voc_average_precision(val.pictures, found, val.class_names)
-        print(name, way, {key: round(value, 4) for key, value in reached.items()}, flush=True)
+        cost = {"bytes": timing.bytes, "ms": timing.median_ms}
+        lines.append({**key, "way": way, **cost, "found": [rounded(one) for one in found]})
+    with options.out.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
 def lists(options: argparse.Namespace) -> tuple[Annotations, Annotations]:
