@@ -5,6 +5,11 @@
 The folder has the layout of Pascal VOC with the lists `train` and `val`, as BCCD has it. The float
 network is exported to int8 as it is, and once more after quantization-aware training at a tenth
 of the rate. Weights are those of the last epoch: nothing is chosen by `val`.
+
+On BCCD, 205 pictures to learn from and 87 to find cells in, `benchmarks/detection_accuracy.py` saw
+with the same settings, seed 0: mAP50 0.888 in float, 0.891 in int8 (0.001 less to 0.007 more, the
+95 % interval over pictures) and 0.892 after fine-tuning (0.001 less to 0.008 more). An epoch took
+13 to 27 s on two busy cores of an Intel Xeon, one of fine-tuning 22 to 62 s.
 """
 
 import argparse
@@ -82,9 +87,18 @@ def main() -> None:
     run = create_run(named, options.project, "bccd", exist_ok=True)
 
     def fit(network: keras.Model, stage: RunFolder, epochs: int, rate: float, *more: Any) -> None:
-        # Evaluated after the last epoch only, which therefore is the one that is kept.
-        every = {"every": epochs, "verbose": 2, "callbacks": more}
-        fit_detector(network, targets, val.samples, val.class_names, stage, epochs, rate, **every)
+        fit_detector(
+            network,
+            targets,
+            val.samples,
+            val.class_names,
+            stage,
+            epochs,
+            rate,
+            every=epochs,  # The last one alone is evaluated, and so it is the one that is kept.
+            verbose=2,
+            callbacks=more,
+        )
 
     fit(model, run, options.epochs[0], options.rate)
     first = with_targets(plain, encoder, RANGE).at(0).map(lambda images, _: images)
