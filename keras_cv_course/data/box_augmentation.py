@@ -35,6 +35,7 @@ def augmented_boxes(
     steps: Sequence[str] = _DEFAULT_STEPS,
     seed: int = 0,
     share: float = 1.0,
+    window_sides: tuple[float, float] = _WINDOW_SIDES,
 ) -> Batches:
     """Returns batches whose pictures are changed anew in every epoch, with their boxes.
 
@@ -47,14 +48,16 @@ def augmented_boxes(
         seed: Decides all that is random, with the epoch and the number of the batch.
         share: Share of the batches that get "mosaic" and "mixup"; the others are left to the other
             steps.
+        window_sides: Smallest and largest side of "window", as a share of the picture's. Near 1 is
+            for objects of one size, as under a microscope.
 
     Returns:
         Batches of the same shapes; with "mosaic" or "mixup" boxes beyond the padded number are left
         out. `Epochs` of `Epochs`.
 
     Raises:
-        ValueError: If a step is unknown, `share` is not in [0, 1], or the number of batches is not
-            known.
+        ValueError: If a step is unknown, `share` is not in [0, 1], `window_sides` do not grow from
+            above 0, or the number of batches is not known.
 
     Example:
         >>> train = augmented_boxes(train, ("mosaic", "flip", "colour"))
@@ -68,6 +71,11 @@ def augmented_boxes(
         check_choice("steps", step, STEPS)
     if share != 1.0:
         check_rate("share", share)
+    if not 0 < window_sides[0] <= window_sides[1]:
+        raise ValueError(
+            "`window_sides` must be two shares above 0, the smaller first, e.g. (0.8, 1.2). "
+            f"Received: {window_sides!r}."
+        )
     mixing = {"mosaic": mosaic, "mixup": detection_mixup}
 
     def change(key: tf.Tensor, images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
@@ -82,7 +90,7 @@ def augmented_boxes(
                     lambda i=images, f=found: (i, f),
                 )
         if "window" in steps:
-            images, found = random_window(images, found, window)
+            images, found = random_window(images, found, window, window_sides)
         return images, found
 
     layers = [_layer(step) for step in ("flip", "colour") if step in steps]

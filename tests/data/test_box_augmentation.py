@@ -78,6 +78,23 @@ def test_the_whole_window_changes_nothing(rng):
     np.testing.assert_allclose(moved["boxes"], found["boxes"], atol=1e-3)
 
 
+def test_the_sides_of_windows_can_be_set_for_a_pipeline(rng):
+    images, found = plain_scenes(rng)
+    source = tf.data.Dataset.from_tensors((images, found))
+    ((_, moved),) = augmented_boxes(source, ("window",), window_sides=(2.0, 2.0))
+    before, after = (
+        np.prod(boxes[:, 0, 2:] - boxes[:, 0, :2], axis=-1)
+        for boxes in (found["boxes"], moved["boxes"])
+    )
+    np.testing.assert_allclose(after, before / 4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("sides", [(0.0, 1.0), (1.2, 0.8)])
+def test_sides_of_windows_that_do_not_grow_are_refused(batches, sides):
+    with pytest.raises(ValueError, match="`window_sides` must be two shares above 0"):
+        augmented_boxes(batches, window_sides=sides)
+
+
 def test_a_large_window_shows_grey_around_and_keeps_all_boxes(rng):
     images, found = plain_scenes(rng)
     seen, moved = random_window(images, found, SEED, sides=(2.0, 2.0), stretch=1.0)
