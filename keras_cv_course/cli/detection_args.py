@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keras_cv_course._validation import check_choice, check_positive
+from keras_cv_course._validation import check_choice, check_positive, check_whole
 
 SHAPES = "shapes"
 TRAINED = ("ssdlite", "retinanet", "yolo")
@@ -56,7 +56,9 @@ class DetectionArgs:
     def __post_init__(self) -> None:
         check_choice("model", self.model, TRAINED)
         check_choice("stride", self.stride, (16, 32) if self.model == "ssdlite" else (32,))
-        for name in ("imgsz", "alpha", "epochs", "batch", "lr0", "qat_epochs"):
+        for name in ("imgsz", "epochs", "batch", "qat_epochs"):
+            check_whole(name, getattr(self, name))
+        for name in ("alpha", "lr0"):
             check_positive(name, getattr(self, name))
 
     @property

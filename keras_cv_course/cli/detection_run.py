@@ -265,14 +265,18 @@ def _sure(found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _drawn(
-    image: np.ndarray, found: dict[str, np.ndarray], class_names: Sequence[str]
+    image: np.ndarray,
+    found: dict[str, np.ndarray],
+    class_names: Sequence[str],
+    show_scores: bool = True,
 ) -> np.ndarray:
     """Returns a picture of one size with its boxes, large enough for their names."""
     height, width = image.shape[:2]
     scale = np.tile([_SHOWN_PX / width, _SHOWN_PX / height], 2)
     resized = keras.ops.image.resize(image.astype("float32"), (_SHOWN_PX, _SHOWN_PX))
     boxes = (found["boxes"] * scale).astype(np.float32)
-    return draw_detections(np.asarray(resized), {**found, "boxes": boxes}, class_names)
+    scaled = {**found, "boxes": boxes}
+    return draw_detections(np.asarray(resized), scaled, class_names, show_scores)
 
 
 def _save_training_mosaic(run: RunFolder, data: _Data) -> None:
@@ -282,7 +286,7 @@ def _save_training_mosaic(run: RunFolder, data: _Data) -> None:
         real = boxes["labels"][i] >= 0
         truth = {"boxes": boxes["boxes"][i][real], "classes": boxes["labels"][i][real]}
         truth["scores"] = np.ones(real.sum(), np.float32)
-        shown.append(_drawn(image, truth, data.class_names))
+        shown.append(_drawn(image, truth, data.class_names, show_scores=False))
     _save_mosaic(run.path / "train_batch.png", shown)
 
 

@@ -133,26 +133,32 @@ class TrainFlags:
     """Options of `train`, each with the help of its field; those left out are the recipe's."""
 
     data: str = _option(
-        DIGITS, "Folder of class folders or of shards, or the handwritten digits inside."
+        DIGITS,
+        "Folder of class folders or of shards, of annotated pictures for `--task detect`, or what "
+        'the package has itself: "digits", "shapes".',
     )
     model: str = _option("mobilenet_v2", "Name of the network, see `models`.")
-    imgsz: int | None = _option(None, "Height and width; as in the paper, 48 for digits.")
+    imgsz: int | None = _option(None, "Height and width (default: as in the paper, 48 for digits).")
     alpha: float | None = _option(None, "Width of the network, where its family has one.")
-    weights: str | None = _option(None, '"imagenet", or a file of weights; fresh ones.')
+    weights: str | None = _option(None, '"imagenet", or a file of weights (default: fresh ones).')
     freeze: int = _option(0, "Groups of layers that stay as they are: the stem, then blocks.")
     recipe: str | None = _option(None, "YAML file of a recipe, or the args.yaml of a run.")
-    epochs: int | None = _option(None, "Passes over the pictures; 20.")
+    epochs: int | None = _option(None, "Passes over the pictures (default: 20).")
     batch: int = _option(32, "Pictures in a batch.")
-    lr0: float | None = _option(None, "Highest learning rate; 0.003.")
-    cos_lr: bool | None = _option(None, "Lower the rate along half a cosine, or keep it; cosine.")
-    warmup_epochs: float | None = _option(None, "Epochs over which the rate rises from 0; 1.")
-    seed: int | None = _option(None, "Decides weights, split, order and distortions; 0.")
+    lr0: float | None = _option(None, "Highest learning rate (default: 0.003).")
+    cos_lr: bool | None = _option(None, "Lower the rate along half a cosine (default), or keep it.")
+    warmup_epochs: float | None = _option(
+        None, "Epochs over which the rate rises from 0 (default: 1)."
+    )
+    seed: int | None = _option(None, "Decides weights, split, order, distortions (default: 0).")
     val_split: float = _option(0.2, "Share held out where there is no `val` folder.")
-    augment: bool | None = _option(None, "Distort and mix the pictures; shift and turn a little.")
+    augment: bool | None = _option(None, "Distort and mix them (default: shift and turn a little).")
     qat: bool = _option(False, "Then fine-tune with int8 rounding, for a better int8 export.")
     qat_epochs: int = _option(4, "Passes over the pictures with int8 rounding.")
-    strategy: str | None = _option(None, '"mirrored": all GPUs of this machine; one device.')
-    mixed_precision: str | None = _option(None, '"bf16" or "fp16"; all in float32.')
+    strategy: str | None = _option(
+        None, '"mirrored": all GPUs of this machine (default: one device).'
+    )
+    mixed_precision: str | None = _option(None, '"bf16" or "fp16" (default: all in float32).')
     deterministic: bool = _option(False, "The same bits in every run, at some cost of speed.")
     tensorboard: bool = _option(False, "Log for TensorBoard, to `tensorboard` in the run.")
 

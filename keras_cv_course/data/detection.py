@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_cv_course._validation import check_choice, check_positive
+from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.data.annotations import Annotations
 from keras_cv_course.data.dataset import check_input, rescale
 from keras_cv_course.data.epochs import Epochs, shuffled
@@ -199,7 +199,7 @@ def _reader(
 ) -> Callable[[tf.Tensor], tf.data.Dataset]:
     """Returns a function from numbers of pictures to these, resized, each with its boxes."""
     check_input(input_shape, (0.0, 1.0), batch_size)
-    check_positive("max_boxes", max_boxes)
+    check_whole("max_boxes", max_boxes)
     check_choice("resize", resize, RESIZINGS)
     height, width, channels = input_shape
     resizing = keras.layers.Resizing(

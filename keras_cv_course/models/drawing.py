@@ -27,6 +27,7 @@ def draw_detections(
     image: np.ndarray,
     found: Mapping[str, np.ndarray],
     class_names: Sequence[str] | None = None,
+    show_scores: bool = True,
 ) -> np.ndarray:
     """Returns a picture with a box, a name and a score for each detection.
 
@@ -36,6 +37,7 @@ def draw_detections(
         image: `(height, width, 3)`, pixel values of 0 to 255.
         found: "boxes", "scores" and "classes", as `Detector.predict` returns them.
         class_names: Names by class; None calls a class by its number.
+        show_scores: Whether the score stands behind the name.
 
     Returns:
         uint8 `(height, width, 3)`.
@@ -52,7 +54,7 @@ def draw_detections(
         colour = _COLOURS[row["class"] % len(_COLOURS)]
         left, top, right, bottom = row["box_xyxy"]
         drawing.rectangle((left, top, right, bottom), outline=colour, width=width)
-        label = f"{row['name']} {row['score']:.2f}"
+        label = f"{row['name']} {row['score']:.2f}" if show_scores else row["name"]
         _draw_label(drawing, label, (left, top), picture.width, font, colour)
     return np.asarray(picture)
 

@@ -8,8 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_positive, check_whole
 from keras_cv_course.data.epochs import as_epochs
 from keras_cv_course.metrics.detection_callback import AveragePrecision
 from keras_cv_course.metrics.voc_ap import precision_recall
@@ -66,12 +67,13 @@ def fit_detector(
         "learning_rate".
 
     Raises:
-        ValueError: If `epochs`, `learning_rate` or `every` is not positive, the model is no
+        ValueError: If `epochs`, `learning_rate` or `every` is out of its range, the model is no
             detector, `train` has no known length, or `run.resume` holds the state of another model.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
-    for name, value in (("epochs", epochs), ("learning_rate", learning_rate), ("every", every)):
-        check_positive(name, value)
+    check_whole("epochs", epochs)
+    check_whole("every", every)
+    check_positive("learning_rate", learning_rate)
     train = as_epochs(train)
     steps = train.batches
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -121,10 +123,12 @@ def plot_detection_results(results: str | os.PathLike[str], path: str | os.PathL
         left.plot(epochs, history[name], marker=".", label=name.replace("_", " "))
     left.set(title="loss", xlabel="epoch", ylim=(0, None))
     for name in ("AP", "AP50"):
-        right.plot(epochs, history[f"val_{name}"], marker=".", label=name)
+        # Between two evaluations the last one holds.
+        right.plot(epochs, history[f"val_{name}"], drawstyle="steps-post", label=name)
     best = best_epoch(history)
     right.set(title=f"val AP50 {history[MONITOR][best]:.3f}", xlabel="epoch", ylim=(0, 1.02))
     for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _tidy(axes)
     with replacing(Path(path)) as temporary:
         figure.savefig(temporary, dpi=_DPI)

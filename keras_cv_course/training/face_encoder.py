@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import check_positive, check_whole
 from keras_cv_course.data.face_augmentation import FaceDistortion, face_distortion
 from keras_cv_course.data.pairs import balanced_batches
 from keras_cv_course.data.people import People
@@ -52,7 +52,7 @@ class FaceRecipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_positive("epochs", self.epochs)
+        check_whole("epochs", self.epochs)
         check_positive("learning_rate", self.learning_rate)
 
 

@@ -75,7 +75,7 @@ def test_copies_are_of_the_same_people(people):
 
 
 def test_recipe_arguments():
-    with pytest.raises(ValueError, match=r"`epochs` must be a number above 0"):
+    with pytest.raises(ValueError, match=r"`epochs` must be a whole number above 0"):
         FaceRecipe(epochs=0)
     with pytest.raises(ValueError, match=r"`learning_rate` must be a number above 0"):
         FaceRecipe(learning_rate=0.0)
