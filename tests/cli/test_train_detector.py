@@ -6,7 +6,8 @@ from contracts.tiny_body import tiny_body
 
 from keras_cv_course.cli import boxes_data, detection_run
 from keras_cv_course.cli.detection_args import DetectionArgs
-from keras_cv_course.cli.detector_files import open_detector
+from keras_cv_course.cli.detector_files import as_detector
+from keras_cv_course.cli.sources import open_classifier
 from keras_cv_course.models.loading import load_model
 from keras_cv_course.registry import build_model
 from keras_cv_course.tflite import inspect
@@ -65,7 +66,8 @@ def test_fine_tuning_ends_in_a_file_that_needs_no_calibration(keras_cv_course, u
     assert inspect(file).operators[-1] == "TFLite_Detection_PostProcess"
     # The file finds what the network finds.
     picture = boxes_data.open_boxes("shapes", "val", (64, 64))[0].image
-    detectors = [open_detector(str(x), 0.001) for x in (run / "model_qat.keras", file)]
+    files = (run / "model_qat.keras", file)
+    detectors = [as_detector(open_classifier(str(x)), 0.001) for x in files]
     found, expected = (detector.predict([picture])[0] for detector in detectors)
     assert len(found["scores"]) == len(expected["scores"]) > 0
     np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-3)
