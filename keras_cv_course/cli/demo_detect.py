@@ -15,7 +15,7 @@ from keras_cv_course.tflite import TFLiteDetector, benchmark, convert
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.training import RunFolder
 
-# The smallest shapes are a tenth of the picture; anchors at 96 pixels would miss two of five.
+# The smallest shapes are an eighth of the picture: at 96 pixels, two of five have no anchor.
 _RECIPE = DetectionArgs(
     imgsz=128,
     alpha=0.35,
