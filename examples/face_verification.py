@@ -9,6 +9,10 @@ the threshold, half the result: by people whom the encoder has learned by heart,
 out far too low. The folder `--out` then holds `encoder.keras`,
 `encoder.tflite`, the picture `roc.png`, and `verification.json` and `.npz` with threshold, report
 and pairs, where `keras-cv-course faces` and `face_demo.py` find them.
+
+Seed 0, one split, as int8 files: digits EER 27.9 % of 63,903 pairs (float 25.0 %), a minute; ORL's
+30 people with MobileNetV2 from ImageNet EER 2.87 % of 1,770 pairs (float 3.60 %), three minutes on
+two cores that had other work as well. docs/faces.md has folds and intervals.
 """
 
 import argparse
