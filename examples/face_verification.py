@@ -6,9 +6,9 @@
 `people` holds a folder of pictures for each person, cropped alike; without it, handwritten digits
 stand in: the encoder learns on six digits to tell others apart. Half of the people held out decide
 the threshold, half the result: by people whom the encoder has learned by heart, a threshold comes
-out far too low. The folder `--out` then holds `encoder.keras`,
-`encoder.tflite`, the picture `roc.png`, and `verification.json` and `.npz` with threshold, report
-and pairs, where `keras-cv-course faces` and `face_demo.py` find them.
+out far too low. The folder `--out` then holds `encoder.keras`, `encoder.tflite`, the picture
+`roc.png`, and `verification.json` and `.npz` with threshold, report and pairs, where
+`keras-cv-course faces` and `face_demo.py` find them.
 
 Seed 0, one split, as int8 files: digits EER 27.9 % of 63,903 pairs (float 25.0 %), a minute; ORL's
 30 people with MobileNetV2 from ImageNet EER 2.87 % of 1,770 pairs (float 3.60 %), three minutes on
