@@ -79,8 +79,8 @@ def similarity(embed: Embed, pictures: np.ndarray, labels: np.ndarray) -> Pairs:
     return np.sum(vectors[a] * vectors[b], axis=1), same
 
 
-def main() -> None:
-    """Parses the command line, trains, exports, verifies, and writes the report."""
+def parse() -> argparse.Namespace:
+    """Returns what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with a folder for each person")
     parser.add_argument("--weights", default="imagenet", help='"imagenet", a file, or "none"')
@@ -94,7 +94,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="of training in float")
     parser.add_argument("--out", type=Path, default=Path("runs/faces"), help="folder to write")
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Trains, exports, verifies, and writes the report."""
+    options = parse()
     options.out.mkdir(parents=True, exist_ok=True)
 
     keras.utils.set_random_seed(options.seed)
