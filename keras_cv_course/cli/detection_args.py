@@ -1,11 +1,11 @@
 """Everything that makes a detector's training run, as `args.yaml` keeps it."""
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from keras_cv_course._validation import check_choice, check_positive, check_whole
+from keras_cv_course.training.run_folder import arguments_of
 
 SHAPES = "shapes"
 TRAINED = ("ssdlite", "retinanet", "yolo")
@@ -73,8 +73,4 @@ class DetectionArgs:
         Raises:
             ValueError: If one is missing.
         """
-        names = [field.name for field in dataclasses.fields(cls)]
-        missing = [name for name in names if name not in loaded]
-        if missing:
-            raise ValueError(f"args.yaml must hold every argument of the run. Missing: {missing}.")
-        return cls(**{name: loaded[name] for name in names})
+        return cls(**arguments_of(cls, loaded))

@@ -101,14 +101,9 @@ def continue_detection_run(run: RunFolder, verbose: int) -> dict[str, Any]:
     Raises:
         ValueError: If its data has other classes now.
     """
-    loaded = run.load_args()
-    args = DetectionArgs.from_yaml(loaded)
+    args = DetectionArgs.from_yaml(run.load_args())
     data = _open(args)
-    if list(data.class_names) != loaded.get("class_names"):
-        raise ValueError(
-            f"{args.data} must hold the classes that {run.path} began with, "
-            f"{loaded.get('class_names')}. It holds {list(data.class_names)}."
-        )
+    run.check_classes(args.data, data.class_names)
     history = _fit(run, args, data, _model(args, data.train), verbose)
     return _complete(run, args, data, history, verbose)
 

@@ -8,6 +8,7 @@ from typing import Any
 from keras_cv_course._validation import check_choice, check_positive
 from keras_cv_course.registry import MODELS
 from keras_cv_course.training.recipe import Recipe
+from keras_cv_course.training.run_folder import arguments_of
 
 DIGITS = "digits"
 STRATEGIES = ("mirrored",)
@@ -108,11 +109,7 @@ class TrainArgs:
         Raises:
             ValueError: If one is missing.
         """
-        names = [field.name for field in dataclasses.fields(cls)]
-        missing = [name for name in names if name not in loaded]
-        if missing:
-            raise ValueError(f"args.yaml must hold every argument of the run. Missing: {missing}.")
-        values = {name: loaded[name] for name in names}
+        values = arguments_of(cls, loaded)
         return cls(**{**values, "recipe": Recipe.from_dict(loaded["recipe"])})
 
     @property

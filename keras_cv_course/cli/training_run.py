@@ -101,14 +101,9 @@ def continue_run(run: RunFolder, verbose: int) -> dict[str, Any]:
     Raises:
         ValueError: If its data has other classes now.
     """
-    loaded = run.load_args()
-    args = TrainArgs.from_yaml(loaded)
+    args = TrainArgs.from_yaml(run.load_args())
     data = _data(args)
-    if list(data.class_names) != loaded.get("class_names"):
-        raise ValueError(
-            f"{args.data} must hold the classes that {run.path} began with, "
-            f"{loaded.get('class_names')}. It holds {list(data.class_names)}."
-        )
+    run.check_classes(args.data, data.class_names)
     with strategy_scope(args.strategy) as devices:
         model = _model(args, len(data.class_names), devices)
         history = _fit(run, args, data, model, args.recipe, verbose)

@@ -1,10 +1,11 @@
 """The folder that a training run leaves behind, laid out as users of Ultralytics know it."""
 
+import dataclasses
 import itertools
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,20 @@ class RunFolder:
             raise ValueError(f"{self.args} must hold the arguments of a run by name.")
         return args
 
+    def check_classes(self, data: str, class_names: Sequence[str]) -> None:
+        """Raises ValueError unless the data has the classes that the run began with.
+
+        Args:
+            data: Where the data is.
+            class_names: Its classes, by label.
+        """
+        began_with = self.load_args().get("class_names")
+        if list(class_names) != began_with:
+            raise ValueError(
+                f"{data} must hold the classes that {self.path} began with, {began_with}. It holds "
+                f"{list(class_names)}."
+            )
+
     def quantization_aware(self) -> "RunFolder":
         """Returns the stage of quantization-aware training, with files of its own."""
         return RunFolder(self.path, _QAT)
@@ -137,6 +152,23 @@ class RunFolder:
 
     def _stages(self) -> tuple["RunFolder", "RunFolder"]:
         return RunFolder(self.path), self.quantization_aware()
+
+
+def arguments_of(kind: type, loaded: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a dataclass in a run's `args.yaml`, which holds facts besides.
+
+    Args:
+        kind: The dataclass.
+        loaded: What `RunFolder.load_args` has returned.
+
+    Raises:
+        ValueError: If one is missing.
+    """
+    names = [field.name for field in dataclasses.fields(kind)]
+    missing = [name for name in names if name not in loaded]
+    if missing:
+        raise ValueError(f"args.yaml must hold every argument of the run. Missing: {missing}.")
+    return {name: loaded[name] for name in names}
 
 
 def create_run(
