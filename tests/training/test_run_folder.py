@@ -1,6 +1,8 @@
+from dataclasses import dataclass
+
 import pytest
 
-from keras_cv_course.training.run_folder import create_run, latest_run, open_run
+from keras_cv_course.training.run_folder import arguments_of, create_run, latest_run, open_run
 
 ARGS = {
     "model": "mobilenet_v2",
@@ -74,3 +76,24 @@ def test_other_folders_are_refused(tmp_path):
     (tmp_path / "args.yaml").write_text("- a")
     with pytest.raises(ValueError, match="arguments of a run by name"):
         open_run(tmp_path).load_args()
+
+
+def test_arguments_that_a_run_lacks_are_named():
+    @dataclass(frozen=True)
+    class Arguments:
+        epochs: int
+        batch: int
+
+    assert arguments_of(Arguments, {"epochs": 2, "batch": 3, "versions": {}}) == {
+        "epochs": 2,
+        "batch": 3,
+    }
+    with pytest.raises(ValueError, match=r"must hold every argument.* Missing: \['batch'\]"):
+        arguments_of(Arguments, {"epochs": 2})
+
+
+def test_classes_that_changed_are_told(tmp_path):
+    run = create_run({"class_names": ["a", "b"]}, tmp_path)
+    run.check_classes("photos", ("a", "b"))
+    with pytest.raises(ValueError, match=r"photos must hold the classes .*\['a', 'b'\]"):
+        run.check_classes("photos", ("a", "c"))
