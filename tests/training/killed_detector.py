@@ -4,14 +4,13 @@ import json
 import sys
 from pathlib import Path
 
-# Above, TensorFlow's messages are turned off.
 import keras
 import numpy as np
 
 sys.path.append(str(Path(__file__).parents[1]))
 
+from breaking_off import Killer, arm
 from contracts.tiny_body import tiny_body
-from killed_run import Killer, arm
 
 from keras_cv_course import YOLO, load_model
 from keras_cv_course.data import DrawnScenes, augmented_boxes, detection_epochs, with_targets
@@ -26,19 +25,6 @@ from keras_cv_course.training import (
 EPOCHS = 6
 SIZE = 64
 BATCHES = 3
-
-
-class Interrupted(keras.callbacks.Callback):
-    """Ends the run like Ctrl-C, after some batches."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.left = batches
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 def detector():

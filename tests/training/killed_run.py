@@ -6,25 +6,16 @@ and the optimizer's variables, and the best model's, are in `FOLDER/weights.npz`
 """
 
 import json
-import os
-import signal
 import sys
 from pathlib import Path
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-
 import keras
 import numpy as np
+from breaking_off import Killer, arm
 
 from keras_cv_course.data import augmented, digits
 from keras_cv_course.layers.batch_normalization import BatchNormalization
-from keras_cv_course.training import (
-    RunFolder,
-    checkpoint,
-    compute_reproducibly,
-    fit_run,
-    fitting,
-)
+from keras_cv_course.training import RunFolder, compute_reproducibly, fit_run
 
 EPOCHS = 7
 
@@ -34,48 +25,6 @@ class Noise(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         return inputs + 0.1 * keras.random.normal((8, 8, 1)) if training else inputs
-
-
-class Killer(keras.callbacks.Callback):
-    """Kills the process at a point of the training."""
-
-    def __init__(self, point):
-        super().__init__()
-        self.kind, self.left = point or ("", 0)
-
-    def reach(self, kind):
-        self.left -= kind == self.kind
-        if kind == self.kind and self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.reach("batch")
-
-
-def arm(killer):
-    """Makes the writing of files pass the killer."""
-    savez, replace, settle = np.savez, Path.replace, fitting.KeepBest.settle
-
-    def half(path, **arrays):
-        savez(path, **arrays)
-        whole = path.read_bytes()
-        path.write_bytes(whole[: len(whole) // 2])
-        killer.reach("half of the state")
-        path.write_bytes(whole)
-
-    def not_renamed(path, target):
-        if path.suffix == ".npz":
-            killer.reach("state not renamed")
-        return replace(path, target)
-
-    def not_moved(keep, finished):
-        if list(keep.run.resume.glob("best_*")):
-            killer.reach("best not moved")
-        settle(keep, finished)
-
-    checkpoint.np.savez = half
-    Path.replace = not_renamed
-    fitting.KeepBest.settle = not_moved
 
 
 def build():

@@ -1,14 +1,11 @@
-import json
 import os
 import resource
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from breaking_off import assert_ends_bit_equal
 
 from keras_cv_course.training import Checkpoint
 
@@ -141,20 +138,8 @@ def test_a_full_disk_leaves_the_last_state_and_says_so(tmp_path):
     assert Checkpoint(tmp_path).restore(small()) == 2
 
 
-def child(folder, point=None):
-    """Trains, or goes on, in a process that may kill itself; returns its weights at the end."""
-    line = [sys.executable, str(CHILD), str(folder), json.dumps(point)]
-    done = subprocess.run(line, env=os.environ, capture_output=True, text=True, check=False)
-    if point is not None:
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        return None
-    assert done.returncode == 0, done.stderr
-    return dict(np.load(folder / "weights.npz"))
-
-
 @pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_bit_equal(tmp_path):
-    unbroken = child(tmp_path / "unbroken")
     rng = np.random.default_rng(int.from_bytes(os.urandom(4)))
     batches = [int(rng.integers(1, 6)), int(rng.integers(6, 11)), int(rng.integers(6, 11))]
     points = [
@@ -165,9 +150,4 @@ def test_a_run_that_is_killed_again_and_again_ends_bit_equal(tmp_path):
         ("best not moved", 1),
         ("batch", batches[2]),
     ]
-    for point in points:
-        child(tmp_path / "killed", point)
-    resumed = child(tmp_path / "killed")
-    assert resumed.keys() == unbroken.keys()
-    for name, theirs in unbroken.items():
-        np.testing.assert_array_equal(resumed[name], theirs, err_msg=f"{name} after {points}")
+    assert_ends_bit_equal(CHILD, tmp_path, points)

@@ -1,16 +1,13 @@
 """A small detector trains in a run folder, and goes on there after an interruption."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from killed_detector import BATCHES, EPOCHS, Interrupted, train
+from breaking_off import Interrupted, assert_ends_bit_equal
+from killed_detector import BATCHES, EPOCHS, train
 
 from keras_cv_course import load_model
 from keras_cv_course.metrics.detection_callback import AveragePrecision
@@ -66,20 +63,8 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(tmp_path):
     assert detection_spec(kept) == detection_spec(network)
 
 
-def child(folder, point=None):
-    """Trains, or goes on, in a process that may kill itself; returns what came of it."""
-    line = [sys.executable, str(CHILD), str(folder), json.dumps(point)]
-    done = subprocess.run(line, env=os.environ, capture_output=True, text=True, check=False)
-    if point is not None:
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        return None
-    assert done.returncode == 0, done.stderr
-    return dict(np.load(folder / "weights.npz"))
-
-
 @pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_ends_bit_equal(tmp_path):
-    unbroken = child(tmp_path / "unbroken")
     rng = np.random.default_rng(int.from_bytes(os.urandom(4)))
     points = [
         ("best not moved", 1),
@@ -87,9 +72,4 @@ def test_a_run_that_is_killed_again_and_again_ends_bit_equal(tmp_path):
         ("half of the state", 2),
         ("batch", int(rng.integers(BATCHES + 1, 2 * BATCHES + 1))),
     ]
-    for point in points:
-        child(tmp_path / "killed", point)
-    resumed = child(tmp_path / "killed")
-    assert resumed.keys() == unbroken.keys()
-    for name, theirs in unbroken.items():
-        np.testing.assert_array_equal(resumed[name], theirs, err_msg=f"{name} after {points}")
+    assert_ends_bit_equal(CHILD, tmp_path, points)

@@ -3,6 +3,7 @@ import csv
 import keras
 import numpy as np
 import pytest
+from breaking_off import Interrupted
 
 from keras_cv_course.data import as_arrays, digits
 from keras_cv_course.training import fitting
@@ -95,19 +96,6 @@ def test_a_best_model_waits_until_the_state_of_its_epoch_is_saved(tmp_path):
     keep.settle(2)
     assert run.model.read_text() == "second"
     assert not pending.exists()
-
-
-class Interrupted(keras.callbacks.Callback):
-    """Ends the run like Ctrl-C, after some batches."""
-
-    def __init__(self, batches):
-        super().__init__()
-        self.left = batches
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 def test_an_interrupted_run_goes_on_from_its_last_finished_epoch(data, tmp_path):
