@@ -1,33 +1,35 @@
-"""Measures how well blood cells are found, in float and in int8.
+"""Measures how well detectors find what they have learned, in float and in int8.
 
-    python benchmarks/detection_accuracy.py --models ssdlite yolo --shared ../shared
+    python benchmarks/detection_accuracy.py bccd penn_fudan --shared ../shared
 
-BCCD: the detector learns on the pictures of its list `train` and finds cells in those of `val`,
-which nothing was chosen by: the weights are those of the last epoch. Each detector stands on
-MobileNetV2 with ImageNet weights. From float it goes two ways into int8: as it is, and through
-quantization-aware training at a tenth of the rate. All three are .tflite files with suppression
-inside, on the default kernels. Every file is a line of `--out` with all that it found; training
-goes on in `--runs` after the epoch where it was cut off. Without models the program only prints
-the table.
+Detectors on MobileNetV2 with ImageNet weights learn blood cells on BCCD's list `train` and find
+them in the pictures of `val`; people of Penn-Fudan are learned and found in five folds of both
+lists. Nothing is chosen by what is held out: the weights are those of the last epoch. From float a
+detector goes two ways into int8: as it is, and through quantization-aware training at a tenth of
+the rate. All three are .tflite files with suppression inside, on the default kernels. Every file
+is a line of `--out` with all that it found; training goes on in `--runs` after the epoch where it
+was cut off. Without tasks the program only prints the tables.
 """
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from detection_tasks import BATCH, FOLDS, RANGE, TASKS, Task, backbone
 from machine import caption
 
-from keras_cv_course import YOLO, Detector, MobileNetV2, SSDLite, feature_maps, load_model
+from keras_cv_course import Detector, load_model
 from keras_cv_course.data import (
     augmented_boxes,
     calibration_array,
     detection_batches,
     detection_epochs,
-    voc_annotations,
     with_targets,
 )
 from keras_cv_course.data.annotations import Annotations
@@ -35,19 +37,13 @@ from keras_cv_course.metrics.bootstrap import paired_bootstrap
 from keras_cv_course.metrics.coco_ap import coco_average_precision
 from keras_cv_course.metrics.voc_ap import voc_average_precision
 from keras_cv_course.models.detections import detection_spec
-from keras_cv_course.ops.anchor_clustering import cluster_shapes
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tflite import TFLiteDetector, benchmark, convert
 from keras_cv_course.training import RunFolder
 from keras_cv_course.training.detection import target_encoder
 from keras_cv_course.training.detection_fit import fit_detector
 
-RANGE = (-1.0, 1.0)
-WEIGHTS = "mobilenet_v2_1.0_224.weights.h5"
-MOMENTUM = 0.9  # Of batch normalization: there are about a thousand steps.
-BATCH = 8
 QAT_RATE = 0.1  # of the float training's
-WINDOW = (0.75, 1.15)  # Cells have one size, and so the windows differ little.
 CALIBRATION = 100
 LOWEST_SCORE = 0.01
 TIMED_RUNS = 30
@@ -56,103 +52,96 @@ WAYS = {
     "ptq": "int8 post-training",
     "qat": "int8 quantization-aware",
 }
+# What makes two trainings different.
+KEY = ("task", "model", "size", "epochs", "seed", "fold")
 
 
-def ssdlite(body: keras.Model, train: Annotations) -> keras.Model:
-    """Returns SSDLite on the strides 8 to 64, with anchors as small as platelets.
-
-    The backbone ends at stride 16: of its last map, in cells of 32 pixels, red cells would be too
-    close together.
-    """
-    maps = feature_maps(body, ("P4",))
-    return SSDLite(
-        keras.Model(maps.input, maps.output["P4"], name=body.name),
-        len(train.class_names),
-        extra_filters=(256, 128),
-        smallest=0.07,
-        largest=0.4,
-        batch_norm_momentum=MOMENTUM,
-    )
-
-
-def yolo(body: keras.Model, train: Annotations) -> keras.Model:
-    """Returns YOLOv3 with an anchor for each of its three maps, of the sizes that cells have."""
-    shapes, _ = cluster_shapes(train.shapes_px(body.input_shape[1:3]), 3)
-    anchors = [[shape] for shape in shapes]
-    classes = len(train.class_names)
-    return YOLO(body, classes, anchors=anchors, batch_norm_momentum=MOMENTUM)
-
-
-MODELS: dict[str, tuple[Callable[[keras.Model, Annotations], keras.Model], dict[str, Any]]] = {
-    "ssdlite": (ssdlite, {}),
-    "yolo": (yolo, {"box_loss": "ciou"}),
-}
-
-
+@dataclass(frozen=True)
 class Training:
     """A detector's float and quantization-aware training, in a folder that it goes on from.
 
-    Args:
-        name: One of `MODELS`.
-        train: What it learns on.
-        val: What its average precision is computed on after the last epoch.
-        options: Of the command line.
+    Attributes:
+        key: What it is, see `KEY`.
+        rate: Highest learning rate in float.
+        shared: Folder of data and weights.
+        runs: Folder of trainings.
     """
 
-    def __init__(
-        self, name: str, train: Annotations, val: Annotations, options: argparse.Namespace
-    ) -> None:
-        self.build, self.loss_options = MODELS[name]
-        self.train, self.val, self.options = train, val, options
-        self.shape = (options.size, options.size, 3)
-        self.run = RunFolder(options.runs / f"{name}_{options.size}_{options.seed}")
-        self.run.path.mkdir(parents=True, exist_ok=True)
+    key: dict[str, Any]
+    rate: float
+    shared: Path
+    runs: Path
+
+    @property
+    def task(self) -> Task:
+        """What it learns."""
+        return TASKS[self.key["task"]]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the input."""
+        return (self.key["size"], self.key["size"], 3)
+
+    @property
+    def run(self) -> RunFolder:
+        """Where it is kept."""
+        names = (
+            f"{'-'.join(map(str, v)) if isinstance(v, list) else v}" for v in self.key.values()
+        )
+        return RunFolder(self.runs / "_".join(names))
+
+    def lists(self) -> tuple[Annotations, Annotations]:
+        """Returns what it learns on, and what its average precision is computed on at the end."""
+        return lists(self.key["task"], self.shared, self.key["fold"])
 
     def float_model(self) -> keras.Model:
         """Returns the float network of the last epoch."""
-        keras.utils.set_random_seed(self.options.seed)
-        weights = self.options.shared / "weights" / WEIGHTS
-        body = MobileNetV2(
-            self.shape, include_top=False, weights=weights, batch_norm_momentum=MOMENTUM
-        )
-        epochs, rate = self.options.epochs[0], self.options.rate
-        return self._fit(self.build(body, self.train), self.run, epochs, rate)
+        keras.utils.set_random_seed(self.key["seed"])
+        body = backbone(self.shared, self.key["size"])
+        model = self.task.models[self.key["model"]](body, self.lists()[0])
+        return self._fit(model, self.run, self.key["epochs"][0], self.rate)
 
     def aware_model(self, model: keras.Model) -> keras.Model:
         """Returns a float network after quantization-aware training."""
-        keras.utils.set_random_seed(self.options.seed)
+        keras.utils.set_random_seed(self.key["seed"])
         aware = quantize_aware(model, self.typical(), input_range=RANGE)
-        epochs, rate = self.options.epochs[1], self.options.rate * QAT_RATE
-        stage = self.run.quantization_aware()
-        return self._fit(aware, stage, epochs, rate, FreezeRanges(epochs - 1))
+        epochs, stage = self.key["epochs"][1], self.run.quantization_aware()
+        return self._fit(aware, stage, epochs, self.rate * QAT_RATE, FreezeRanges(epochs - 1))
 
     def typical(self) -> np.ndarray:
         """Returns pictures for calibration."""
-        batches = detection_batches(self.train, self.shape, BATCH)
+        batches = detection_batches(self.lists()[0], self.shape, BATCH)
         pictures = with_targets(batches, lambda boxes, *_: boxes, RANGE).map(lambda x, _: x)
         return calibration_array(pictures, self.shape, RANGE, CALIBRATION)
 
     def _fit(
         self, model: keras.Model, run: RunFolder, epochs: int, rate: float, *callbacks: Any
     ) -> keras.Model:
-        seed = self.options.seed
-        batches = detection_epochs(self.train, self.shape, BATCH, seed=seed)
-        batches = augmented_boxes(batches, seed=seed, window_sides=WINDOW)
+        run.path.mkdir(parents=True, exist_ok=True)
+        seed, (train, val) = self.key["seed"], self.lists()
+        batches = detection_epochs(train, self.shape, BATCH, seed=seed)
+        batches = augmented_boxes(batches, seed=seed, window_sides=self.task.window)
         targets = with_targets(batches, target_encoder(detection_spec(model)), RANGE)
         fit_detector(
             model,
             targets,
-            self.val.samples,
-            self.val.class_names,
+            val.samples,
+            val.class_names,
             run,
             epochs,
             rate,
             every=epochs,  # No epoch is chosen: the last is the only one that is evaluated.
             verbose=2,
             callbacks=callbacks,
-            **self.loss_options,
+            **self.task.loss_options[self.key["model"]],
         )
         return load_model(run.model, compile=False)
+
+
+@cache
+def lists(task: str, shared: Path, fold: int) -> tuple[Annotations, Annotations]:
+    """Returns what is in the pictures to learn, and in those that are held out."""
+    return TASKS[task].lists(shared, fold)
 
 
 def files(training: Training) -> dict[str, Path]:
@@ -166,22 +155,21 @@ def files(training: Training) -> dict[str, Path]:
         "qat": (aware, eight),
     }
     paths = {}
+    names = training.lists()[0].class_names
     for way, (network, how) in ways.items():
-        detector = Detector(network, training.val.class_names, score_threshold=LOWEST_SCORE)
+        detector = Detector(network, names, score_threshold=LOWEST_SCORE)
         paths[way] = training.run.path / f"{way}.tflite"
         convert(detector, paths[way], **how)
     return paths
 
 
-def measure(name: str, options: argparse.Namespace) -> None:
+def measure(key: dict[str, Any], options: argparse.Namespace) -> None:
     """Appends a line for each way of a detector, unless they are there."""
-    epochs, size = list(options.epochs), options.size
-    key = {"model": name, "size": size, "epochs": epochs, "seed": options.seed}
     if any(key.items() <= line.items() for line in read(options.out)):
         return
-    train, val = lists(options)
-    paths = files(Training(name, train, val, options))
-    pictures = [picture for picture, _ in val.samples()]
+    training = Training(key, options.rate, options.shared, options.runs)
+    paths = files(training)
+    pictures = [picture for picture, _ in training.lists()[1].samples()]
     timings = benchmark(list(paths.values()), runs=TIMED_RUNS).files
     lines = []
     for (way, path), timing in zip(paths.items(), timings, strict=True):
@@ -190,13 +178,6 @@ def measure(name: str, options: argparse.Namespace) -> None:
         lines.append({**key, "way": way, **cost, "found": [rounded(one) for one in found]})
     with options.out.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
-
-
-def lists(options: argparse.Namespace) -> tuple[Annotations, Annotations]:
-    """Returns what is in the pictures of `train` and `val`."""
-    folder = options.shared / "data" / "bccd"
-    train = voc_annotations(folder, "train")
-    return train, voc_annotations(folder, "val", train.class_names)
 
 
 def rounded(found: dict[str, np.ndarray]) -> dict[str, list[Any]]:
@@ -213,54 +194,88 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def table(lines: Sequence[dict[str, Any]], val: Annotations) -> Iterator[str]:
-    """Yields the rows of a table: of each detector its files, and what int8 costs."""
+def table(lines: Sequence[dict[str, Any]], task: str, shared: Path) -> Iterator[str]:
+    """Yields the rows of a task's table: of each detector its files, and what int8 costs.
+
+    Folds of a detector are one row: mAP50 is the mean over folds, and pictures are drawn for the
+    interval from all of them.
+    """
+    names = lists(task, shared, 0)[1].class_names
     columns = (
-        *("model", "input", "seed", "file", "mAP50", "less than float, points", "95 % interval"),
-        *(f"AP50 {name}" for name in val.class_names),
+        *("model", "input", "epochs", "seed", "file", "mAP50", "of each fold"),
+        *("against float, points", "95 % interval"),
+        *(f"AP50 {name}" for name in names),
         *("AP, COCO", "bytes", "ms"),
     )
     yield f"| {' | '.join(columns)} |"
     yield "|" + "---|" * len(columns)
-    fields = ("model", "size", "epochs", "seed")
-    base = {}
-    for line in lines:
-        run = tuple(str(line[field]) for field in fields)
-        found = line["found"]
-        if line["way"] == "float":
-            base[run] = found
-        reached = voc_average_precision(val.pictures, found, val.class_names)
-        lost = interval = ""
-        if line["way"] != "float":
-            apart = paired_bootstrap(val.pictures, base[run], found, len(val.class_names))
-            lost = f"{-100 * apart.mean:.2f}"
-            interval = f"{-100 * apart.high:.2f} to {-100 * apart.low:.2f}"
-        cells = (
-            *(line["model"], str(line["size"]), str(line["seed"]), WAYS[line["way"]]),
-            *(f"{reached['mAP']:.4f}", lost, interval),
-            *(f"{reached[name]:.3f}" for name in val.class_names),
-            f"{coco_average_precision(val.pictures, found, val.class_names)['AP']:.3f}",
-            *(f"{line['bytes']:,}", f"{line['ms']:.1f}"),
+    rows: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for line in sorted(lines, key=lambda line: line["fold"]):
+        training = json.dumps([line[name] for name in KEY if name != "fold"])
+        rows.setdefault(training, {}).setdefault(line["way"], []).append(line)
+    for ways in rows.values():
+        for way, folds in ways.items():
+            own = [lists(task, shared, line["fold"])[1].pictures for line in folds]
+            yield f"| {' | '.join(cells(WAYS[way], folds, ways['float'], own, names))} |"
+
+
+def cells(
+    way: str,
+    folds: Sequence[dict[str, Any]],
+    of_float: Sequence[dict[str, Any]],
+    pictures: Sequence[Sequence[Any]],
+    names: Sequence[str],
+) -> Iterator[str]:
+    """Yields what a row of the table tells of the folds of a detector, exported in a way."""
+    first = folds[0]
+    yield from (first["model"], str(first["size"]), " + ".join(map(str, first["epochs"])))
+    yield from (str(first["seed"]), way)
+    pairs = list(zip(pictures, folds, strict=True))
+    reached = [voc_average_precision(own, line["found"], names) for own, line in pairs]
+    yield f"{np.mean([one['mAP'] for one in reached]):.4f}"
+    yield ", ".join(f"{one['mAP']:.3f}" for one in reached) if len(folds) > 1 else ""
+    if folds is of_float:
+        yield from ("", "")
+    else:
+        truths = [picture for own in pictures for picture in own]
+        found, base = (
+            [one for line in some for one in line["found"]] for some in (folds, of_float)
         )
-        yield f"| {' | '.join(cells)} |"
+        apart = paired_bootstrap(truths, base, found, len(names))
+        yield from (f"{100 * apart.mean:+.2f}", f"{100 * apart.low:.2f} to {100 * apart.high:.2f}")
+    yield from (f"{np.mean([one[name] for one in reached]):.3f}" for name in names)
+    precise = [coco_average_precision(own, line["found"], names)["AP"] for own, line in pairs]
+    yield from (f"{np.mean(precise):.3f}", f"{first['bytes']:,}", f"{first['ms']:.1f}")
 
 
 def main() -> None:
-    """Parses the command line, measures, and prints the table."""
+    """Parses the command line, measures, and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="*", choices=MODELS, default=[], help="to measure")
+    parser.add_argument("tasks", nargs="*", metavar="task", help=f"{', '.join(TASKS)}")
+    parser.add_argument("--models", nargs="*", help="some of the detectors; all of a task")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--out", type=Path, default=Path("bccd.jsonl"))
-    parser.add_argument("--runs", type=Path, default=Path("runs/bccd"), help="folder of trainings")
+    parser.add_argument("--out", type=Path, default=Path("detection.jsonl"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/detection"))
     parser.add_argument("--size", type=int, default=224, help="height and width of the input")
-    parser.add_argument("--epochs", type=int, nargs=2, default=(30, 4), help="float and int8")
+    parser.add_argument("--epochs", type=int, nargs=2, help="float and int8; each task's own")
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate in float")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     options = parser.parse_args()
-    for name in options.models:
-        measure(name, options)
+    if unknown := set(options.tasks) - set(TASKS):
+        parser.error(f"there is no task {unknown.pop()!r}; choose from {', '.join(TASKS)}")
+    for name in options.tasks:
+        task = TASKS[name]
+        for model in options.models or task.models:
+            epochs = list(options.epochs or task.epochs[model])
+            for seed in options.seeds:
+                for fold in range(FOLDS if task.folds else 1):
+                    values = (name, model, options.size, epochs, seed, fold)
+                    measure(dict(zip(KEY, values, strict=True)), options)
     print(f"{caption()}\n")
-    print("\n".join(table(read(options.out), lists(options)[1])))
+    known = read(options.out)
+    for name in dict.fromkeys(line["task"] for line in known):
+        own = [line for line in known if line["task"] == name]
+        print("\n".join([f"{name}\n", *table(own, name, options.shared), ""]))
 
 
 if __name__ == "__main__":
