@@ -21,7 +21,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from detection_tasks import BATCH, FOLDS, RANGE, TASKS, Task, backbone
+from detection_tasks import FOLDS, RANGE, TASKS, Task, backbone
 from machine import caption
 
 from keras_cv_course import Detector, load_model
@@ -110,7 +110,7 @@ class Training:
 
     def typical(self) -> np.ndarray:
         """Returns pictures for calibration."""
-        batches = detection_batches(self.lists()[0], self.shape, BATCH)
+        batches = detection_batches(self.lists()[0], self.shape, self.task.batch)
         pictures = with_targets(batches, lambda boxes, *_: boxes, RANGE).map(lambda x, _: x)
         return calibration_array(pictures, self.shape, RANGE, CALIBRATION)
 
@@ -119,7 +119,7 @@ class Training:
     ) -> keras.Model:
         run.path.mkdir(parents=True, exist_ok=True)
         seed, (train, val) = self.key["seed"], self.lists()
-        batches = detection_epochs(train, self.shape, BATCH, seed=seed)
+        batches = detection_epochs(train, self.shape, self.task.batch, seed=seed)
         batches = augmented_boxes(batches, seed=seed, window_sides=self.task.window)
         targets = with_targets(batches, target_encoder(detection_spec(model)), RANGE)
         fit_detector(
@@ -256,10 +256,11 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--out", type=Path, default=Path("detection.jsonl"))
     parser.add_argument("--runs", type=Path, default=Path("runs/detection"))
-    parser.add_argument("--size", type=int, default=224, help="height and width of the input")
+    parser.add_argument("--size", type=int, help="height and width of the input; each task's own")
     parser.add_argument("--epochs", type=int, nargs=2, help="float and int8; each task's own")
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate in float")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--folds", type=int, nargs="+", default=range(FOLDS), help="some of them")
     options = parser.parse_args()
     if unknown := set(options.tasks) - set(TASKS):
         parser.error(f"there is no task {unknown.pop()!r}; choose from {', '.join(TASKS)}")
@@ -268,8 +269,8 @@ def main() -> None:
         for model in options.models or task.models:
             epochs = list(options.epochs or task.epochs[model])
             for seed in options.seeds:
-                for fold in range(FOLDS if task.folds else 1):
-                    values = (name, model, options.size, epochs, seed, fold)
+                for fold in options.folds if task.folds else [0]:
+                    values = (name, model, options.size or task.size, epochs, seed, fold)
                     measure(dict(zip(KEY, values, strict=True)), options)
     print(f"{caption()}\n")
     known = read(options.out)

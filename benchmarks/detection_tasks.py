@@ -18,33 +18,35 @@ from keras_cv_course.ops.anchor_clustering import cluster_shapes
 RANGE = (-1.0, 1.0)
 WEIGHTS = "mobilenet_v2_1.0_224.weights.h5"
 MOMENTUM = 0.9  # Of batch normalization: there are about a thousand steps.
-BATCH = 8
 FOLDS = 5
 
 # From a backbone and what is to be learned to a detector.
 Build = Callable[[keras.Model, Annotations], keras.Model]
 
 
-def ssdlite(body: keras.Model, train: Annotations) -> keras.Model:
-    """Returns SSDLite as it is."""
-    return SSDLite(body, len(train.class_names), batch_norm_momentum=MOMENTUM)
+def ssdlite(smallest: float, largest: float) -> Build:
+    """Returns what builds SSDLite on the strides 8 to 64, with anchors of some sizes.
 
+    The backbone ends at stride 16: what is to be found stands close together, for the cells of 32
+    pixels of its last map.
 
-def ssdlite_for_cells(body: keras.Model, train: Annotations) -> keras.Model:
-    """Returns SSDLite on the strides 8 to 64, with anchors as small as platelets.
-
-    The backbone ends at stride 16: of its last map, in cells of 32 pixels, red cells would be too
-    close together.
+    Args:
+        smallest: Side of the smallest anchors, as a share of the picture.
+        largest: Of the largest.
     """
-    maps = feature_maps(body, ("P4",))
-    return SSDLite(
-        keras.Model(maps.input, maps.output["P4"], name=body.name),
-        len(train.class_names),
-        extra_filters=(256, 128),
-        smallest=0.07,
-        largest=0.4,
-        batch_norm_momentum=MOMENTUM,
-    )
+
+    def build(body: keras.Model, train: Annotations) -> keras.Model:
+        maps = feature_maps(body, ("P4",))
+        return SSDLite(
+            keras.Model(maps.input, maps.output["P4"], name=body.name),
+            len(train.class_names),
+            extra_filters=(256, 128),
+            smallest=smallest,
+            largest=largest,
+            batch_norm_momentum=MOMENTUM,
+        )
+
+    return build
 
 
 def yolo(body: keras.Model, train: Annotations) -> keras.Model:
@@ -63,6 +65,8 @@ class Task:
         folder: In the folder of data, with the layout of Pascal VOC and the lists `train`, `val`.
         models: Detectors by name.
         epochs: In float by the name of the detector, and quantization-aware.
+        size: Height and width of the input.
+        batch: Pictures in a step of training.
         window: Smallest and largest part of a picture that is shown in training.
         folds: Whether both lists together are divided into folds.
     """
@@ -70,6 +74,8 @@ class Task:
     folder: str
     models: dict[str, Build]
     epochs: dict[str, tuple[int, int]]
+    size: int
+    batch: int
     window: tuple[float, float]
     folds: bool = False
     loss_options: dict[str, dict[str, Any]] = field(
@@ -90,15 +96,24 @@ class Task:
 
 
 TASKS = {
-    # Cells have one size, and so the windows differ little.
+    # A platelet is a twelfth of the picture. Cells have one size: the windows differ little.
     "bccd": Task(
         "bccd",
-        {"ssdlite": ssdlite_for_cells, "yolo": yolo},
+        {"ssdlite": ssdlite(0.07, 0.4), "yolo": yolo},
         {"ssdlite": (30, 4), "yolo": (60, 4)},
-        (0.75, 1.15),
+        size=224,
+        batch=8,
+        window=(0.75, 1.15),
     ),
+    # Only two people are in a picture: small batches make more steps of them.
     "penn_fudan": Task(
-        "penn_fudan", {"ssdlite": ssdlite}, {"ssdlite": (40, 4)}, (0.6, 1.2), folds=True
+        "penn_fudan",
+        {"ssdlite": ssdlite(0.15, 0.8), "yolo": yolo},
+        {"ssdlite": (60, 4), "yolo": (60, 4)},
+        size=160,
+        batch=4,
+        window=(0.6, 1.2),
+        folds=True,
     ),
 }
 

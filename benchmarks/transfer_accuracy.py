@@ -3,8 +3,8 @@
     python benchmarks/transfer_accuracy.py folds flowers pets person --shared shared --out t.jsonl
 
 `folds` compares linear classifiers on features of several depths by three times five folds inside
-the training pictures of flowers17, and `tuned-folds` ways of going on from there; what they choose
-is then in `CHOSEN`. The others train on the training pictures and count on `val`, `person` on
+the training pictures of flowers17, and `tuned-folds` and `tuned-folds-128` ways of going on from
+there; what they choose is then in `CHOSEN`. The others train on the training pictures and count on `val`, `person` on
 seeded folds, and `digits`, which needs no `--shared`, on what is held out. Every training is a line
 of `--out`, appended when it is done: the same command goes on where it was cut off, in the runs
 beside the file, and without names only prints the tables. `--shared` has the folders data and
@@ -250,16 +250,20 @@ def measure_split(loader: Callable[[Path, str, int], Data], folder: str, size: i
     return run
 
 
-def measure_inside(shared: Path, out: Path, way: str, seed: int) -> dict[str, Any]:
-    """Returns how many training pictures of flowers17 are right that other folds learned."""
-    images, labels = load(shared / "data" / "flowers17", "train", 224)
-    hits = 0
-    splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    for fold, (rows, test) in enumerate(splitter.split(labels, labels)):
-        started = out / f"folds-{list(TUNED).index(way)}-{seed}-{fold}"
-        model = TUNED[way](shared, started, (images[rows], labels[rows]), seed)
-        hits += right(model, (images[test], labels[test]))
-    return {"right": hits, "of": len(labels)}
+def measure_inside(size: int) -> Measure:
+    """Returns a function that counts training pictures of flowers that other folds learned."""
+
+    def run(shared: Path, out: Path, way: str, seed: int) -> dict[str, Any]:
+        images, labels = load(shared / "data" / "flowers17", "train", size)
+        hits = 0
+        splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+        for fold, (rows, test) in enumerate(splitter.split(labels, labels)):
+            started = out / f"folds-{size}-{list(TUNED).index(way)}-{seed}-{fold}"
+            model = TUNED[way](shared, started, (images[rows], labels[rows]), seed)
+            hits += right(model, (images[test], labels[test]))
+        return {"right": hits, "of": len(labels)}
+
+    return run
 
 
 @cache
@@ -306,7 +310,8 @@ def measure_digits(shared: Path, out: Path, way: str, seed: int) -> dict[str, An
 
 
 TASKS: dict[str, tuple[Measure, tuple[str, ...]]] = {
-    "tuned-folds": (measure_inside, tuple(TUNED)),
+    "tuned-folds": (measure_inside(224), tuple(TUNED)),
+    "tuned-folds-128": (measure_inside(128), tuple(TUNED)),
     "flowers": (measure_split(load, "flowers17", 224), tuple(WAYS)),
     "flowers-128": (measure_split(load, "flowers17", 128), tuple(WAYS)),
     "pets": (measure_split(load_pets, "oxford_pets_3", 224), tuple(LINEAR)),

@@ -25,7 +25,8 @@ from keras_cv_course.models.drawing import draw_detections, mosaic, png
 from keras_cv_course.tflite import TFLiteDetector, convert
 from keras_cv_course.training.detection import compile_detector, target_encoder
 
-SHAPE = (96, 96, 3)
+SHAPE = (128, 128, 3)
+BATCH = 8
 RANGE = (-1.0, 1.0)
 
 
@@ -33,17 +34,17 @@ def build(classes: int) -> keras.Model:
     """Returns an SSDLite on the first five stages of a narrow MobileNetV2.
 
     Pictures are small, and so are the shapes: an eighth to two fifths of their side. The whole
-    network would see them on a map of 3 x 3.
+    network would see them on a map of 4 x 4.
     """
-    body = MobileNetV2(SHAPE, alpha=0.5, batch_norm_momentum=0.9, include_top=False)
+    body = MobileNetV2(SHAPE, alpha=0.35, batch_norm_momentum=0.9, include_top=False)
     maps = feature_maps(body, ("P4",))
     body = keras.Model(maps.input, maps.output["P4"], name=body.name)
     return SSDLite(
         body,
         classes,
-        extra_filters=(64,),
-        smallest=0.15,
-        largest=0.45,
+        extra_filters=(128,),
+        smallest=0.12,
+        largest=0.4,
         batch_norm_momentum=0.9,
     )
 
@@ -52,9 +53,9 @@ def main() -> None:
     """Parses the command line, trains, exports, and prints what each file finds."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/shapes"), help="folder to write")
-    parser.add_argument("--scenes", type=int, default=1500)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--rate", type=float, default=4e-3, help="highest learning rate")
+    parser.add_argument("--scenes", type=int, default=4000)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
@@ -62,11 +63,15 @@ def main() -> None:
     train = DrawnScenes(options.scenes, SHAPE[:2], seed=2 * options.seed)
     val = DrawnScenes(100, SHAPE[:2], seed=2 * options.seed + 1)
     model = build(len(train.class_names))
-    batches = detection_batches(train, SHAPE, 32, max_boxes=8, shuffle=True, seed=options.seed)
+    batches = detection_batches(train, SHAPE, BATCH, max_boxes=8, shuffle=True, seed=options.seed)
     batches = augmented_boxes(batches, ("flip",), seed=options.seed)
     targets = with_targets(batches, target_encoder(detection_spec(model)), RANGE)
 
-    rate = keras.optimizers.schedules.CosineDecay(options.rate, options.epochs * len(targets))
+    # The rate rises over the first epoch, and falls along half a cosine over the others.
+    steps = len(targets)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, max(steps * (options.epochs - 1), 1), warmup_target=options.rate, warmup_steps=steps
+    )
     trained = compile_detector(model, keras.optimizers.Adam(rate))
     trained.fit(targets, epochs=options.epochs, shuffle=False, verbose=2)
     options.out.mkdir(parents=True, exist_ok=True)

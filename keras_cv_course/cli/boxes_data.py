@@ -22,7 +22,7 @@ from keras_cv_course.metrics.detections import Truth
 SPLITS = ("train", "val")
 Boxes = Annotations | DrawnScenes
 
-_SCENES = {"train": 1500, "val": 100}
+_SCENES = {"train": 4000, "val": 100}
 
 
 def open_boxes(

@@ -23,8 +23,8 @@ _RECIPE = DetectionArgs(
     extra_maps=1,
     smallest=0.12,
     largest=0.4,
-    epochs=15,
-    batch=16,
+    epochs=6,
+    batch=8,
     lr0=0.003,
 )
 _QUANTIZE = ("none", "int8")

@@ -188,11 +188,16 @@ def _outline(name: str) -> np.ndarray:
 
 def _cover(outline: np.ndarray, height: int, width: int) -> np.ndarray:
     """Returns how much of each pixel lies inside of the corners, float `(height, width)`."""
-    large = Image.new("L", (width * _OVERSAMPLING, height * _OVERSAMPLING))
-    points = [tuple(point) for point in outline * _OVERSAMPLING]
+    # Only around the shape: the rest of a large canvas would take most of the time.
+    low = np.floor(outline.min(0)).astype(int)
+    columns, rows = np.ceil(outline.max(0)).astype(int) + 1 - low
+    large = Image.new("L", (columns * _OVERSAMPLING, rows * _OVERSAMPLING))
+    points = [tuple(point) for point in (outline - low) * _OVERSAMPLING]
     ImageDraw.Draw(large).polygon(points, fill=255)
-    blocks = np.asarray(large, float).reshape(height, _OVERSAMPLING, width, _OVERSAMPLING)
-    return blocks.mean((1, 3)) / 255
+    blocks = np.asarray(large, float).reshape(rows, _OVERSAMPLING, columns, _OVERSAMPLING)
+    cover = np.zeros((height, width))
+    cover[low[1] : low[1] + rows, low[0] : low[0] + columns] = blocks.mean((1, 3)) / 255
+    return cover
 
 
 def _tight(mask: np.ndarray) -> np.ndarray:

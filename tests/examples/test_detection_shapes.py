@@ -20,4 +20,4 @@ def test_it_trains_exports_and_shows_what_it_finds(tmp_path, monkeypatch, capsys
     assert {name for name, *_ in lines} == files
     assert all(0 <= float(ap) <= float(ap50) <= 1 for _, ap50, ap in lines)
     with Image.open(tmp_path / "found.png") as sheet:
-        assert sheet.size == (3 * 96, 3 * 96)
+        assert sheet.size == (3 * 128, 3 * 128)
