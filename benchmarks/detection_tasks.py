@@ -109,7 +109,7 @@ TASKS = {
     "penn_fudan": Task(
         "penn_fudan",
         {"ssdlite": ssdlite(0.15, 0.8), "yolo": yolo},
-        {"ssdlite": (60, 4), "yolo": (60, 4)},
+        {"ssdlite": (40, 4), "yolo": (60, 4)},
         size=160,
         batch=4,
         window=(0.6, 1.2),

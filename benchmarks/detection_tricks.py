@@ -6,7 +6,8 @@ Rows are those of table 2 of arXiv:1902.04103, each with the tricks of those abo
 is that sizes are drawn from 96 to 224 pixels around an input of 160, and that there is no row of
 synchronized batch norm, which changes nothing on one device. The detector learns BCCD's list
 `train`; its score is the mAP50 of the last epoch on `val`. Results are added to `--out` as they
-come, and the same command goes on after an interruption.
+come, and the same command goes on after an interruption. With `--alone` each trick is added to
+the baseline by itself.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from keras_cv_course.training import (
     compile_detector,
     cumulative,
     learning_rates,
+    one_by_one,
     plot_ablation,
     target_encoder,
 )
@@ -94,6 +96,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("detection_tricks.jsonl"))
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
+    parser.add_argument("--alone", action="store_true", help="each trick without those above it")
     options = parser.parse_args()
     train, val = TASK.lists(options.shared)
     base = Recipe(
@@ -104,8 +107,11 @@ def main() -> None:
         decay_epochs=(0.8 * options.epochs, 0.9 * options.epochs),
     )
     recipes = cumulative(base, TRICKS)
+    if options.alone:
+        tricks = {name: change for name, change in TRICKS.items() if name.startswith("+")}
+        recipes = one_by_one(recipes["baseline"], {"baseline": {}, **tricks})
     rows = ablate(recipes, partial(run, options.shared, train, val), options.out, options.seeds)
-    print(ablation_table(rows))
+    print(ablation_table(rows, "first" if options.alone else "previous"))
     plot_ablation(rows, options.out.with_suffix(".png"), "mAP50")
 
 

@@ -4,11 +4,11 @@
 
 `folds` compares linear classifiers on features of several depths by three times five folds inside
 the training pictures of flowers17, and `tuned-folds` and `tuned-folds-128` ways of going on from
-there; what they choose is then in `CHOSEN`. The others train on the training pictures and count on `val`, `person` on
-seeded folds, and `digits`, which needs no `--shared`, on what is held out. Every training is a line
-of `--out`, appended when it is done: the same command goes on where it was cut off, in the runs
-beside the file, and without names only prints the tables. `--shared` has the folders data and
-weights.
+there; what they choose is then in `CHOSEN`. The others train on the training pictures and count on
+`val`, `person` on seeded folds, and `digits`, which needs no `--shared`, on what is held out. Every
+training is a line of `--out`, appended when it is done: the same command goes on where it was cut
+off, in the runs beside the file, and without names only prints the tables. `--shared` has the
+folders data and weights.
 """
 
 import argparse
