@@ -61,7 +61,6 @@ def learn(annotations, weights, run):
         RATE,
         every=EPOCHS,
         box_loss="ciou",
-        box_weight=5.0,
     )
 
 
