@@ -21,7 +21,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from detection_tasks import FOLDS, RANGE, TASKS, Task, backbone
+from detection_tasks import FOLDS, LOSSES, RANGE, TASKS, Task, backbone
 from machine import caption
 
 from keras_cv_course import Detector, load_model
@@ -133,7 +133,7 @@ class Training:
             every=epochs,  # No epoch is chosen: the last is the only one that is evaluated.
             verbose=2,
             callbacks=callbacks,
-            **self.task.loss_options[self.key["model"]],
+            **LOSSES[self.key["model"]],
         )
         return load_model(run.model, compile=False)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,11 @@ RANGE = (-1.0, 1.0)
 WEIGHTS = "mobilenet_v2_1.0_224.weights.h5"
 MOMENTUM = 0.9  # Of batch normalization: there are about a thousand steps.
 FOLDS = 5
+# Options of each detector's loss.
+LOSSES: dict[str, dict[str, Any]] = {
+    "ssdlite": {},
+    "yolo": {"box_loss": "ciou", "box_weight": 5.0},
+}
 
 # From a backbone and what is to be learned to a detector.
 Build = Callable[[keras.Model, Annotations], keras.Model]
@@ -78,9 +83,6 @@ class Task:
     batch: int
     window: tuple[float, float]
     folds: bool = False
-    loss_options: dict[str, dict[str, Any]] = field(
-        default_factory=lambda: {"ssdlite": {}, "yolo": {"box_loss": "ciou", "box_weight": 5.0}}
-    )
 
     def lists(self, shared: Path, fold: int = 0) -> tuple[Annotations, Annotations]:
         """Returns what is in the pictures to learn, and in those that are held out."""

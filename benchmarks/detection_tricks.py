@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import keras
-from detection_tasks import RANGE, TASKS, backbone
+from detection_tasks import LOSSES, RANGE, TASKS, backbone
 
 from keras_cv_course import Detector
 from keras_cv_course.data import (
@@ -75,7 +75,7 @@ def run(shared: Path, train: Annotations, val: Annotations, recipe: Recipe) -> f
         recipe.warmup_epochs,
         recipe.decay_epochs,
     )
-    options = TASK.loss_options["yolo"] | {"label_smoothing": recipe.label_smoothing}
+    options = LOSSES["yolo"] | {"label_smoothing": recipe.label_smoothing}
     several = len(sizes) > 1
     trained = compile_detector(model, make_optimizer(recipe, rates), several, **options)
     trained.fit(
