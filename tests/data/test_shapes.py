@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_cv_course.data import shapes
 from keras_cv_course.data.shapes import CLASS_NAMES, DrawnScenes
 
 
@@ -91,3 +92,12 @@ def test_bad_arguments_are_refused(options, message):
         DrawnScenes(**options)
     with pytest.raises(IndexError, match="no scene 5 of 5"):
         DrawnScenes(5)[5]
+
+
+def test_a_shape_covers_the_pixels_between_its_corners():
+    cover = shapes._cover(np.array([[10.0, 20], [30, 20], [30, 40], [10, 40]]), 64, 48)
+    assert cover.shape == (64, 48)
+    np.testing.assert_array_equal(cover[20:40, 10:30], 1)
+    outside = cover.copy()
+    outside[20:41, 10:31] = 0  # The far corners themselves are drawn too.
+    assert not outside.any()
