@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,7 +35,7 @@ def files(
 ) -> dict[str, Path]:
     """Returns a file of each end, with uint8 inputs or float ones."""
     detector = Detector(model, score_threshold=score)
-    options = {"quantize": quantize, "input_range": detector.input_range}
+    options: dict[str, Any] = {"quantize": quantize, "input_range": detector.input_range}
     if quantize == "int8":
         options |= {"io_dtype": "uint8", "calibration_data": typical}
     paths = {end: folder / f"{end}_{quantize}.tflite" for end in ("network", *ENDS)}

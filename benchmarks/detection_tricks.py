@@ -46,7 +46,7 @@ SIZES = tuple(range(96, 225, 32))
 LOWEST_SCORE = 0.01
 TASK = TASKS["bccd"]
 TRICKS = {
-    name: change | ({"batch_sizes_px": SIZES} if "batch_sizes_px" in change else {})
+    name: {**change, "batch_sizes_px": SIZES} if "batch_sizes_px" in change else change
     for name, change in BAG_OF_FREEBIES.items()
     if "sync_batch_norm" not in change
 }
@@ -78,13 +78,7 @@ def run(shared: Path, train: Annotations, val: Annotations, recipe: Recipe) -> f
     options = LOSSES["yolo"] | {"label_smoothing": recipe.label_smoothing}
     several = len(sizes) > 1
     trained = compile_detector(model, make_optimizer(recipe, rates), several, **options)
-    trained.fit(
-        targets.passes(),
-        steps_per_epoch=targets.batches,
-        epochs=recipe.epochs,
-        shuffle=False,
-        verbose=2,
-    )
+    trained.fit(targets.passes(), epochs=recipe.epochs, shuffle=False, verbose=2)
     detector = Detector(model, val.class_names, score_threshold=LOWEST_SCORE)
     return detection_metrics(detector.predict, val.samples(), val.class_names)["VOC12"]
 
