@@ -63,8 +63,10 @@ class FocalClassLoss(keras.losses.Loss):
         """Returns the loss of each picture, `(n,)`."""
         labels, weights = y_true[..., 0], y_true[..., 1]
         targets = smoothed_one_hot(labels, y_pred.shape[-1], self.label_smoothing)
-        yes = -ops.log_sigmoid(y_pred) * ops.sigmoid(-y_pred) ** self.gamma
-        no = -ops.log_sigmoid(-y_pred) * ops.sigmoid(y_pred) ** self.gamma
+        log_yes, log_no = ops.log_sigmoid(y_pred), ops.log_sigmoid(-y_pred)
+        # Powers of e: one of a probability that has become 0 has no gradient for a gamma below 1.
+        yes = -log_yes * ops.exp(self.gamma * log_no)
+        no = -log_no * ops.exp(self.gamma * log_yes)
         focal = self.alpha * targets * yes + (1 - self.alpha) * (1 - targets) * no
         sums = ops.sum(ops.sum(focal, axis=-1) * weights, axis=-1)
         return per_match(sums, ops.where(labels >= 0, weights, 0.0))

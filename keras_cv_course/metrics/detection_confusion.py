@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cv_course.metrics.detections import Truth, check_same_length, found_boxes
+from keras_cv_course.metrics.detections import Truth, check_same_length, found_boxes, lie_inside
 from keras_cv_course.ops.boxes import iou, pairwise
 from keras_cv_course.ops.matching import bipartite_match
 
@@ -52,9 +52,9 @@ def detection_confusion(
                 counts[truth.labels[there], labels[found]] += 1
         for missed in set(np.flatnonzero(~free).tolist()) - {there for there, _ in pairs}:
             counts[truth.labels[missed], classes] += 1
-        for alone in set(range(len(labels))) - {found for _, found in pairs}:
-            if not _inside(boxes[alone], truth.boxes[free], iou_threshold):
-                counts[classes, labels[alone]] += 1
+        excused = lie_inside(boxes, truth.boxes[free], iou_threshold)
+        for alone in set(np.flatnonzero(~excused).tolist()) - {found for _, found in pairs}:
+            counts[classes, labels[alone]] += 1
     return counts
 
 
@@ -65,10 +65,3 @@ def _pairs(truth: np.ndarray, boxes: np.ndarray, iou_threshold: float) -> list[t
     overlaps[overlaps < iou_threshold] = 0.0
     match = np.asarray(bipartite_match(overlaps))
     return [(int(there), int(found)) for found, there in enumerate(match) if there >= 0]
-
-
-def _inside(box: np.ndarray, free: np.ndarray, share: float) -> bool:
-    """Returns whether enough of a box lies in one that does not count."""
-    sides = np.minimum(box[2:], free[:, 2:]) - np.maximum(box[:2], free[:, :2])
-    area = (box[2:] - box[:2]).prod()
-    return bool((sides.clip(0).prod(1) >= share * area).any())

@@ -69,6 +69,24 @@ def found_boxes(detections: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, 
     return boxes[order], scores[order], classes[order]
 
 
+def lie_inside(boxes: np.ndarray, others: np.ndarray, share: float) -> np.ndarray:
+    """Returns whether at least a share of each box lies in one of some others.
+
+    Args:
+        boxes: `(n, 4)` xyxy.
+        others: `(m, 4)` xyxy.
+        share: Of the area of the box, above 0.
+
+    Returns:
+        bool `(n,)`.
+    """
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    common = (high - low).clip(0).prod(-1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(-1)
+    return (common >= share * areas[:, None]).any(axis=1)
+
+
 def check_same_length(truths: Sequence[Any], detections: Sequence[Any]) -> None:
     """Raises ValueError unless there are detections for each picture, and a picture at all."""
     if len(truths) != len(detections):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_cv_course._validation import check_choice
-from keras_cv_course.metrics.detections import Truth, check_same_length, found_boxes
+from keras_cv_course.metrics.detections import Truth, check_same_length, found_boxes, lie_inside
 from keras_cv_course.ops.boxes import iou, pairwise
 
 KINDS = ("area", "11_points")
@@ -23,7 +23,8 @@ def voc_average_precision(
 
     Detections of a class are taken from all pictures in the order of their scores. One is right if
     the box of its class that it overlaps most is overlapped by at least `iou_threshold` and was
-    not found before. It does not count if that box is difficult or a crowd.
+    not found before. It does not count if that box is difficult, nor does a wrong one of which at
+    least `iou_threshold` of the area lies in a crowd.
 
     Args:
         truths: What is in each picture.
@@ -130,10 +131,13 @@ def judge_pictures(
     """
     verdicts, scores, wanted = [], [], []
     for truth, (boxes, all_scores, classes) in zip(truths, found, strict=True):
-        here, mine = truth.labels == label, classes == label
-        free = (truth.crowd | truth.difficult)[here]
+        here, mine = (truth.labels == label) & ~truth.crowd, classes == label
+        crowds = truth.boxes[(truth.labels == label) & truth.crowd]
+        free, own = truth.difficult[here], boxes[mine].astype(np.float32)
+        verdict = _judge_picture(truth.boxes[here], free, own, iou_threshold)
+        verdict[(verdict == 0) & lie_inside(own, crowds, iou_threshold)] = -1
         wanted.append(int((~free).sum()))
-        verdicts.append(_judge_picture(truth.boxes[here], free, boxes[mine], iou_threshold))
+        verdicts.append(verdict)
         scores.append(all_scores[mine])
     return verdicts, scores, wanted
 
@@ -159,7 +163,7 @@ def _judge_picture(
     verdict = np.zeros(len(boxes), int)
     if not len(truth) or not len(boxes):
         return verdict
-    overlaps = np.asarray(pairwise(iou, boxes.astype(np.float32), truth.astype(np.float32)))
+    overlaps = np.asarray(pairwise(iou, boxes, truth.astype(np.float32)))
     nearest = overlaps.argmax(1)
     taken = np.zeros(len(truth), bool)
     for i, box in enumerate(nearest):

@@ -132,6 +132,19 @@ def test_focal_moves_what_is_wrong_beyond_doubt():
     np.testing.assert_allclose(tape.gradient(loss, logits), [[[-0.25]]], rtol=1e-5)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_focal_has_a_gradient_however_sure_a_logit_is(gamma):
+    targets = np.array([[[0, 1], [-1, 1]]], F32)
+    logits = tf.constant([[[150.0, -150.0], [150.0, -150.0]]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = FocalClassLoss(0.25, gamma)(targets, logits)
+    # Wrong beyond doubt is only what stands in the second row and first column.
+    np.testing.assert_allclose(loss, 0.75 * 150, rtol=1e-6)
+    expected = [[[0, 0], [0.75, 0]]]
+    np.testing.assert_allclose(tape.gradient(loss, logits), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_focal_at_the_prior():
     """With a prior of 0.01 all background costs next to nothing: 0.75 * 0.01² * -log 0.99 each."""
     logit = -np.log(0.99 / 0.01)

@@ -74,6 +74,18 @@ def test_difficult_boxes_are_neither_asked_for_nor_punished():
     assert voc_average_precision(crowd, [detections(difficult, right)], NAMES)["mAP"] == 1.0
 
 
+def test_any_number_of_boxes_may_lie_in_a_crowd():
+    crowd = [40.0, 0.0, 140.0, 10.0]
+    truths = [picture([square(0), crowd], crowd=[1])]
+    inside = [(*square(i), 0.9, 0) for i in (3, 4)]  # a tenth of the crowd each
+    right, half_outside = (*square(0), 0.5, 0), (135.0, 0.0, 145.0, 10.0, 0.8, 0)
+    for found in ([*inside, right], [*inside, half_outside, right]):
+        assert voc_average_precision(truths, [detections(*found)], NAMES)["mAP"] == 1.0
+    outside = (136.0, 0.0, 146.0, 10.0, 0.8, 0)
+    found = [detections(*inside, outside, right)]
+    assert voc_average_precision(truths, found, NAMES)["mAP"] == 0.5
+
+
 def test_empty_pictures():
     truths = [picture(), picture([square(0)])]
     right = detections((*square(0), 0.5, 0))
