@@ -97,13 +97,24 @@ def _average_precision(
     if not wanted:
         return float("nan")
     precision, recall = _curve(right, wanted)
-    # The best precision at each recall or beyond.
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
     if kind == "area":
-        return float((envelope * np.diff(recall, prepend=0.0)).sum())
-    # Counted in tenths, so that 3 of 10 reach 0.3 whatever the rounding.
-    reached = np.searchsorted(np.round(recall * 10, 9), np.arange(11))
-    return float(np.append(envelope, 0.0)[reached].mean())
+        steps = np.diff(recall, prepend=0.0)
+        return float((best_precision(precision, recall, recall) * steps).sum())
+    return float(best_precision(precision, recall, np.arange(11) / 10).mean())
+
+
+def best_precision(precision: np.ndarray, recall: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Returns the best precision at some recalls or beyond, 0 where a curve does not reach them.
+
+    Args:
+        precision: Of a curve, `(n,)`.
+        recall: Its recalls, none smaller than the one before.
+        at: Recalls `(m,)`.
+    """
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    # Rounded, so that 3 of 10 reach 0.3.
+    reached = np.searchsorted(np.round(recall, 9), np.round(at, 9))
+    return np.append(envelope, 0.0)[reached]
 
 
 def _curve(right: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:

@@ -31,7 +31,8 @@ def draw_detections(
 ) -> np.ndarray:
     """Returns a picture with a box, a name and a score for each detection.
 
-    Drawn with Pillow: `keras.visualization` draws boxes too, but needs OpenCV.
+    Drawn with Pillow, in the Latin letters of its own font: `keras.visualization` draws boxes too,
+    but needs OpenCV.
 
     Args:
         image: `(height, width, 3)`, pixel values of 0 to 255.
@@ -50,12 +51,13 @@ def draw_detections(
     side = min(picture.size)
     width = max(1, side // 150)
     font = ImageFont.load_default(max(_LEAST_TEXT_PX, round(side * _TEXT_PER_PICTURE)))
-    for row in reversed(detection_rows(found, class_names)):  # The best ends on top.
-        colour = _COLOURS[row["class"] % len(_COLOURS)]
-        left, top, right, bottom = row["box_xyxy"]
-        drawing.rectangle((left, top, right, bottom), outline=colour, width=width)
+    rows = detection_rows(found, class_names)[::-1]  # The best ends on top,
+    colours = [_COLOURS[row["class"] % len(_COLOURS)] for row in rows]
+    for row, colour in zip(rows, colours, strict=True):
+        drawing.rectangle(tuple(row["box_xyxy"]), outline=colour, width=width)
+    for row, colour in zip(rows, colours, strict=True):  # and no line crosses a name.
         label = f"{row['name']} {row['score']:.2f}" if show_scores else row["name"]
-        _draw_label(drawing, label, (left, top), picture.width, font, colour)
+        _draw_label(drawing, label, row["box_xyxy"][:2], picture.width, font, colour)
     return np.asarray(picture)
 
 
@@ -85,7 +87,7 @@ def png(image: np.ndarray) -> bytes:
 def _draw_label(
     drawing: ImageDraw.ImageDraw,
     label: str,
-    corner: tuple[float, float],
+    corner: Sequence[float],
     picture_width: int,
     font: "ImageFont.FreeTypeFont | ImageFont.ImageFont",
     colour: tuple[int, int, int],

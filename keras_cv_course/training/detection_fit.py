@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from keras_cv_course._validation import check_positive, check_whole
 from keras_cv_course.data.epochs import as_epochs
 from keras_cv_course.metrics.detection_callback import AveragePrecision
-from keras_cv_course.metrics.voc_ap import precision_recall
+from keras_cv_course.metrics.voc_ap import best_precision, precision_recall
 from keras_cv_course.models.detector import Detector
 from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.detection import compile_detector
@@ -23,6 +23,7 @@ from keras_cv_course.training.run_folder import RunFolder
 
 MONITOR = "val_AP50"
 _DPI = 120
+_NAMED_CURVES = 10  # as many as there are colours
 # Of the detections that average precision is computed of.
 _LOWEST_SCORE = 0.01
 
@@ -142,6 +143,8 @@ def plot_precision_recall(
 ) -> None:
     """Writes a PNG of precision over recall of each class, at an IoU of 0.5.
 
+    Of more classes than colours tell apart, the curves are grey, with their mean on top.
+
     Args:
         truths: What is in each picture.
         found: What was found in each, as `Detector.predict` returns it.
@@ -150,13 +153,26 @@ def plot_precision_recall(
     """
     figure = Figure(figsize=(4.8, 4.2), layout="constrained")
     axes = figure.subplots()
-    for label, name in enumerate(class_names):
-        precision, recall, _ = precision_recall(truths, found, label)
-        axes.plot(recall, precision, label=name)
+    occurring = {int(label) for truth in truths for label in truth.labels}
+    curves = {label: precision_recall(truths, found, label)[:2] for label in sorted(occurring)}
+    if len(curves) <= _NAMED_CURVES:
+        for label, (precision, recall) in curves.items():
+            axes.plot(recall, precision, label=class_names[label])
+    else:
+        _plot_grey(axes, list(curves.values()))
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
     _tidy(axes)
     with replacing(Path(path)) as temporary:
         figure.savefig(temporary, dpi=_DPI)
+
+
+def _plot_grey(axes: Any, curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Draws curves alike, and the mean of their best precisions at each recall."""
+    recalls = np.linspace(0, 1, 101)
+    for precision, recall in curves:
+        axes.plot(recall, precision, color="0.8", linewidth=0.8)
+    mean = np.mean([best_precision(*curve, recalls) for curve in curves], axis=0)
+    axes.plot(recalls, mean, label=f"mean of {len(curves)} classes")
 
 
 def plot_detection_confusion(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from truths import detections, picture, square
 
-from keras_cv_course.metrics.voc_ap import precision_recall, voc_average_precision
+from keras_cv_course.metrics.voc_ap import best_precision, precision_recall, voc_average_precision
 
 NAMES = ("cell",)
 
@@ -40,6 +40,13 @@ def test_worked_by_hand(worked):
     points = voc_average_precision(truths, found, NAMES, kind="11_points")
     # Recalls 0 to 0.5 have the precision 1, 0.6 and 0.7 have 3/4, the others 0.
     assert points["mAP"] == pytest.approx((6 * 1 + 2 * 0.75) / 11)
+
+
+def test_the_best_precision_at_a_recall_or_beyond():
+    precision, recall = np.array([1, 0.5, 2 / 3]), np.array([0.3, 0.3, 0.6])
+    found = best_precision(precision, recall, np.array([0, 0.3, 3 * 0.1, 0.31, 0.6, 0.7]))
+    np.testing.assert_allclose(found, [1, 1, 1, 2 / 3, 2 / 3, 0])
+    assert not best_precision(np.zeros(0), np.zeros(0), np.array([0.0, 0.5])).any()
 
 
 def test_a_stricter_threshold(worked):

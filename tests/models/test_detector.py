@@ -110,6 +110,21 @@ def test_drawing_frames_the_box_and_leaves_the_rest(picture):
     assert 0 < (bare[:30] != picture[:30]).any(axis=(0, 2)).sum() < label.sum()
 
 
+def test_no_line_crosses_a_name(picture):
+    behind, better = [5, 40, 45, 90], [10, 20, 40, 94]  # the better one's left edge is in the way
+    found = {
+        "boxes": np.array([better, behind], np.float32),
+        "scores": np.array([0.9, 0.5], np.float32),
+        "classes": np.array([1, 0], np.int32),
+    }
+    second = {name: values[1:] for name, values in found.items()}
+    names = ["cell", "x"]
+    label = np.s_[30:40, 5:20]
+    alone = draw_detections(picture, second, names)[label]
+    assert (alone != picture[label]).any(axis=-1).mean() > 0.8
+    np.testing.assert_array_equal(draw_detections(picture, found, names)[label], alone)
+
+
 def test_mosaic_puts_pictures_row_by_row():
     images = [np.full((2, 3, 3), i, np.uint8) for i in range(3)]
     sheet = mosaic(images, columns=2)

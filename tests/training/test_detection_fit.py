@@ -1,19 +1,22 @@
 """A small detector trains in a run folder, and goes on there after an interruption."""
 
 import os
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 from breaking_off import Interrupted, assert_ends_bit_equal
 from killed_detector import BATCHES, EPOCHS, train
+from PIL import Image
 
 from keras_cv_course import load_model
 from keras_cv_course.metrics.detection_callback import AveragePrecision
 from keras_cv_course.models.detections import detection_spec
 from keras_cv_course.training import Checkpoint, create_run
-from keras_cv_course.training.detection_fit import best_epoch
+from keras_cv_course.training.detection_fit import best_epoch, plot_precision_recall
 
 CHILD = Path(__file__).with_name("killed_detector.py")
 
@@ -41,6 +44,21 @@ def test_the_numbers_of_the_last_evaluation_are_repeated_after_a_break(tmp_path)
     logs = {}
     after.on_epoch_end(1, logs)
     assert logs == {"val_AP": 0.25, "val_AP50": 0.5}
+
+
+@pytest.mark.parametrize("classes", [2, 80])
+def test_the_curves_of_any_number_of_classes_have_room(classes, tmp_path):
+    labels = np.arange(classes)
+    boxes = np.tile(np.array([[0.0, 0.0, 10.0, 10.0]], np.float32), (classes, 1))
+    found = [{"boxes": boxes, "scores": labels / classes + 0.001, "classes": labels}] * 2
+    no = np.zeros(classes, bool)
+    truth = SimpleNamespace(boxes=boxes, labels=labels, crowd=no, difficult=no)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Matplotlib's, where a legend leaves no room.
+        names = [f"a long name {label}" for label in labels]
+        plot_precision_recall([truth] * 2, found, names, tmp_path / "p.png")
+    with Image.open(tmp_path / "p.png") as plot:
+        assert plot.width > 400
 
 
 @pytest.mark.slow
