@@ -24,19 +24,20 @@ def command(
 ) -> None:
     """Compare a .tflite file with its Keras model."""
     engine.start()
-    from keras_cv_course.cli.detector_files import as_detector
+    from keras_cv_course.cli.detector_files import as_detector, in_keras, is_detector
     from keras_cv_course.cli.evaluate import LOWEST_SCORE
     from keras_cv_course.cli.sources import open_classifier, open_split
     from keras_cv_course.tflite import compare
     from keras_cv_course.tflite.quiet import quiet
 
     classifier = open_classifier(reference, input_range, keras_only=True)
-    detector = as_detector(classifier, LOWEST_SCORE)
-    if detector is not None:
+    if is_detector(classifier.keras_model):
         made = as_detector(open_classifier(file, classifier.input_range), LOWEST_SCORE)
         if made is None:
             raise ValueError(f"{file} must find boxes, to be compared with {reference}.")
-        _compare_boxes(detector, made, data or detector.args.get("data"), split, limit, as_json)
+        # Of the scores that the file gives: what it leaves out is no difference in what it finds.
+        detector = in_keras(classifier, made.lowest_score)
+        _compare_boxes(detector, made, data, split, limit, as_json)
         return
     pictures, _, _ = open_split(classifier, data, split)
     some = pictures.unbatch().take(limit).batch(32)
@@ -53,20 +54,21 @@ def _compare_boxes(
     limit: int,
     as_json: bool,
 ) -> None:
-    from keras_cv_course.cli.detector_files import measure_boxes
+    from keras_cv_course.cli.detector_files import boxes_for, measure_boxes
+    from keras_cv_course.cli.evaluate import from_score
 
-    ours, chosen = measure_boxes(reference, data, split, limit)
-    theirs, _ = measure_boxes(made, data, split, limit)
+    boxes, chosen = boxes_for(reference, data, split)
+    ours, theirs = (measure_boxes(file, boxes, limit) for file in (reference, made))
     if as_json:
         rows = [
             {"file": str(file.path), **{k: None if isnan(v) else v for k, v in found.items()}}
             for file, found in ((reference, ours), (made, theirs))
         ]
-        emit_json({"split": chosen, "compared": rows})
+        emit_json({"split": chosen, "lowest_score": made.lowest_score, "compared": rows})
         return
     cells = [
         (name, f"{ours[name]:.3f}", f"{theirs[name]:.3f}", f"{theirs[name] - ours[name]:+.3f}")
         for name in ours
     ]
     columns = ("", reference.path.name, made.path.name, "difference")
-    emit_table(f"{made.path} ({chosen})", columns, cells)
+    emit_table(f"{made.path} ({chosen}{from_score(made)})", columns, cells)

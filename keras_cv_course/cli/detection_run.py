@@ -85,7 +85,9 @@ def start_detection_run(
         "class_names": list(data.class_names),
         "input_shape": list(args.input_shape),
         "input_range": list(_INPUT_RANGE),
-        "skipped": list(getattr(data.train, "skipped", ())),
+        "skipped": [
+            problem for part in (data.train, data.val) for problem in getattr(part, "skipped", ())
+        ],
     }
     run = create_run({**dataclasses.asdict(args), **facts}, project, name, exist_ok)
     _save_training_mosaic(run, data)

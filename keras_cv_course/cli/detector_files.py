@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course.cli.boxes_data import open_boxes
+from keras_cv_course.cli.boxes_data import Boxes, open_boxes
 from keras_cv_course.cli.sources import Classifier
 from keras_cv_course.faces.photographs import read_photograph
 from keras_cv_course.layers.box_codes import BoxCodes
@@ -36,6 +36,7 @@ class DetectorFile:
         predict: Takes pictures and returns what `Detector.predict` does.
         keras_detector: Of a .keras file, else None.
         class_names: Names by class; None where nothing tells.
+        lowest_score: Boxes with lower scores are left out.
         args: The `args.yaml` beside the file, empty where there is none.
     """
 
@@ -43,6 +44,7 @@ class DetectorFile:
     predict: Callable[[Sequence[np.ndarray]], list[dict[str, np.ndarray]]]
     keras_detector: Detector | None
     class_names: tuple[str, ...] | None
+    lowest_score: float
     args: dict[str, Any]
 
 
@@ -65,12 +67,16 @@ def as_detector(model: Classifier, score: float) -> DetectorFile | None:
                 "with --nms tflite_op or builtin."
             )
         return _in_tflite(model, score)
-    if not is_detector(model.keras_model):
-        return None
+    return in_keras(model, score) if is_detector(model.keras_model) else None
+
+
+def in_keras(model: Classifier, score: float) -> DetectorFile:
+    """Returns the detector in a .keras file, which must hold one; see `as_detector`."""
     detector = Detector(
         model.keras_model, model.class_names, score_threshold=score, input_range=model.input_range
     )
-    return DetectorFile(model.path, detector.predict, detector, detector.class_names, model.args)
+    names = detector.class_names
+    return DetectorFile(model.path, detector.predict, detector, names, score, model.args)
 
 
 def _in_tflite(model: Classifier, score: float) -> DetectorFile:
@@ -85,7 +91,8 @@ def _in_tflite(model: Classifier, score: float) -> DetectorFile:
             for boxes, keep in zip(found, sure, strict=True)
         ]
 
-    return DetectorFile(model.path, predict, None, detector.class_names, model.args)
+    lowest = max(score, detector.lowest_score)
+    return DetectorFile(model.path, predict, None, model.class_names, lowest, model.args)
 
 
 def is_detector(model: keras.Model | None) -> bool:
@@ -93,20 +100,18 @@ def is_detector(model: keras.Model | None) -> bool:
     return model is not None and any(isinstance(x, BoxCodes) for x in model.layers)
 
 
-def measure_boxes(
-    detector: DetectorFile, data: str | None, split: str | None, limit: int | None = None
-) -> tuple[dict[str, float], str]:
-    """Returns the average precision of a detector, see `detection_metrics`, and the split.
+def boxes_for(detector: DetectorFile, data: str | None, split: str | None) -> tuple[Boxes, str]:
+    """Returns the pictures that a detector is measured on, and the name of their split.
 
     Args:
         detector: The detector.
         data: As `open_boxes` takes it; None is what the detector was trained on.
         split: Its split; None is "val".
-        limit: The most pictures to measure on; None is all.
 
     Raises:
         FileNotFoundError: If there is no such data.
-        ValueError: If nothing tells what the detector was trained on, or there is no such split.
+        ValueError: If nothing tells what the detector was trained on or what its classes are, or
+            there is no such split.
     """
     source = data or detector.args.get("data")
     if source is None:
@@ -117,8 +122,38 @@ def measure_boxes(
     chosen = split or "val"
     size = detector.args.get("input_shape", _SCENE_SHAPE)[:2]
     boxes = open_boxes(source, chosen, tuple(size), detector.class_names)
+    if detector.class_names is None:
+        _check_count(detector, source, tuple(boxes.class_names))
+    return boxes, chosen
+
+
+def _check_count(detector: DetectorFile, source: str, class_names: tuple[str, ...]) -> None:
+    """Raises ValueError unless the classes of the data can be those of a detector without names."""
+    if detector.keras_detector is None:
+        raise ValueError(
+            f"Nothing tells the classes of {detector.path}, and so their order. Put the args.yaml "
+            "of its run beside it, or export it with that beside the model."
+        )
+    classes = detector.keras_detector.spec.classes
+    if classes != len(class_names):
+        raise ValueError(
+            f"{detector.path} finds {classes} classes, and nothing tells their names. {source} "
+            f"has {len(class_names)}: {list(class_names)}. Put the args.yaml of its run beside it."
+        )
+
+
+def measure_boxes(
+    detector: DetectorFile, boxes: Boxes, limit: int | None = None
+) -> dict[str, float]:
+    """Returns the average precision of a detector, see `detection_metrics`.
+
+    Args:
+        detector: The detector.
+        boxes: The pictures to measure on.
+        limit: The most of them; None is all.
+    """
     samples: Iterator[tuple[np.ndarray, Truth]] = itertools.islice(boxes.samples(), limit)
-    return detection_metrics(detector.predict, samples, boxes.class_names), chosen
+    return detection_metrics(detector.predict, samples, boxes.class_names)
 
 
 def predict_boxes(

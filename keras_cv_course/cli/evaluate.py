@@ -54,12 +54,20 @@ def command(
 def _evaluate_boxes(
     detector: "DetectorFile", data: str | None, split: str | None, as_json: bool
 ) -> None:
-    from keras_cv_course.cli.detector_files import measure_boxes
+    from keras_cv_course.cli.detector_files import boxes_for, measure_boxes
 
-    reached, chosen = measure_boxes(detector, data, split)
+    boxes, chosen = boxes_for(detector, data, split)
+    reached = measure_boxes(detector, boxes)
     if as_json:
         numbers = {name: None if isnan(value) else value for name, value in reached.items()}
-        emit_json({"model": str(detector.path), "split": chosen, **numbers})
+        facts = {"split": chosen, "lowest_score": detector.lowest_score}
+        emit_json({"model": str(detector.path), **facts, **numbers})
         return
     rows = [(name, f"{value:.3f}") for name, value in reached.items()]
-    emit_table(f"{detector.path} ({chosen})", ("", "value"), rows)
+    emit_table(f"{detector.path} ({chosen}{from_score(detector)})", ("", "value"), rows)
+
+
+def from_score(detector: "DetectorFile") -> str:
+    """Returns what to say where the boxes of a file are not all that the network finds."""
+    lowest = detector.lowest_score
+    return f", boxes with scores from {lowest:.3g} on" if lowest > LOWEST_SCORE else ""

@@ -10,6 +10,7 @@ from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.layers.detection_postprocess import OUTPUTS
 from keras_cv_course.models.detector import detections_of
 from keras_cv_course.models.framing import RESIZINGS, frame_picture
+from keras_cv_course.tflite.lowest_score import lowest_score
 from keras_cv_course.tflite.metadata import read_metadata
 from keras_cv_course.tflite.runtime import TFLiteModel
 from keras_cv_course.tflite.tensors import TensorSpec
@@ -23,6 +24,7 @@ class TFLiteDetector:
     Attributes:
         file: The file as a model.
         class_names: Names by class, where the file carries them, else None.
+        lowest_score: Boxes with lower scores are not in what the file gives.
 
     Args:
         path: A .tflite file with the outputs "boxes", "classes", "scores" and "count".
@@ -64,6 +66,7 @@ class TFLiteDetector:
         self.input_range = found
         self.resize = resize
         self.class_names = self.file.class_names
+        self.lowest_score = lowest_score(path)
 
     def predict(self, images: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
         """Returns what is found in each picture; takes and gives what `Detector.predict` does."""

@@ -91,6 +91,35 @@ def test_a_detector_and_its_file_are_compared(keras_cv_course, untrained, tmp_pa
     assert "Export it with --nms tflite_op or builtin" in result.err
 
 
+def test_a_file_is_compared_from_the_score_on_that_it_gives(
+    keras_cv_course, untrained, tmp_path, monkeypatch
+):
+    """Of random weights no score reaches 0.4: the file gives no box, and Keras is asked for none."""
+    monkeypatch.setattr(boxes_data, "_SCENES", {"train": 8, "val": 4})
+    for nms in ("tflite_op", "builtin"):
+        file = tmp_path / f"{nms}.tflite"
+        line = ("--quantize", "none", "--nms", nms, "--score", "0.4", "--out", file)
+        assert keras_cv_course("export", untrained, *line).code == 0
+        found = keras_cv_course("compare", untrained, file, "--data", "shapes", "--json").json
+        assert found["lowest_score"] == pytest.approx(0.4)
+        ours, theirs = (row["AR100"] for row in found["compared"])
+        assert ours == theirs == 0
+    told = keras_cv_course("compare", untrained, file, "--data", "shapes").out
+    assert "boxes with scores from 0.4 on" in " ".join(told.split())
+
+
+@pytest.mark.data
+def test_classes_that_nothing_tells_are_not_guessed(keras_cv_course, untrained, tmp_path, shared):
+    file = tmp_path / "m.tflite"
+    assert keras_cv_course("export", untrained, "--quantize", "none", "--out", file).code == 0
+    line = ("--data", "shapes", "--input-range", "-1", "1")
+    result = keras_cv_course("evaluate", file, *line)
+    assert "Nothing tells the classes of" in result.err
+    result = keras_cv_course("evaluate", untrained, "--data", shared / "data/bccd")
+    assert "finds 4 classes, and nothing tells their names" in result.err
+    assert "['Platelets', 'RBC', 'WBC']" in result.err
+
+
 def test_folders_of_pictures_are_looked_through(keras_cv_course, untrained, tmp_path, rng):
     for name in ("a/1.png", "a/2.png", "b/1.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

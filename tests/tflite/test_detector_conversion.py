@@ -10,6 +10,7 @@ from keras_cv_course.models.detections import split_detections
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 from keras_cv_course.tflite.joining import join
+from keras_cv_course.tflite.lowest_score import lowest_score
 
 SIZE = 64
 NAMES = ("circle", "square", "triangle")
@@ -83,6 +84,7 @@ def test_float_file_finds_what_the_detector_finds(ssdlite, images, detections, t
     outputs = TFLiteModel(path, validate=False).predict(images)
     for found, expected in zip(rows(outputs), rows(detections), strict=True):
         matches(found, expected)
+    assert lowest_score(path) == pytest.approx(0.35)
     report = inspect(path, validate=False)
     assert [y.name for y in report.outputs] == ["boxes", "classes", "scores", "count"]
     assert report.class_names == NAMES
@@ -93,6 +95,8 @@ def test_float_file_finds_what_the_detector_finds(ssdlite, images, detections, t
 
 def test_raw_file_tells_its_reader_the_anchors(ssdlite, images, tmp_path):
     path = convert(ssdlite, tmp_path / "m.tflite", "none", nms=None).path
+    with pytest.raises(ValueError, match="must be a file with its suppression inside"):
+        lowest_score(path)
     report = inspect(path, validate=False)
     assert report.metadata.task == "anchor_detector"
     assert report.class_names == NAMES
