@@ -26,7 +26,9 @@ def command(
     project: Annotated[str, typer.Option(help="Folder of the run folders.")] = "runs",
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Overwrite the run.")] = False,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the pictures; 20.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the pictures; 20, of drawn shapes 6.")
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Decides weights and order.")
     ] = _ARGS.recipe.seed,

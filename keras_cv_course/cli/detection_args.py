@@ -8,6 +8,7 @@ from keras_cv_course._validation import check_choice, check_positive, check_whol
 from keras_cv_course.training.run_folder import arguments_of
 
 SHAPES = "shapes"
+_MOST_EXTRA_MAPS = 4
 TRAINED = ("ssdlite", "retinanet", "yolo")
 
 
@@ -20,8 +21,8 @@ class DetectionArgs:
         model: "ssdlite", "retinanet" or "yolo".
         imgsz: Height and width of the input.
         alpha: Width of the backbone.
-        stride: Where the backbone ends: 32, or 16 for small pictures, which SSDLite alone takes.
-        extra_maps: Further maps of SSDLite, of half the size each.
+        stride: Where SSDLite's backbone ends: 32, or 16 for small pictures and small objects.
+        extra_maps: Further maps of SSDLite, of half the size each; 1 to 4.
         smallest: Size of SSDLite's anchors on its first map, as a part of the picture's.
         largest: Size of those on its last map.
         weights: "imagenet", a file of weights, or None for fresh ones.
@@ -55,11 +56,19 @@ class DetectionArgs:
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, TRAINED)
-        check_choice("stride", self.stride, (16, 32) if self.model == "ssdlite" else (32,))
+        check_choice("stride", self.stride, (16, 32))
+        check_choice("extra_maps", self.extra_maps, range(1, _MOST_EXTRA_MAPS + 1))
         for name in ("imgsz", "epochs", "batch", "qat_epochs"):
             check_whole(name, getattr(self, name))
-        for name in ("alpha", "lr0"):
+        for name in ("alpha", "lr0", "smallest", "largest"):
             check_positive(name, getattr(self, name))
+        if self.model != "ssdlite":
+            for name in ("stride", "extra_maps", "smallest", "largest"):
+                if getattr(self, name) != getattr(type(self), name):
+                    raise ValueError(
+                        f"`{name}` is of SSDLite. Received: {getattr(self, name)} with "
+                        f"model={self.model!r}. Leave it out."
+                    )
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

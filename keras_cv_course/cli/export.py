@@ -45,7 +45,9 @@ def command(
         str | None,
         typer.Option(help="Of a detector: tflite_op, builtin, or none, which MediaPipe does."),
     ] = None,
-    score: Annotated[float, typer.Option(help="Lowest score of a detector's boxes.")] = 0.3,
+    score: Annotated[
+        float, typer.Option(min=0, max=1, help="Lowest score of a detector's boxes.")
+    ] = 0.3,
     as_json: Json = False,
 ) -> None:
     """Convert a model to TFLite; one of `train --qat` needs no calibration."""

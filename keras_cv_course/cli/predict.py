@@ -16,9 +16,14 @@ def command(
         list[Path], typer.Argument(help="Pictures, or folders of them: JPEG, PNG, GIF or BMP.")
     ],
     top: Annotated[int, typer.Option(min=1, help="Classes to tell of each picture.")] = 1,
-    score: Annotated[float, typer.Option(help="Lowest score of a detector's boxes.")] = 0.3,
+    score: Annotated[
+        float, typer.Option(min=0, max=1, help="Lowest score of a detector's boxes.")
+    ] = 0.3,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for pictures with a detector's boxes, and a JSON.")
+        Path | None,
+        typer.Option(
+            file_okay=False, help="Folder for pictures with a detector's boxes, and a JSON."
+        ),
     ] = None,
     input_range: InputRange = None,
     as_json: Json = False,
@@ -58,16 +63,13 @@ def _tell_boxes(model: str, rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         emit_json(rows)
         return
-    cells = [
-        (
-            row["image"],
-            box["name"],
-            f"{box['score']:.2f}",
-            " ".join(f"{side:.0f}" for side in box["box_xyxy"]),
-        )
-        for row in rows
-        for box in row["boxes"]
-    ]
+    cells = []
+    for row in rows:
+        if not row["boxes"]:
+            cells.append((row["image"], "nothing", "", ""))
+        for box in row["boxes"]:
+            sides = " ".join(f"{side:.0f}" for side in box["box_xyxy"])
+            cells.append((row["image"], box["name"], f"{box['score']:.2f}", sides))
     emit_table(model, ("image", "class", "score", "left top right bottom"), cells, texts=2)
 
 

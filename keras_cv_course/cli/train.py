@@ -20,6 +20,7 @@ from keras_cv_course.training.run_folder import RunFolder, interrupted_run
 _WITH_RESUME = {"resume", "task", "project", "name", "as_json"}
 _CLASSIFY, _DETECT = "classify", "detect"
 _CLASSIFIER = "classifier"
+_OF_DETECTORS = {"stride", "extra_maps", "smallest", "largest"}
 _AP = ("AP50", "AP")
 
 
@@ -53,6 +54,7 @@ def command(
     elif task == _DETECT:
         run, report = _train_detector(args, options, project, name, exist_ok, verbose)
     else:
+        _refuse(options & _OF_DETECTORS, _CLASSIFY)
         run, report = _train_classifier(args, find_lr, project, name, exist_ok, verbose)
     if as_json:
         emit_json({"run": str(run.path), **report})
@@ -90,14 +92,17 @@ def _train_detector(
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Trains a detector with what was said of its arguments, and its own defaults."""
     fields = {field.name for field in dataclasses.fields(DetectionArgs)}
-    unknown = sorted(options - fields - {"task", "project", "name", "exist_ok", "as_json"})
-    if unknown:
-        raise ValueError(f"--task detect has no {_as_typed(unknown)}: leave it out.")
+    _refuse(options - fields - {"task", "project", "name", "exist_ok", "as_json"}, _DETECT)
     arguments = DetectionArgs(**{option: getattr(args, option) for option in options & fields})
     engine.start()
     from keras_cv_course.cli.detection_run import start_detection_run
 
     return start_detection_run(arguments, project, name, exist_ok, verbose)
+
+
+def _refuse(options: set[str], task: str) -> None:
+    if options:
+        raise ValueError(f"--task {task} has no {_as_typed(sorted(options))}: leave it out.")
 
 
 def _task_of(run: RunFolder, said: str | None) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keras_cv_course._validation import check_choice, check_positive
+from keras_cv_course.cli.detection_args import TRAINED, DetectionArgs
 from keras_cv_course.registry import MODELS
 from keras_cv_course.training.recipe import Recipe
 from keras_cv_course.training.run_folder import arguments_of
@@ -13,6 +14,7 @@ from keras_cv_course.training.run_folder import arguments_of
 DIGITS = "digits"
 STRATEGIES = ("mirrored",)
 PRECISIONS = ("bf16", "fp16")
+_DETECT = DetectionArgs()
 _DIGITS_SIZE_PX = 48
 # Nothing is mirrored, because digits and letters would not survive it.
 DEFAULT_RECIPE = Recipe(shift=0.1, turn=0.025)
@@ -134,22 +136,35 @@ class TrainFlags:
         "Folder of class folders or of shards, of annotated pictures for `--task detect`, or what "
         'the package has itself: "digits", "shapes".',
     )
-    model: str = _option("mobilenet_v2", "Name of the network, see `models`.")
-    imgsz: int | None = _option(None, "Height and width (default: as in the paper, 48 for digits).")
+    model: str = _option(
+        "mobilenet_v2",
+        f"Name of the network, see `models`; to detect {', '.join(TRAINED)} ({_DETECT.model}).",
+    )
+    imgsz: int | None = _option(
+        None,
+        f"Height and width (default: as in the paper, 48 for digits; {_DETECT.imgsz} to detect).",
+    )
     alpha: float | None = _option(None, "Width of the network, where its family has one.")
     weights: str | None = _option(None, '"imagenet", or a file of weights (default: fresh ones).')
     freeze: int = _option(0, "Groups of layers that stay as they are: the stem, then blocks.")
     recipe: str | None = _option(None, "YAML file of a recipe, or the args.yaml of a run.")
-    epochs: int | None = _option(None, "Passes over the pictures (default: 20).")
-    batch: int = _option(32, "Pictures in a batch.")
-    lr0: float | None = _option(None, "Highest learning rate (default: 0.003).")
+    epochs: int | None = _option(
+        None, f"Passes over the pictures (default: 20; {_DETECT.epochs} to detect)."
+    )
+    batch: int = _option(32, f"Pictures in a batch; {_DETECT.batch} to detect.")
+    lr0: float | None = _option(
+        None, f"Highest learning rate (default: 0.003; {_DETECT.lr0} to detect)."
+    )
     cos_lr: bool | None = _option(None, "Lower the rate along half a cosine (default), or keep it.")
     warmup_epochs: float | None = _option(
         None, "Epochs over which the rate rises from 0 (default: 1)."
     )
     seed: int | None = _option(None, "Decides weights, split, order, distortions (default: 0).")
     val_split: float = _option(0.2, "Share held out where there is no `val` folder.")
-    augment: bool | None = _option(None, "Distort and mix them (default: shift and turn a little).")
+    augment: bool | None = _option(
+        None,
+        "Distort and mix them (default: shift and turn a little; to detect crop, mirror, colour).",
+    )
     qat: bool = _option(False, "Then fine-tune with int8 rounding, for a better int8 export.")
     qat_epochs: int = _option(4, "Passes over the pictures with int8 rounding.")
     strategy: str | None = _option(
@@ -158,6 +173,20 @@ class TrainFlags:
     mixed_precision: str | None = _option(None, '"bf16" or "fp16" (default: all in float32).')
     deterministic: bool = _option(False, "The same bits in every run, at some cost of speed.")
     tensorboard: bool = _option(False, "Log for TensorBoard, to `tensorboard` in the run.")
+    stride: int | None = _option(
+        None,
+        f"Of SSDLite: where the backbone ends, {_DETECT.stride} (default) or 16 for small objects.",
+    )
+    extra_maps: int | None = _option(
+        None, f"Of SSDLite: further maps of half the size each (default: {_DETECT.extra_maps})."
+    )
+    smallest: float | None = _option(
+        None,
+        f"Of SSDLite: smallest anchors, as a part of the picture (default: {_DETECT.smallest}).",
+    )
+    largest: float | None = _option(
+        None, f"Of SSDLite: anchors of the last map (default: {_DETECT.largest})."
+    )
 
     def changed(self, recipe: Recipe) -> Recipe:
         """Returns a recipe with what was said in its place.

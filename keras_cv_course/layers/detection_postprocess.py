@@ -35,7 +35,7 @@ class DetectionPostProcess(keras.layers.Layer):
         anchors: `(anchors, 4)`, (x_center, y_center, width, height) in parts of the picture.
         classes: Number of classes.
         max_detections: How many boxes are returned.
-        score_threshold: Boxes with a lower score are left out.
+        score_threshold: Boxes with a lower score are left out; in [0, 1].
         iou_threshold: Above this overlap with a better box of its class, a box is left out;
             above 0, at most 1.
         scales: Divisors of the codes' (x, y, width, height). (10, 10, 5, 5) are the variances 0.1
@@ -77,6 +77,8 @@ class DetectionPostProcess(keras.layers.Layer):
         check_positive("iou_threshold", iou_threshold)
         if iou_threshold > 1:
             raise ValueError(f"`iou_threshold` must be at most 1. Received: {iou_threshold}.")
+        if not 0 <= score_threshold <= 1:
+            raise ValueError(f"`score_threshold` must be in [0, 1]. Received: {score_threshold!r}.")
         self.classes = classes
         self.max_detections = max_detections
         self.score_threshold = score_threshold

@@ -174,11 +174,11 @@ def ssd_maps(
         input_shape: (height, width) of the network input in pixels. Scales are parts of the
             shorter side.
         smallest: Scale of the first map.
-        largest: Scale of the last map; the one after it is 1.
+        largest: Scale of the last map, at least `smallest`; the one after it is 1.
         ratios: Aspect ratios above 1, each used both ways.
 
     Raises:
-        ValueError: If `map_shapes` is empty or a number is not above 0.
+        ValueError: If `map_shapes` is empty, or a number is out of its range.
 
     Example:
         >>> maps = ssd_maps([(20, 20), (10, 10), (5, 5), (3, 3), (2, 2), (1, 1)], (320, 320))
@@ -191,6 +191,8 @@ def ssd_maps(
     """
     if not map_shapes:
         raise ValueError("`map_shapes` must hold at least one (rows, columns). Received none.")
+    if largest < smallest:
+        raise ValueError(f"`largest` must be at least `smallest`. Received: {largest}, {smallest}.")
     side = min(input_shape)
     scales = [float(scale) for scale in np.linspace(smallest, largest, len(map_shapes))]
     scales = scales if len(map_shapes) > 1 else [smallest]

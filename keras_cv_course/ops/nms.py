@@ -52,7 +52,7 @@ def suppress(
         raise ValueError(f"`iou_threshold` must be in [0, 1]. Received: {iou_threshold!r}.")
     if soft_sigma < 0:
         raise ValueError(f"`soft_sigma` must be at least 0. Received: {soft_sigma!r}.")
-    boxes, scores = ops.cast(boxes, "float32"), ops.cast(scores, "float32")
+    boxes, scores = _never_empty(ops.cast(boxes, "float32"), ops.cast(scores, "float32"))
     places = ops.arange(scores.shape[-1])
     alive = ops.where(scores > score_threshold, scores, _REMOVED)
     slots = ops.arange(max_detections)
@@ -118,8 +118,8 @@ def suppress_by_class(
             f"`score_threshold` must be 0 or more, because padding has the score 0. "
             f"Received: {score_threshold!r}."
         )
-    boxes = ops.cast(boxes, "float32")
-    by_class = ops.swapaxes(scores, -1, -2)  # (..., classes, n)
+    by_class = ops.cast(ops.swapaxes(scores, -1, -2), "float32")  # (..., classes, n)
+    boxes, by_class = _never_empty(ops.cast(boxes, "float32"), by_class)
     options = (max_detections, iou_threshold, score_threshold, soft_sigma)
     indices, kept, _ = suppress(boxes[..., None, :, :], by_class, *options)
     classes = ops.zeros_like(indices) + ops.arange(by_class.shape[-2], dtype="int32")[:, None]
@@ -134,6 +134,16 @@ def suppress_by_class(
         ops.where(real, classes, -1),
         ops.sum(ops.cast(real, "int32"), axis=-1),
     )
+
+
+def _never_empty(boxes: Any, scores: Any) -> tuple[Any, Any]:
+    """Returns boxes `(..., n, 4)` and scores `(..., n)`; of none, one that is never taken."""
+    if scores.shape[-1] != 0:
+        return boxes, scores
+    before = [(0, 0)] * (len(boxes.shape) - 2)
+    boxes = ops.pad(boxes, [*before, (0, 1), (0, 0)])
+    before = [(0, 0)] * (len(scores.shape) - 1)
+    return boxes, ops.pad(scores, [*before, (0, 1)], constant_values=_REMOVED)
 
 
 def _flatten_last_two(x: Any) -> Any:

@@ -131,6 +131,10 @@ def test_folders_of_pictures_are_looked_through(keras_cv_course, untrained, tmp_
     result = keras_cv_course("predict", untrained, *files, "--out", tmp_path / "out")
     assert "must have names of their own" in result.err
     assert not (tmp_path / "out").exists()
+    result = keras_cv_course("predict", untrained, files[0], "--score", "1")
+    assert (result.code, "nothing" in result.out) == (0, True)
+    result = keras_cv_course("predict", untrained, files[0], "--out", files[1])
+    assert "is a file" in result.err
     (tmp_path / "empty").mkdir()
     result = keras_cv_course("predict", untrained, tmp_path / "empty")
     assert f"There is no picture in {tmp_path / 'empty'}" in result.err
@@ -200,6 +204,13 @@ def test_demo_exports_and_compares(keras_cv_course, tmp_path, monkeypatch):
         (("--task", "detect", "--val-split", "0.3"), "--task detect has no --val-split"),
         (("--task", "detect", "--model", "mobilenet_v2"), "`model` must be one of 'ssdlite'"),
         (("--model", "ssdlite"), "`model` must be one of 'mobilenet'"),
+        (("--smallest", "0.1"), "--task classify has no --smallest"),
+        (("--task", "detect", "--stride", "8"), "`stride` must be one of 16, 32"),
+        (("--task", "detect", "--extra-maps", "5"), "`extra_maps` must be one of 1, 2, 3, 4"),
+        (
+            ("--task", "detect", "--model", "yolo", "--largest", "0.5"),
+            "`largest` is of SSDLite. Received: 0.5 with model='yolo'",
+        ),
     ],
 )
 def test_options_that_do_not_fit_are_refused(keras_cv_course, tmp_path, words, message):

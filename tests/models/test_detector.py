@@ -141,6 +141,8 @@ def test_mosaic_puts_pictures_row_by_row():
         ({"resize": "crop"}, "`resize` must be one of 'stretch', 'pad'"),
         ({"input_range": (0.5, 1)}, "`input_range` must be the smallest and the largest"),
         ({"iou_threshold": 2}, "`iou_threshold` must be at most 1"),
+        ({"score_threshold": -0.1}, r"`score_threshold` must be in \[0, 1\]. Received: -0.1"),
+        ({"score_threshold": float("nan")}, r"`score_threshold` must be in \[0, 1\]"),
     ],
 )
 def test_wrong_arguments(network, options, message):

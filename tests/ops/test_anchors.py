@@ -138,6 +138,7 @@ def test_yolo_counts_at_416(strides, shapes, count):
         (lambda: prior_shapes((), (1,)), "at least one number each"),
         (lambda: prior_shapes((8,), (0,)), "above 0"),
         (lambda: ssd_maps([], (320, 320)), "at least one"),
+        (lambda: ssd_maps([(4, 4)], (64, 64), 0.9, 0.2), "`largest` must be at least `smallest`"),
         (lambda: yolo_maps((100, 96), (32,), (YOLOV2_SHAPES,)), "multiples of the stride 32"),
         (lambda: yolo_maps((96, 96), (32,), YOLOV3_SHAPES), "the anchors of each of `strides`"),
         (lambda: AnchorMap(0, 1, (8, 8), ((1, 1),)), "`rows`"),

@@ -99,6 +99,21 @@ def test_a_box_without_area_suppresses_nothing():
     assert found(suppress(boxes, np.array([0.9, 0.8, 0.7], F32)))[0] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("leading", [(), (2,)])
+def test_of_no_boxes_all_is_padding(leading):
+    indices, kept, count = suppress(
+        np.zeros((*leading, 0, 4), F32), np.zeros((*leading, 0), F32), 3
+    )
+    assert indices.shape == kept.shape == (*leading, 3)
+    assert (np.asarray(indices) == -1).all()
+    assert not any(np.any(x) for x in (kept, count))
+    none = np.zeros((*leading, 0, 4), F32), np.zeros((*leading, 0, 2), F32)
+    boxes, scores, classes, count = suppress_by_class(*none, 3)
+    assert boxes.shape == (*leading, 3, 4)
+    assert (np.asarray(classes) == -1).all()
+    assert not any(np.any(x) for x in (boxes, scores, count))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
