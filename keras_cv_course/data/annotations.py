@@ -132,7 +132,8 @@ class Reading:
 
     def picture(
         self,
-        path: Path,
+        folder: Path,
+        name: str,
         where: str,
         boxes: Sequence[RawBox],
         told_size_px: tuple[int, int] | None = None,
@@ -140,11 +141,19 @@ class Reading:
         """Adds a picture with those of its boxes that are right.
 
         Args:
-            path: The picture file.
+            folder: Folder of the pictures.
+            name: The picture file, as a path below the folder.
             where: Where the annotation stands, for messages.
             boxes: What the annotation says.
             told_size_px: (height, width) that the annotation says, which must be the file's.
         """
+        below = Path(os.path.normpath(name))
+        if below.anchor or below.parts[:1] == ("..",):
+            return self.problem(
+                where,
+                f"its picture {name!r} is not below {folder}. Name it by a path relative to this.",
+            )
+        path = folder / below
         try:
             with Image.open(path) as opened:
                 width, height = opened.size

@@ -92,7 +92,7 @@ def _read(root: Element, path: Path, pictures: Path, first_pixel: int, reading: 
     except ValueError as error:
         return reading.problem(str(path), f"{error}.")
     # Only the last part, so that a path of another machine, or one that leads out, does no harm.
-    return reading.picture(pictures / Path(name.replace("\\", "/")).name, str(path), boxes, size)
+    return reading.picture(pictures, Path(name.replace("\\", "/")).name, str(path), boxes, size)
 
 
 def _size(root: Element) -> tuple[int, int] | None:

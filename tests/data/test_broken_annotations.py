@@ -13,6 +13,7 @@ from annotation_files import (
     write_csv,
     write_voc,
 )
+from PIL import Image
 
 from keras_cv_course.data.box_table import table_annotations
 from keras_cv_course.data.coco import coco_annotations
@@ -160,3 +161,31 @@ def test_files_of_other_kinds_are_refused(folder):
         voc_annotations(folder, broken="mend")
     with pytest.raises(ValueError, match="`box_format` must be one of"):
         table_annotations(path, folder, box_format="rel_xyxy")
+
+
+def named_in_coco(folder, name):
+    images = [{"id": 0, "file_name": name}, {"id": 1, "file_name": "b.jpg"}]
+    return coco_annotations, write_coco(folder, images=images)
+
+
+def named_in_table(folder, name):
+    return table_annotations, write_csv(folder, (name, "dog", 0, 0, 10, 5), ("b.jpg",))
+
+
+@pytest.mark.parametrize("named", [named_in_coco, named_in_table])
+def test_pictures_are_looked_for_below_their_folder_only(folder, named):
+    pictures = folder / "JPEGImages"
+    (pictures / "sub").mkdir()
+    Image.new("RGB", (40, 20)).save(pictures / "sub/a.jpg")
+    for name, width in (("a.jpg", 30), ("sub/a.jpg", 40), ("sub/../a.jpg", 30)):
+        read, path = named(folder, name)
+        assert {p.size_px[1] for p in read(path, pictures).pictures} == {width, 16}
+    Image.new("RGB", (40, 20)).save(folder / "a.jpg")
+    for name in ("../a.jpg", "sub/../../a.jpg", str(folder / "a.jpg"), str(pictures / "a.jpg")):
+        read, path = named(folder, name)
+        found = read(path, pictures)
+        assert list(as_rows(found)) == ["b.jpg"]
+        (line,) = found.skipped
+        assert f"its picture {name!r} is not below {pictures}." in line
+        with pytest.raises(ValueError, match="is not below"):
+            read(path, pictures, broken="raise")
