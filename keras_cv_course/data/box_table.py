@@ -35,8 +35,8 @@ def table_annotations(
         class_names: The classes, in the order of labels. None takes those that occur, sorted.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
             ValueError. Broken are a row without six fields or with a box of no numbers; a picture
-            that is missing or not below `pictures`; a box without area, out of the picture or of an
-            unknown class.
+            that is missing, not below `pictures` or of a kind that training cannot take; a box
+            without area, out of the picture or of an unknown class.
         box_format: "xyxy", "xywh" (the upper left corner, width and height), "center_xywh" or
             "yxyx".
 

@@ -28,9 +28,9 @@ def coco_annotations(
         class_names: The classes, in the order of labels. None takes all categories of the file, in
             the order of their ids, whether they occur or not.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
-            ValueError. Broken are a picture that is missing, not below `pictures` or of another
-            size; an annotation of an unknown picture or category or without a box; a box without
-            area, out of the picture or of an unknown class.
+            ValueError. Broken are a picture that is missing, not below `pictures`, of another size
+            or a kind that training cannot take; an annotation of an unknown picture or category or
+            without a box; a box without area, out of the picture or of an unknown class.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.

@@ -35,8 +35,9 @@ def voc_annotations(
         class_names: The classes, in the order of labels. None takes those that occur, sorted.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
             ValueError. Broken are an XML file that is missing, cannot be parsed or declares
-            entities, which can fill the memory; a picture that is missing or has another size; a
-            box without area, out of the picture or of an unknown class.
+            entities, which can fill the memory; a picture that is missing, of another size or a
+            kind that training cannot take; a box without area, out of the picture or of an unknown
+            class.
         pictures: Sub-folder of the pictures.
         annotations: Sub-folder of the XML files.
         first_pixel: What the first pixel is called: 1 in VOC, 0 in some files of others.

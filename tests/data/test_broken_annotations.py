@@ -1,8 +1,11 @@
 """What is wrong with annotations is named, and left out or refused."""
 
 import logging
+import re
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from annotation_files import (
     BOXES,
     as_rows,
@@ -13,10 +16,12 @@ from annotation_files import (
     write_csv,
     write_voc,
 )
+from pictures import truncated
 from PIL import Image
 
 from keras_cv_course.data.box_table import table_annotations
 from keras_cv_course.data.coco import coco_annotations
+from keras_cv_course.data.detection import detection_batches, detection_epochs
 from keras_cv_course.data.voc import voc_annotations
 
 
@@ -189,3 +194,71 @@ def test_pictures_are_looked_for_below_their_folder_only(folder, named):
         assert f"its picture {name!r} is not below {pictures}." in line
         with pytest.raises(ValueError, match="is not below"):
             read(path, pictures, broken="raise")
+
+
+def unfit(folder, save):
+    """Reads a.png, which `save` writes, and b.jpg."""
+    save(folder / "JPEGImages/a.png")
+    return {
+        "path": write_csv(folder, ("a.png",), ("b.jpg",)),
+        "pictures": folder / "JPEGImages",
+    }
+
+
+UNFIT_PICTURES = {
+    "kind": (
+        lambda path: Image.new("RGB", (30, 20)).save(path, "TIFF"),
+        "a.png is a TIFF file, which training cannot read. Save it as PNG.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT_PICTURES)
+def test_pictures_that_training_cannot_take_are_left_out_or_refused(folder, kind):
+    save, message = UNFIT_PICTURES[kind]
+    options = unfit(folder, save)
+    found = table_annotations(**options)
+    assert list(as_rows(found)) == ["b.jpg"]
+    assert found.skipped[0].endswith(message)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        table_annotations(**options, broken="raise")
+
+
+FIT_PICTURES = [
+    *(("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "P"), ("PNG", "LA"), ("PNG", "1")),
+    *(("GIF", "P"), ("BMP", "L"), ("BMP", "RGBA"), ("WEBP", "RGB"), ("MPO", "RGB")),
+]
+
+
+@pytest.mark.parametrize(("kind", "mode"), FIT_PICTURES)
+def test_pictures_that_are_read_look_alike_in_training_and_evaluation(folder, kind, mode):
+    picture = Image.linear_gradient("L").convert("RGB").convert(mode)
+    more = {"save_all": True, "append_images": [picture]} if kind == "MPO" else {}
+    options = unfit(folder, lambda path: picture.save(path, kind, **more))
+    read = table_annotations(**options, broken="raise")
+    images, _ = next(iter(detection_batches(read, (256, 256, 3), 1)))
+    np.testing.assert_allclose(images[0], read.pictures[0].load(), atol=4)
+
+
+def test_half_a_picture_is_named(folder):
+    read = table_annotations(**unfit(folder, truncated), broken="raise")
+    message = f"{folder / 'JPEGImages/a.png'} cannot be decoded. Mend the file, or take it out"
+    with pytest.raises(ValueError, match=message):
+        read.pictures[0].load()
+    with pytest.raises(ValueError, match=message):
+        detection_epochs(read, (32, 32, 3))
+    for cache in (True, False):
+        batches = detection_batches(read, (32, 32, 3), cache=cache)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            next(iter(batches))
+    (folder / "JPEGImages/a.png").unlink()
+    with pytest.raises(FileNotFoundError):
+        read.pictures[0].load()
+    with pytest.raises(tf.errors.NotFoundError, match=r"a\.png"):
+        detection_epochs(read, (32, 32, 3))
+
+
+def test_names_that_no_file_can_have_are_left_out(folder):
+    rows = (("a\0.jpg", "dog", 0, 0, 10, 5), ("b.jpg",))
+    found = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
+    assert list(as_rows(found)) == ["b.jpg"]
