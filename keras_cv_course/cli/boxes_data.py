@@ -1,6 +1,7 @@
 """Finds the boxes that the words on the command line stand for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,18 @@ SPLITS = ("train", "val")
 Boxes = Annotations | DrawnScenes
 
 _SCENES = {"train": 4000, "val": 100}
+_TABLES: dict[str, Callable[..., Annotations]] = {
+    "annotations/instances_{split}.json": coco_annotations,
+    "{split}.json": coco_annotations,
+    "{split}.csv": table_annotations,
+}
+_PICTURES = ("images", "{split}")
+_LAYOUTS = (
+    "  Pascal VOC: `Annotations`, `JPEGImages` and `ImageSets/Main/{split}.txt`\n"
+    "  COCO: `annotations/instances_{split}.json` or `{split}.json`, pictures in `images` or "
+    "`{split}`\n"
+    "  CSV: `{split}.csv`, pictures in `images` or `{split}`"
+)
 
 
 def open_boxes(
@@ -35,8 +48,9 @@ def open_boxes(
 
     Args:
         source: "shapes" for drawn scenes, or a folder: in the layout of Pascal VOC (`Annotations`,
-            `JPEGImages` and `ImageSets/Main/<split>.txt`), or with `<split>.json` in COCO's format
-            or `<split>.csv`, and the pictures in `images`.
+            `JPEGImages` and `ImageSets/Main/<split>.txt`), or with a file in COCO's format
+            (`annotations/instances_<split>.json` or `<split>.json`) or `<split>.csv`, and the
+            pictures in `images` or `<split>`.
         split: "train" or "val".
         size_px: (height, width) of drawn scenes.
         class_names: The classes, in the order of labels. None takes those that there are.
@@ -49,17 +63,24 @@ def open_boxes(
         check_choice("split", split, SPLITS)
         return DrawnScenes(_SCENES[split], size_px, seed=SPLITS.index(split))
     folder = existing_folder(source)
-    if (folder / "Annotations").is_dir():
+    if (folder / "ImageSets").is_dir():
         return voc_annotations(folder, split, class_names)
-    coco, table = folder / f"{split}.json", folder / f"{split}.csv"
-    if coco.is_file():
-        return coco_annotations(coco, folder / "images", class_names)
-    if table.is_file():
-        return table_annotations(table, folder / "images", class_names)
+    for name, read in _TABLES.items():
+        file = folder / name.format(split=split)
+        if file.is_file():
+            return read(file, _pictures(folder, split), class_names)
     raise FileNotFoundError(
-        f'{folder} must be "{SHAPES}", or a folder with `Annotations` as in Pascal VOC, or with '
-        f"{coco.name} or {table.name} and `images`. It holds none of them."
+        f'{folder} must be "{SHAPES}", or a folder in one of these layouts, and is in none:\n'
+        f"{_LAYOUTS.format(split=split)}"
     )
+
+
+def _pictures(folder: Path, split: str) -> Path:
+    names = [name.format(split=split) for name in _PICTURES]
+    found = next((folder / name for name in names if (folder / name).is_dir()), None)
+    if found is None:
+        raise FileNotFoundError(f"{folder} must hold its pictures in {' or '.join(names)}.")
+    return found
 
 
 def all_samples(boxes: Boxes) -> tuple[list[np.ndarray], list[Truth]]:

@@ -11,8 +11,8 @@ InputRange = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        help='Folder of class folders, or "digits"; of boxes, or "shapes", for a detector; else '
-        "what the model was trained on."
+        help='Folder of class folders, or "digits"; for a detector, of VOC, COCO or CSV, or '
+        '"shapes"; else what the model was trained on.'
     ),
 ]
 Split = Annotated[

@@ -133,7 +133,7 @@ class TrainFlags:
 
     data: str = _option(
         DIGITS,
-        "Folder of class folders or of shards, of annotated pictures for `--task detect`, or what "
+        "Folder of class folders or of shards, of VOC, COCO or CSV for `--task detect`, or what "
         'the package has itself: "digits", "shapes".',
     )
     model: str = _option(

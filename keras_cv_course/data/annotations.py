@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from keras_cv_course._validation import check_choice
 
 _LOG = logging.getLogger(__name__)
 BROKEN = ("skip", "raise")
+UNDECODABLE = "cannot be decoded. Mend the file, or take it out of the annotations."
+# What TensorFlow decodes, which reads pictures for training.
+_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "WEBP")
+# What Pillow raises for a file that is no picture, cut off, or too large.
+_NO_PICTURE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 # Annotators count pixels from 0 or from 1, inclusive or not: a box may reach over by this much.
 _TOLERANCE_PX = 1.0
 
@@ -41,9 +46,19 @@ class AnnotatedPicture:
     areas: np.ndarray
 
     def load(self) -> np.ndarray:
-        """Returns the picture, uint8 `(height, width, 3)`."""
-        with Image.open(self.path) as picture:
-            return np.asarray(picture.convert("RGB"))
+        """Returns the picture, uint8 `(height, width, 3)`.
+
+        Raises:
+            FileNotFoundError: If the file is gone.
+            ValueError: If it cannot be decoded.
+        """
+        try:
+            with Image.open(self.path) as picture:
+                return np.asarray(picture.convert("RGB"))
+        except FileNotFoundError:
+            raise
+        except _NO_PICTURE as error:
+            raise ValueError(f"{self.path} {UNDECODABLE}") from error
 
 
 @dataclass(frozen=True)
@@ -132,7 +147,8 @@ class Reading:
 
     def picture(
         self,
-        path: Path,
+        folder: Path,
+        name: str,
         where: str,
         boxes: Sequence[RawBox],
         told_size_px: tuple[int, int] | None = None,
@@ -140,18 +156,23 @@ class Reading:
         """Adds a picture with those of its boxes that are right.
 
         Args:
-            path: The picture file.
+            folder: Folder of the pictures.
+            name: The picture file, as a path below the folder.
             where: Where the annotation stands, for messages.
             boxes: What the annotation says.
             told_size_px: (height, width) that the annotation says, which must be the file's.
         """
+        below = Path(os.path.normpath(name))
+        if below.anchor or below.parts[:1] == ("..",):
+            return self.problem(
+                where,
+                f"its picture {name!r} is not below {folder}. Name it by a path relative to this.",
+            )
+        path = folder / below
         try:
-            with Image.open(path) as opened:
-                width, height = opened.size
-        except FileNotFoundError:
-            return self.problem(where, f"there is no picture {path}.")
-        except (UnidentifiedImageError, OSError) as error:
-            return self.problem(where, f"{path} is no picture that can be read ({error}).")
+            height, width = _size_px(path)
+        except ValueError as error:
+            return self.problem(where, str(error))
         if told_size_px is not None and tuple(told_size_px) != (height, width):
             return self.problem(
                 where,
@@ -203,6 +224,20 @@ class Reading:
         if self.class_names is not None and box.class_name not in self.class_names:
             return f"is of a class that is none of {list(self.class_names)}."
         return None
+
+
+def _size_px(path: Path) -> tuple[int, int]:
+    """Returns (height, width) by the head of a file; raises ValueError if it cannot be learned."""
+    try:
+        with Image.open(path) as opened:
+            (width, height), kind = opened.size, opened.format
+    except FileNotFoundError:
+        raise ValueError(f"there is no picture {path}.") from None
+    except _NO_PICTURE as error:
+        raise ValueError(f"{path} is no picture that can be read ({error}).") from error
+    if kind not in _FORMATS:
+        raise ValueError(f"{path} is a {kind} file, which training cannot read. Save it as PNG.")
+    return height, width
 
 
 def _picture(

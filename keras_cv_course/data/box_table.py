@@ -31,11 +31,12 @@ def table_annotations(
 
     Args:
         path: The CSV file.
-        pictures: Folder of the pictures.
+        pictures: Folder of the pictures; file names are paths relative to it.
         class_names: The classes, in the order of labels. None takes those that occur, sorted.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
             ValueError. Broken are a row without six fields or with a box of no numbers; a picture
-            that is missing; a box without area, out of the picture or of an unknown class.
+            that is missing, not below `pictures` or of a kind that training cannot take; a box
+            without area, out of the picture or of an unknown class.
         box_format: "xyxy", "xywh" (the upper left corner, width and height), "center_xywh" or
             "yxyx".
 
@@ -74,7 +75,7 @@ def table_annotations(
     for fields, (x_min, y_min, x_max, y_max) in zip(rows, np.asarray(xyxy).tolist(), strict=True):
         by_picture[fields[0]].append(RawBox(fields[1], (x_min, y_min, x_max, y_max)))
     for name, found in by_picture.items():
-        reading.picture(folder / name, f"{file}, {name}", found)
+        reading.picture(folder, name, f"{file}, {name}", found)
     return reading.annotations()
 
 

@@ -24,13 +24,13 @@ def coco_annotations(
 
     Args:
         path: The JSON file with "images", "annotations" and "categories".
-        pictures: Folder of the pictures.
+        pictures: Folder of the pictures; file names are paths relative to it.
         class_names: The classes, in the order of labels. None takes all categories of the file, in
             the order of their ids, whether they occur or not.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
-            ValueError. Broken are a picture that is missing or has another size; an annotation of
-            an unknown picture or category or without a box; a box without area, out of the picture
-            or of an unknown class.
+            ValueError. Broken are a picture that is missing, not below `pictures`, of another size
+            or a kind that training cannot take; an annotation of an unknown picture or category or
+            without a box; a box without area, out of the picture or of an unknown class.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -63,7 +63,7 @@ def coco_annotations(
     for row in content["images"]:
         size = (row["height"], row["width"]) if {"height", "width"} <= set(row) else None
         where = f"{file}, picture {row['id']}"
-        reading.picture(folder / Path(row["file_name"]).name, where, by_picture[row["id"]], size)
+        reading.picture(folder, row["file_name"], where, by_picture[row["id"]], size)
     return reading.annotations()
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cv_course._validation import check_choice, check_whole
-from keras_cv_course.data.annotations import Annotations
+from keras_cv_course.data.annotations import UNDECODABLE, Annotations
 from keras_cv_course.data.dataset import check_input, rescale
 from keras_cv_course.data.epochs import Epochs, shuffled
+from keras_cv_course.data.images import decode_picture
 from keras_cv_course.data.shapes import DrawnScenes
 
 RESIZINGS = ("stretch", "pad")
@@ -52,10 +53,12 @@ def detection_batches(
     Returns:
         Batches of `(images, found)`: float32 `(batch, height, width, channels)` in 0 to 255, and a
         dict of "boxes" float32 `(batch, max_boxes, 4)` xyxy in pixels of the input, "labels" int32
-        `(batch, max_boxes)` and "weights" float32 `(batch, max_boxes)`, 1 for real boxes.
+        `(batch, max_boxes)` and "weights" float32 `(batch, max_boxes)`, 1 for real boxes. A picture
+        that cannot be decoded ends them with tf.errors.InvalidArgumentError, which names it.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of its range, or, with `shuffle` and `cache`, a picture
+            cannot be decoded.
 
     Example:
         >>> train = detection_batches(annotations, (320, 320, 3), shuffle=True)
@@ -93,7 +96,8 @@ def detection_epochs(
         cache: Whether all pictures are decoded here, and kept in memory.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of its range, or, with `cache`, a picture cannot be
+            decoded.
 
     Example:
         >>> epochs = augmented_boxes(detection_epochs(annotations, (320, 320, 3)), seed=1)
@@ -102,7 +106,7 @@ def detection_epochs(
     """
     read = _reader(source, input_shape, batch_size, max_boxes, resize, use_difficult)
     count = len(source)
-    kept = read(tf.range(count)).batch(count).get_single_element() if cache else None
+    kept = _kept(source, read, input_shape[2]) if cache else None
 
     def at(epoch: tf.Tensor) -> tf.data.Dataset:
         order = shuffled(count, seed, epoch)
@@ -223,6 +227,29 @@ def _reader(
     return read
 
 
+def _kept(
+    source: Annotations | DrawnScenes,
+    read: Callable[[tf.Tensor], tf.data.Dataset],
+    channels: int,
+) -> tuple[tf.Tensor, Found]:
+    """Returns all pictures with their boxes as one batch."""
+    count = len(source)
+    try:
+        return read(tf.range(count)).batch(count).get_single_element()
+    except tf.errors.InvalidArgumentError:
+        if isinstance(source, Annotations):
+            _refuse_undecodable(source, channels)
+        raise
+
+
+def _refuse_undecodable(annotations: Annotations, channels: int) -> None:
+    for picture in annotations.pictures:
+        try:
+            _decoded(str(picture.path), channels)
+        except tf.errors.InvalidArgumentError as error:
+            raise ValueError(f"{picture.path} {UNDECODABLE}") from error
+
+
 def _listed(
     annotations: Annotations, use_difficult: bool
 ) -> Callable[[tf.Tensor], tf.data.Dataset]:
@@ -245,8 +272,14 @@ def _listed(
 
 
 def _decoded(path: tf.Tensor, channels: int) -> tf.Tensor:
-    picture = tf.io.decode_image(tf.io.read_file(path), channels, expand_animations=False)
-    return tf.ensure_shape(picture, (None, None, channels))
+    # The operator's own error does not name the file, and only a dataset can go on after it.
+    content = tf.data.Dataset.from_tensors(tf.io.read_file(path))
+    whole = content.map(lambda file: decode_picture(file, channels)).ignore_errors()
+    nothing = tf.data.Dataset.from_tensors(tf.zeros((0, 0, channels), tf.uint8))
+    picture = whole.concatenate(nothing).take(1).get_single_element()
+    message = tf.strings.join([path, UNDECODABLE], " ")
+    with tf.control_dependencies([tf.debugging.Assert(tf.size(picture) > 0, [message])]):
+        return tf.ensure_shape(picture, (None, None, channels))
 
 
 def _drawn(scenes: DrawnScenes) -> Callable[[tf.Tensor], tf.data.Dataset]:

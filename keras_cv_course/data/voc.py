@@ -35,8 +35,9 @@ def voc_annotations(
         class_names: The classes, in the order of labels. None takes those that occur, sorted.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
             ValueError. Broken are an XML file that is missing, cannot be parsed or declares
-            entities, which can fill the memory; a picture that is missing or has another size; a
-            box without area, out of the picture or of an unknown class.
+            entities, which can fill the memory; a picture that is missing, of another size or a
+            kind that training cannot take; a box without area, out of the picture or of an unknown
+            class.
         pictures: Sub-folder of the pictures.
         annotations: Sub-folder of the XML files.
         first_pixel: What the first pixel is called: 1 in VOC, 0 in some files of others.
@@ -92,7 +93,7 @@ def _read(root: Element, path: Path, pictures: Path, first_pixel: int, reading: 
     except ValueError as error:
         return reading.problem(str(path), f"{error}.")
     # Only the last part, so that a path of another machine, or one that leads out, does no harm.
-    return reading.picture(pictures / Path(name.replace("\\", "/")).name, str(path), boxes, size)
+    return reading.picture(pictures, Path(name.replace("\\", "/")).name, str(path), boxes, size)
 
 
 def _size(root: Element) -> tuple[int, int] | None:

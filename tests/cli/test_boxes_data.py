@@ -1,0 +1,67 @@
+"""Which folders `--data` takes for a detector."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from keras_cv_course.cli.boxes_data import open_boxes
+
+SIZE = (64, 64)
+COCO = json.dumps(
+    {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 4, 4]}],
+        "categories": [{"id": 1, "name": "dog"}],
+    }
+)
+VOC = (
+    "<annotation><filename>a.png</filename><object><name>dog</name><bndbox><xmin>1</xmin>"
+    "<ymin>1</ymin><xmax>4</xmax><ymax>4</ymax></bndbox></object></annotation>"
+)
+LAYOUTS = [
+    {"annotations/instances_val.json": COCO, "images/a.png": None},
+    {"annotations/instances_val.json": COCO, "val/a.png": None},
+    {"val.json": COCO, "images/a.png": None},
+    {"val.json": COCO, "val/a.png": None},
+    {"val.csv": "a.png,dog,0,0,4,4\n", "images/a.png": None},
+    {"val.csv": "a.png,dog,0,0,4,4\n", "val/a.png": None},
+    {"Annotations/a.xml": VOC, "ImageSets/Main/val.txt": "a\n", "JPEGImages/a.png": None},
+]
+
+
+def fill(folder, files):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if text is None:
+            Image.new("RGB", (8, 6)).save(folder / name)
+        else:
+            (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize("files", LAYOUTS, ids=lambda files: " ".join(files))
+def test_layouts(tmp_path, files):
+    fill(tmp_path, files)
+    found = open_boxes(str(tmp_path), "val", SIZE)
+    (picture,) = found.pictures
+    assert found.class_names == ("dog",)
+    assert picture.boxes.tolist() == [[0, 0, 4, 4]]
+    assert picture.load().shape == (6, 8, 3)
+
+
+@pytest.mark.parametrize("files", LAYOUTS[:-1], ids=lambda files: " ".join(files))
+def test_layouts_without_the_pictures_or_of_another_split(tmp_path, files):
+    fill(tmp_path, files)
+    with pytest.raises(FileNotFoundError, match=r"(?s)in none.*VOC.*Main/train\.txt.*COCO.*CSV"):
+        open_boxes(str(tmp_path), "train", SIZE)
+    _, picture = files
+    (tmp_path / picture).unlink()
+    (tmp_path / picture).parent.rmdir()
+    with pytest.raises(FileNotFoundError, match="must hold its pictures in images or val"):
+        open_boxes(str(tmp_path), "val", SIZE)
+
+
+@pytest.mark.data
+def test_coco_mini_is_opened(shared):
+    for split, count in (("train", 250), ("val", 60)):
+        assert len(open_boxes(str(shared / "data/coco_mini"), split, SIZE)) == count

@@ -1,0 +1,264 @@
+"""What is wrong with annotations is named, and left out or refused."""
+
+import logging
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from annotation_files import (
+    BOXES,
+    as_rows,
+    coco_row,
+    picture_folder,
+    voc_object,
+    write_coco,
+    write_csv,
+    write_voc,
+)
+from pictures import truncated
+from PIL import Image
+
+from keras_cv_course.data.box_table import table_annotations
+from keras_cv_course.data.coco import coco_annotations
+from keras_cv_course.data.detection import detection_batches, detection_epochs
+from keras_cv_course.data.voc import voc_annotations
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return picture_folder(tmp_path)
+
+
+BOMB = '<!DOCTYPE a [<!ENTITY x "lol"><!ENTITY y "&x;&x;&x;&x;">]>'
+GOOD = voc_object("dog", (1, 1, 10, 5))
+
+
+def break_voc(kind, folder):
+    write_voc(folder, "b", voc_object("dog", (2, 2, 9, 9)))
+    if kind == "bomb":
+        write_voc(folder, "a", voc_object("&y;", (1, 1, 5, 5)), head=BOMB)
+    elif kind == "no xml":
+        (folder / "Annotations/a.xml").write_text("<annotation><size>")
+    elif kind == "missing picture":
+        write_voc(folder, "a", GOOD, picture="../../gone.jpg")
+    elif kind == "no picture":
+        (folder / "JPEGImages/c.jpg").write_text("no picture")
+        write_voc(folder, "a", GOOD, picture="c.jpg")
+    elif kind == "other size":
+        write_voc(folder, "a", GOOD, size=(30, 20))
+    elif kind == "no name":
+        write_voc(folder, "a", GOOD.replace("<name>dog</name>", ""))
+    elif kind == "no number":
+        write_voc(folder, "a", GOOD.replace("<xmin>1<", "<xmin>one<"))
+    else:
+        (folder / "Annotations/a.xml").write_text("<annotation></annotation>")
+
+
+BROKEN_FILES = {
+    "bomb": "declares what an annotation has no use for",
+    "no xml": "is no XML",
+    "missing picture": "there is no picture .*JPEGImages/gone.jpg",
+    "no picture": "c.jpg is no picture that can be read",
+    "other size": "a.jpg is 30x20 pixels and not 20x30",
+    "no name": "without <name> or whole <bndbox>",
+    "no number": "could not convert string to float: 'one'",
+    "no filename": "has no <filename>",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN_FILES)
+def test_broken_voc_files_are_named_and_skipped_or_refused(folder, kind, caplog):
+    break_voc(kind, folder)
+    with caplog.at_level(logging.WARNING):
+        found = voc_annotations(folder)
+    assert list(as_rows(found)) == ["b.jpg"]
+    (line,) = found.skipped
+    assert str(folder / "Annotations/a.xml") in line
+    assert line in caplog.text
+    with pytest.raises(ValueError, match=rf'a\.xml: .*{BROKEN_FILES[kind]}.*broken="skip"'):
+        voc_annotations(folder, broken="raise")
+
+
+def test_a_missing_file_of_a_list_is_named(folder):
+    write_voc(folder, "a", GOOD)
+    (folder / "ImageSets/Main/train.txt").write_text("a\ngone\n")
+    (line,) = voc_annotations(folder, "train").skipped
+    assert line.endswith("gone.xml: there is no such file.")
+
+
+BROKEN_BOXES = {
+    "no area": ((5, 5, 5, 9), "cat", "has no area: (5, 5, 5, 9)."),
+    "corners swapped": ((9, 5, 5, 9), "cat", "has no area: (9, 5, 5, 9)."),
+    "outside": ((25, 5, 40, 9), "cat", "reaches out of the picture of 30x20 pixels"),
+    "above": ((5, -4, 9, 9), "cat", "reaches out of the picture of 30x20 pixels"),
+    "no number": ((5, float("nan"), 9, 9), "cat", "has coordinates that are no numbers"),
+    "unknown class": ((5, 5, 9, 9), "emu", "is of a class that is none of ['dog', 'cat']"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN_BOXES)
+def test_broken_boxes_are_named_and_the_others_kept(folder, kind):
+    box, name, message = BROKEN_BOXES[kind]
+    path = write_csv(folder, ("a.jpg", "dog", 0, 0, 10, 5), ("a.jpg", name, *box))
+    options = {"class_names": ("dog", "cat")}
+    found = table_annotations(path, folder / "JPEGImages", **options)
+    assert as_rows(found) == {"a.jpg": BOXES[:1]}
+    (line,) = found.skipped
+    assert f"a.jpg: box 1 ({name}) {message}" in line
+    with pytest.raises(ValueError, match=r"box 1 \("):
+        table_annotations(path, folder / "JPEGImages", broken="raise", **options)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (coco_row(5, 44, 3, [0, 0, 5, 5]), "is of the picture 44, which is not listed"),
+        (coco_row(5, 0, 44, [0, 0, 5, 5]), "is of the category 44, not listed"),
+        (coco_row(5, 0, 3, [0, 0, 5]), r"has no box of four numbers: \[0, 0, 5\]"),
+        (coco_row(5, 0, 3, None), "has no box of four numbers: None"),
+        (coco_row(5, 0, 3, [0, 0, 5, 0]), "has no area"),
+    ],
+)
+def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message):
+    good = coco_row(1, 0, 3, [0, 0, 10, 5])
+    path = write_coco(folder, annotations=[row, good])
+    found = coco_annotations(path, folder / "JPEGImages")
+    assert as_rows(found) == {"a.jpg": BOXES[:1], "b.jpg": []}
+    assert len(found.skipped) == 1
+    with pytest.raises(ValueError, match=message):
+        coco_annotations(path, folder / "JPEGImages", broken="raise")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"images": None}, "a list 'images' of objects with"),
+        ({"categories": [{"id": 1}]}, "a list 'categories' of objects with"),
+        ({"annotations": {}}, "a list 'annotations'"),
+    ],
+)
+def test_other_json_files_are_refused(folder, changes, message):
+    with pytest.raises(ValueError, match=message):
+        coco_annotations(write_coco(folder, **changes), folder / "JPEGImages")
+
+
+def test_files_of_other_kinds_are_refused(folder):
+    (folder / "x.json").write_text("{")
+    with pytest.raises(ValueError, match=r"x.json is no JSON"):
+        coco_annotations(folder / "x.json", folder)
+    (folder / "list.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"a list 'images'"):
+        coco_annotations(folder / "list.json", folder)
+    path = write_csv(folder, ("a.jpg", "dog", 1, 2, 3))
+    with pytest.raises(
+        ValueError, match=r"No annotated picture can be read. .*row 2: must be image_"
+    ):
+        table_annotations(path, folder / "JPEGImages")
+    with pytest.raises(ValueError, match="No annotated picture can be read"):
+        voc_annotations(folder)
+    for call in (coco_annotations, table_annotations):
+        with pytest.raises(FileNotFoundError, match="There is no file"):
+            call(folder / "none", folder)
+        with pytest.raises(FileNotFoundError, match="There is no folder"):
+            call(path, folder / "none")
+    with pytest.raises(ValueError, match="`broken` must be one of"):
+        voc_annotations(folder, broken="mend")
+    with pytest.raises(ValueError, match="`box_format` must be one of"):
+        table_annotations(path, folder, box_format="rel_xyxy")
+
+
+def named_in_coco(folder, name):
+    images = [{"id": 0, "file_name": name}, {"id": 1, "file_name": "b.jpg"}]
+    return coco_annotations, write_coco(folder, images=images)
+
+
+def named_in_table(folder, name):
+    return table_annotations, write_csv(folder, (name, "dog", 0, 0, 10, 5), ("b.jpg",))
+
+
+@pytest.mark.parametrize("named", [named_in_coco, named_in_table])
+def test_pictures_are_looked_for_below_their_folder_only(folder, named):
+    pictures = folder / "JPEGImages"
+    (pictures / "sub").mkdir()
+    Image.new("RGB", (40, 20)).save(pictures / "sub/a.jpg")
+    for name, width in (("a.jpg", 30), ("sub/a.jpg", 40), ("sub/../a.jpg", 30)):
+        read, path = named(folder, name)
+        assert {p.size_px[1] for p in read(path, pictures).pictures} == {width, 16}
+    Image.new("RGB", (40, 20)).save(folder / "a.jpg")
+    for name in ("../a.jpg", "sub/../../a.jpg", str(folder / "a.jpg"), str(pictures / "a.jpg")):
+        read, path = named(folder, name)
+        found = read(path, pictures)
+        assert list(as_rows(found)) == ["b.jpg"]
+        (line,) = found.skipped
+        assert f"its picture {name!r} is not below {pictures}." in line
+        with pytest.raises(ValueError, match="is not below"):
+            read(path, pictures, broken="raise")
+
+
+def unfit(folder, save):
+    """Reads a.png, which `save` writes, and b.jpg."""
+    save(folder / "JPEGImages/a.png")
+    return {
+        "path": write_csv(folder, ("a.png",), ("b.jpg",)),
+        "pictures": folder / "JPEGImages",
+    }
+
+
+UNFIT_PICTURES = {
+    "kind": (
+        lambda path: Image.new("RGB", (30, 20)).save(path, "TIFF"),
+        "a.png is a TIFF file, which training cannot read. Save it as PNG.",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT_PICTURES)
+def test_pictures_that_training_cannot_take_are_left_out_or_refused(folder, kind):
+    save, message = UNFIT_PICTURES[kind]
+    options = unfit(folder, save)
+    found = table_annotations(**options)
+    assert list(as_rows(found)) == ["b.jpg"]
+    assert found.skipped[0].endswith(message)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        table_annotations(**options, broken="raise")
+
+
+FIT_PICTURES = [
+    *(("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "P"), ("PNG", "LA"), ("PNG", "1")),
+    *(("GIF", "P"), ("BMP", "L"), ("BMP", "RGBA"), ("WEBP", "RGB"), ("MPO", "RGB")),
+]
+
+
+@pytest.mark.parametrize(("kind", "mode"), FIT_PICTURES)
+def test_pictures_that_are_read_look_alike_in_training_and_evaluation(folder, kind, mode):
+    picture = Image.linear_gradient("L").convert("RGB").convert(mode)
+    more = {"save_all": True, "append_images": [picture]} if kind == "MPO" else {}
+    options = unfit(folder, lambda path: picture.save(path, kind, **more))
+    read = table_annotations(**options, broken="raise")
+    images, _ = next(iter(detection_batches(read, (256, 256, 3), 1)))
+    np.testing.assert_allclose(images[0], read.pictures[0].load(), atol=4)
+
+
+def test_half_a_picture_is_named(folder):
+    read = table_annotations(**unfit(folder, truncated), broken="raise")
+    message = f"{folder / 'JPEGImages/a.png'} cannot be decoded. Mend the file, or take it out"
+    with pytest.raises(ValueError, match=message):
+        read.pictures[0].load()
+    with pytest.raises(ValueError, match=message):
+        detection_epochs(read, (32, 32, 3))
+    for cache in (True, False):
+        batches = detection_batches(read, (32, 32, 3), cache=cache)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            next(iter(batches))
+    (folder / "JPEGImages/a.png").unlink()
+    with pytest.raises(FileNotFoundError):
+        read.pictures[0].load()
+    with pytest.raises(tf.errors.NotFoundError, match=r"a\.png"):
+        detection_epochs(read, (32, 32, 3))
+
+
+def test_names_that_no_file_can_have_are_left_out(folder):
+    rows = (("a\0.jpg", "dog", 0, 0, 10, 5), ("b.jpg",))
+    found = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
+    assert list(as_rows(found)) == ["b.jpg"]
