@@ -57,12 +57,30 @@ def open_boxes(
 
     Raises:
         FileNotFoundError: If there is no such folder, or nothing of that kind in it.
-        ValueError: If nothing can be read, or drawn scenes have no such split.
+        ValueError: If no box of a class can be read, or drawn scenes have no such split.
     """
     if source == SHAPES:
         check_choice("split", split, SPLITS)
         return DrawnScenes(_SCENES[split], size_px, seed=SPLITS.index(split))
     folder = existing_folder(source)
+    found = _read(folder, split, class_names)
+    if not any((~picture.crowd & ~picture.difficult).any() for picture in found.pictures):
+        classes = "" if class_names is None else f" of the classes {list(class_names)}"
+        problem = f" The first problem: {found.skipped[0]}" if found.skipped else ""
+        raise ValueError(
+            f"{folder} has no box to find{classes} in the {len(found.pictures)} pictures of its "
+            f"{split}.{problem}"
+        )
+    return found
+
+
+def holds_boxes(folder: Path) -> bool:
+    """Returns whether a folder is laid out as annotated pictures, and not as class folders."""
+    tables = [folder / name.format(split=split) for name in _TABLES for split in SPLITS]
+    return (folder / "ImageSets").is_dir() or any(table.is_file() for table in tables)
+
+
+def _read(folder: Path, split: str, class_names: tuple[str, ...] | None) -> Annotations:
     if (folder / "ImageSets").is_dir():
         return voc_annotations(folder, split, class_names)
     for name, read in _TABLES.items():

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_cv_course.cli.boxes_data import holds_boxes
 from keras_cv_course.cli.train_args import DIGITS
 from keras_cv_course.data import ImageDataset, digits, image_folder, labelled_folder, sharded
 from keras_cv_course.data.images import picture_files
@@ -144,6 +145,11 @@ def open_data(
         return digits(input_shape, input_range, batch_size, seed)
     if holds_shards(source):
         return sharded(source, input_shape, input_range, batch_size, seed)
+    if holds_boxes(Path(source)):
+        raise ValueError(
+            f"{source} must hold a folder of pictures for each class, and holds pictures with "
+            "boxes. Train a detector on them with --task detect."
+        )
     return image_folder(source, input_shape, input_range, batch_size, val_split, seed)
 
 

@@ -65,3 +65,27 @@ def test_layouts_without_the_pictures_or_of_another_split(tmp_path, files):
 def test_coco_mini_is_opened(shared):
     for split, count in (("train", 250), ("val", 60)):
         assert len(open_boxes(str(shared / "data/coco_mini"), split, SIZE)) == count
+
+
+@pytest.mark.parametrize("files", LAYOUTS, ids=lambda files: " ".join(files))
+def test_pictures_without_a_box_to_find_are_refused(tmp_path, files):
+    fill(tmp_path, files)
+    message = r"no box to find of the classes \['cat'\] in the 1 pictures of its val. The first"
+    with pytest.raises(ValueError, match=message):
+        open_boxes(str(tmp_path), "val", SIZE, ("cat",))
+
+
+def test_a_crowd_is_no_box_to_find(tmp_path):
+    row = json.loads(COCO)
+    row["annotations"][0]["iscrowd"] = 1
+    fill(tmp_path, {"val.json": json.dumps(row), "images/a.png": None})
+    with pytest.raises(ValueError, match="has no box to find in the 1 pictures of its val"):
+        open_boxes(str(tmp_path), "val", SIZE)
+
+
+@pytest.mark.parametrize("files", LAYOUTS, ids=lambda files: " ".join(files))
+def test_a_classifier_is_not_trained_on_them(tmp_path, files, keras_cv_course):
+    fill(tmp_path, files)
+    result = keras_cv_course("train", "--data", tmp_path, "--project", tmp_path / "runs")
+    assert result.code == 1
+    assert "Train a detector on them with --task detect" in result.err
