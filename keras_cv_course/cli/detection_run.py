@@ -222,7 +222,13 @@ def _anchors(train: Boxes, args: DetectionArgs) -> list[list[tuple[float, float]
         shapes = boxes[:, 2:] - boxes[:, :2]
     else:
         shapes = train.shapes_px(args.input_shape[:2])
-    found, _ = cluster_shapes(shapes, 3 * _STRIDES, args.seed)
+    count = 3 * _STRIDES
+    if len(shapes) < count:
+        raise ValueError(
+            f"YOLO takes the sizes of its {count} anchors from the boxes of {args.data}, which has "
+            f"{len(shapes)}. Annotate more, or train with --model ssdlite."
+        )
+    found, _ = cluster_shapes(shapes, count, args.seed)
     return [list(found[i : i + 3]) for i in range(0, len(found), 3)]
 
 

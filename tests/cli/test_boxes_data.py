@@ -89,3 +89,12 @@ def test_a_classifier_is_not_trained_on_them(tmp_path, files, keras_cv_course):
     result = keras_cv_course("train", "--data", tmp_path, "--project", tmp_path / "runs")
     assert result.code == 1
     assert "Train a detector on them with --task detect" in result.err
+
+
+def test_yolo_needs_boxes_for_its_anchors(tmp_path, keras_cv_course):
+    files = {"train.json": COCO, "val.json": COCO, "images/a.png": None}
+    fill(tmp_path, files)
+    line = ("--task", "detect", "--model", "yolo", "--data", tmp_path, "--imgsz", "64")
+    result = keras_cv_course("train", *line, "--alpha", "0.35", "--project", tmp_path / "runs")
+    assert "YOLO takes the sizes of its 9 anchors from the boxes of" in result.err
+    assert "which has 1" in result.err
