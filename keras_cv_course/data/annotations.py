@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from keras_cv_course._validation import check_choice
 
@@ -230,14 +230,32 @@ def _size_px(path: Path) -> tuple[int, int]:
     """Returns (height, width) by the head of a file; raises ValueError if it cannot be learned."""
     try:
         with Image.open(path) as opened:
-            (width, height), kind = opened.size, opened.format
+            (width, height), unfit = opened.size, _unfit(opened)
     except FileNotFoundError:
         raise ValueError(f"there is no picture {path}.") from None
     except _NO_PICTURE as error:
         raise ValueError(f"{path} is no picture that can be read ({error}).") from error
-    if kind not in _FORMATS:
-        raise ValueError(f"{path} is a {kind} file, which training cannot read. Save it as PNG.")
+    if unfit:
+        raise ValueError(f"{path} {unfit}")
     return height, width
+
+
+def _unfit(picture: Image.Image) -> str | None:
+    """Returns why training would not see the picture that its boxes are meant for."""
+    kind, mode = picture.format, picture.mode
+    # Pillow would decode a PNG to look for what stands behind its pixels.
+    seen = kind != "PNG" or "exif" in picture.info
+    orientation = picture.getexif().get(ExifTags.Base.Orientation, 1) if seen else 1
+    reasons = {
+        f"is a {kind} file, which training cannot read. Save it as PNG.": kind not in _FORMATS,
+        "is a BMP file with a palette, which training cannot read. Save it as PNG.": (
+            kind == "BMP" and mode in ("1", "P")
+        ),
+        "is shown turned, as its EXIF orientation says. Turn it and its boxes first, and save it "
+        "without.": orientation in range(2, 9),
+        "has 16 bits for a pixel. Save it with 8.": mode.startswith("I"),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def _picture(

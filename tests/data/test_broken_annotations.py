@@ -17,7 +17,7 @@ from annotation_files import (
     write_voc,
 )
 from pictures import truncated
-from PIL import Image
+from PIL import ExifTags, Image
 
 from keras_cv_course.data.box_table import table_annotations
 from keras_cv_course.data.coco import coco_annotations
@@ -205,11 +205,32 @@ def unfit(folder, save):
     }
 
 
+def save_turned(kind):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    return lambda path: Image.new("RGB", (30, 20)).save(path, kind, exif=exif)
+
+
+TURNED = (
+    "a.png is shown turned, as its EXIF orientation says. Turn it and its boxes first, and save it "
+    "without."
+)
 UNFIT_PICTURES = {
     "kind": (
         lambda path: Image.new("RGB", (30, 20)).save(path, "TIFF"),
         "a.png is a TIFF file, which training cannot read. Save it as PNG.",
     ),
+    "palette": (
+        lambda path: Image.new("P", (30, 20)).save(path, "BMP"),
+        "a.png is a BMP file with a palette, which training cannot read. Save it as PNG.",
+    ),
+    "16 bits": (
+        lambda path: Image.new("I;16", (30, 20), 999).save(path, "PNG"),
+        "a.png has 16 bits for a pixel. Save it with 8.",
+    ),
+    "turned jpeg": (save_turned("JPEG"), TURNED),
+    "turned png": (save_turned("PNG"), TURNED),
+    "turned webp": (save_turned("WEBP"), TURNED),
 }
 
 
@@ -238,6 +259,17 @@ def test_pictures_that_are_read_look_alike_in_training_and_evaluation(folder, ki
     read = table_annotations(**options, broken="raise")
     images, _ = next(iter(detection_batches(read, (256, 256, 3), 1)))
     np.testing.assert_allclose(images[0], read.pictures[0].load(), atol=4)
+
+
+def test_colours_of_16_bits_look_alike_and_an_upright_picture_is_taken(folder, rng):
+    pixels = tf.io.encode_png(rng.integers(0, 65536, (20, 30, 3), np.uint16)).numpy()
+    read = table_annotations(**unfit(folder, lambda path: path.write_bytes(pixels)), broken="raise")
+    images, _ = next(iter(detection_batches(read, (20, 30, 3), 1)))
+    np.testing.assert_array_equal(images[0], read.pictures[0].load())
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 1
+    upright = unfit(folder, lambda path: Image.new("RGB", (30, 20)).save(path, "JPEG", exif=exif))
+    assert table_annotations(**upright).skipped == ()
 
 
 def test_half_a_picture_is_named(folder):
