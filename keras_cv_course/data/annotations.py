@@ -110,6 +110,7 @@ class RawBox:
         crowd: See `AnnotatedPicture`.
         difficult: See `AnnotatedPicture`.
         area: Of the object's outline, None where it is unknown.
+        wrong: What the reader found wrong with it, None for nothing.
     """
 
     class_name: str
@@ -117,6 +118,7 @@ class RawBox:
     crowd: bool = False
     difficult: bool = False
     area: float | None = None
+    wrong: str | None = None
 
 
 @dataclass
@@ -212,6 +214,8 @@ class Reading:
         return Annotations(pictures, tuple(names), tuple(self._problems))
 
     def _wrong(self, box: RawBox, height: int, width: int) -> str | None:
+        if box.wrong:
+            return box.wrong
         x_min, y_min, x_max, y_max = box.xyxy
         text = f"({x_min:g}, {y_min:g}, {x_max:g}, {y_max:g})"
         if not np.isfinite(box.xyxy).all():

@@ -34,6 +34,10 @@ BOMB = '<!DOCTYPE a [<!ENTITY x "lol"><!ENTITY y "&x;&x;&x;&x;">]>'
 GOOD = voc_object("dog", (1, 1, 10, 5))
 
 
+NO_ENCODINGS = ("utf-7", "klingon")
+NO_SIZES = ("inf", "nan", "", "wide")
+
+
 def break_voc(kind, folder):
     write_voc(folder, "b", voc_object("dog", (2, 2, 9, 9)))
     if kind == "bomb":
@@ -47,10 +51,10 @@ def break_voc(kind, folder):
         write_voc(folder, "a", GOOD, picture="c.jpg")
     elif kind == "other size":
         write_voc(folder, "a", GOOD, size=(30, 20))
-    elif kind == "no name":
-        write_voc(folder, "a", GOOD.replace("<name>dog</name>", ""))
-    elif kind == "no number":
-        write_voc(folder, "a", GOOD.replace("<xmin>1<", "<xmin>one<"))
+    elif kind in NO_ENCODINGS:
+        (folder / "Annotations/a.xml").write_text(f'<?xml version="1.0" encoding="{kind}"?><a/>')
+    elif kind in NO_SIZES:
+        write_voc(folder, "a", GOOD, size=(20, kind))
     else:
         (folder / "Annotations/a.xml").write_text("<annotation></annotation>")
 
@@ -61,8 +65,8 @@ BROKEN_FILES = {
     "missing picture": "there is no picture .*JPEGImages/gone.jpg",
     "no picture": "c.jpg is no picture that can be read",
     "other size": "a.jpg is 30x20 pixels and not 20x30",
-    "no name": "without <name> or whole <bndbox>",
-    "no number": "could not convert string to float: 'one'",
+    **dict.fromkeys(NO_ENCODINGS, "is no XML"),
+    **{text: f"has a <width> that is no number: '{text}'" for text in NO_SIZES},
     "no filename": "has no <filename>",
 }
 
@@ -77,6 +81,26 @@ def test_broken_voc_files_are_named_and_skipped_or_refused(folder, kind, caplog)
     assert str(folder / "Annotations/a.xml") in line
     assert line in caplog.text
     with pytest.raises(ValueError, match=rf'a\.xml: .*{BROKEN_FILES[kind]}.*broken="skip"'):
+        voc_annotations(folder, broken="raise")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("<name>dog</name>", "", "box 1 (?) has no <name>."),
+        ("<xmin>1</xmin>", "", "box 1 (dog) has no <xmin>."),
+        ("<xmin>1<", "<xmin>a<", "box 1 (dog) has a <xmin> that is no number: 'a'."),
+        ("<ymax>5<", "<ymax><", "box 1 (dog) has a <ymax> that is no number: ''."),
+        ("<ymax>5<", "<ymax>inf<", "box 1 (dog) has a <ymax> that is no number: 'inf'."),
+    ],
+)
+def test_broken_voc_boxes_are_named_and_the_others_kept(folder, old, new, message):
+    write_voc(folder, "a", GOOD, GOOD.replace(old, new), voc_object("cat", (4, 5, 30, 20)))
+    found = voc_annotations(folder)
+    assert as_rows(found) == {"a.jpg": BOXES}
+    assert found.class_names == ("cat", "dog")
+    assert found.skipped == (f"{folder / 'Annotations/a.xml'}: {message}",)
+    with pytest.raises(ValueError, match=re.escape(message)):
         voc_annotations(folder, broken="raise")
 
 
