@@ -142,6 +142,11 @@ def test_broken_boxes_are_named_and_the_others_kept(folder, kind):
         (coco_row(5, 0, 3, [0, 0, 5]), r"has no box of four numbers: \[0, 0, 5\]"),
         (coco_row(5, 0, 3, None), "has no box of four numbers: None"),
         (coco_row(5, 0, 3, [0, 0, 5, 0]), "has no area"),
+        (coco_row(5, 0, 3, [0, 0, 5, 10**400]), "has no box of four numbers"),
+        (coco_row(5, [0], 3, [0, 0, 5, 5]), r"is of the picture \[0\], which is not listed"),
+        (coco_row(5, 0, {}, [0, 0, 5, 5]), "is of the category {}, not listed"),
+        (None, "annotation number 0 of the list: is no object: None"),
+        ([1, 2], r"annotation number 0 of the list: is no object: \[1, 2\]"),
     ],
 )
 def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message):
@@ -155,10 +160,44 @@ def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message)
 
 
 @pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (None, "picture number 0 of the list: is no object with an id: None"),
+        ("a.jpg", "picture number 0 of the list: is no object with an id: 'a.jpg'"),
+        ({"id": [0], "file_name": "a.jpg"}, "is no object with an id"),
+        ({"id": 0, "file_name": None}, "picture 0: has no file name: None"),
+        ({"id": 0}, "picture 0: has no file name: None"),
+        ({"id": 0, "file_name": "a.jpg", "height": "20", "width": []}, "and not"),
+    ],
+)
+def test_broken_coco_pictures_are_named_and_skipped_or_refused(folder, row, message):
+    path = write_coco(folder, images=[row, {"id": 1, "file_name": "b.jpg"}], annotations=[])
+    found = coco_annotations(path, folder / "JPEGImages")
+    assert as_rows(found) == {"b.jpg": []}
+    assert len(found.skipped) == 1
+    with pytest.raises(ValueError, match=message):
+        coco_annotations(path, folder / "JPEGImages", broken="raise")
+
+
+@pytest.mark.parametrize("sizes", [{}, {"height": None, "width": None}, {"height": 20}])
+def test_coco_pictures_may_have_no_size(folder, sizes):
+    path = write_coco(folder, images=[{"id": 0, "file_name": "a.jpg", **sizes}])
+    assert as_rows(coco_annotations(path, folder / "JPEGImages", broken="raise"))["a.jpg"] == BOXES
+
+
+def test_an_area_that_is_no_number_is_that_of_the_box(folder):
+    path = write_coco(folder, annotations=[coco_row(1, 0, 3, [0, 0, 10, 5], area="31.5")])
+    assert coco_annotations(path, folder / "JPEGImages").pictures[0].areas.tolist() == [50]
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"images": None}, "a list 'images' of objects with"),
-        ({"categories": [{"id": 1}]}, "a list 'categories' of objects with"),
+        ({"images": None}, "a list 'images'"),
+        ({"categories": None}, "a list 'categories'"),
+        ({"categories": [{"id": 1}]}, "'categories' that have an 'id' and a 'name' each"),
+        ({"categories": [1]}, "'categories' that have an 'id' and a 'name' each"),
+        ({"categories": [{"id": [1], "name": "dog"}]}, "'categories' that have an 'id'"),
         ({"annotations": {}}, "a list 'annotations'"),
     ],
 )
