@@ -20,6 +20,7 @@ _FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "WEBP")
 _NO_PICTURE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 # Annotators count pixels from 0 or from 1, inclusive or not: a box may reach over by this much.
 _TOLERANCE_PX = 1.0
+_MOST_TOLD = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,10 +129,12 @@ class Reading:
     Attributes:
         broken: "skip" logs what is wrong and leaves it out; "raise" raises ValueError.
         class_names: The classes that may occur, None for all that do.
+        source: The file, list or folder that is read, for messages.
     """
 
     broken: str
     class_names: Sequence[str] | None
+    source: Path
     _found: list[tuple[Path, tuple[int, int], list[RawBox]]] = field(default_factory=list)
     _problems: list[str] = field(default_factory=list)
 
@@ -201,12 +204,13 @@ class Reading:
         if names is None:
             names = sorted({box.class_name for _, _, boxes in self._found for box in boxes})
         if self._problems:
-            _LOG.warning(
-                "Left out %d broken annotations: %s", len(self._problems), " ".join(self._problems)
-            )
+            count, told = len(self._problems), self._problems[:_MOST_TOLD]
+            if count > len(told):
+                told = [*told, f"And {count - len(told)} more, see `Annotations.skipped`."]
+            _LOG.warning("Left out %d broken annotations: %s", count, " ".join(told))
         if not self._found:
             raise ValueError(
-                "No annotated picture can be read."
+                f"No annotated picture of {self.source} can be read."
                 + (f" The first problem: {self._problems[0]}" if self._problems else "")
             )
         labels = {name: label for label, name in enumerate(names)}

@@ -52,7 +52,7 @@ def coco_annotations(
     content = _content(file)
     categories = {row["id"]: str(row["name"]) for row in content["categories"]}
     names = class_names or [categories[key] for key in sorted(categories)]
-    reading = Reading(broken, names)
+    reading = Reading(broken, names, file)
     known = {row["id"] for row in content["images"] if _has_id(row)}
     by_picture: dict[Any, list[RawBox]] = defaultdict(list)
     for number, row in enumerate(content["annotations"]):

@@ -57,8 +57,10 @@ def voc_annotations(
         "The PASCAL Visual Object Classes Challenge 2012 Development Kit", section 10.1.
     """
     root = existing_folder(folder)
-    reading = Reading(broken, class_names)
-    for path in _files(existing_folder(root / annotations), root, split):
+    boxes = existing_folder(root / annotations)
+    listed = None if split is None else root / "ImageSets" / "Main" / f"{split}.txt"
+    reading = Reading(broken, class_names, listed or boxes)
+    for path in _files(boxes, listed):
         try:
             root_element = defusedxml.ElementTree.fromstring(path.read_bytes())
         except FileNotFoundError:
@@ -72,14 +74,13 @@ def voc_annotations(
     return reading.annotations()
 
 
-def _files(folder: Path, root: Path, split: str | None) -> list[Path]:
-    if split is None:
+def _files(folder: Path, listed: Path | None) -> list[Path]:
+    if listed is None:
         return sorted(folder.glob("*.xml"))
-    listed = root / "ImageSets" / "Main" / f"{split}.txt"
     if not listed.is_file():
         present = sorted(path.stem for path in listed.parent.glob("*.txt"))
         raise FileNotFoundError(
-            f"There is no list {listed} for split={split!r}. There are {present}."
+            f"There is no list {listed} for split={listed.stem!r}. There are {present}."
         )
     lines = (line.split() for line in listed.read_text().splitlines())
     # Lists of one class have a second column, -1 where the class is absent.

@@ -104,6 +104,17 @@ def test_broken_voc_boxes_are_named_and_the_others_kept(folder, old, new, messag
         voc_annotations(folder, broken="raise")
 
 
+@pytest.mark.parametrize("count", [5, 6, 1000])
+def test_the_log_tells_five_problems_and_how_many_more(folder, count, caplog):
+    path = write_csv(folder, ("a.jpg",), *[(f"gone{i}.jpg",) for i in range(count)])
+    with caplog.at_level(logging.WARNING):
+        assert len(table_annotations(path, folder / "JPEGImages").skipped) == count
+    (line,) = caplog.messages
+    assert line.startswith(f"Left out {count} broken annotations: {path}, gone0.jpg: there is no")
+    assert line.count("there is no picture") == 5
+    assert (f"And {count - 5} more, see `Annotations.skipped`." in line) == (count > 5)
+
+
 def test_a_missing_file_of_a_list_is_named(folder):
     write_voc(folder, "a", GOOD)
     (folder / "ImageSets/Main/train.txt").write_text("a\ngone\n")
@@ -215,11 +226,17 @@ def test_files_of_other_kinds_are_refused(folder):
         coco_annotations(folder / "list.json", folder)
     path = write_csv(folder, ("a.jpg", "dog", 1, 2, 3))
     with pytest.raises(
-        ValueError, match=r"No annotated picture can be read. .*row 2: must be image_"
+        ValueError,
+        match=r"No annotated picture of .*boxes.csv can be read. .*row 2: must be image_",
     ):
         table_annotations(path, folder / "JPEGImages")
-    with pytest.raises(ValueError, match="No annotated picture can be read"):
+    with pytest.raises(ValueError, match=r"No annotated picture of .*/Annotations can be read"):
         voc_annotations(folder)
+    (folder / "ImageSets/Main/train.txt").touch()
+    with pytest.raises(ValueError, match=r"No annotated picture of .*/train\.txt can be read"):
+        voc_annotations(folder, "train")
+    with pytest.raises(ValueError, match=r"No annotated picture of .*/instances\.json can be read"):
+        coco_annotations(write_coco(folder, images=[], annotations=[]), folder)
     for call in (coco_annotations, table_annotations):
         with pytest.raises(FileNotFoundError, match="There is no file"):
             call(folder / "none", folder)
