@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from keras_cv_course._validation import check_choice
 
@@ -20,6 +20,7 @@ _FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "WEBP")
 _NO_PICTURE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 # Annotators count pixels from 0 or from 1, inclusive or not: a box may reach over by this much.
 _TOLERANCE_PX = 1.0
+_MOST_TOLD = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +111,7 @@ class RawBox:
         crowd: See `AnnotatedPicture`.
         difficult: See `AnnotatedPicture`.
         area: Of the object's outline, None where it is unknown.
+        wrong: What the reader found wrong with it, None for nothing.
     """
 
     class_name: str
@@ -117,6 +119,7 @@ class RawBox:
     crowd: bool = False
     difficult: bool = False
     area: float | None = None
+    wrong: str | None = None
 
 
 @dataclass
@@ -126,10 +129,12 @@ class Reading:
     Attributes:
         broken: "skip" logs what is wrong and leaves it out; "raise" raises ValueError.
         class_names: The classes that may occur, None for all that do.
+        source: The file, list or folder that is read, for messages.
     """
 
     broken: str
     class_names: Sequence[str] | None
+    source: Path
     _found: list[tuple[Path, tuple[int, int], list[RawBox]]] = field(default_factory=list)
     _problems: list[str] = field(default_factory=list)
 
@@ -199,12 +204,13 @@ class Reading:
         if names is None:
             names = sorted({box.class_name for _, _, boxes in self._found for box in boxes})
         if self._problems:
-            _LOG.warning(
-                "Left out %d broken annotations: %s", len(self._problems), " ".join(self._problems)
-            )
+            count, told = len(self._problems), self._problems[:_MOST_TOLD]
+            if count > len(told):
+                told = [*told, f"And {count - len(told)} more, see `Annotations.skipped`."]
+            _LOG.warning("Left out %d broken annotations: %s", count, " ".join(told))
         if not self._found:
             raise ValueError(
-                "No annotated picture can be read."
+                f"No annotated picture of {self.source} can be read."
                 + (f" The first problem: {self._problems[0]}" if self._problems else "")
             )
         labels = {name: label for label, name in enumerate(names)}
@@ -212,6 +218,8 @@ class Reading:
         return Annotations(pictures, tuple(names), tuple(self._problems))
 
     def _wrong(self, box: RawBox, height: int, width: int) -> str | None:
+        if box.wrong:
+            return box.wrong
         x_min, y_min, x_max, y_max = box.xyxy
         text = f"({x_min:g}, {y_min:g}, {x_max:g}, {y_max:g})"
         if not np.isfinite(box.xyxy).all():
@@ -230,14 +238,32 @@ def _size_px(path: Path) -> tuple[int, int]:
     """Returns (height, width) by the head of a file; raises ValueError if it cannot be learned."""
     try:
         with Image.open(path) as opened:
-            (width, height), kind = opened.size, opened.format
+            (width, height), unfit = opened.size, _unfit(opened)
     except FileNotFoundError:
         raise ValueError(f"there is no picture {path}.") from None
     except _NO_PICTURE as error:
         raise ValueError(f"{path} is no picture that can be read ({error}).") from error
-    if kind not in _FORMATS:
-        raise ValueError(f"{path} is a {kind} file, which training cannot read. Save it as PNG.")
+    if unfit:
+        raise ValueError(f"{path} {unfit}")
     return height, width
+
+
+def _unfit(picture: Image.Image) -> str | None:
+    """Returns why training would not see the picture that its boxes are meant for."""
+    kind, mode = picture.format, picture.mode
+    # Pillow would decode a PNG to look for what stands behind its pixels.
+    seen = kind != "PNG" or "exif" in picture.info
+    orientation = picture.getexif().get(ExifTags.Base.Orientation, 1) if seen else 1
+    reasons = {
+        f"is a {kind} file, which training cannot read. Save it as PNG.": kind not in _FORMATS,
+        "is a BMP file with a palette, which training cannot read. Save it as PNG.": (
+            kind == "BMP" and mode in ("1", "P")
+        ),
+        "is shown turned, as its EXIF orientation says. Turn it and its boxes first, and save it "
+        "without.": orientation in range(2, 9),
+        "has 16 bits for a pixel. Save it with 8.": mode.startswith("I"),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
 
 
 def _picture(

@@ -53,7 +53,7 @@ def table_annotations(
     """
     check_choice("box_format", box_format, FORMATS)
     file, folder = existing_file(path), existing_folder(pictures)
-    reading = Reading(broken, class_names)
+    reading = Reading(broken, class_names, file)
     by_picture: dict[str, list[RawBox]] = defaultdict(list)
     rows, numbers = [], []
     with file.open(newline="") as opened:

@@ -15,8 +15,8 @@ from keras_cv_course.data.dataset import check_input, rescale
 from keras_cv_course.data.epochs import Epochs, shuffled
 from keras_cv_course.data.images import decode_picture
 from keras_cv_course.data.shapes import DrawnScenes
+from keras_cv_course.models.framing import RESIZINGS, border
 
-RESIZINGS = ("stretch", "pad")
 Found = dict[str, tf.Tensor]
 Batches = TypeVar("Batches", tf.data.Dataset, Epochs)
 
@@ -206,9 +206,7 @@ def _reader(
     check_whole("max_boxes", max_boxes)
     check_choice("resize", resize, RESIZINGS)
     height, width, channels = input_shape
-    resizing = keras.layers.Resizing(
-        height, width, pad_to_aspect_ratio=resize == "pad", bounding_box_format="xyxy"
-    )
+    resizing = keras.layers.Resizing(height, width, bounding_box_format="xyxy")
     rows: Callable[[tf.Tensor], tf.data.Dataset]
     picture_of: Callable[[tf.Tensor, int], tf.Tensor]
     if isinstance(source, DrawnScenes):
@@ -217,8 +215,11 @@ def _reader(
         rows, picture_of = _listed(source, use_difficult), _decoded
 
     def load(origin: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Found]:
+        picture = picture_of(origin, channels)
+        if resize == "pad":
+            picture, boxes = _bordered(picture, boxes, (height, width))
         found = {"boxes": boxes, "labels": labels}
-        resized = resizing({"images": picture_of(origin, channels), "bounding_boxes": found})
+        resized = resizing({"images": picture, "bounding_boxes": found})
         return resized["images"], padded(resized["bounding_boxes"], max_boxes)
 
     def read(order: tf.Tensor) -> tf.data.Dataset:
@@ -304,6 +305,17 @@ def _drawn(scenes: DrawnScenes) -> Callable[[tf.Tensor], tf.data.Dataset]:
 
 def _converted(picture: tf.Tensor, channels: int) -> tf.Tensor:
     return picture if channels == 3 else tf.image.rgb_to_grayscale(picture)
+
+
+def _bordered(
+    picture: tf.Tensor, boxes: tf.Tensor, frame_px: tuple[int, int]
+) -> tuple[tf.Tensor, tf.Tensor]:
+    # Keras' layer rounds the border of boxes otherwise than that of pixels.
+    height, width, _ = tf.unstack(tf.shape(picture))
+    top, left = border((height, width), frame_px, tf.maximum)
+    full = tf.pad(picture, [[top, top], [left, left], [0, 0]])
+    moved = boxes + tf.cast([left, top, left, top], tf.float32)
+    return tf.ensure_shape(full, (None, None, picture.shape[-1])), moved
 
 
 def _as_float(images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:

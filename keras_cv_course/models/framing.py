@@ -1,6 +1,8 @@
 """A picture of any size in the frame of a network's input, and boxes on their way back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -63,10 +65,27 @@ def frame_picture(
     height, width = image.shape[:2]
     top = left = 0
     if resize == "pad":
-        top = max(int(width * shape[0] / shape[1]) - height, 0) // 2
-        left = max(int(height * shape[1] / shape[0]) - width, 0) // 2
+        top, left = border((height, width), shape[:2])
     full = np.pad(image, ((top, top), (left, left), (0, 0)))
     resized = np.asarray(keras.ops.image.resize(full, shape[:2], interpolation="bilinear"))
     low, high = input_range
     pixels = resized / _LARGEST_PIXEL * (high - low) + low
     return Frame(pixels, (width + 2 * left, height + 2 * top), (left, top), (width, height))
+
+
+def border(
+    size_px: tuple[Any, Any], frame_px: tuple[int, int], larger: Callable[..., Any] = max
+) -> tuple[Any, Any]:
+    """Returns the (top, left) border that gives a picture the shape of a frame, in its own pixels.
+
+    The borders at the bottom and on the right are as wide.
+
+    Args:
+        size_px: (height, width) of the picture, whole numbers or tensors of them.
+        frame_px: (height, width) of the frame.
+        larger: Returns the larger of two numbers; `tf.maximum` for tensors.
+    """
+    height, width = size_px
+    top = larger(width * frame_px[0] // frame_px[1] - height, 0) // 2
+    left = larger(height * frame_px[1] // frame_px[0] - width, 0) // 2
+    return top, left

@@ -43,6 +43,13 @@ def test_voc_by_hand(folder):
     assert zero_based.pictures[0].labels.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("text", ["1", " 1 ", "true", "True", "0", "false", ""])
+def test_voc_objects_that_are_difficult(folder, text):
+    write_voc(folder, "a", voc_object("dog", (1, 1, 10, 5), text))
+    difficult = voc_annotations(folder).pictures[0].difficult.tolist()
+    assert difficult == [text.strip().lower() in ("1", "true")]
+
+
 def test_voc_lists(folder):
     write_voc(folder, "a", voc_object("dog", (1, 1, 10, 5)))
     write_voc(folder, "b", voc_object("dog", (1, 1, 10, 5)))

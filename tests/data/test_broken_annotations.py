@@ -17,7 +17,7 @@ from annotation_files import (
     write_voc,
 )
 from pictures import truncated
-from PIL import Image
+from PIL import ExifTags, Image
 
 from keras_cv_course.data.box_table import table_annotations
 from keras_cv_course.data.coco import coco_annotations
@@ -34,6 +34,10 @@ BOMB = '<!DOCTYPE a [<!ENTITY x "lol"><!ENTITY y "&x;&x;&x;&x;">]>'
 GOOD = voc_object("dog", (1, 1, 10, 5))
 
 
+NO_ENCODINGS = ("utf-7", "klingon")
+NO_SIZES = ("inf", "nan", "", "wide")
+
+
 def break_voc(kind, folder):
     write_voc(folder, "b", voc_object("dog", (2, 2, 9, 9)))
     if kind == "bomb":
@@ -47,10 +51,10 @@ def break_voc(kind, folder):
         write_voc(folder, "a", GOOD, picture="c.jpg")
     elif kind == "other size":
         write_voc(folder, "a", GOOD, size=(30, 20))
-    elif kind == "no name":
-        write_voc(folder, "a", GOOD.replace("<name>dog</name>", ""))
-    elif kind == "no number":
-        write_voc(folder, "a", GOOD.replace("<xmin>1<", "<xmin>one<"))
+    elif kind in NO_ENCODINGS:
+        (folder / "Annotations/a.xml").write_text(f'<?xml version="1.0" encoding="{kind}"?><a/>')
+    elif kind in NO_SIZES:
+        write_voc(folder, "a", GOOD, size=(20, kind))
     else:
         (folder / "Annotations/a.xml").write_text("<annotation></annotation>")
 
@@ -61,8 +65,8 @@ BROKEN_FILES = {
     "missing picture": "there is no picture .*JPEGImages/gone.jpg",
     "no picture": "c.jpg is no picture that can be read",
     "other size": "a.jpg is 30x20 pixels and not 20x30",
-    "no name": "without <name> or whole <bndbox>",
-    "no number": "could not convert string to float: 'one'",
+    **dict.fromkeys(NO_ENCODINGS, "is no XML"),
+    **{text: f"has a <width> that is no number: '{text}'" for text in NO_SIZES},
     "no filename": "has no <filename>",
 }
 
@@ -78,6 +82,37 @@ def test_broken_voc_files_are_named_and_skipped_or_refused(folder, kind, caplog)
     assert line in caplog.text
     with pytest.raises(ValueError, match=rf'a\.xml: .*{BROKEN_FILES[kind]}.*broken="skip"'):
         voc_annotations(folder, broken="raise")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("<name>dog</name>", "", "box 1 (?) has no <name>."),
+        ("<xmin>1</xmin>", "", "box 1 (dog) has no <xmin>."),
+        ("<xmin>1<", "<xmin>a<", "box 1 (dog) has a <xmin> that is no number: 'a'."),
+        ("<ymax>5<", "<ymax><", "box 1 (dog) has a <ymax> that is no number: ''."),
+        ("<ymax>5<", "<ymax>inf<", "box 1 (dog) has a <ymax> that is no number: 'inf'."),
+    ],
+)
+def test_broken_voc_boxes_are_named_and_the_others_kept(folder, old, new, message):
+    write_voc(folder, "a", GOOD, GOOD.replace(old, new), voc_object("cat", (4, 5, 30, 20)))
+    found = voc_annotations(folder)
+    assert as_rows(found) == {"a.jpg": BOXES}
+    assert found.class_names == ("cat", "dog")
+    assert found.skipped == (f"{folder / 'Annotations/a.xml'}: {message}",)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        voc_annotations(folder, broken="raise")
+
+
+@pytest.mark.parametrize("count", [5, 6, 1000])
+def test_the_log_tells_five_problems_and_how_many_more(folder, count, caplog):
+    path = write_csv(folder, ("a.jpg",), *[(f"gone{i}.jpg",) for i in range(count)])
+    with caplog.at_level(logging.WARNING):
+        assert len(table_annotations(path, folder / "JPEGImages").skipped) == count
+    (line,) = caplog.messages
+    assert line.startswith(f"Left out {count} broken annotations: {path}, gone0.jpg: there is no")
+    assert line.count("there is no picture") == 5
+    assert (f"And {count - 5} more, see `Annotations.skipped`." in line) == (count > 5)
 
 
 def test_a_missing_file_of_a_list_is_named(folder):
@@ -118,6 +153,11 @@ def test_broken_boxes_are_named_and_the_others_kept(folder, kind):
         (coco_row(5, 0, 3, [0, 0, 5]), r"has no box of four numbers: \[0, 0, 5\]"),
         (coco_row(5, 0, 3, None), "has no box of four numbers: None"),
         (coco_row(5, 0, 3, [0, 0, 5, 0]), "has no area"),
+        (coco_row(5, 0, 3, [0, 0, 5, 10**400]), "has no box of four numbers"),
+        (coco_row(5, [0], 3, [0, 0, 5, 5]), r"is of the picture \[0\], which is not listed"),
+        (coco_row(5, 0, {}, [0, 0, 5, 5]), "is of the category {}, not listed"),
+        (None, "annotation number 0 of the list: is no object: None"),
+        ([1, 2], r"annotation number 0 of the list: is no object: \[1, 2\]"),
     ],
 )
 def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message):
@@ -131,10 +171,44 @@ def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message)
 
 
 @pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (None, "picture number 0 of the list: is no object with an id: None"),
+        ("a.jpg", "picture number 0 of the list: is no object with an id: 'a.jpg'"),
+        ({"id": [0], "file_name": "a.jpg"}, "is no object with an id"),
+        ({"id": 0, "file_name": None}, "picture 0: has no file name: None"),
+        ({"id": 0}, "picture 0: has no file name: None"),
+        ({"id": 0, "file_name": "a.jpg", "height": "20", "width": []}, "and not"),
+    ],
+)
+def test_broken_coco_pictures_are_named_and_skipped_or_refused(folder, row, message):
+    path = write_coco(folder, images=[row, {"id": 1, "file_name": "b.jpg"}], annotations=[])
+    found = coco_annotations(path, folder / "JPEGImages")
+    assert as_rows(found) == {"b.jpg": []}
+    assert len(found.skipped) == 1
+    with pytest.raises(ValueError, match=message):
+        coco_annotations(path, folder / "JPEGImages", broken="raise")
+
+
+@pytest.mark.parametrize("sizes", [{}, {"height": None, "width": None}, {"height": 20}])
+def test_coco_pictures_may_have_no_size(folder, sizes):
+    path = write_coco(folder, images=[{"id": 0, "file_name": "a.jpg", **sizes}])
+    assert as_rows(coco_annotations(path, folder / "JPEGImages", broken="raise"))["a.jpg"] == BOXES
+
+
+def test_an_area_that_is_no_number_is_that_of_the_box(folder):
+    path = write_coco(folder, annotations=[coco_row(1, 0, 3, [0, 0, 10, 5], area="31.5")])
+    assert coco_annotations(path, folder / "JPEGImages").pictures[0].areas.tolist() == [50]
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"images": None}, "a list 'images' of objects with"),
-        ({"categories": [{"id": 1}]}, "a list 'categories' of objects with"),
+        ({"images": None}, "a list 'images'"),
+        ({"categories": None}, "a list 'categories'"),
+        ({"categories": [{"id": 1}]}, "'categories' that have an 'id' and a 'name' each"),
+        ({"categories": [1]}, "'categories' that have an 'id' and a 'name' each"),
+        ({"categories": [{"id": [1], "name": "dog"}]}, "'categories' that have an 'id'"),
         ({"annotations": {}}, "a list 'annotations'"),
     ],
 )
@@ -152,11 +226,17 @@ def test_files_of_other_kinds_are_refused(folder):
         coco_annotations(folder / "list.json", folder)
     path = write_csv(folder, ("a.jpg", "dog", 1, 2, 3))
     with pytest.raises(
-        ValueError, match=r"No annotated picture can be read. .*row 2: must be image_"
+        ValueError,
+        match=r"No annotated picture of .*boxes.csv can be read. .*row 2: must be image_",
     ):
         table_annotations(path, folder / "JPEGImages")
-    with pytest.raises(ValueError, match="No annotated picture can be read"):
+    with pytest.raises(ValueError, match=r"No annotated picture of .*/Annotations can be read"):
         voc_annotations(folder)
+    (folder / "ImageSets/Main/train.txt").touch()
+    with pytest.raises(ValueError, match=r"No annotated picture of .*/train\.txt can be read"):
+        voc_annotations(folder, "train")
+    with pytest.raises(ValueError, match=r"No annotated picture of .*/instances\.json can be read"):
+        coco_annotations(write_coco(folder, images=[], annotations=[]), folder)
     for call in (coco_annotations, table_annotations):
         with pytest.raises(FileNotFoundError, match="There is no file"):
             call(folder / "none", folder)
@@ -205,11 +285,32 @@ def unfit(folder, save):
     }
 
 
+def save_turned(kind):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    return lambda path: Image.new("RGB", (30, 20)).save(path, kind, exif=exif)
+
+
+TURNED = (
+    "a.png is shown turned, as its EXIF orientation says. Turn it and its boxes first, and save it "
+    "without."
+)
 UNFIT_PICTURES = {
     "kind": (
         lambda path: Image.new("RGB", (30, 20)).save(path, "TIFF"),
         "a.png is a TIFF file, which training cannot read. Save it as PNG.",
     ),
+    "palette": (
+        lambda path: Image.new("P", (30, 20)).save(path, "BMP"),
+        "a.png is a BMP file with a palette, which training cannot read. Save it as PNG.",
+    ),
+    "16 bits": (
+        lambda path: Image.new("I;16", (30, 20), 999).save(path, "PNG"),
+        "a.png has 16 bits for a pixel. Save it with 8.",
+    ),
+    "turned jpeg": (save_turned("JPEG"), TURNED),
+    "turned png": (save_turned("PNG"), TURNED),
+    "turned webp": (save_turned("WEBP"), TURNED),
 }
 
 
@@ -238,6 +339,17 @@ def test_pictures_that_are_read_look_alike_in_training_and_evaluation(folder, ki
     read = table_annotations(**options, broken="raise")
     images, _ = next(iter(detection_batches(read, (256, 256, 3), 1)))
     np.testing.assert_allclose(images[0], read.pictures[0].load(), atol=4)
+
+
+def test_colours_of_16_bits_look_alike_and_an_upright_picture_is_taken(folder, rng):
+    pixels = tf.io.encode_png(rng.integers(0, 65536, (20, 30, 3), np.uint16)).numpy()
+    read = table_annotations(**unfit(folder, lambda path: path.write_bytes(pixels)), broken="raise")
+    images, _ = next(iter(detection_batches(read, (20, 30, 3), 1)))
+    np.testing.assert_array_equal(images[0], read.pictures[0].load())
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 1
+    upright = unfit(folder, lambda path: Image.new("RGB", (30, 20)).save(path, "JPEG", exif=exif))
+    assert table_annotations(**upright).skipped == ()
 
 
 def test_half_a_picture_is_named(folder):

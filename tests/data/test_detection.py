@@ -15,6 +15,7 @@ from keras_cv_course.data.detection import (
 )
 from keras_cv_course.data.shapes import DrawnScenes
 from keras_cv_course.data.voc import voc_annotations
+from keras_cv_course.models.framing import frame_picture
 from keras_cv_course.ops.anchors import anchor_boxes, ssd_maps
 from keras_cv_course.ops.target_encoding import encode_anchor_targets
 
@@ -75,6 +76,37 @@ def test_boxes_stay_on_their_pixels(annotations, resize):
     np.testing.assert_allclose(sides.prod(-1).sum(-1), white, rtol=0.02)
     expected = [20, 20, 40, 60] if resize == "stretch" else [20, 30, 40, 50]
     np.testing.assert_allclose(found["boxes"][0, 0], expected)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+@pytest.mark.parametrize(
+    ("size", "frame_size"),
+    [
+        ((333, 500), (320, 320)),
+        ((300, 400), (128, 224)),
+        ((101, 57), (96, 96)),
+        ((57, 101), (64, 33)),
+        ((7, 500), (65, 31)),
+        ((96, 96), (96, 96)),
+    ],
+)
+def test_training_and_prediction_put_a_picture_in_the_same_place(
+    tmp_path, rng, size, frame_size, resize
+):
+    height, width = size
+    boxes = np.array([[0, 0, width, height], [3.25, 2.5, width / 2, height / 3 + 2]], np.float32)
+    path, flags = tmp_path / "a.png", np.zeros(2, bool)
+    Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(path)
+    picture = AnnotatedPicture(path, size, boxes, np.arange(2), flags, flags, boxes[:, 0])
+    source = Annotations((picture,), ("a", "b"))
+    shape = (*frame_size, 3)
+    images, found = everything(detection_batches(source, shape, max_boxes=2, resize=resize))
+    frame = frame_picture(picture.load(), shape, (0.0, 255.0), resize)
+    np.testing.assert_allclose(images[0], frame.pixels, atol=0.51)
+    there = (boxes + np.tile(frame.offset, 2)) / np.tile(frame.scale, 2)
+    np.testing.assert_allclose(found["boxes"][0], there * np.tile(frame_size[::-1], 2), atol=0.01)
+    back = frame.to_picture(found["boxes"][0] / np.tile(frame_size[::-1], 2))
+    np.testing.assert_allclose(back, boxes, atol=0.01)
 
 
 def test_grey_pictures_and_pictures_without_any_box(annotations):
