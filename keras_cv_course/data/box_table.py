@@ -1,9 +1,11 @@
 """Boxes of a table with a row for each object: file name, class and box."""
 
 import csv
+import io
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -56,20 +58,19 @@ def table_annotations(
     reading = Reading(broken, class_names, file)
     by_picture: dict[str, list[RawBox]] = defaultdict(list)
     rows, numbers = [], []
-    with file.open(newline="") as opened:
-        for number, row in enumerate(csv.reader(opened), 1):
-            fields = [text.strip() for text in row]
-            values = [_number(text) for text in fields[2:]]
-            if not any(fields) or (number == 1 and not any(value is not None for value in values)):
-                continue
-            if fields[0] and not any(fields[1:]):
-                by_picture[fields[0]].extend(())
-            elif len(values) != 4 or None in values:
-                where = f"{file}, row {number}"
-                reading.problem(where, f"must be {', '.join(COLUMNS)}, but is {row}.")
-            else:
-                rows.append(fields)
-                numbers.append(values)
+    for number, row in enumerate(csv.reader(io.StringIO(_text(file), newline="")), 1):
+        fields = [text.strip() for text in row]
+        values = [_number(text) for text in fields[2:]]
+        if not any(fields) or (number == 1 and not any(value is not None for value in values)):
+            continue
+        if fields[0] and not any(fields[1:]):
+            by_picture[fields[0]].extend(())
+        elif len(values) != 4 or None in values:
+            where = f"{file}, row {number}"
+            reading.problem(where, f"must be {', '.join(COLUMNS)}, but is {row}.")
+        else:
+            rows.append(fields)
+            numbers.append(values)
     boxes = np.asarray(numbers, np.float32).reshape(-1, 4)
     xyxy = keras.utils.bounding_boxes.convert_format(boxes, box_format, "xyxy")
     for fields, (x_min, y_min, x_max, y_max) in zip(rows, np.asarray(xyxy).tolist(), strict=True):
@@ -77,6 +78,15 @@ def table_annotations(
     for name, found in by_picture.items():
         reading.picture(folder, name, f"{file}, {name}", found)
     return reading.annotations()
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8-sig")  # A byte order mark is no part of the first name.
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{file} must be text in UTF-8, and is not: {error}. Save it so."
+        ) from error
 
 
 def _number(text: str) -> float | None:

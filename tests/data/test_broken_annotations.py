@@ -374,3 +374,13 @@ def test_names_that_no_file_can_have_are_left_out(folder):
     rows = (("a\0.jpg", "dog", 0, 0, 10, 5), ("b.jpg",))
     found = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
     assert list(as_rows(found)) == ["b.jpg"]
+
+
+def test_a_csv_of_a_spreadsheet_program(folder):
+    path = write_csv(folder, ("a.jpg", "dög", 0, 0, 10, 5))
+    text = path.read_text("utf-8")
+    path.write_text(text, "utf-8-sig")
+    assert table_annotations(path, folder / "JPEGImages", broken="raise").class_names == ("dög",)
+    path.write_text(text, "latin-1")
+    with pytest.raises(ValueError, match=r"boxes\.csv must be text in UTF-8, and is not"):
+        table_annotations(path, folder / "JPEGImages")
