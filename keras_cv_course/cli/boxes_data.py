@@ -31,10 +31,9 @@ _TABLES: dict[str, Callable[..., Annotations]] = {
 }
 _PICTURES = ("images", "{split}")
 _LAYOUTS = (
-    "  Pascal VOC: `Annotations`, `JPEGImages` and `ImageSets/Main/{split}.txt`\n"
-    "  COCO: `annotations/instances_{split}.json` or `{split}.json`, pictures in `images` or "
-    "`{split}`\n"
-    "  CSV: `{split}.csv`, pictures in `images` or `{split}`"
+    "Pascal VOC (`Annotations`, `JPEGImages` and `ImageSets/Main/{split}.txt`), COCO "
+    "(`annotations/instances_{split}.json` or `{split}.json`) or CSV (`{split}.csv`), the latter "
+    "two with pictures in `images` or `{split}`"
 )
 
 
@@ -88,8 +87,8 @@ def _read(folder: Path, split: str, class_names: tuple[str, ...] | None) -> Anno
         if file.is_file():
             return read(file, _pictures(folder, split), class_names)
     raise FileNotFoundError(
-        f'{folder} must be "{SHAPES}", or a folder in one of these layouts, and is in none:\n'
-        f"{_LAYOUTS.format(split=split)}"
+        f'{folder} must be "{SHAPES}", or a folder in the layout of '
+        f"{_LAYOUTS.format(split=split)}. It is in none."
     )
 
 

@@ -13,7 +13,7 @@ from keras_cv_course._validation import check_choice
 
 _LOG = logging.getLogger(__name__)
 BROKEN = ("skip", "raise")
-UNDECODABLE = "cannot be decoded. Mend the file, or take it out of the annotations."
+UNDECODABLE = "cannot be decoded. Mend it, save it as PNG, or take it out of the annotations."
 # What TensorFlow decodes, which reads pictures for training.
 _FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "WEBP")
 # What Pillow raises for a file that is no picture, cut off, or too large.

@@ -224,7 +224,7 @@ def test_folder_without_boxes_is_refused(keras_cv_course, tmp_path):
     assert f"There is no folder {tmp_path / 'none'}" in result.err
     result = keras_cv_course("train", "--task", "detect", "--data", tmp_path)
     assert result.code == 1
-    assert 'must be "shapes", or a folder in one of these layouts' in result.err
+    assert 'must be "shapes", or a folder in the layout of Pascal VOC' in result.err
 
 
 def test_options_of_detectors_are_refused_for_others(keras_cv_course, tmp_path):

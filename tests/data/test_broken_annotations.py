@@ -354,7 +354,7 @@ def test_colours_of_16_bits_look_alike_and_an_upright_picture_is_taken(folder, r
 
 def test_half_a_picture_is_named(folder):
     read = table_annotations(**unfit(folder, truncated), broken="raise")
-    message = f"{folder / 'JPEGImages/a.png'} cannot be decoded. Mend the file, or take it out"
+    message = f"{folder / 'JPEGImages/a.png'} cannot be decoded. Mend it, save it as PNG, or take"
     with pytest.raises(ValueError, match=message):
         read.pictures[0].load()
     with pytest.raises(ValueError, match=message):
