@@ -73,7 +73,7 @@ def coco_annotations(
 
 def _content(file: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_text("utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{file} is no JSON ({error}).") from error
     for name in ("images", "annotations", "categories"):

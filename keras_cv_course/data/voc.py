@@ -82,7 +82,7 @@ def _files(folder: Path, listed: Path | None) -> list[Path]:
         raise FileNotFoundError(
             f"There is no list {listed} for split={listed.stem!r}. There are {present}."
         )
-    lines = (line.split() for line in listed.read_text().splitlines())
+    lines = (line.split() for line in listed.read_text("utf-8").splitlines())
     # Lists of one class have a second column, -1 where the class is absent.
     return [folder / f"{line[0]}.xml" for line in lines if line]
 
