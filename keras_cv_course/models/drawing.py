@@ -56,7 +56,9 @@ def draw_detections(
     for row, colour in zip(rows, colours, strict=True):
         drawing.rectangle(tuple(row["box_xyxy"]), outline=colour, width=width)
     for row, colour in zip(rows, colours, strict=True):  # and no line crosses a name.
-        label = f"{row['name']} {row['score']:.2f}" if show_scores else row["name"]
+        # "1 0.90" would read as ten.
+        name = f"class {row['name']}" if class_names is None else row["name"]
+        label = f"{name} {row['score']:.2f}" if show_scores else name
         _draw_label(drawing, label, row["box_xyxy"][:2], picture.width, font, colour)
     return np.asarray(picture)
 

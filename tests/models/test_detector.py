@@ -125,6 +125,16 @@ def test_no_line_crosses_a_name(picture):
     np.testing.assert_array_equal(draw_detections(picture, found, names)[label], alone)
 
 
+def test_a_class_without_a_name_is_told_from_its_score(picture):
+    found = {
+        "boxes": np.array([[5, 40, 45, 90]], np.float32),
+        "scores": np.array([0.9], np.float32),
+        "classes": np.array([1], np.int32),
+    }
+    told = draw_detections(picture, found, ["a", "class 1"])
+    np.testing.assert_array_equal(draw_detections(picture, found), told)
+
+
 def test_mosaic_puts_pictures_row_by_row():
     images = [np.full((2, 3, 3), i, np.uint8) for i in range(3)]
     sheet = mosaic(images, columns=2)
