@@ -20,9 +20,9 @@ import numpy as np
 import tensorflow as tf
 from machine import caption
 
+from keras_cv_course.detectors.ssd import SSD300
 from keras_cv_course.losses.anchor_boxes import AnchorBoxLoss
 from keras_cv_course.losses.multibox import MultiboxClassLoss
-from keras_cv_course.models.ssd import SSD300
 from keras_cv_course.ops.anchors import anchor_boxes, ssd300_maps
 from keras_cv_course.ops.box_coding import SSD_VARIANCES
 from keras_cv_course.ops.target_encoding import encode_anchor_targets

@@ -33,10 +33,10 @@ from keras_cv_course.data import (
     with_targets,
 )
 from keras_cv_course.data.annotations import Annotations
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.metrics.bootstrap import paired_bootstrap
 from keras_cv_course.metrics.coco_ap import coco_average_precision
 from keras_cv_course.metrics.voc_ap import voc_average_precision
-from keras_cv_course.models.detections import detection_spec
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tflite import TFLiteDetector, benchmark, convert
 from keras_cv_course.training import RunFolder

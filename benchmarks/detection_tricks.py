@@ -25,8 +25,8 @@ from keras_cv_course.data import (
     with_targets,
 )
 from keras_cv_course.data.annotations import Annotations
+from keras_cv_course.detectors.any_size import spec_at
 from keras_cv_course.metrics.detection_callback import detection_metrics
-from keras_cv_course.models.any_size import spec_at
 from keras_cv_course.training import (
     Recipe,
     ablate,

@@ -26,8 +26,8 @@ from keras_cv_course.data import (
     voc_annotations,
     with_targets,
 )
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.metrics.detection_callback import detection_metrics
-from keras_cv_course.models.detections import detection_spec
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tflite import TFLiteDetector, convert
 from keras_cv_course.training import RunFolder, create_run

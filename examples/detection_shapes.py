@@ -19,9 +19,9 @@ from keras_cv_course.data import (
     detection_batches,
     with_targets,
 )
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.metrics.detection_callback import detection_metrics
-from keras_cv_course.models.detections import detection_spec
-from keras_cv_course.models.drawing import draw_detections, mosaic, png
+from keras_cv_course.predictors.drawing import draw_detections, mosaic, png
 from keras_cv_course.tflite import TFLiteDetector, convert
 from keras_cv_course.training.detection import compile_detector, target_encoder
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_cv_course import MobileNetV2, load_model
 from keras_cv_course.data import as_arrays, calibration_array, digits
-from keras_cv_course.models.input_range import known_input_range
+from keras_cv_course.networks.input_range import known_input_range
 from keras_cv_course.training import Recipe, create_run, fit_classifier
 
 _SHAPE = (48, 48, 3)

@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from keras_cv_course.backbones.mobilenet import MobileNet
     from keras_cv_course.backbones.mobilenet_v2 import MobileNetV2
     from keras_cv_course.backbones.mobilenet_v3 import MobileNetV3Large, MobileNetV3Small
+    from keras_cv_course.detectors.detector import Detector
+    from keras_cv_course.detectors.localizer import Localizer
+    from keras_cv_course.detectors.retinanet import RetinaNet
+    from keras_cv_course.detectors.ssd import SSD300, SSDLite
+    from keras_cv_course.detectors.yolo import YOLO, YOLOv2, YOLOv2Tiny, YOLOv3, YOLOv3Tiny
+    from keras_cv_course.detectors.yolo_v1 import YOLOv1, YOLOv1Tiny
     from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder
     from keras_cv_course.faces.mobile_face_net import MobileFaceNet
     from keras_cv_course.faces.siamese import SiameseNetwork
-    from keras_cv_course.models.complexity import Complexity, complexity
-    from keras_cv_course.models.detector import Detector
-    from keras_cv_course.models.feature_maps import feature_maps
-    from keras_cv_course.models.loading import load_model
-    from keras_cv_course.models.localizer import Localizer
-    from keras_cv_course.models.retinanet import RetinaNet
-    from keras_cv_course.models.ssd import SSD300, SSDLite
-    from keras_cv_course.models.yolo import YOLO, YOLOv2, YOLOv2Tiny, YOLOv3, YOLOv3Tiny
-    from keras_cv_course.models.yolo_v1 import YOLOv1, YOLOv1Tiny
+    from keras_cv_course.networks.complexity import Complexity, complexity
+    from keras_cv_course.networks.feature_maps import feature_maps
+    from keras_cv_course.networks.loading import load_model
     from keras_cv_course.ops.scaling import Scaling, compound_scaling
     from keras_cv_course.registry import build_model, list_models
 
@@ -65,20 +65,20 @@ _DETECTORS = {
 }
 _HOMES = {
     **{name: f"backbones.{module}" for module, names in _BACKBONES.items() for name in names},
-    **{name: f"models.{module}" for module, names in _DETECTORS.items() for name in names},
-    "Complexity": "models.complexity",
-    "Detector": "models.detector",
+    **{name: f"detectors.{module}" for module, names in _DETECTORS.items() for name in names},
+    "Complexity": "networks.complexity",
+    "Detector": "detectors.detector",
     "FaceEncoder": "faces.encoder",
     "MobileFaceNet": "faces.mobile_face_net",
     "Scaling": "ops.scaling",
     "SiameseEncoder": "faces.encoder",
     "SiameseNetwork": "faces.siamese",
     "build_model": "registry",
-    "complexity": "models.complexity",
+    "complexity": "networks.complexity",
     "compound_scaling": "ops.scaling",
-    "feature_maps": "models.feature_maps",
+    "feature_maps": "networks.feature_maps",
     "list_models": "registry",
-    "load_model": "models.loading",
+    "load_model": "networks.loading",
 }
 _SUBPACKAGES = ("data", "faces", "losses", "metrics", "quantization", "tflite", "training")
 

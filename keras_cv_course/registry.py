@@ -89,7 +89,7 @@ def _classifier(
 def _detector(
     name: str, builder: str, module: str, size_px: int, input_range: tuple[float, float]
 ) -> ModelEntry:
-    return ModelEntry(name, builder, f"models.{module}", "detector", size_px, input_range)
+    return ModelEntry(name, builder, f"detectors.{module}", "detector", size_px, input_range)
 
 
 _EFFICIENTNET_SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
@@ -114,7 +114,7 @@ _ENTRIES = (
     _classifier("darknet19", "Darknet19", "darknet", 224, _UNIT),
     _classifier("darknet53", "Darknet53", "darknet", 224, _UNIT),
     # Ranges of those with a choice of backbones are those of the default, MobileNetV2.
-    ModelEntry("localizer", "Localizer", "models.localizer", "localizer", 224, _SIGNED),
+    ModelEntry("localizer", "Localizer", "detectors.localizer", "localizer", 224, _SIGNED),
     _detector("ssd300", "SSD300", "ssd", 300, _SIGNED),
     _detector("ssdlite", "SSDLite", "ssd", 320, _SIGNED),
     _detector("retinanet", "RetinaNet", "retinanet", 320, _SIGNED),

@@ -8,9 +8,9 @@ from keras_cv_course.cli.detection_args import DetectionArgs
 from keras_cv_course.cli.detection_run import start_detection_run
 from keras_cv_course.cli.export import file_name
 from keras_cv_course.cli.output import emit_json, emit_table, fit_verbosity
+from keras_cv_course.detectors.detector import Detector
 from keras_cv_course.metrics.coco_ap import coco_average_precision
-from keras_cv_course.models.detector import Detector
-from keras_cv_course.models.loading import load_model
+from keras_cv_course.networks.loading import load_model
 from keras_cv_course.tflite import TFLiteDetector, benchmark, convert
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.training import RunFolder

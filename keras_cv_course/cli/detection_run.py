@@ -18,15 +18,15 @@ from keras_cv_course.data import (
     detection_epochs,
     with_targets,
 )
+from keras_cv_course.detectors.detections import detection_spec
+from keras_cv_course.detectors.detector import Detector
 from keras_cv_course.metrics.coco_ap import coco_average_precision
 from keras_cv_course.metrics.detection_confusion import detection_confusion
-from keras_cv_course.models.detections import detection_spec
-from keras_cv_course.models.detector import Detector
-from keras_cv_course.models.drawing import draw_detections, mosaic, png
-from keras_cv_course.models.feature_maps import feature_maps
-from keras_cv_course.models.loading import load_model
 from keras_cv_course.necks.extra_maps import LITE_FILTERS
+from keras_cv_course.networks.feature_maps import feature_maps
+from keras_cv_course.networks.loading import load_model
 from keras_cv_course.ops.anchor_clustering import cluster_shapes
+from keras_cv_course.predictors.drawing import draw_detections, mosaic, png
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.quantization.aware import is_quantize_aware
 from keras_cv_course.registry import MODELS, build_model

@@ -95,7 +95,7 @@ def _convertible(model: "Classifier", nms: str | None, score: float) -> tuple[An
     if nms is not None:
         check_choice("--nms", nms, _NMS)
     from keras_cv_course.cli.detector_files import is_detector
-    from keras_cv_course.models.detector import Detector
+    from keras_cv_course.detectors.detector import Detector
 
     if not is_detector(model.keras_model):
         if nms is not None:

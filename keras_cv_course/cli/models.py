@@ -33,7 +33,7 @@ def command(
 def _row(entry: ModelEntry) -> dict[str, Any]:
     import keras
 
-    from keras_cv_course.models.complexity import complexity
+    from keras_cv_course.networks.complexity import complexity
 
     # Counting needs shapes and no weights: without their initial values it is ten times faster.
     with keras.StatelessScope(initialize_variables=False):

@@ -13,8 +13,8 @@ from keras_cv_course.cli.train_args import DIGITS
 from keras_cv_course.data import ImageDataset, digits, image_folder, labelled_folder, sharded
 from keras_cv_course.data.images import picture_files
 from keras_cv_course.data.shards import holds_shards
-from keras_cv_course.models.input_range import known_input_range
-from keras_cv_course.models.loading import load_model
+from keras_cv_course.networks.input_range import known_input_range
+from keras_cv_course.networks.loading import load_model
 from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite.metadata import read_metadata
 from keras_cv_course.tflite.quiet import quiet

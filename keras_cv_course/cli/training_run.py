@@ -12,7 +12,7 @@ from keras_cv_course import __version__
 from keras_cv_course.cli.sources import open_data
 from keras_cv_course.cli.train_args import DIGITS, TrainArgs
 from keras_cv_course.data import ImageDataset, calibration_array
-from keras_cv_course.models.loading import load_model
+from keras_cv_course.networks.loading import load_model
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.registry import build_model
 from keras_cv_course.training import (

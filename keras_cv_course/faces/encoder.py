@@ -4,7 +4,7 @@ import keras
 from keras import KerasTensor, layers
 
 from keras_cv_course._validation import check_rate, check_whole
-from keras_cv_course.models.feature_maps import feature_maps
+from keras_cv_course.networks.feature_maps import feature_maps
 from keras_cv_course.ops.normalization import l2_normalize
 
 

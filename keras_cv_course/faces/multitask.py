@@ -9,7 +9,7 @@ from keras_cv_course._validation import check_rate
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
 from keras_cv_course.blocks.separable import separable_block
 from keras_cv_course.faces.tasks import Output, Task, checked_tasks
-from keras_cv_course.models.feature_maps import feature_maps
+from keras_cv_course.networks.feature_maps import feature_maps
 
 _FUSED_FILTERS = 64
 _SHARED_UNITS = 256

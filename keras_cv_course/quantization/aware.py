@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_cv_course._validation import check_choice, check_input_range
-from keras_cv_course.models.detections import join_detections, split_detections
+from keras_cv_course.detectors.detections import join_detections, split_detections
 from keras_cv_course.quantization.calibration import calibrate, rounding_layers
 from keras_cv_course.quantization.distances import float_only_layers
 from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat

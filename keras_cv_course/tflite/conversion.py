@@ -15,9 +15,9 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.data.calibration import calibration_array
-from keras_cv_course.models.detections import DetectionTail, split_detections
-from keras_cv_course.models.detector import Detector
-from keras_cv_course.models.input_range import PIXELS, known_input_range, takes_pixels
+from keras_cv_course.detectors.detections import DetectionTail, split_detections
+from keras_cv_course.detectors.detector import Detector
+from keras_cv_course.networks.input_range import PIXELS, known_input_range, takes_pixels
 from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.distances import float_only_layers

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_cv_course.models.detections import split_detections
-from keras_cv_course.models.input_range import known_input_range
+from keras_cv_course.detectors.detections import split_detections
+from keras_cv_course.networks.input_range import known_input_range
 from keras_cv_course.tflite.labels import append_labels
 from keras_cv_course.tflite.metadata import (
     Classifier,

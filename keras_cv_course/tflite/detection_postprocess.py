@@ -11,8 +11,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
+from keras_cv_course.detectors.detections import NETWORK_OUTPUTS
 from keras_cv_course.layers.detection_postprocess import OUTPUTS, SWAP_XY, DetectionPostProcess
-from keras_cv_course.models.detections import NETWORK_OUTPUTS
 from keras_cv_course.tflite import flatbuffer
 
 OPERATOR = "TFLite_Detection_PostProcess"

@@ -6,9 +6,9 @@ import keras
 import tensorflow as tf
 
 from keras_cv_course._validation import check_choice
+from keras_cv_course.detectors.detections import NETWORK_OUTPUTS, DetectionTail
 from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
 from keras_cv_course.layers.head_decoding import HeadDecoding
-from keras_cv_course.models.detections import NETWORK_OUTPUTS, DetectionTail
 from keras_cv_course.tflite import detection_postprocess
 from keras_cv_course.tflite.freezing import freeze, freeze_function
 from keras_cv_course.tflite.joining import join

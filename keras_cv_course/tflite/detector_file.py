@@ -7,9 +7,9 @@ from typing import cast
 import numpy as np
 
 from keras_cv_course._validation import check_choice, check_input_range
+from keras_cv_course.data.framing import RESIZINGS, frame_picture
+from keras_cv_course.detectors.detector import detections_of
 from keras_cv_course.layers.detection_postprocess import OUTPUTS
-from keras_cv_course.models.detector import detections_of
-from keras_cv_course.models.framing import RESIZINGS, frame_picture
 from keras_cv_course.tflite.lowest_score import lowest_score
 from keras_cv_course.tflite.metadata import read_metadata
 from keras_cv_course.tflite.runtime import TFLiteModel

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_cv_course.models.detections import split_detections
+from keras_cv_course.detectors.detections import split_detections
 from keras_cv_course.tflite import flatbuffer
 from keras_cv_course.tflite.conversion import layer_names, rewrite
 from keras_cv_course.tflite.freezing import freeze

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_cv_course.data.epochs import Epochs
-from keras_cv_course.models.input_range import known_input_range
+from keras_cv_course.networks.input_range import known_input_range
 from keras_cv_course.training.layer_groups import every_layer
 from keras_cv_course.training.optimizer import layer_rates, make_optimizer
 from keras_cv_course.training.precision import with_loss_scale

@@ -7,14 +7,14 @@ from typing import Any
 
 import keras
 
+from keras_cv_course.detectors.any_size import any_size as on_any_size
+from keras_cv_course.detectors.detections import detection_spec
+from keras_cv_course.detectors.joined_heads import join_heads
 from keras_cv_course.losses.anchor_boxes import AnchorBoxLoss
 from keras_cv_course.losses.focal import FocalClassLoss
 from keras_cv_course.losses.multibox import MultiboxClassLoss
 from keras_cv_course.losses.yolo import YOLOv2Loss, YOLOv3Loss
 from keras_cv_course.losses.yolo_v1 import YOLOv1Loss
-from keras_cv_course.models.any_size import any_size as on_any_size
-from keras_cv_course.models.detections import detection_spec
-from keras_cv_course.models.joined_heads import join_heads
 from keras_cv_course.ops.detection_spec import DetectionSpec
 from keras_cv_course.ops.target_encoding import encode_anchor_targets, encode_yolo_targets
 
@@ -81,8 +81,8 @@ def compile_detector(
     Args:
         model: A detector, float or quantization-aware.
         optimizer: As `keras.Model.compile` takes it.
-        any_size: Whether pictures of several sizes are learned from, see `models.any_size`; their
-            targets are those of `spec_at` each.
+        any_size: Whether pictures of several sizes are learned from, see `detectors.any_size`;
+            their targets are those of `spec_at` each.
         **options: Options of the loss in place of the family's own: `MultiboxClassLoss` of SSD,
             `FocalClassLoss` of RetinaNet, `YOLOv2Loss` and so on, e.g. `box_loss="ciou"`.
 

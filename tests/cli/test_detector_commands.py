@@ -9,7 +9,7 @@ from PIL import Image
 
 from keras_cv_course import SSDLite, build_model, load_model
 from keras_cv_course.cli import boxes_data, detection_run
-from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.tflite import inspect
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from keras_cv_course.cli.sources import open_classifier, open_split
 from keras_cv_course.data import as_arrays, digits, load_pictures
-from keras_cv_course.models.loading import load_model
+from keras_cv_course.networks.loading import load_model
 from keras_cv_course.tflite import TFLiteModel, inspect
 from keras_cv_course.tflite.labels import append_labels
 

@@ -11,7 +11,7 @@ from PIL import Image
 from tiny_classifier import tiny
 
 from keras_cv_course.cli.train_args import TrainArgs
-from keras_cv_course.models.loading import load_model
+from keras_cv_course.networks.loading import load_model
 from keras_cv_course.training import Recipe, load_recipe, save_recipe
 from keras_cv_course.training.history import read_history
 

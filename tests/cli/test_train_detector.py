@@ -8,7 +8,7 @@ from keras_cv_course.cli import boxes_data, detection_run
 from keras_cv_course.cli.detection_args import DetectionArgs
 from keras_cv_course.cli.detector_files import as_detector
 from keras_cv_course.cli.sources import open_classifier
-from keras_cv_course.models.loading import load_model
+from keras_cv_course.networks.loading import load_model
 from keras_cv_course.registry import build_model
 from keras_cv_course.tflite import inspect
 from keras_cv_course.training import fitting

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny_classifier import tiny
 
-from keras_cv_course.models.loading import load_model
+from keras_cv_course.networks.loading import load_model
 
 FILES = [
     "args.yaml",

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from tiny_classifier import SHAPE
 
-from keras_cv_course.models.loading import load_model
+from keras_cv_course.networks.loading import load_model
 
 OPTIONS = ["--imgsz", SHAPE[0], "--epochs", 2, "--batch", 64, "--lr0", 0.02, "--no-augment"]
 

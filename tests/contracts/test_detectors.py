@@ -6,14 +6,14 @@ import pytest
 from contracts.random_weights import measure_statistics, randomize
 
 from keras_cv_course import Detector, build_model, load_model
-from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.registry import MODELS
 from keras_cv_course.training.detection import compile_detector, target_encoder
 
 _DETECTORS = [name for name, entry in MODELS.items() if entry.kind == "detector"]
 _SIZE = 64
 # Those with a choice of backbones are run; the published giants are built, see also
-# tests/models/test_detector_figures.py.
+# tests/networks/test_detector_figures.py.
 _TINY = {
     "ssdlite": {"extra_filters": (32,)},
     "retinanet": {"filters": 16},

@@ -13,9 +13,9 @@ from keras_cv_course.data.detection import (
     padded,
     with_targets,
 )
+from keras_cv_course.data.framing import frame_picture
 from keras_cv_course.data.shapes import DrawnScenes
 from keras_cv_course.data.voc import voc_annotations
-from keras_cv_course.models.framing import frame_picture
 from keras_cv_course.ops.anchors import anchor_boxes, ssd_maps
 from keras_cv_course.ops.target_encoding import encode_anchor_targets
 

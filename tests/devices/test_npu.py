@@ -8,7 +8,7 @@ from keras_cv_course import MobileNet, build_model
 from keras_cv_course.data import load_pictures
 from keras_cv_course.devices import npu
 from keras_cv_course.devices.npu import ACCELERATORS, compile_for_npu, npu_table
-from keras_cv_course.models.complexity import complexity
+from keras_cv_course.networks.complexity import complexity
 from keras_cv_course.registry import MODELS
 from keras_cv_course.tflite import convert
 

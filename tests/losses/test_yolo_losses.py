@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_cv_course.detectors.joined_heads import join_heads
 from keras_cv_course.losses.yolo import YOLOv2Loss, YOLOv3Loss
 from keras_cv_course.losses.yolo_v1 import YOLOv1Loss
-from keras_cv_course.models.joined_heads import join_heads
 from keras_cv_course.ops.anchors import AnchorMap, anchor_boxes, anchor_strides
 from keras_cv_course.ops.boxes import ciou
 from keras_cv_course.ops.target_encoding import encode_yolo_targets

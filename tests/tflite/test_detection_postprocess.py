@@ -2,8 +2,8 @@ import keras
 import numpy as np
 import pytest
 
+from keras_cv_course.detectors.detections import join_detections, split_detections
 from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
-from keras_cv_course.models.detections import join_detections, split_detections
 from keras_cv_course.quantization import quantize_aware, strip
 from keras_cv_course.tflite import TFLiteModel, check, compare, convert, inspect
 from keras_cv_course.tflite.detection_postprocess import append

@@ -6,7 +6,7 @@ import pytest
 from contracts.random_weights import randomize
 
 from keras_cv_course import YOLO, Detector, MobileNetV2, RetinaNet, SSDLite
-from keras_cv_course.models.detections import split_detections
+from keras_cv_course.detectors.detections import split_detections
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 from keras_cv_course.tflite.joining import join

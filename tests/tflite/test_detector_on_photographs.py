@@ -11,7 +11,7 @@ from PIL import Image
 
 from keras_cv_course import YOLO, Detector, MobileNetV2, SSDLite, load_model
 from keras_cv_course.data import coco_annotations, detection_epochs, with_targets
-from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.ops.anchor_clustering import cluster_shapes
 from keras_cv_course.tflite import TFLiteDetector, TFLiteModel, convert
 from keras_cv_course.training import create_run, fit_detector, target_encoder

@@ -14,7 +14,7 @@ from contracts.tiny_body import tiny_body
 
 from keras_cv_course import YOLO, load_model
 from keras_cv_course.data import DrawnScenes, augmented_boxes, detection_epochs, with_targets
-from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.training import (
     RunFolder,
     compute_reproducibly,

@@ -13,8 +13,8 @@ from killed_detector import BATCHES, EPOCHS, train
 from PIL import Image
 
 from keras_cv_course import load_model
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.metrics.detection_callback import AveragePrecision
-from keras_cv_course.models.detections import detection_spec
 from keras_cv_course.training import Checkpoint, create_run
 from keras_cv_course.training.detection_fit import best_epoch, plot_precision_recall
 

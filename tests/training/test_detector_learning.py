@@ -5,9 +5,9 @@ import pytest
 
 from keras_cv_course import YOLO, Detector, MobileNetV2
 from keras_cv_course.data import DrawnScenes, detection_epochs, with_targets
+from keras_cv_course.detectors import yolo_v1
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.metrics.detection_callback import detection_metrics
-from keras_cv_course.models import yolo_v1
-from keras_cv_course.models.detections import detection_spec
 from keras_cv_course.training import compile_detector, target_encoder
 
 pytestmark = pytest.mark.slow

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_cv_course.models.loading import load_model
+from keras_cv_course.networks.loading import load_model
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.registry import MODELS, build_model
 from keras_cv_course.training import in_precision, with_loss_scale

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.layers.box_codes import BoxCodes
-from keras_cv_course.models.detections import detection_spec
 from keras_cv_course.ops.detection_spec import DetectionSpec
 
 

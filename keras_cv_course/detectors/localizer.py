@@ -3,7 +3,7 @@
 import keras
 
 from keras_cv_course._validation import check_rate, check_whole
-from keras_cv_course.models._detector_build import named_backbone
+from keras_cv_course.detectors._build import named_backbone
 
 _BOX = 4
 

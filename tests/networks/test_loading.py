@@ -41,7 +41,7 @@ np.testing.assert_array_equal(model(np.load("pictures.npy")), np.load("expected.
 @pytest.mark.parametrize(
     "load",
     [
-        "from keras_cv_course.models.loading import load_model",
+        "from keras_cv_course.networks.loading import load_model",
         "from keras_cv_course import complexity; from keras.saving import load_model",
     ],
 )

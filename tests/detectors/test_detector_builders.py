@@ -16,8 +16,8 @@ from keras_cv_course import (
     YOLOv3,
     YOLOv3Tiny,
 )
-from keras_cv_course.models.detections import detection_spec
-from keras_cv_course.models.input_range import known_input_range
+from keras_cv_course.detectors.detections import detection_spec
+from keras_cv_course.networks.input_range import known_input_range
 from keras_cv_course.ops.anchors import YOLOV2_SHAPES
 
 pytestmark = pytest.mark.usefixtures("weightless")

@@ -8,7 +8,7 @@ from keras import KerasTensor
 from keras_cv_course._validation import check_whole
 from keras_cv_course.backbones.darknet import EXTRACTION, TINY, darknet_style, pooled_stages
 from keras_cv_course.blocks.convolution import activate, conv_activation, conv_bn_activation
-from keras_cv_course.models._detector_build import finish_detector
+from keras_cv_course.detectors._build import finish_detector
 from keras_cv_course.ops.anchors import AnchorMap
 from keras_cv_course.ops.detection_spec import DetectionSpec
 from keras_cv_course.registry import MODELS

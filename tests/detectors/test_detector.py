@@ -4,9 +4,9 @@ import pytest
 from contracts.random_weights import randomize
 
 from keras_cv_course import Detector, MobileNetV2, SSDLite
-from keras_cv_course.models.detector import detection_rows
-from keras_cv_course.models.drawing import draw_detections, mosaic, png
-from keras_cv_course.models.framing import frame_picture
+from keras_cv_course.data.framing import frame_picture
+from keras_cv_course.detectors.detector import detection_rows
+from keras_cv_course.predictors.drawing import draw_detections, mosaic, png
 
 SIZE = 64
 PIXELS = (0.0, 255.0)

@@ -3,11 +3,11 @@
 import keras
 
 from keras_cv_course._validation import check_whole
+from keras_cv_course.detectors._build import finish_detector, open_backbone
 from keras_cv_course.heads.retinanet import retinanet_head
-from keras_cv_course.models._detector_build import finish_detector, open_backbone
-from keras_cv_course.models.feature_maps import feature_maps
-from keras_cv_course.models.input_range import known_input_range
 from keras_cv_course.necks.fpn import fpn
+from keras_cv_course.networks.feature_maps import feature_maps
+from keras_cv_course.networks.input_range import known_input_range
 from keras_cv_course.ops.anchors import retinanet_maps
 from keras_cv_course.ops.detection_spec import DetectionSpec
 

@@ -7,8 +7,8 @@ from contracts.tiny_body import tiny_body
 
 from keras_cv_course import YOLO, Detector, RetinaNet, SSDLite, load_model
 from keras_cv_course.data import DrawnScenes, detection_epochs, random_shapes, with_targets
-from keras_cv_course.models.any_size import any_size, spec_at
-from keras_cv_course.models.detections import detection_spec
+from keras_cv_course.detectors.any_size import any_size, spec_at
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.tflite import convert
 from keras_cv_course.training import compile_detector, target_encoder
 

@@ -7,15 +7,15 @@ import keras
 import numpy as np
 
 from keras_cv_course._validation import check_choice, check_input_range
-from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
-from keras_cv_course.layers.head_decoding import HeadDecoding
-from keras_cv_course.models.detections import (
+from keras_cv_course.data.framing import RESIZINGS, Frame, frame_picture
+from keras_cv_course.detectors.detections import (
     DetectionTail,
     detection_spec,
     on_outputs,
     split_detections,
 )
-from keras_cv_course.models.framing import RESIZINGS, Frame, frame_picture
+from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
+from keras_cv_course.layers.head_decoding import HeadDecoding
 
 
 class Detector:

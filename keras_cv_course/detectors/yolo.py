@@ -14,18 +14,18 @@ from keras_cv_course.backbones.darknet import (
     pooled_stages,
 )
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
-from keras_cv_course.heads.retinanet import prior_bias
-from keras_cv_course.heads.yolo import yolo_head
-from keras_cv_course.models._detector_build import (
+from keras_cv_course.detectors._build import (
     check_size_px,
     finish_detector,
     head_style,
     open_backbone,
 )
-from keras_cv_course.models.feature_maps import feature_maps
-from keras_cv_course.models.input_range import known_input_range
+from keras_cv_course.heads.retinanet import prior_bias
+from keras_cv_course.heads.yolo import yolo_head
 from keras_cv_course.necks.passthrough import passthrough
 from keras_cv_course.necks.yolo_pyramid import yolo_pyramid
+from keras_cv_course.networks.feature_maps import feature_maps
+from keras_cv_course.networks.input_range import known_input_range
 from keras_cv_course.ops.anchors import (
     YOLOV2_SHAPES,
     YOLOV3_SHAPES,

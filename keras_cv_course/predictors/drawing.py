@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from keras_cv_course.models.detector import detection_rows
+from keras_cv_course.detectors.detector import detection_rows
 
 # Colours that are told apart, also by most who see fewer of them: Okabe and Ito's.
 _COLOURS = (

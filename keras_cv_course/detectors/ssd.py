@@ -8,10 +8,10 @@ from keras import KerasTensor
 from keras_cv_course._validation import check_whole
 from keras_cv_course.backbones.vgg import vgg16_features
 from keras_cv_course.blocks.convolution import ConvStyle, conv_activation
+from keras_cv_course.detectors._build import finish_detector, head_style, open_backbone
 from keras_cv_course.heads.ssd import ssd_head
-from keras_cv_course.models._detector_build import finish_detector, head_style, open_backbone
-from keras_cv_course.models.input_range import known_input_range
 from keras_cv_course.necks.extra_maps import LITE_FILTERS, lite_maps, ssd300_maps
+from keras_cv_course.networks.input_range import known_input_range
 from keras_cv_course.ops import anchors
 from keras_cv_course.ops.anchors import AnchorMap
 from keras_cv_course.ops.box_coding import SSD_VARIANCES

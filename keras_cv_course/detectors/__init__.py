@@ -1,0 +1,1 @@
+"""Builders of detectors, and what is done with their raw outputs."""

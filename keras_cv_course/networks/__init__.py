@@ -1,0 +1,1 @@
+"""What is done with a built network: feature maps, complexity, loading."""
