@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_cv_course import MobileNetV2, load_model
 from keras_cv_course.data import as_arrays, calibration_array, digits
-from keras_cv_course.networks.input_range import known_input_range
+from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.training import Recipe, create_run, fit_classifier
 
 _SHAPE = (48, 48, 3)
@@ -71,7 +71,7 @@ def open_model(
             "activations are measured on them."
         )
     model = load_model(path)
-    low, high = input_range or known_input_range(model) or (-1.0, 1.0)
+    low, high = input_range or spec_of(model).input_range or (-1.0, 1.0)
     array = calibration_array(pictures, _picture_shape(model, path), (low, high), _PICTURES)
     return Opened(model, array, _names(labels, model), (low, high))
 

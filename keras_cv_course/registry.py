@@ -46,6 +46,7 @@ SERIALIZABLE_MODULES = (
     "layers.detection_postprocess",
     "layers.distances",
     "layers.head_decoding",
+    "layers.spec_carrier",
     "layers.whitening",
     "losses.age",
     "losses.anchor_boxes",

@@ -10,6 +10,8 @@ from keras import KerasTensor
 from keras_cv_course._validation import check_choice, check_rate, check_whole
 from keras_cv_course.backbones._weights import ImageNet, load_weights
 from keras_cv_course.blocks.convolution import activate
+from keras_cv_course.layers.spec_carrier import SpecCarrier
+from keras_cv_course.specs.model_spec import ModelSpec
 
 MIN_SIZE_PX = 32
 
@@ -108,11 +110,16 @@ def _check_shape(argument: str, shape: tuple[int | None, ...]) -> None:
         )
 
 
-def make_input(options: BuildOptions) -> KerasTensor:
+def make_input(options: BuildOptions, input_range: tuple[float, float]) -> KerasTensor:
     """Returns the tensor (batch, height, width, channels) that the network is built on.
 
     It is `options.input_tensor`, or an input layer named "image": of the size the paper trains
-    at, or of free size for a network without its classifier.
+    at, or of free size for a network without its classifier. A `SpecCarrier` behind it tells which
+    values the network takes.
+
+    Args:
+        options: The builder's arguments.
+        input_range: Smallest and largest pixel value that the network takes.
 
     Raises:
         ValueError: If the shape is unfit, or contradicts that of `input_tensor`.
@@ -124,7 +131,8 @@ def make_input(options: BuildOptions) -> KerasTensor:
         _check_shape("input_shape", shape)
     if tensor is None:
         size_px = options.size_px if options.include_top else None
-        return keras.Input(shape or (size_px, size_px, 3), name="image")
+        image = keras.Input(shape or (size_px, size_px, 3), name="image")
+        return _carried(image, input_range)
     if not isinstance(tensor, KerasTensor):
         raise TypeError(
             "`input_tensor` must be a Keras tensor, like what `keras.Input` returns. "
@@ -139,7 +147,11 @@ def make_input(options: BuildOptions) -> KerasTensor:
             "`input_shape` must be that of `input_tensor`. Received: "
             f"input_shape={shape} and an `input_tensor` of {known}. Leave `input_shape` out."
         )
-    return tensor
+    return _carried(tensor, input_range)
+
+
+def _carried(image: KerasTensor, input_range: tuple[float, float]) -> KerasTensor:
+    return SpecCarrier(ModelSpec(input_range=input_range), name="spec")(image)
 
 
 def _classify(x: KerasTensor, options: BuildOptions, head: Head) -> KerasTensor:

@@ -122,7 +122,7 @@ def Darknet19(
         name or "darknet19",
     )
     style = darknet_style(batch_norm_momentum)
-    image = make_input(options)
+    image = make_input(options, MODELS["darknet19"].input_range)
     x = conv_bn_activation(image, 32, 3, style, "stem")
     x = pooled_stages(x, _DARKNET19, style)
     return finish(x, image, options, Head(0.0, convolutional=False), _UNAVAILABLE)
@@ -162,7 +162,7 @@ def Darknet53(
         name or "darknet53",
     )
     style = darknet_style(batch_norm_momentum)
-    image = make_input(options)
+    image = make_input(options, MODELS["darknet53"].input_range)
     x = conv_bn_activation(image, 32, 3, style, "stem")
     for s, (filters, repeats) in enumerate(_DARKNET53, 1):
         x = conv_bn_activation(x, filters, 3, style, f"stage{s}_block1", strides=2)

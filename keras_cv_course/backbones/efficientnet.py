@@ -17,6 +17,7 @@ from keras_cv_course.backbones._efficientnet import (
 from keras_cv_course.backbones._weights import ImageNet
 from keras_cv_course.blocks.convolution import ConvStyle
 from keras_cv_course.ops.scaling import Scaling
+from keras_cv_course.registry import MODELS
 
 _PLAIN = Scaling(depth=1.0, width=1.0, resolution=1.0)
 
@@ -96,7 +97,7 @@ def EfficientNet(
     head = Head(dropout_rate, convolutional=False, kernel_initializer=DENSE_INITIALIZER)
     momentum = 0.99 if batch_norm_momentum is None else batch_norm_momentum
     style = ConvStyle(activation, momentum, CONV_INITIALIZER)
-    image = make_input(options)
+    image = make_input(options, MODELS["efficientnet_b0"].input_range)
     x = keras.layers.Rescaling(1 / 255, name="stem_rescaling")(image)
     x = keras.layers.Normalization(axis=-1, name="stem_normalization")(x)
     x = efficientnet_features(x, scaling, style, drop_connect_rate, lite=False)

@@ -17,6 +17,7 @@ from keras_cv_course.backbones._efficientnet import (
 from keras_cv_course.backbones._weights import ImageNet
 from keras_cv_course.blocks.convolution import ConvStyle
 from keras_cv_course.ops.scaling import Scaling
+from keras_cv_course.registry import MODELS
 
 _PLAIN = Scaling(depth=1.0, width=1.0, resolution=1.0)
 
@@ -90,7 +91,7 @@ def EfficientNetLite(
     )
     head = Head(dropout_rate, convolutional=False, kernel_initializer=DENSE_INITIALIZER)
     momentum = 0.99 if batch_norm_momentum is None else batch_norm_momentum
-    image = make_input(options)
+    image = make_input(options, MODELS["efficientnet_lite0"].input_range)
     style = ConvStyle(activation, momentum, CONV_INITIALIZER)
     x = efficientnet_features(image, scaling, style, drop_connect_rate, lite=True)
     return finish(x, image, options, head, _IMAGENET)

@@ -111,7 +111,7 @@ def MobileNet(
     )
     head = Head(dropout_rate, convolutional=True)
     style = ConvStyle(activation, 0.99 if batch_norm_momentum is None else batch_norm_momentum)
-    image = make_input(options)
+    image = make_input(options, MODELS["mobilenet"].input_range)
     x = conv_bn_activation(image, int(_STEM_FILTERS * alpha), 3, style, "stem", strides=2)
     for s, stage in enumerate(_STAGES, 1):
         filters = int(stage.filters * alpha)

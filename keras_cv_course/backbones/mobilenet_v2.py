@@ -112,7 +112,7 @@ def MobileNetV2(
     )
     head = Head(dropout_rate, convolutional=False)
     style = ConvStyle(activation, 0.999 if batch_norm_momentum is None else batch_norm_momentum)
-    image = make_input(options)
+    image = make_input(options, MODELS["mobilenet_v2"].input_range)
     stem_filters = round_filters(_STEM_FILTERS, alpha)
     x = conv_bn_activation(image, stem_filters, 3, style, "stem", strides=2)
     for s, stage in enumerate(_STAGES, 1):

@@ -247,7 +247,7 @@ def _build(
         hidden_filters=round_filters(variant.hidden_filters, max(alpha, 1.0)),
         hidden_activation=style.activation,
     )
-    image = make_input(options)
+    image = make_input(options, MODELS[variant.model].input_range)
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="stem_rescaling")(image)
     x = conv_bn_activation(x, _STEM_FILTERS, 3, style, "stem", strides=2)
     for block in _blocks(variant.rows, depth_coefficient):

@@ -13,9 +13,10 @@ from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.data.annotations import UNDECODABLE, Annotations
 from keras_cv_course.data.dataset import check_input, rescale
 from keras_cv_course.data.epochs import Epochs, shuffled
-from keras_cv_course.data.framing import RESIZINGS, border
+from keras_cv_course.data.framing import border
 from keras_cv_course.data.images import decode_picture
 from keras_cv_course.data.shapes import DrawnScenes
+from keras_cv_course.specs.detection import RESIZINGS
 
 Found = dict[str, tf.Tensor]
 Batches = TypeVar("Batches", tf.data.Dataset, Epochs)

@@ -7,8 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 
-# "stretch" fills the frame; "pad" keeps the picture's shape, in the middle of black borders.
-RESIZINGS = ("stretch", "pad")
 _LARGEST_PIXEL = 255.0
 
 
@@ -46,13 +44,14 @@ def frame_picture(
 ) -> Frame:
     """Returns a picture as a network takes it.
 
-    It is what `keras.layers.Resizing` makes of it, with and without `pad_to_aspect_ratio`.
+    It is what `keras.layers.Resizing` makes of it, with and without `pad_to_aspect_ratio` and
+    `crop_to_aspect_ratio`.
 
     Args:
         image: `(height, width, channels)`, pixel values of 0 to 255.
         shape: (height, width, channels) of the network's input.
         input_range: What the network takes for 0 and for 255.
-        resize: "stretch" or "pad", see `RESIZINGS`.
+        resize: "stretch", "pad" or "crop", see `specs.model_spec.RESIZINGS`.
 
     Raises:
         ValueError: If the picture has another shape.
@@ -67,9 +66,16 @@ def frame_picture(
     if resize == "pad":
         top, left = border((height, width), shape[:2])
     full = np.pad(image, ((top, top), (left, left), (0, 0)))
-    resized = np.asarray(keras.ops.image.resize(full, shape[:2], interpolation="bilinear"))
+    cropped = resize == "crop"
+    resized = np.asarray(
+        keras.ops.image.resize(full, shape[:2], "bilinear", crop_to_aspect_ratio=cropped)
+    )
     low, high = input_range
-    pixels = resized / _LARGEST_PIXEL * (high - low) + low
+    # As `rescale` does in training, to the bit.
+    pixels = resized * np.float32((high - low) / _LARGEST_PIXEL) + np.float32(low)
+    if cropped:
+        left, top = _cut((height, width), shape[:2])
+        left, top = -left, -top
     return Frame(pixels, (width + 2 * left, height + 2 * top), (left, top), (width, height))
 
 
@@ -89,3 +95,11 @@ def border(
     top = larger(width * frame_px[0] // frame_px[1] - height, 0) // 2
     left = larger(height * frame_px[1] // frame_px[0] - width, 0) // 2
     return top, left
+
+
+def _cut(size_px: tuple[int, int], frame_px: tuple[int, int]) -> tuple[int, int]:
+    """Returns the (left, top) that Keras cuts off, in pixels of the picture."""
+    height, width = size_px
+    kept_height = min(int(width * frame_px[0] / frame_px[1]), height)
+    kept_width = min(int(height * frame_px[1] / frame_px[0]), width)
+    return int((width - kept_width) / 2), int((height - kept_height) / 2)

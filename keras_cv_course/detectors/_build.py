@@ -9,8 +9,8 @@ from keras import KerasTensor
 from keras_cv_course._validation import check_choice
 from keras_cv_course.blocks.convolution import ConvStyle
 from keras_cv_course.layers.box_codes import BoxCodes
-from keras_cv_course.ops.detection_spec import DetectionSpec
 from keras_cv_course.registry import build_model, list_models
+from keras_cv_course.specs.detection import DetectionSpec
 
 _HEAD_MOMENTUM = 0.99  # of batch normalization behind the backbone
 

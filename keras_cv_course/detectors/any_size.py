@@ -8,7 +8,7 @@ import keras
 
 from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.layers.box_codes import BoxCodes
-from keras_cv_course.ops.detection_spec import DetectionSpec
+from keras_cv_course.specs.detection import DetectionSpec
 
 
 def any_size(model: keras.Model) -> keras.Model:

@@ -10,7 +10,7 @@ from keras import KerasTensor
 from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
 from keras_cv_course.layers.head_decoding import HeadDecoding
-from keras_cv_course.ops.detection_spec import DetectionSpec
+from keras_cv_course.specs.detection import DetectionSpec
 
 NETWORK_OUTPUTS = ("boxes", "scores")
 

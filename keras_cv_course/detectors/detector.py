@@ -7,15 +7,18 @@ import keras
 import numpy as np
 
 from keras_cv_course._validation import check_choice, check_input_range
-from keras_cv_course.data.framing import RESIZINGS, Frame, frame_picture
+from keras_cv_course.data.framing import Frame, frame_picture
 from keras_cv_course.detectors.detections import (
     DetectionTail,
     detection_spec,
     on_outputs,
     split_detections,
 )
-from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
+from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
 from keras_cv_course.layers.head_decoding import HeadDecoding
+from keras_cv_course.networks.specs import spec_of
+from keras_cv_course.specs.detection import RESIZINGS, TASK
+from keras_cv_course.specs.model_spec import ModelSpec
 
 
 class Detector:
@@ -32,15 +35,16 @@ class Detector:
 
     Args:
         model: A detector of this package, trained, loaded or quantization-aware.
-        class_names: Name of each class.
+        class_names: Name of each class; None takes those that the network carries.
         score_threshold: Boxes with a lower score are left out.
         iou_threshold: Above this overlap with a better box of its class, a box is left out.
         max_detections: The most boxes of a picture.
         resize: How a picture comes to the size of the input, as `data.detection_batches` takes it.
             "stretch" scales its sides apart, as SSD and MediaPipe do; "pad" keeps its shape, in the
-            middle of black borders. Use what the network was trained with.
+            middle of black borders. None is what the network was trained with, if it carries that,
+            or else "stretch".
         input_range: Smallest and largest pixel value that the network takes; None is what the
-            network tells.
+            network carries.
 
     Raises:
         ValueError: If the model is no detector, an argument is out of range, class names are not
@@ -60,15 +64,17 @@ class Detector:
         score_threshold: float = 0.3,
         iou_threshold: float = 0.5,
         max_detections: int = 100,
-        resize: str = "stretch",
+        resize: str | None = None,
         input_range: tuple[float, float] | None = None,
     ) -> None:
-        check_choice("resize", resize, RESIZINGS)
         self.network, _ = split_detections(model)
         self.spec = detection_spec(self.network)
-        self.resize = resize
-        self.class_names = _checked_names(class_names, self.spec.classes)
-        self.input_range = _checked_range(input_range or self.spec.input_range, model.name)
+        carried = spec_of(self.network)
+        self.resize = resize or carried.resize or "stretch"
+        check_choice("resize", self.resize, RESIZINGS)
+        names = carried.class_names if class_names is None else class_names
+        self.class_names = _checked_names(names, self.spec.classes)
+        self.input_range = _checked_range(input_range or carried.input_range, model.name)
         decoding = HeadDecoding(self.spec, name="head_decoding")
         postprocess = DetectionPostProcess(
             self.spec.relative_anchors(),
@@ -104,6 +110,13 @@ class Detector:
             outputs = self.model.predict_on_batch(np.stack([frame.pixels for frame in frames]))
             found.extend(detections_of(outputs, frames))
         return found
+
+    def model_spec(self) -> ModelSpec:
+        """Returns what `model` takes and what its outputs mean."""
+        return ModelSpec(TASK, self.class_names, self.input_range, self.resize, OUTPUTS)
+
+    def __repr__(self) -> str:
+        return f"Detector({self.network.name!r}, {self.spec.classes} classes)"
 
     def frame(self, image: np.ndarray) -> Frame:
         """Returns a picture as the network takes it, and the way back to its pixels.

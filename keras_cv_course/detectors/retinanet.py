@@ -7,9 +7,9 @@ from keras_cv_course.detectors._build import finish_detector, open_backbone
 from keras_cv_course.heads.retinanet import retinanet_head
 from keras_cv_course.necks.fpn import fpn
 from keras_cv_course.networks.feature_maps import feature_maps
-from keras_cv_course.networks.input_range import known_input_range
+from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.ops.anchors import retinanet_maps
-from keras_cv_course.ops.detection_spec import DetectionSpec
+from keras_cv_course.specs.detection import DetectionSpec
 
 _LEVELS = ("P3", "P4", "P5")
 _MORE = ("P6", "P7")
@@ -62,7 +62,7 @@ def RetinaNet(
         retinanet_maps(size),
         "center",
         "sigmoid",
-        input_range=known_input_range(body),
+        input_range=spec_of(body).input_range,
     )
     heads = retinanet_head(pyramid, len(spec.maps[0].shapes_px), classes, prior)
     return finish_detector(body.input, heads, spec, name or "retinanet")

@@ -11,13 +11,13 @@ from keras_cv_course.blocks.convolution import ConvStyle, conv_activation
 from keras_cv_course.detectors._build import finish_detector, head_style, open_backbone
 from keras_cv_course.heads.ssd import ssd_head
 from keras_cv_course.necks.extra_maps import LITE_FILTERS, lite_maps, ssd300_maps
-from keras_cv_course.networks.input_range import known_input_range
+from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.ops import anchors
 from keras_cv_course.ops.anchors import AnchorMap
 from keras_cv_course.ops.box_coding import SSD_VARIANCES
-from keras_cv_course.ops.detection_spec import DetectionSpec
 from keras_cv_course.ops.normalization import l2_normalize
 from keras_cv_course.registry import MODELS
+from keras_cv_course.specs.detection import DetectionSpec
 
 _SIZE_PX = 300
 _FIRST_SCALE = 20.0  # of conv4_3, whose values are larger than those of the later maps
@@ -115,7 +115,7 @@ def SSDLite(
     size = tuple(body.inputs[0].shape[1:3])
     shapes = [tuple(x.shape[1:3]) for x in found]
     placed = anchors.ssd_maps(shapes, size, smallest, largest, tuple(ratios))
-    spec = _spec(placed, classes, size, known_input_range(body))
+    spec = _spec(placed, classes, size, spec_of(body).input_range)
     return finish_detector(body.input, _heads(maps, spec, style), spec, name or "ssdlite")
 
 

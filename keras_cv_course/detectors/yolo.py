@@ -25,15 +25,15 @@ from keras_cv_course.heads.yolo import yolo_head
 from keras_cv_course.necks.passthrough import passthrough
 from keras_cv_course.necks.yolo_pyramid import yolo_pyramid
 from keras_cv_course.networks.feature_maps import feature_maps
-from keras_cv_course.networks.input_range import known_input_range
+from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.ops.anchors import (
     YOLOV2_SHAPES,
     YOLOV3_SHAPES,
     YOLOV3_TINY_SHAPES,
     yolo_maps,
 )
-from keras_cv_course.ops.detection_spec import DetectionSpec
 from keras_cv_course.registry import MODELS
+from keras_cv_course.specs.detection import DetectionSpec
 
 Shapes = Sequence[tuple[float, float]]
 
@@ -317,7 +317,7 @@ def _finish(
     if anchors is None:
         anchors = _scaled(_SHAPES[version], size)
     _check_anchors(anchors, len(strides))
-    input_range = known_input_range(body) or MODELS[default_name].input_range
+    input_range = spec_of(body).input_range or MODELS[default_name].input_range
     spec = DetectionSpec(
         size,
         classes,

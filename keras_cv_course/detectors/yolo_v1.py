@@ -10,8 +10,8 @@ from keras_cv_course.backbones.darknet import EXTRACTION, TINY, darknet_style, p
 from keras_cv_course.blocks.convolution import activate, conv_activation, conv_bn_activation
 from keras_cv_course.detectors._build import finish_detector
 from keras_cv_course.ops.anchors import AnchorMap
-from keras_cv_course.ops.detection_spec import DetectionSpec
 from keras_cv_course.registry import MODELS
+from keras_cv_course.specs.detection import DetectionSpec
 
 _SIZE_PX = 448
 _GRID = 7

@@ -4,8 +4,10 @@ import keras
 from keras import KerasTensor, layers
 
 from keras_cv_course._validation import check_rate, check_whole
+from keras_cv_course.layers.spec_carrier import SpecCarrier
 from keras_cv_course.networks.feature_maps import feature_maps
 from keras_cv_course.ops.normalization import l2_normalize
+from keras_cv_course.specs.model_spec import ModelSpec
 
 
 def SiameseEncoder(
@@ -35,7 +37,8 @@ def SiameseEncoder(
             "`input_shape` must be (height, width, channels), height and width at least 4, which "
             f"two poolings halve. Received: {input_shape}."
         )
-    x = image = keras.Input(input_shape, name="image")
+    image = keras.Input(input_shape, name="image")
+    x = SpecCarrier(ModelSpec(input_range=(0.0, 1.0)), name="spec")(image)
     for block in (1, 2):
         x = layers.Conv2D(64, 2, padding="same", activation="relu", name=f"block{block}_conv")(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)

@@ -7,7 +7,9 @@ from keras import KerasTensor, layers
 
 from keras_cv_course._validation import check_rate, check_whole
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn, normalize
+from keras_cv_course.layers.spec_carrier import SpecCarrier
 from keras_cv_course.ops.normalization import l2_normalize
+from keras_cv_course.specs.model_spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def MobileFaceNet(
     _check_shape(input_shape)
     style = ConvStyle("relu", batch_norm_momentum)
     image = keras.Input(input_shape, name="image")
-    x = _prelu(conv_bn(image, _STEM_FILTERS, 3, style, "stem", strides=2), "stem")
+    x = SpecCarrier(ModelSpec(input_range=(-1.0, 1.0)), name="spec")(image)
+    x = _prelu(conv_bn(x, _STEM_FILTERS, 3, style, "stem", strides=2), "stem")
     x = _prelu(_depthwise_bn(x, 3, style, "stem_depthwise"), "stem_depthwise")
     for s, stage in enumerate(_STAGES, 1):
         for b in range(1, stage.repeats + 1):

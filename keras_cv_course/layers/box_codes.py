@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 
-from keras_cv_course.ops.detection_spec import DetectionSpec
+from keras_cv_course.specs.detection import TASK, DetectionSpec
+from keras_cv_course.specs.model_spec import ModelSpec
 
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
@@ -26,6 +27,10 @@ class BoxCodes(keras.layers.Layer):
     def __init__(self, spec: DetectionSpec | Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.spec = spec if isinstance(spec, DetectionSpec) else DetectionSpec.from_dict(spec)
+
+    def model_spec(self) -> ModelSpec:
+        """Returns what is known of the model by its boxes."""
+        return ModelSpec(task=TASK, input_range=self.spec.input_range, outputs=("boxes", "classes"))
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Checks the number of codes."""

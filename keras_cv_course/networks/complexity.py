@@ -11,6 +11,8 @@ import keras
 import numpy as np
 from keras import KerasTensor
 
+from keras_cv_course.layers.spec_carrier import SpecCarrier
+
 _BYTES_PER_VALUE = 4  # float32
 
 
@@ -190,6 +192,7 @@ _IN_PLACE = (
     keras.layers.Reshape,
     keras.layers.Flatten,
     keras.layers.Identity,
+    SpecCarrier,
 )
 
 

@@ -1,11 +1,11 @@
-"""Which pixel values a model takes."""
+"""Whether a model takes pixels as they are."""
 
 import keras
 
-from keras_cv_course.layers.box_codes import BoxCodes
-from keras_cv_course.registry import MODELS
+from keras_cv_course.layers.spec_carrier import SpecCarrier
 
 PIXELS = (0.0, 255.0)
+_NOT_FIRST = (keras.layers.InputLayer, SpecCarrier)
 
 
 def takes_pixels(model: keras.Model) -> bool:
@@ -14,26 +14,10 @@ def takes_pixels(model: keras.Model) -> bool:
     Args:
         model: Functional or Sequential model.
     """
-    first = next((x for x in model.layers if not isinstance(x, keras.layers.InputLayer)), None)
+    first = next((layer for layer in model.layers if not isinstance(layer, _NOT_FIRST)), None)
     if isinstance(first, keras.Model):
         return takes_pixels(first)
     # Scales of 1/255 and 1/127.5, and nothing that could be meant for another range.
     return isinstance(first, keras.layers.Rescaling) and bool(
         keras.ops.all(keras.ops.abs(keras.ops.array(first.scale)) < 0.01)
     )
-
-
-def known_input_range(model: keras.Model) -> tuple[float, float] | None:
-    """Returns the smallest and largest value that a model takes, where something tells.
-
-    That is a detector's spec, a Rescaling in front, or the name of one of our models.
-
-    Args:
-        model: Functional or Sequential model.
-    """
-    for layer in model.layers:
-        if isinstance(layer, BoxCodes) and layer.spec.input_range is not None:
-            return layer.spec.input_range
-    if takes_pixels(model):
-        return PIXELS
-    return MODELS[model.name].input_range if model.name in MODELS else None

@@ -33,6 +33,8 @@ class FakeQuantize(keras.layers.Layer):
         Inference, arXiv:1712.05877, section 3.
     """
 
+    keeps_values = True  # as far as a model's spec is concerned
+
     def __init__(
         self,
         sites: int = 1,

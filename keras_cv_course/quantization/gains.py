@@ -17,6 +17,7 @@ import numpy as np
 from keras import layers
 
 from keras_cv_course.layers.batch_normalization import BatchNormalization
+from keras_cv_course.layers.spec_carrier import SpecCarrier
 from keras_cv_course.quantization.graph import Call, Graph, as_functional, tensors
 
 Gain = np.ndarray  # float64; one factor (shape ()) or one a channel (shape (channels,)); above 0
@@ -289,6 +290,7 @@ _HOMOGENEOUS = (
     layers.MaxPooling2D,
     layers.PReLU,
     layers.SpatialDropout2D,
+    SpecCarrier,
     layers.UpSampling2D,
     layers.ZeroPadding2D,
 )

@@ -9,6 +9,7 @@ import numpy as np
 from keras import layers
 
 from keras_cv_course.layers.box_codes import BoxCodes
+from keras_cv_course.layers.spec_carrier import SpecCarrier
 from keras_cv_course.ops.activations import absolute, hard_sigmoid_x6
 from keras_cv_course.ops.normalization import l2_normalize
 from keras_cv_course.quantization.batch_norm import FOLDED_INTO, is_batch_normalization
@@ -79,6 +80,7 @@ _LAYERS: dict[type[keras.Layer], Rule] = {
             layers.Permute,
             layers.Reshape,
             layers.SpatialDropout2D,
+            SpecCarrier,
             layers.ZeroPadding2D,
         ),
         _SAME,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -16,23 +16,32 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.detectors.detections import DetectionTail, split_detections
-from keras_cv_course.detectors.detector import Detector
-from keras_cv_course.networks.input_range import PIXELS, known_input_range, takes_pixels
+from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.distances import float_only_layers
 from keras_cv_course.quantization.graph import as_functional
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
+from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tflite import detection_tail, flatbuffer, quantizers, trained_ranges
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
-from keras_cv_course.tflite.describing import check_target, describe
+from keras_cv_course.tflite.describing import check_target, described
 from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs, output_names
 from keras_cv_course.tflite.metadata import Task
 from keras_cv_course.tflite.quantizers import SCHEMES
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.tflite.ranges import measure_ranges
 from keras_cv_course.tflite.targets import choose
+
+
+class HasModel(Protocol):
+    """What holds a Keras model that makes readable outputs, like a `Detector`."""
+
+    model: keras.Model
+
+    def model_spec(self) -> ModelSpec:
+        """Returns what the model takes and what its outputs mean."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ class ConversionResult:
 
 
 def convert(
-    model: keras.Model | Detector,
+    model: keras.Model | HasModel,
     path: str | os.PathLike[str],
     quantize: str = "int8",
     io_dtype: str | None = None,
@@ -71,6 +80,7 @@ def convert(
     target: str | None = None,
     task: Task | None = None,
     nms: str | None = detection_tail.AUTO,
+    describe: bool = True,
 ) -> ConversionResult:
     """Writes a Keras model as a .tflite file and returns what was written.
 
@@ -80,8 +90,9 @@ def convert(
     rewritten for integer kernels, see `quantization.folding`.
 
     Args:
-        model: Functional or built Sequential model with inputs of fixed size, or a `Detector`. What
-            makes boxes at its end computes in float in every file.
+        model: Functional or built Sequential model with inputs of fixed size, or what holds one as
+            its `model`, like a `Detector`. What makes boxes at its end computes in float in every
+            file.
         path: File to write, usually `*.tflite`.
         quantize: "none" (float32), "float16" (weights), "dynamic" (int8 weights, activations
             quantized at run time), "int8" (weights and activations), "int8x16" (int8 weights,
@@ -92,15 +103,15 @@ def convert(
             array `(samples, height, width, channels)`, a tf.data.Dataset, or a folder of
             pictures. A model of several inputs takes a list, or a dict by input name, of arrays.
         class_names: Names of the classes of the only output, or of detections, in order; they
-            travel in the file.
+            travel in the file. None takes those that the model carries.
         keep_float: Names of Keras layers whose operations stay in float; those of an
             `EuclideanDistance` do in any case.
         calibration_count: How many samples are used, at most.
         input_range: Smallest and largest pixel value that the model takes; calibration data of
             another range is refused, and the pictures of a folder are brought into it. It becomes
             the range of int8 inputs, so that a file with uint8 inputs takes pixels as they are.
-            None is (0, 255) for a model that begins with Rescaling, and for a folder also what the
-            model's name tells; other inputs have the range of the calibration data.
+            None is the range that the model carries, see `networks.specs`; without one, inputs have
+            the range of the calibration data.
         target: "phone", "browser", "microcontroller", "accelerator" or "edge_tpu": chooses the
             type of inputs and outputs, refuses what does not run there (see `check`), and for
             phones and browsers puts in the metadata that MediaPipe reads. None is no device in
@@ -113,6 +124,8 @@ def convert(
             NON_MAX_SUPPRESSION_V5, and None not at all: the file gives codes of boxes and scores of
             all anchors, with the anchors in its metadata for MediaPipe, which does the rest.
             "auto" is "tflite_op" for such a model, and nothing for others.
+        describe: Whether the file carries what the model does: class names, task, the range of
+            pixels and the resizing, see `read_spec`.
 
     Raises:
         TypeError: If `model` is no Keras model or a subclassed one.
@@ -128,7 +141,9 @@ def convert(
     check_choice("quantize", quantize, SCHEMES)
     scheme = SCHEMES[quantize]
     quantize, io_dtype = choose(target, quantize, io_dtype)
-    functional, class_names, input_range = _opened(model, class_names, task, input_range)
+    functional = as_functional(getattr(model, "model", model))
+    spec = _spec(model, functional, input_range, class_names)
+    class_names = class_names if task else spec.class_names
     network, tail = split_detections(functional)
     form = detection_tail.choose_form(nms, tail)
     aware = is_quantize_aware(network)
@@ -136,13 +151,13 @@ def convert(
         trained_ranges.check_options(network, quantize, io_dtype, calibration_data, keep_float)
         keep_float = float_layers(network)
     _check_consistency(quantize, io_dtype, calibration_data, keep_float, aware)
-    _check_layer_names(network, keep_float)
-    _check_class_names(network, tail, class_names)
+    _check_names(network, tail, keep_float, class_names)
     samples = None
     if scheme.calibrated and not aware:
         keep_float = (*keep_float, *float_only_layers(network))
-        input_range = _input_range(functional, calibration_data, input_range)
-        samples = calibration_samples(network, calibration_data, calibration_count, input_range)
+        samples = calibration_samples(
+            network, calibration_data, calibration_count, spec.input_range
+        )
 
     watch = _Stopwatch()
     with quiet() as (_, console), console.status(f"converting {functional.name} to {quantize}"):
@@ -163,8 +178,8 @@ def convert(
                 data = quantizers.by_recipe(data, scheme.recipe, samples, kept)
             elif scheme.calibrated:
                 ranges = measure_ranges(data, samples or [])
-                if input_range is not None:
-                    ranges |= dict.fromkeys(flatbuffer.input_indices(data), input_range)
+                if spec.input_range is not None:
+                    ranges |= dict.fromkeys(flatbuffer.input_indices(data), spec.input_range)
                 data = flatbuffer.set_ranges(data, ranges)
                 data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
         with watch.stage("write"):
@@ -172,23 +187,26 @@ def convert(
             if tail is not None:
                 data = detection_tail.append(data, tail, form)
                 task, class_names = _raw_task(tail, form, task, class_names)
-            data = describe(data, functional, task, class_names, target, input_range)
+            data = (
+                described(data, functional, task, class_names, target, spec) if describe else data
+            )
             check_target(data, target)
             written = write_atomic(path, data)
     return ConversionResult(written, quantize, io_dtype, len(data), watch.seconds)
 
 
-def _opened(
-    model: keras.Model | Detector,
-    class_names: Sequence[str] | None,
-    task: Task | None,
+def _spec(
+    model: keras.Model | HasModel,
+    functional: keras.Model,
     input_range: tuple[float, float] | None,
-) -> tuple[keras.Model, Sequence[str] | None, tuple[float, float] | None]:
-    """Returns a functional model, and what a detector tells of names and range, if not given."""
-    if not isinstance(model, Detector):
-        return as_functional(model), class_names, input_range
-    names = class_names if class_names or task else model.class_names
-    return model.model, names, input_range or model.input_range
+    class_names: Sequence[str] | None,
+) -> ModelSpec:
+    """Returns what a model carries, and what `convert` was given in its place."""
+    if input_range is not None:
+        check_input_range(input_range)
+    names = None if class_names is None else tuple(class_names)
+    carried = model.model_spec() if hasattr(model, "model_spec") else spec_of(functional)
+    return ModelSpec(class_names=names, input_range=input_range).filled(carried)
 
 
 def _raw_task(
@@ -232,18 +250,6 @@ def calibration_samples(
     return [list(sample) for sample in zip(*arrays.values(), strict=True)]
 
 
-def _input_range(
-    model: keras.Model, data: Any, given: tuple[float, float] | None
-) -> tuple[float, float] | None:
-    """Returns the range of a model's inputs, if it is given or something tells."""
-    if given is not None:
-        check_input_range(given)
-        return given
-    if isinstance(data, str | os.PathLike):
-        return known_input_range(model)
-    return PIXELS if takes_pixels(model) else None
-
-
 def _check_consistency(
     quantize: str, io_dtype: str, calibration_data: Any, keep_float: Sequence[str], aware: bool
 ) -> None:
@@ -274,11 +280,6 @@ def _check_consistency(
         )
 
 
-def _check_layer_names(model: keras.Model, keep_float: Sequence[str]) -> None:
-    for name in keep_float:
-        check_choice("keep_float", name, _operation_names(model))
-
-
 def _operation_names(model: keras.Model) -> list[str]:
     names = []
     for operation in as_functional(model).operations:
@@ -288,11 +289,14 @@ def _operation_names(model: keras.Model) -> list[str]:
     return names
 
 
-def _check_class_names(
+def _check_names(
     network: keras.Model,
     tail: DetectionTail | None,
+    keep_float: Sequence[str],
     class_names: Sequence[str] | None,
 ) -> None:
+    for name in keep_float:
+        check_choice("keep_float", name, _operation_names(network))
     if class_names is None:
         return
     if tail is not None:

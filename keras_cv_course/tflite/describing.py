@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import keras
 
 from keras_cv_course.detectors.detections import split_detections
-from keras_cv_course.networks.input_range import known_input_range
+from keras_cv_course.specs.model_spec import ModelSpec
+from keras_cv_course.tflite.carried_spec import append_spec
 from keras_cv_course.tflite.labels import append_labels
 from keras_cv_course.tflite.metadata import (
     Classifier,
@@ -21,15 +22,15 @@ from keras_cv_course.tflite.targets import TARGETS
 _RGB = 3
 
 
-def describe(
+def described(
     data: bytes,
     model: keras.Model,
     task: Task | None,
     class_names: Sequence[str] | None,
     target: str | None,
-    input_range: tuple[float, float] | None,
+    spec: ModelSpec,
 ) -> bytes:
-    """Returns a .tflite with class names, and with metadata where its device reads them.
+    """Returns a .tflite with its spec and class names, and with metadata where its device reads it.
 
     Args:
         data: The file that was made of `model`.
@@ -37,7 +38,7 @@ def describe(
         task: What the network does; None tells it from the shapes if the device reads metadata.
         class_names: Names of the classes, where `task` does not have them.
         target: Name of the device, or None.
-        input_range: As `convert` takes it.
+        spec: What the model carries.
 
     Raises:
         ValueError: If class names are given twice, or the range of the inputs is not known.
@@ -49,16 +50,16 @@ def describe(
         )
     if task is None and target is not None and TARGETS[target].wants_metadata:
         task = _task_of(model, class_names)
-    if task is None:
-        return append_labels(data, class_names) if class_names else data
-    known = input_range or known_input_range(model)
-    if known is None:
-        raise ValueError(
-            "`input_range` must be given, since the file tells it to MediaPipe. Received: None, "
-            f"and neither a Rescaling in front of {model.name!r} nor its name tells. Pass e.g. "
-            "input_range=(-1, 1)."
-        )
-    return add_metadata(data, task, known)
+    if task is not None:
+        if spec.input_range is None:
+            raise ValueError(
+                "`input_range` must be given, since MediaPipe reads it in the file. Received: "
+                f"None, and {model.name!r} does not carry it. Pass e.g. input_range=(-1, 1)."
+            )
+        data = add_metadata(data, task, spec.input_range)
+    elif class_names:
+        data = append_labels(data, class_names)
+    return append_spec(data, spec)
 
 
 def check_target(data: bytes, target: str | None) -> None:

@@ -7,9 +7,11 @@ from typing import cast
 import numpy as np
 
 from keras_cv_course._validation import check_choice, check_input_range
-from keras_cv_course.data.framing import RESIZINGS, frame_picture
+from keras_cv_course.data.framing import frame_picture
 from keras_cv_course.detectors.detector import detections_of
 from keras_cv_course.layers.detection_postprocess import OUTPUTS
+from keras_cv_course.specs.detection import RESIZINGS
+from keras_cv_course.tflite.carried_spec import read_spec
 from keras_cv_course.tflite.lowest_score import lowest_score
 from keras_cv_course.tflite.metadata import read_metadata
 from keras_cv_course.tflite.runtime import TFLiteModel
@@ -44,11 +46,10 @@ class TFLiteDetector:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        resize: str = "stretch",
+        resize: str | None = None,
         input_range: tuple[float, float] | None = None,
         validate: bool = True,
     ) -> None:
-        check_choice("resize", resize, RESIZINGS)
         self.file = TFLiteModel(path, validate=validate)
         names = [output.name for output in self.file.outputs]
         if sorted(names) != sorted(OUTPUTS):
@@ -56,7 +57,10 @@ class TFLiteDetector:
                 f"`path` must be a file with the outputs {list(OUTPUTS)}. Received: {path} with "
                 f"{names}. Convert a Detector, and not with nms=None."
             )
-        found = input_range or _told_range(self.file)
+        carried = read_spec(path)
+        self.resize = resize or carried.resize or "stretch"
+        check_choice("resize", self.resize, RESIZINGS)
+        found = input_range or carried.input_range or _told_range(self.file)
         if found is None:
             raise ValueError(
                 f"`input_range` must be given, since nothing in {path} tells it. Received: None. "
@@ -64,7 +68,6 @@ class TFLiteDetector:
             )
         check_input_range(found)
         self.input_range = found
-        self.resize = resize
         self.class_names = self.file.class_names
         self.lowest_score = lowest_score(path)
 

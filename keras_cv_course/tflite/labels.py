@@ -61,6 +61,22 @@ def read_labels(
     Raises:
         ValueError: If the file has a list of names that is corrupt.
     """
+    text = read_member(path, member)
+    if text is None:
+        return None
+    return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
+
+
+def read_member(path: str | os.PathLike[str], member: str) -> str | None:
+    """Returns a text in the archive of a .tflite file, or None where it has none.
+
+    Args:
+        path: A .tflite file.
+        member: Name of the text in the archive.
+
+    Raises:
+        ValueError: If it is corrupt, or larger than 16 MiB.
+    """
     if not zipfile.is_zipfile(path):
         return None
     try:
@@ -70,13 +86,12 @@ def read_labels(
             size = archive.getinfo(member).file_size
             if size > _LARGEST_BYTES:
                 raise ValueError(f"it is {size:,} bytes long")
-            text = archive.read(member).decode()
+            return archive.read(member).decode()
     except _CORRUPT as error:
         raise ValueError(
             f"{Path(path)} holds class names that cannot be read: {error}. "
             "Convert the model again to write them anew."
         ) from error
-    return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
 
 
 def label_lines(names: Sequence[str]) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_cv_course.data.epochs import Epochs
-from keras_cv_course.networks.input_range import known_input_range
+from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.training.layer_groups import every_layer
 from keras_cv_course.training.optimizer import layer_rates, make_optimizer
 from keras_cv_course.training.precision import with_loss_scale
@@ -157,7 +157,7 @@ def penalize_kernels(model: keras.Model, l1: float, l2: float) -> None:
 
 
 def _range_of(model: keras.Model, recipe: Recipe) -> tuple[float, float]:
-    found = known_input_range(model)
+    found = spec_of(model).input_range
     if found is not None:
         return found
     if recipe.rand_augment or recipe.erase:

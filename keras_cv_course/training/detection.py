@@ -15,8 +15,8 @@ from keras_cv_course.losses.focal import FocalClassLoss
 from keras_cv_course.losses.multibox import MultiboxClassLoss
 from keras_cv_course.losses.yolo import YOLOv2Loss, YOLOv3Loss
 from keras_cv_course.losses.yolo_v1 import YOLOv1Loss
-from keras_cv_course.ops.detection_spec import DetectionSpec
 from keras_cv_course.ops.target_encoding import encode_anchor_targets, encode_yolo_targets
+from keras_cv_course.specs.detection import DetectionSpec
 
 
 @dataclass(frozen=True)

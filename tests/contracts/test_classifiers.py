@@ -27,7 +27,7 @@ _BUILT_ONLY = {
 }
 _CLASSIFIERS = [name for name, entry in MODELS.items() if entry.kind == "classifier"]
 _LAYER_NAME = re.compile(
-    r"image|predictions|logits(_flat)?|(stem|top|stage[1-9]_block[1-9]\d*)_[a-z]+(_[a-z]+)*"
+    r"image|spec|predictions|logits(_flat)?|(stem|top|stage[1-9]_block[1-9]\d*)_[a-z]+(_[a-z]+)*"
 )
 
 

@@ -17,7 +17,7 @@ from keras_cv_course import (
     YOLOv3Tiny,
 )
 from keras_cv_course.detectors.detections import detection_spec
-from keras_cv_course.networks.input_range import known_input_range
+from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.ops.anchors import YOLOV2_SHAPES
 
 pytestmark = pytest.mark.usefixtures("weightless")
@@ -104,7 +104,7 @@ def test_the_range_is_that_of_the_backbone(body):
     darknet = Darknet19((64, 64, 3), include_top=False)
     for backbone, expected in ((darknet, (0.0, 1.0)), (body, (-1.0, 1.0))):
         model = YOLO(backbone, classes=3, version=2)
-        assert known_input_range(model) == detection_spec(model).input_range == expected
+        assert spec_of(model).input_range == detection_spec(model).input_range == expected
 
 
 def test_anchors_may_be_arrays(body):

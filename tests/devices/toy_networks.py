@@ -124,7 +124,7 @@ def detection_network():
     """What `detector` sees, as the raw outputs of a network that `Detector` takes."""
     from keras_cv_course.layers.box_codes import BoxCodes
     from keras_cv_course.ops.anchors import AnchorMap
-    from keras_cv_course.ops.detection_spec import DetectionSpec
+    from keras_cv_course.specs.detection import DetectionSpec
 
     maps = AnchorMap(GRID, GRID, (CELL_PX, CELL_PX), ((CELL_PX, CELL_PX),))
     size = (SIZE_PX, SIZE_PX)
@@ -147,7 +147,7 @@ def two_boxes(overlap, labels):
     """Finds the same two boxes everywhere, the first surer, with an IoU of `overlap`."""
     from keras_cv_course.layers.box_codes import BoxCodes
     from keras_cv_course.ops.anchors import AnchorMap
-    from keras_cv_course.ops.detection_spec import DetectionSpec
+    from keras_cv_course.specs.detection import DetectionSpec
 
     side = SIZE_PX // 2
     maps = AnchorMap(1, 1, (SIZE_PX, SIZE_PX), ((side, side), (side, side)))

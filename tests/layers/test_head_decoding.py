@@ -7,7 +7,7 @@ from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
 from keras_cv_course.layers.head_decoding import HeadDecoding
 from keras_cv_course.ops.anchors import AnchorMap
 from keras_cv_course.ops.box_coding import SSD_VARIANCES, decode_boxes, decode_yolo, decode_yolo_v1
-from keras_cv_course.ops.detection_spec import DetectionSpec
+from keras_cv_course.specs.detection import DetectionSpec
 
 SIZE = (48, 64)
 MAPS = (

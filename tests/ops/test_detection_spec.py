@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_cv_course.ops.anchors import AnchorMap
-from keras_cv_course.ops.detection_spec import DetectionSpec
+from keras_cv_course.specs.detection import DetectionSpec
 
 MAPS = (
     AnchorMap(1, 2, (32.0, 16.0), ((8.0, 4.0), (4.0, 8.0))),

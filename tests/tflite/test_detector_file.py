@@ -51,9 +51,10 @@ def test_range_is_told_by_the_file(detector, pictures, tmp_path, told):
     assert TFLiteDetector(path, validate=False).input_range == pytest.approx((-1, 1), abs=0.01)
 
 
-def test_range_that_nothing_tells_is_asked_for(float_file):
+def test_range_that_nothing_tells_is_asked_for(detector, tmp_path):
+    path = convert(detector, tmp_path / "bare.tflite", "none", describe=False).path
     with pytest.raises(ValueError, match="`input_range` must be given, since nothing in"):
-        TFLiteDetector(float_file, validate=False)
+        TFLiteDetector(path, validate=False)
 
 
 def test_a_corrupt_file_is_refused_before_it_is_loaded(tmp_path):

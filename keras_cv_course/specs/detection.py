@@ -10,6 +10,8 @@ from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.ops.anchors import AnchorMap, anchor_boxes, anchor_strides
 from keras_cv_course.ops.box_coding import NO_VARIANCES
 
+TASK = "detect"
+RESIZINGS = ("stretch", "pad")  # What is cropped away could not be found.
 CODINGS = ("center", "cell", "square")
 SCORES = ("softmax", "sigmoid", "objectness_sigmoid", "objectness_softmax", "objectness_linear")
 _BACKGROUND = ("softmax",)

@@ -1,0 +1,1 @@
+"""What a model takes and what its outputs mean, as data that travels with it."""

@@ -1,0 +1,48 @@
+"""The spec of a model inside its .tflite file, as JSON in the archive behind the FlatBuffer."""
+
+import json
+import os
+from pathlib import Path
+
+from keras_cv_course.specs.model_spec import ModelSpec
+from keras_cv_course.tflite.labels import join_archive, read_labels, read_member, split_archive
+
+MEMBER = "keras_cv_course.json"
+
+
+def append_spec(data: bytes, spec: ModelSpec) -> bytes:
+    """Returns the bytes of a .tflite file with a spec in it, in place of one that it holds.
+
+    An empty spec leaves the file as it is. Runtimes ignore the archive.
+
+    Args:
+        data: Content of a .tflite file.
+        spec: What the model takes and what its outputs mean.
+    """
+    fields = spec.to_dict()
+    if not fields:
+        return data
+    model, members = split_archive(data)
+    members[MEMBER] = json.dumps(fields, ensure_ascii=False, indent=1).encode()
+    return join_archive(model, members)
+
+
+def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
+    """Returns what a .tflite file carries of its meaning; fields that nothing tells are empty.
+
+    Args:
+        path: A .tflite file. Of one that another program made, only the list of class names is
+            read.
+
+    Raises:
+        ValueError: If the file has a spec that is corrupt.
+    """
+    text = read_member(path, MEMBER)
+    try:
+        spec = ModelSpec() if text is None else ModelSpec.from_dict(json.loads(text))
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"{Path(path)} holds a spec that cannot be read: {error} Convert the model again."
+        ) from error
+    # `append_labels` and other programs give a file other names.
+    return spec.filled(ModelSpec(class_names=read_labels(path)))
