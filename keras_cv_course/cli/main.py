@@ -39,24 +39,28 @@ class _Settings:
     debug: bool = False
 
 
-app = typer.Typer(
-    name="keras-cv-course",
-    help="Mobile vision networks, from training to a .tflite file that is proven right.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for _module in _COMMANDS:
-    app.command(_module.__name__.rpartition(".")[2])(_module.command)
-app.add_typer(faces.app)
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(__version__)
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
+def make_app() -> typer.Typer:
+    """Returns the command line, with the options of all tasks that are registered by now."""
+    app = typer.Typer(
+        name="keras-cv-course",
+        help="Vision networks, from training to a .tflite file that is proven right.",
+        pretty_exceptions_enable=False,
+    )
+    for module in _COMMANDS:
+        make = getattr(module, "make_command", None)
+        command = module.command if make is None else make()
+        app.command(module.__name__.rpartition(".")[2])(command)
+    app.add_typer(faces.app)
+    app.callback(invoke_without_command=True)(_main)
+    return app
+
+
 def _main(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
@@ -88,6 +92,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     settings = _Settings()
     try:
         with _warnings_shown():
+            app = make_app()
             code = app(args=arguments, prog_name=app.info.name, standalone_mode=False, obj=settings)
     except _USAGE_ERROR as error:
         _tell(error.format_message())

@@ -1,23 +1,47 @@
 """Options that several commands have."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from keras_cv_course.specs.model_spec import ModelSpec
+from keras_cv_course.tasks import TASKS
+
 InputRange = Annotated[
     tuple[float, float] | None,
-    typer.Option(help="Smallest and largest value that the model takes; else args.yaml tells."),
+    typer.Option(help="Smallest and largest value that the model takes; else its file tells."),
 ]
 Data = Annotated[
     str | None,
-    typer.Option(
-        help='Folder of class folders, or "digits"; for a detector, of VOC, COCO or CSV, or '
-        '"shapes"; else what the model was trained on.'
-    ),
+    typer.Option(help="Where the data is, as for `train`; else what the model was trained on."),
 ]
 Split = Annotated[
-    str | None,
-    typer.Option(
-        help='"train", "val" or "test"; else the last that there is, of a detector "val".'
-    ),
+    str | None, typer.Option(help='"train", "val" or "test"; else the last that there is.')
 ]
+TaskName = Annotated[
+    str | None,
+    typer.Option("--task", help=f"One of {', '.join(TASKS)}; else the file tells."),
+]
+
+
+def given_spec(task: str | None, input_range: tuple[float, float] | None) -> ModelSpec:
+    """Returns what the command line tells of a model."""
+    return ModelSpec(task=task, input_range=input_range)
+
+
+def source_of(opened: Any, data: str | None) -> str:
+    """Returns the data that a model is measured on: what was passed, or what it was trained on.
+
+    Args:
+        opened: The `OpenedModel`.
+        data: What was passed.
+
+    Raises:
+        ValueError: If there is neither.
+    """
+    source = data or opened.args.get("data")
+    if source is None:
+        raise ValueError(
+            f"Pass the data with --data: there is no args.yaml beside {opened.path} that tells it."
+        )
+    return str(source)

@@ -1,78 +1,102 @@
-"""`keras-cv-course predict`: what is in a picture."""
+"""`keras-cv-course predict`: what a model says of images."""
 
+import json
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keras_cv_course._atomic import replacing
 from keras_cv_course.cli import engine
-from keras_cv_course.cli.options import InputRange
+from keras_cv_course.cli.dataclass_options import any_of, chosen, with_options
+from keras_cv_course.cli.files import check_model_file
+from keras_cv_course.cli.options import InputRange, TaskName, given_spec
 from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
+from keras_cv_course.tasks import TASKS
+
+if TYPE_CHECKING:
+    from keras_cv_course.predictors.results import Result
 
 
-def command(
-    model: Annotated[str, typer.Argument(help="A .keras or .tflite file.")],
-    images: Annotated[
-        list[Path], typer.Argument(help="Pictures, or folders of them: JPEG, PNG, GIF or BMP.")
-    ],
-    top: Annotated[int, typer.Option(min=1, help="Classes to tell of each picture.")] = 1,
-    score: Annotated[
-        float, typer.Option(min=0, max=1, help="Lowest score of a detector's boxes.")
-    ] = 0.3,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            file_okay=False, help="Folder for pictures with a detector's boxes, and a JSON."
-        ),
-    ] = None,
-    input_range: InputRange = None,
-    as_json: Json = False,
-) -> None:
-    """Name what is in pictures, or find where."""
-    engine.start()
-    from keras_cv_course.cli.detector_files import as_detector, predict_boxes
-    from keras_cv_course.cli.sources import open_classifier, pictures_below
-    from keras_cv_course.data import load_pictures
+def make_command() -> Any:
+    """Returns the command, with the options of all tasks that are registered."""
+    kinds = {name: row.arguments("Predict") for name, row in TASKS.items()}
 
-    classifier = open_classifier(model, input_range)
-    images = pictures_below(images)
-    detector = as_detector(classifier, score)
-    if detector is not None:
-        _tell_boxes(model, predict_boxes(detector, images, out), as_json)
-        return
-    if out is not None:
-        raise ValueError(f"--out is for the boxes of a detector, and {model} is none.")
-    shape, values = classifier.input_shape, classifier.need_range()
-    rows: list[dict[str, Any]] = []
-    for image in progress(images, "predicting", len(images), as_json):
-        scores = classifier.predict(load_pictures([image], shape, values))[0]
-        names = classifier.need_names(len(scores))
-        rows.append({"image": str(image), "classes": _best(scores, names, top)})
+    @with_options(any_of("PredictFlags", kinds))
+    def command(
+        model: Annotated[str, typer.Argument(help="A .keras or .tflite file, or a run folder.")],
+        images: Annotated[list[Path], typer.Argument(help="Images, or folders of them.")],
+        args: Any,
+        out: Annotated[
+            Path | None,
+            typer.Option(file_okay=False, help="Folder for images with results, and a JSON."),
+        ] = None,
+        task: TaskName = None,
+        input_range: InputRange = None,
+        as_json: Json = False,
+    ) -> None:
+        """Show what a model says of images; exit code 1 if one cannot be read."""
+        file = check_model_file(model)
+        for path in images:
+            if not path.expanduser().exists():
+                raise FileNotFoundError(f"There is no image {path}.")
+        engine.start()
+        from keras_cv_course.predictors.photographs import files_below
+        from keras_cv_course.tasks.opening import open_model
+
+        opened = open_model(file, given_spec(task, input_range))
+        values = chosen(args, opened.task.Predict, f"{file}, of the task {opened.task.name},")
+        predictor = opened.predictor(opened.task.Predict(**values))
+        paths = list(files_below(images))
+        if out is not None:
+            _check_names(paths, out)
+        results: dict[Path, Result] = {}
+        failed: dict[Path, Exception] = {}
+        for path, result in progress(predictor.each(paths), "predicting", len(paths), as_json):
+            if isinstance(result, Exception):
+                failed[path] = result
+                typer.echo(f"error: {' '.join(str(result).split())}", err=True)
+            else:
+                results[path] = result
+        if out is not None and results:
+            _write(results, out)
+        _show(str(file), results, as_json)
+        if failed:
+            raise typer.Exit(1)
+
+    return command
+
+
+def _show(model: str, results: "dict[Path, Result]", as_json: bool) -> None:
     if as_json:
-        emit_json(rows)
+        emit_json(_listed(results))
         return
-    cells = [
-        (row["image"], found["name"], f"{found['probability']:.2%}")
-        for row in rows
-        for found in row["classes"]
-    ]
-    emit_table(model, ("image", "class", "probability"), cells, texts=2)
+    if results:
+        columns = ("image", *next(iter(results.values())).COLUMNS)
+        cells = [(str(path), *row) for path, result in results.items() for row in result.rows()]
+        emit_table(model, columns, cells, texts=2)
 
 
-def _tell_boxes(model: str, rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        emit_json(rows)
-        return
-    cells = []
-    for row in rows:
-        if not row["boxes"]:
-            cells.append((row["image"], "nothing", "", ""))
-        for box in row["boxes"]:
-            sides = " ".join(f"{side:.0f}" for side in box["box_xyxy"])
-            cells.append((row["image"], box["name"], f"{box['score']:.2f}", sides))
-    emit_table(model, ("image", "class", "score", "left top right bottom"), cells, texts=2)
+def _listed(results: "dict[Path, Result]") -> list[dict[str, Any]]:
+    return [{"image": str(path), **result.to_dict()} for path, result in results.items()]
 
 
-def _best(scores: Any, names: tuple[str, ...], top: int) -> list[dict[str, Any]]:
-    order = scores.argsort()[::-1][:top]
-    return [{"name": names[i], "probability": float(scores[i])} for i in order]
+def _check_names(paths: list[Path], out: Path) -> None:
+    twice = [name for name, count in Counter(path.stem for path in paths).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"Images must have names of their own to be written to {out}. Received {twice[0]!r} "
+            "more than once: give another --out for each folder."
+        )
+
+
+def _write(results: "dict[Path, Result]", out: Path) -> None:
+    """Writes the images with what was found drawn on them, and a list of it."""
+    for path, result in results.items():
+        with replacing(out / f"{path.stem}_{result.DRAWING}.png") as temporary:
+            result.draw().save(temporary, "PNG")
+    listing = next(iter(results.values())).LISTING
+    with replacing(out / listing) as temporary:
+        text = json.dumps(_listed(results), indent=2, ensure_ascii=False)
+        temporary.write_text(text + "\n", "utf-8")

@@ -6,7 +6,7 @@ import typer
 
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.output import Json, emit_json, emit_table
-from keras_cv_course.cli.train_args import DIGITS
+from keras_cv_course.tasks.classification_args import DIGITS
 
 _DIGITS_SIZE_PX = 32
 
@@ -21,13 +21,13 @@ def command(
 ) -> None:
     """Write pictures to TFRecord shards, for `train --data FOLDER`."""
     engine.start()
-    from keras_cv_course.cli.sources import open_data
     from keras_cv_course.data import write_shards
     from keras_cv_course.data.shards import read_index
+    from keras_cv_course.tasks.classification import open_images
 
     # Files are stored as they are: shape and range matter to the digits only.
     shape = (_DIGITS_SIZE_PX, _DIGITS_SIZE_PX, 1)
-    source = open_data(data, shape, (0.0, 255.0), 32, val_split, seed)
+    source = open_images(data, shape, (0.0, 255.0), 32, val_split, seed)
     index = write_shards(source, folder, per_shard, seed)
     _, splits = read_index(index.parent)
     rows = [

@@ -1,4 +1,6 @@
-"""Makes a small set of pictures harder to learn by heart."""
+"""Changes of pictures that keep what they show."""
+
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -33,3 +35,21 @@ def augmented(epochs: Epochs, seed: int = 0) -> Epochs:
         return images, labels
 
     return epochs.map_random(distort, layers, seed)
+
+
+def colour_jitter(**options: Any) -> keras.layers.Layer:
+    """Returns Keras' layer that changes brightness, contrast, saturation and hue a little.
+
+    It takes pixels of 0 to 255.
+
+    Args:
+        **options: Further arguments of `keras.layers.RandomColorJitter`, e.g. `seed`.
+    """
+    return keras.layers.RandomColorJitter(
+        (0, 255),
+        brightness_factor=0.15,
+        contrast_factor=0.3,
+        saturation_factor=(0.35, 0.65),
+        hue_factor=0.03,
+        **options,
+    )

@@ -5,7 +5,7 @@ Flip and colour are Keras' own layers. Two of Keras' layers do not keep boxes, a
 (both in Keras 3.15). `RandomZoom` and `RandomTranslation` keep boxes of which a sliver is left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,12 +13,12 @@ import keras
 import tensorflow as tf
 
 from keras_cv_course._validation import check_choice, check_positive, check_rate
+from keras_cv_course.data.augmentation import colour_jitter
 from keras_cv_course.data.detection import Batches, Found, padded
 from keras_cv_course.data.epochs import Epochs, as_epochs
 
 STEPS = ("mosaic", "mixup", "window", "flip", "colour")
 _DEFAULT_STEPS = ("window", "flip", "colour")
-_BRIGHTEST = 255.0
 _GREY = 114.0
 # How much of a box must be left in a window, as a share of its area.
 _LEAST_LEFT = 0.3
@@ -27,7 +27,7 @@ _WINDOW_SIDES = (0.5, 1.3)
 _WINDOW_STRETCH = 1.3
 # Of the side of four pictures side by side.
 _MOSAIC_SIDES = (0.45, 0.9)
-_MIXUP_ALPHA = 1.5
+MIXUP_ALPHA = 1.5
 
 
 def augmented_boxes(
@@ -36,6 +36,7 @@ def augmented_boxes(
     seed: int = 0,
     share: float = 1.0,
     window_sides: tuple[float, float] = _WINDOW_SIDES,
+    mixup_alpha: float = MIXUP_ALPHA,
 ) -> Batches:
     """Returns batches whose pictures are changed anew in every epoch, with their boxes.
 
@@ -50,6 +51,7 @@ def augmented_boxes(
             steps.
         window_sides: Smallest and largest side of "window", as a share of the picture's. Near 1 is
             for objects of one size, as under a microscope.
+        mixup_alpha: Both parameters of the Beta distribution of the shares of "mixup".
 
     Returns:
         Batches of the same shapes; with "mosaic" or "mixup" boxes beyond the padded number are left
@@ -76,7 +78,10 @@ def augmented_boxes(
             "`window_sides` must be two shares above 0, the smaller first, e.g. (0.8, 1.2). "
             f"Received: {window_sides!r}."
         )
-    mixing = {"mosaic": mosaic, "mixup": detection_mixup}
+    mixing: dict[str, Callable[..., tuple[tf.Tensor, Found]]] = {
+        "mosaic": mosaic,
+        "mixup": partial(detection_mixup, alpha=mixup_alpha),
+    }
 
     def change(key: tf.Tensor, images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
         # The first would be drawn from by Keras' layers too, see `map_random`.
@@ -165,7 +170,9 @@ def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor,
     return images, padded(seen, max_boxes)
 
 
-def detection_mixup(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor, Found]:
+def detection_mixup(
+    images: tf.Tensor, found: Found, seed: tf.Tensor, alpha: float = MIXUP_ALPHA
+) -> tuple[tf.Tensor, Found]:
     """Returns blends of two pictures of the batch each, with the boxes of both.
 
     Nothing is resized: pictures of a batch have one canvas. The share of a picture is the weight
@@ -175,6 +182,7 @@ def detection_mixup(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[t
         images: float32 `(n, height, width, channels)`.
         found: Boxes, labels and weights, padded.
         seed: Whole numbers `(2,)`.
+        alpha: Both parameters of the Beta distribution that the shares are drawn from.
 
     Returns:
         Pictures and boxes of the same shapes; boxes beyond the padded number are left out.
@@ -186,7 +194,7 @@ def detection_mixup(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[t
     max_boxes = found["labels"].shape[1]
     batch = tf.shape(images)[0]
     first, second = (
-        tf.random.stateless_gamma((batch,), own, _MIXUP_ALPHA)
+        tf.random.stateless_gamma((batch,), own, alpha)
         for own in tf.unstack(tf.random.split(seed, 2))
     )
     share = first / (first + second)  # Beta, from two Gammas.
@@ -303,14 +311,7 @@ def _area(boxes: tf.Tensor) -> tf.Tensor:
 def _layer(step: str) -> keras.layers.Layer:
     if step == "flip":
         return keras.layers.RandomFlip("horizontal", bounding_box_format="xyxy")
-    return keras.layers.RandomColorJitter(
-        (0, _BRIGHTEST),
-        brightness_factor=0.15,
-        contrast_factor=0.3,
-        saturation_factor=(0.35, 0.65),
-        hue_factor=0.03,
-        bounding_box_format="xyxy",
-    )
+    return colour_jitter(bounding_box_format="xyxy")
 
 
 def _through(

@@ -64,8 +64,8 @@ class AveragePrecision(keras.callbacks.Callback):
         detect: As in `detection_metrics`; it must use the weights of the model in training.
         samples: Called before each evaluation, returns pictures and what is in them.
         class_names: Names of the classes, by label.
-        every: Epochs from one evaluation to the next. In the epochs between, the logs repeat the
-            last values, because Keras wants the same names in each; before the first they are 0.
+        every: Epochs from one evaluation to the next. In the epochs between, the values in the
+            logs are NaN.
         names: Which numbers of `detection_metrics` go into the logs, as "val_<name>".
 
     Raises:
@@ -75,8 +75,6 @@ class AveragePrecision(keras.callbacks.Callback):
         >>> scores = AveragePrecision(Detector(model).predict, val.samples, val.class_names)
         >>> model.fit(train, epochs=20, shuffle=False, callbacks=[scores])
     """
-
-    checkpointed = ("last",)
 
     def __init__(
         self,
@@ -93,12 +91,12 @@ class AveragePrecision(keras.callbacks.Callback):
         self.class_names = tuple(class_names)
         self.every = every
         self.names = tuple(names)
-        self.last = (0.0,) * len(self.names)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Evaluates if it is time, and writes into the logs."""
+        values = dict.fromkeys(self.names, float("nan"))
         if (epoch + 1) % self.every == 0:
             found = detection_metrics(self.detect, self.samples(), self.class_names)
-            self.last = tuple(found[name] for name in self.names)
+            values = {name: found[name] for name in self.names}
         if logs is not None:
-            logs.update({f"val_{name}": x for name, x in zip(self.names, self.last, strict=True)})
+            logs.update({f"val_{name}": value for name, value in values.items()})

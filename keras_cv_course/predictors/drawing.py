@@ -50,7 +50,7 @@ def draw_detections(
     drawing = ImageDraw.Draw(picture)
     side = min(picture.size)
     width = max(1, side // 150)
-    font = ImageFont.load_default(max(_LEAST_TEXT_PX, round(side * _TEXT_PER_PICTURE)))
+    font = _font(picture)
     rows = detection_rows(found, class_names)[::-1]  # The best ends on top,
     colours = [_COLOURS[row["class"] % len(_COLOURS)] for row in rows]
     for row, colour in zip(rows, colours, strict=True):
@@ -61,6 +61,39 @@ def draw_detections(
         label = f"{name} {row['score']:.2f}" if show_scores else name
         _draw_label(drawing, label, row["box_xyxy"][:2], picture.width, font, colour)
     return np.asarray(picture)
+
+
+def draw_lines(image: np.ndarray, lines: Sequence[str]) -> Image.Image:
+    """Returns an image with lines of text in its upper left corner.
+
+    Args:
+        image: uint8 `(height, width, 3)`.
+        lines: The text, the first line on top.
+    """
+    picture = Image.fromarray(image)
+    drawing = ImageDraw.Draw(picture)
+    font = _font(picture)
+    top = 0.0
+    for line in lines:
+        left, upper, right, lower = drawing.textbbox((0, 0), line, font=font)
+        height = lower - upper + 4
+        drawing.rectangle((0, top, right - left + 4, top + height), fill="black")
+        drawing.text((2 - left, top + 2 - upper), line, font=font, fill="white")
+        top += height
+    return picture
+
+
+def _font(picture: Image.Image) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
+    size = max(_LEAST_TEXT_PX, round(min(picture.size) * _TEXT_PER_PICTURE))
+    return ImageFont.load_default(size)
+
+
+def square(image: np.ndarray, side_px: int) -> np.ndarray:
+    """Returns an image stretched to a square of a size, uint8 `(side_px, side_px, 3)`."""
+    pixels = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    if pixels.shape[-1] == 1:
+        pixels = np.repeat(pixels, 3, axis=-1)
+    return np.asarray(Image.fromarray(pixels).resize((side_px, side_px), Image.Resampling.BILINEAR))
 
 
 def mosaic(images: Sequence[np.ndarray], columns: int) -> np.ndarray:

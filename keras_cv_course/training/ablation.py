@@ -28,13 +28,13 @@ BAG_OF_TRICKS: Changes = {
 }
 # Table 2, arXiv:1902.04103 (Z. Zhang et al.), for detectors of any input size.
 BAG_OF_FREEBIES: Changes = {
-    "without augmentation": {"flip": False, "shift": 0.0, "zoom": 0.0},
-    "baseline": {"flip": True, "shift": 0.1, "zoom": 0.25},
+    "without augmentation": {"flip": False, "zoom": 0.0, "colour": False},
+    "baseline": {"flip": True, "zoom": 0.25, "colour": True},
     "+ synchronize BN": {"sync_batch_norm": True},
     "+ random training shapes": {"batch_sizes_px": tuple(range(320, 609, 32))},
     "+ cosine": {"schedule": "cosine"},
     "+ class label smoothing": {"label_smoothing": 0.1},
-    "+ mixup": {"mixup": 1.0},
+    "+ mixup": {"mixup": 1.5},
 }
 
 

@@ -107,6 +107,31 @@ def compile_classifier(model: keras.Model, recipe: Recipe, steps_per_epoch: int)
             "`batch_sizes_px` is for a model that takes pictures of any size. Received one for "
             f"{model.input_shape[1:]}: build it with `input_shape=(None, None, 3)`."
         )
+    from_logits = not _ends_in_probabilities(model)
+    loss: keras.losses.Loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+    if recipe.soft_labels:
+        classes = model.output_shape[-1]
+        loss = smoothed_cross_entropy(recipe.label_smoothing, classes, from_logits)
+    optimizer = recipe_optimizer(model, recipe, steps_per_epoch)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+
+
+def recipe_optimizer(
+    model: keras.Model, recipe: Recipe, steps_per_epoch: int
+) -> keras.optimizers.Optimizer:
+    """Returns a recipe's optimizer for a model, which gets the recipe's penalties and batch norm.
+
+    Args:
+        model: Any network; changed in place.
+        recipe: How to train.
+        steps_per_epoch: Batches in an epoch.
+
+    Raises:
+        ValueError: If the recipe does not fit the model.
+
+    Example:
+        >>> model.compile(recipe_optimizer(model, Recipe(), 100), "mse")
+    """
     penalize_kernels(model, recipe.l1, recipe.l2)
     if recipe.sync_batch_norm:
         synchronize_batch_norm(model)
@@ -119,14 +144,8 @@ def compile_classifier(model: keras.Model, recipe: Recipe, steps_per_epoch: int)
         recipe.decay_epochs,
         recipe.decay_factor,
     )
-    from_logits = not _ends_in_probabilities(model)
-    loss: keras.losses.Loss = keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
-    if recipe.soft_labels:
-        classes = model.output_shape[-1]
-        loss = smoothed_cross_entropy(recipe.label_smoothing, classes, from_logits)
     multipliers = layer_rates(model, recipe.layer_decay) if recipe.layer_decay < 1 else {}
-    optimizer = with_loss_scale(make_optimizer(recipe, rates, multipliers), model)
-    model.compile(optimizer, loss, metrics=["accuracy"])
+    return with_loss_scale(make_optimizer(recipe, rates, multipliers), model)
 
 
 def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:

@@ -1,6 +1,7 @@
 """Which targets and losses belong to a detector, told by the spec that it carries."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -20,7 +21,7 @@ from keras_cv_course.specs.detection import DetectionSpec
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class _Family:
     """How a family of detectors is trained in its paper.
 
     Attributes:
@@ -37,12 +38,12 @@ class _Recipe:
 
 
 _RETINANET_MATCHING = {"positive": 0.5, "negative": 0.4, "guarantee": None}
-_RECIPES = {
-    "softmax": _Recipe(MultiboxClassLoss),
-    "sigmoid": _Recipe(FocalClassLoss, matching=_RETINANET_MATCHING, delta=1 / 9),
-    "objectness_linear": _Recipe(YOLOv1Loss, yolo=1),
-    "objectness_softmax": _Recipe(YOLOv2Loss, yolo=2),
-    "objectness_sigmoid": _Recipe(YOLOv3Loss, yolo=3),
+_FAMILIES = {
+    "softmax": _Family(MultiboxClassLoss),
+    "sigmoid": _Family(FocalClassLoss, matching=_RETINANET_MATCHING, delta=1 / 9),
+    "objectness_linear": _Family(YOLOv1Loss, yolo=1),
+    "objectness_softmax": _Family(YOLOv2Loss, yolo=2),
+    "objectness_sigmoid": _Family(YOLOv3Loss, yolo=3),
 }
 
 
@@ -57,16 +58,16 @@ def target_encoder(spec: DetectionSpec, **options: Any) -> Callable[..., Any]:
     Example:
         >>> train = with_targets(batches, target_encoder(detection_spec(model)), (-1.0, 1.0))
     """
-    recipe = _RECIPES[spec.scores]
-    if recipe.yolo:
+    family = _FAMILIES[spec.scores]
+    if family.yolo:
         return partial(
             encode_yolo_targets,
             anchors=spec.anchors(),
             strides_px=spec.strides(),
-            version=recipe.yolo,
+            version=family.yolo,
             **options,
         )
-    options = {"variances": spec.variances} | recipe.matching | options
+    options = {"variances": spec.variances} | family.matching | options
     return partial(encode_anchor_targets, anchors=spec.anchors(), **options)
 
 
@@ -92,12 +93,23 @@ def compile_detector(
     Example:
         >>> compile_detector(model, keras.optimizers.Adam(1e-3)).fit(train, epochs=20)
     """
-    recipe = _RECIPES[detection_spec(model).scores]
+    family = _FAMILIES[detection_spec(model).scores]
+    _check_options(family.loss, options)
     trained = on_any_size(model) if any_size else model
-    if recipe.yolo:
+    if family.yolo:
         trained = join_heads(trained)
-        trained.compile(optimizer, recipe.loss(**options))
+        trained.compile(optimizer, family.loss(**options))
         return trained
-    losses = {"boxes": AnchorBoxLoss(recipe.delta), "classes": recipe.loss(**options)}
+    losses = {"boxes": AnchorBoxLoss(family.delta), "classes": family.loss(**options)}
     trained.compile(optimizer, losses)
     return trained
+
+
+def _check_options(loss: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    known = [name for name in inspect.signature(loss).parameters if name not in ("name", "kwargs")]
+    for name in options:
+        if name not in known:
+            raise ValueError(
+                f"`{name}` is not an option of the loss of this detector, which has {known}. "
+                f"Received: {options[name]!r}. Leave it out, or choose another detector."
+            )

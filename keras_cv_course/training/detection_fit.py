@@ -1,41 +1,40 @@
-"""Trains a detector as `fitting` trains a classifier, and shows what it has learned."""
+"""Trains a detector by a recipe, in a run folder, as `fitting` trains a classifier."""
 
-import os
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from keras_cv_course._validation import check_positive, check_whole
-from keras_cv_course.data.epochs import as_epochs
+from keras_cv_course._validation import check_whole
+from keras_cv_course.data.box_augmentation import MIXUP_ALPHA, augmented_boxes, random_shapes
+from keras_cv_course.data.detection import with_targets
+from keras_cv_course.data.epochs import Epochs, as_epochs
+from keras_cv_course.detectors.any_size import spec_at
+from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.detectors.detector import Detector
 from keras_cv_course.metrics.detection_callback import AveragePrecision
-from keras_cv_course.metrics.voc_ap import best_precision, precision_recall
-from keras_cv_course.training.atomic import replacing
-from keras_cv_course.training.detection import compile_detector
-from keras_cv_course.training.fitting import fit_run
-from keras_cv_course.training.history import best_row, read_history
+from keras_cv_course.training.applying import recipe_callbacks, recipe_optimizer
+from keras_cv_course.training.detection import compile_detector, target_encoder
+from keras_cv_course.training.fitting import Training, fit_run
+from keras_cv_course.training.history import best_row
+from keras_cv_course.training.recipe import Recipe
 from keras_cv_course.training.run_folder import RunFolder
 
+# Of SSD's windows: as much further away as half of the closer look.
+_ZOOM_OUT = 0.6
 MONITOR = "val_AP50"
-_DPI = 120
-_NAMED_CURVES = 10  # as many as there are colours
 # Of the detections that average precision is computed of.
-_LOWEST_SCORE = 0.01
+LOWEST_SCORE = 0.01
 
 
 def fit_detector(
     model: keras.Model,
+    recipe: Recipe,
     train: Any,
     samples: Callable[[], Iterable[Any]],
     class_names: Sequence[str],
     run: RunFolder,
-    epochs: int,
-    learning_rate: float,
     resize: str = "stretch",
     every: int = 1,
     verbose: int = 0,
@@ -44,19 +43,19 @@ def fit_detector(
 ) -> dict[str, list[float]]:
     """Returns loss and average precision of every epoch; the best model is then in `run.model`.
 
-    Compiles with Adam, whose rate rises to `learning_rate` over the first epoch and then falls to
-    zero along half a cosine, and with the loss of the detector's family; trains in the run folder
-    as `fit_run` does, so that it goes on after a kill. The best model is that of the highest AP50.
+    Compiles with the optimizer, rates and penalties of the recipe and the loss of the detector's
+    family, and trains in the run folder as `fit_run` does, so that it goes on after a kill. The
+    best model is that of the highest AP50. What the recipe does to images is done to `train`
+    before, see `detection_pictures`.
 
     Args:
         model: A detector, float or quantization-aware.
+        recipe: How to train.
         train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (pictures,
             targets), see `target_encoder`.
         samples: Called before each evaluation, returns held-out pictures and what is in them.
         class_names: Names of the classes, by label.
         run: Where the files go.
-        epochs: Passes over `train`.
-        learning_rate: Highest rate.
         resize: How `train` brings pictures to the size of the input, see `Detector`.
         every: Epochs from one evaluation to the next; the last epoch is evaluated in any case.
         verbose: As in `model.fit`.
@@ -64,27 +63,67 @@ def fit_detector(
         **loss_options: Options of the loss, see `compile_detector`.
 
     Returns:
-        Columns of `run.results`: "epoch", "loss", those of the heads, "val_AP", "val_AP50" and
-        "learning_rate".
+        Columns of `run.results`: "epoch", "loss", those of the heads, "val_AP", "val_AP50" (NaN in
+        epochs without an evaluation) and "learning_rate".
 
     Raises:
-        ValueError: If `epochs`, `learning_rate` or `every` is out of its range, the model is no
-            detector, `train` has no known length, or `run.resume` holds the state of another model.
+        ValueError: If `every` is out of its range, the loss cannot do what the recipe asks for, the
+            model is no detector, `train` has no known length, or `run.resume` holds the state of
+            another model.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
-    check_whole("epochs", epochs)
-    check_whole("every", every)
-    check_positive("learning_rate", learning_rate)
-    train = as_epochs(train)
-    steps = train.batches
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(steps * (epochs - 1), 1), warmup_target=learning_rate, warmup_steps=steps
+    options = (resize, every)
+    training = detector_training(
+        model, recipe, train, samples, class_names, *options, **loss_options
     )
-    detector = Detector(model, class_names, score_threshold=_LOWEST_SCORE, resize=resize)
-    trained = compile_detector(model, keras.optimizers.Adam(schedule), **loss_options)
-    scores = _Precision(epochs, detector.predict, samples, class_names, every)
-    options = {"score": by_average_precision, "kept": model}
-    return fit_run(trained, train, None, run, epochs, verbose, [*callbacks, scores], **options)
+    return fit_run(
+        training.model,
+        training.train,
+        None,
+        run,
+        recipe.epochs,
+        verbose,
+        [*recipe_callbacks(recipe), *callbacks, *training.callbacks],
+        score=training.score,
+        kept=training.kept,
+    )
+
+
+def detector_training(
+    model: keras.Model,
+    recipe: Recipe,
+    train: Any,
+    samples: Callable[[], Iterable[Any]],
+    class_names: Sequence[str],
+    resize: str = "stretch",
+    every: int = 1,
+    **loss_options: Any,
+) -> Training:
+    """Returns a compiled detector with its images and the callback that measures it.
+
+    Args:
+        model: As in `fit_detector`, like the other arguments.
+        recipe: How to train.
+        train: (pictures, targets).
+        samples: Returns held-out pictures and what is in them.
+        class_names: Names of the classes, by label.
+        resize: How pictures are brought to the size of the input.
+        every: Epochs from one evaluation to the next.
+        **loss_options: Options of the loss.
+
+    Raises:
+        ValueError: As in `fit_detector`.
+    """
+    check_whole("every", every)
+    train = as_epochs(train)
+    if recipe.label_smoothing:
+        loss_options["label_smoothing"] = recipe.label_smoothing
+    optimizer = recipe_optimizer(model, recipe, train.batches)
+    several = bool(recipe.batch_sizes_px)
+    trained = compile_detector(model, optimizer, several, **loss_options)
+    detector = Detector(model, class_names, score_threshold=LOWEST_SCORE, resize=resize)
+    scores = _Precision(recipe.epochs, detector.predict, samples, class_names, every)
+    return Training(trained, train, None, by_average_precision, model, (scores,))
 
 
 class _Precision(AveragePrecision):
@@ -99,8 +138,13 @@ class _Precision(AveragePrecision):
 
 
 def by_average_precision(row: Mapping[str, float]) -> tuple[float, ...]:
-    """Returns the score of an epoch by which detectors are kept."""
-    return (float(row[MONITOR]),)
+    """Returns the score of an epoch by which detectors are kept; one not evaluated has the least.
+
+    Args:
+        row: The epoch's numbers by name.
+    """
+    score = float(row[MONITOR])
+    return (-math.inf if math.isnan(score) else score,)
 
 
 def best_epoch(history: Mapping[str, Sequence[float]]) -> int:
@@ -108,101 +152,32 @@ def best_epoch(history: Mapping[str, Sequence[float]]) -> int:
     return best_row(history, by_average_precision)
 
 
-def plot_detection_results(results: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
-    """Writes a PNG of loss and average precision over the epochs.
+def detection_pictures(
+    batches: Epochs, recipe: Recipe, model: keras.Model, input_range: tuple[float, float]
+) -> Epochs:
+    """Returns batches for `fit_detector` as a recipe wants them: changed, resized, with targets.
 
     Args:
-        results: The `results.csv` of a run.
-        path: The picture to write.
+        batches: As `data.detection_epochs` gives them.
+        recipe: How to train: `mosaic`, `mixup`, `zoom` (and with it shifts), `flip`, `colour`,
+            `batch_sizes_px`.
+        model: The detector.
+        input_range: Smallest and largest value that it takes.
     """
-    history = read_history(Path(results))
-    epochs = np.array(history["epoch"]) + 1
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    losses = [name for name in history if name.endswith("loss")]
-    for name in losses:
-        left.plot(epochs, history[name], marker=".", label=name.replace("_", " "))
-    left.set(title="loss", xlabel="epoch", ylim=(0, None))
-    for name in ("AP", "AP50"):
-        # Between two evaluations the last one holds.
-        right.plot(epochs, history[f"val_{name}"], drawstyle="steps-post", label=name)
-    best = best_epoch(history)
-    right.set(title=f"val AP50 {history[MONITOR][best]:.3f}", xlabel="epoch", ylim=(0, 1.02))
-    for axes in (left, right):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _tidy(axes)
-    with replacing(Path(path)) as temporary:
-        figure.savefig(temporary, dpi=_DPI)
-
-
-def plot_precision_recall(
-    truths: Sequence[Any],
-    found: Sequence[Mapping[str, Any]],
-    class_names: Sequence[str],
-    path: str | os.PathLike[str],
-) -> None:
-    """Writes a PNG of precision over recall of each class, at an IoU of 0.5.
-
-    Of more classes than colours tell apart, the curves are grey, with their mean on top.
-
-    Args:
-        truths: What is in each picture.
-        found: What was found in each, as `Detector.predict` returns it.
-        class_names: Names of the classes, by label.
-        path: The picture to write.
-    """
-    figure = Figure(figsize=(4.8, 4.2), layout="constrained")
-    axes = figure.subplots()
-    occurring = {int(label) for truth in truths for label in truth.labels}
-    curves = {label: precision_recall(truths, found, label)[:2] for label in sorted(occurring)}
-    if len(curves) <= _NAMED_CURVES:
-        for label, (precision, recall) in curves.items():
-            axes.plot(recall, precision, label=class_names[label])
-    else:
-        _plot_grey(axes, list(curves.values()))
-    axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
-    _tidy(axes)
-    with replacing(Path(path)) as temporary:
-        figure.savefig(temporary, dpi=_DPI)
-
-
-def _plot_grey(axes: Any, curves: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Draws curves alike, and the mean of their best precisions at each recall."""
-    recalls = np.linspace(0, 1, 101)
-    for precision, recall in curves:
-        axes.plot(recall, precision, color="0.8", linewidth=0.8)
-    mean = np.mean([best_precision(*curve, recalls) for curve in curves], axis=0)
-    axes.plot(recalls, mean, label=f"mean of {len(curves)} classes")
-
-
-def plot_detection_confusion(
-    counts: np.ndarray, class_names: Sequence[str], path: str | os.PathLike[str]
-) -> None:
-    """Writes a PNG of which classes are found as which, counts inside.
-
-    Args:
-        counts: What `detection_confusion` returns.
-        class_names: Names of the classes, by label.
-        path: The picture to write.
-    """
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = min(4.0 + 0.38 * len(counts), 24)
-    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    places = np.arange(len(counts))
-    axes.set_xticks(places, [*class_names, "missed"], rotation=90)
-    axes.set_yticks(places, [*class_names, "nothing"])
-    axes.set(xlabel="found as", ylabel="what is there")
-    for row, column in np.argwhere(counts):
-        color = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=color)
-    figure.colorbar(image, ax=axes, label="share of what is there", shrink=0.8)
-    with replacing(Path(path)) as temporary:
-        figure.savefig(temporary, dpi=_DPI)
-
-
-def _tidy(axes: Any) -> None:
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    steps = {
+        "mosaic": recipe.mosaic,
+        "mixup": recipe.mixup > 0,
+        "window": recipe.zoom > 0,
+        "flip": recipe.flip,
+        "colour": recipe.colour,
+    }
+    chosen = [step for step, wanted in steps.items() if wanted]
+    if chosen:
+        sides = (1 - recipe.zoom, 1 + _ZOOM_OUT * recipe.zoom)
+        alpha = recipe.mixup or MIXUP_ALPHA
+        batches = augmented_boxes(batches, chosen, recipe.seed, 1.0, sides, alpha)
+    if not recipe.batch_sizes_px:
+        return with_targets(batches, target_encoder(detection_spec(model)), input_range)
+    sizes = recipe.batch_sizes_px
+    encoders = {(size, size): target_encoder(spec_at(model, (size, size))) for size in sizes}
+    return with_targets(random_shapes(batches, sizes, seed=recipe.seed), encoders, input_range)

@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -19,6 +20,27 @@ from keras_cv_course.training.run_folder import RunFolder
 from keras_cv_course.training.strategy import Worker, outside_distribution
 
 _BEST = re.compile(r"best_(\d+)\.keras")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A compiled model with its images, ready for `fit_run`.
+
+    Attributes:
+        model: The compiled model.
+        train: What it learns from.
+        val: What the best epoch is chosen by, or None where a callback measures that.
+        score: What an epoch is worth.
+        kept: What is saved, if it is not `model` but shares its weights.
+        callbacks: What else an epoch needs.
+    """
+
+    model: keras.Model
+    train: Epochs
+    val: Any
+    score: Score
+    kept: keras.Model | None = None
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
 
 def fit_classifier(

@@ -1,6 +1,7 @@
-"""Pictures of a run: its curves, and which classes it takes for which."""
+"""Pictures of a run: its curves, and which classes are taken for which."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,20 +9,26 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from keras_cv_course.training.atomic import replacing
-from keras_cv_course.training.evaluation import ClassifierReport
-from keras_cv_course.training.history import best_row, read_history
+from keras_cv_course.training.history import Score, best_row, by_accuracy, read_history
 
 _DPI = 120
 # Up to so many classes there is room for the counts.
 _MOST_COUNTS = 20
 
 
-def plot_results(results: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
-    """Writes a PNG of loss, accuracy and learning rate over the epochs.
+def plot_results(
+    results: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    metrics: Sequence[str] = ("accuracy",),
+    score: Score = by_accuracy,
+) -> None:
+    """Writes a PNG of losses, metrics and learning rate over the epochs.
 
     Args:
         results: The `results.csv` of a run.
         path: The picture to write.
+        metrics: Names of the metrics, the one that counts first; "val_<name>" is drawn beside.
+        score: What the best epoch is chosen by.
 
     Raises:
         FileNotFoundError: If there is no file `results`.
@@ -31,51 +38,70 @@ def plot_results(results: str | os.PathLike[str], path: str | os.PathLike[str]) 
     if not history["epoch"]:
         raise ValueError(f"{results} holds no epoch to plot.")
     epochs = np.array(history["epoch"]) + 1
+    losses = [name for name in history if name.endswith("loss")]
+    measured = [f"{split}{name}" for name in metrics for split in ("", "val_")]
     figure = Figure(figsize=(12, 3.6), layout="constrained")
     panels = figure.subplots(1, 3)
-    for axes, metric in zip(panels, ("loss", "accuracy", "learning_rate"), strict=True):
-        for column, label in ((metric, "train"), (f"val_{metric}", "val")):
-            if column in history:
-                axes.plot(epochs, history[column], marker=".", label=label)
-        axes.set(title=metric.replace("_", " "), xlabel="epoch")
+    titles = ("loss", ", ".join(metrics), "learning rate")
+    columns = (losses, measured, ["learning_rate"])
+    for axes, title, names in zip(panels, titles, columns, strict=True):
+        for name in names:
+            if name in history:
+                values = np.array(history[name])
+                known = np.isfinite(values)  # Not every epoch is evaluated.
+                label = name.replace("_", " ")
+                axes.plot(epochs[known], values[known], marker=".", label=label)
+        axes.set(title=title, xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylim(bottom=0)
-    best = best_row(history)
-    panels[1].set_ylim(0, 1.02)
+    best = best_row(history, score)
     panels[1].axvline(epochs[best], color="gray", linestyle=":", linewidth=1)
-    panels[1].set_title(f"accuracy (best val {history['val_accuracy'][best]:.3f})")
+    panels[1].set_title(f"{metrics[0]} (best val {history[f'val_{metrics[0]}'][best]:.3f})")
     for axes in panels[:2]:
         axes.legend(frameon=False)
     with replacing(Path(path)) as temporary:
         figure.savefig(temporary, dpi=_DPI)
 
 
-def plot_confusion(report: ClassifierReport, path: str | os.PathLike[str]) -> None:
+def plot_confusion(
+    counts: np.ndarray,
+    class_names: Sequence[str],
+    path: str | os.PathLike[str],
+    none: tuple[str, str] | None = None,
+) -> None:
     """Writes a PNG of a confusion matrix: coloured by share of the true class, counts inside.
 
     Args:
-        report: The evaluation to show.
+        counts: Number of cases by true class (row) and by the class predicted (column).
+        class_names: Names of the classes, by label.
         path: The picture to write.
+        none: Where the last row and column are no class, what they are called: nothing is there,
+            and what is there was missed.
     """
-    counts = np.array(report.confusion)
+    counts = np.asarray(counts)
+    rows, columns = [*class_names], [*class_names]
+    if none is not None:
+        rows.append(none[0])
+        columns.append(none[1])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(3.5 + 0.38 * len(counts), 24)
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     axes = figure.subplots()
     # Drawn without sklearn's ConfusionMatrixDisplay, because that goes through pyplot.
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    rows = np.arange(len(counts))
-    rotation = 90 if max(map(len, report.class_names)) > 3 else 0
-    axes.set_xticks(rows, report.class_names, rotation=rotation)
-    axes.set_yticks(rows, report.class_names)
+    places = np.arange(len(counts))
+    rotation = 90 if max(map(len, columns)) > 3 else 0
+    axes.set_xticks(places, columns, rotation=rotation)
+    axes.set_yticks(places, rows)
     axes.set(xlabel="predicted", ylabel="true")
     if len(counts) <= _MOST_COUNTS:
         for row, column in np.argwhere(counts):
             color = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=color)
     figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
-    axes.set_title(f"accuracy {report.accuracy:.3f} on {counts.sum()} pictures")
+    if none is None:
+        axes.set_title(f"accuracy {np.trace(counts) / counts.sum():.3f} on {counts.sum()} images")
     with replacing(Path(path)) as temporary:
         figure.savefig(temporary, dpi=_DPI)

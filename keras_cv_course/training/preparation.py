@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_cv_course.data.augmentation import colour_jitter
 from keras_cv_course.data.batch_sizes import random_batch_sizes
 from keras_cv_course.data.epochs import Epochs, as_epochs
 from keras_cv_course.training.recipe import Recipe
@@ -97,6 +98,8 @@ def distortions(recipe: Recipe) -> list[keras.layers.Layer]:
         layers.append(keras.layers.RandomRotation(recipe.turn, **moved))
     if recipe.zoom:
         layers.append(keras.layers.RandomZoom(recipe.zoom, **moved))
+    if recipe.colour:
+        layers.append(colour_jitter(**plain))
     if recipe.rand_augment:
         count, strength = recipe.rand_augment, recipe.rand_augment_strength
         layers.append(keras.layers.RandAugment((0, _PIXELS), count, strength, **plain))

@@ -45,6 +45,7 @@ class Recipe:
         shift: Largest shift, as a share of height and width.
         turn: Largest turn to each side, as a share of a full one.
         zoom: Largest magnification and reduction, as a share of the size.
+        colour: Whether brightness, contrast, saturation and hue are changed a little.
         rand_augment: Number of Keras' RandAugment operations on each picture; 0 for none.
         rand_augment_strength: Of these, from 0 to 1.
         erase: Share of pictures with a random rectangle of noise.
@@ -52,11 +53,13 @@ class Recipe:
             0 does not mix, 1 is uniform; Keras' MixUp draws for each picture.
         cutmix: Largest share of the picture that is pasted in, with its label, from 0 to 1. Not
             together with `mixup`.
+        mosaic: Whether images are put together of four, with their boxes; of detectors.
         batch_sizes_px: Heights and widths, multiples of 32, of which one is drawn for each batch;
             the model must take pictures of any size. Empty for the size that comes.
         ema: Weight of the past in the average of the weights that is evaluated and kept, e.g.
             0.99; 0 for none.
         sync_batch_norm: Whether batch normalization counts the pictures of all devices together.
+        patience: Epochs without a better one after which a run stops; 0 never does.
 
     Raises:
         ValueError: If a value is out of its range, or two exclude each other.
@@ -86,14 +89,17 @@ class Recipe:
     shift: float = 0.0
     turn: float = 0.0
     zoom: float = 0.0
+    colour: bool = False
     rand_augment: int = 0
     rand_augment_strength: float = 0.5
     erase: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
+    mosaic: bool = False
     batch_sizes_px: tuple[int, ...] = ()
     ema: float = 0.0
     sync_batch_norm: bool = False
+    patience: int = 0
 
     def __post_init__(self) -> None:
         self._bring_to_type()
@@ -102,7 +108,7 @@ class Recipe:
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         for name in ("momentum", "label_smoothing", "shift", "turn", "zoom", "ema"):
             check_rate(name, getattr(self, name))
-        for name in ("seed", "weight_decay", "l1", "l2", "mixup", "rand_augment"):
+        for name in ("seed", "weight_decay", "l1", "l2", "mixup", "rand_augment", "patience"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)!r}.")
         for name in ("rand_augment_strength", "erase", "cutmix"):

@@ -1,6 +1,5 @@
 """The folder that a training run leaves behind, laid out as users of Ultralytics know it."""
 
-import dataclasses
 import itertools
 import json
 import os
@@ -57,20 +56,9 @@ class RunFolder:
         """The learning-rate range test, where there was one."""
         return self.path / "learning_rate.png"
 
-    @property
-    def confusion_plot(self) -> Path:
-        """Which classes the best model takes for which."""
-        return self.path / f"confusion_matrix{self.stage}.png"
-
-    @property
-    def precision_recall_plot(self) -> Path:
-        """Precision over recall of a detector's classes."""
-        return self.path / f"precision_recall{self.stage}.png"
-
-    @property
-    def predictions(self) -> Path:
-        """What the best detector finds in some pictures."""
-        return self.path / f"predictions{self.stage}.png"
+    def plot(self, name: str) -> Path:
+        """Returns the path of a picture of the stage, e.g. "confusion_matrix"."""
+        return self.path / f"{name}{self.stage}.png"
 
     @property
     def report(self) -> Path:
@@ -132,18 +120,16 @@ class RunFolder:
             stage.remove_state()
 
     def clear(self) -> None:
-        """Removes what a run of this folder has left in all stages."""
+        """Removes what a run of this folder has left in all stages: models, files, pictures."""
         for stage in self._stages():
-            for stale in (
-                *(stage.model, stage.results, stage.results_plot, stage.confusion_plot),
-                *(stage.precision_recall_plot, stage.predictions),
-            ):
-                stale.unlink(missing_ok=True)
+            stage.results.unlink(missing_ok=True)
             if stage.logs.is_dir():
                 shutil.rmtree(stage.logs)
             stage.remove_state()
+        for pattern in ("model*.keras", "model*.tflite", "*.png"):
+            for stale in self.path.glob(pattern):
+                stale.unlink()
         self.report.unlink(missing_ok=True)
-        self.rates_plot.unlink(missing_ok=True)
 
     def remove_state(self) -> None:
         """Removes the state for going on."""
@@ -152,23 +138,6 @@ class RunFolder:
 
     def _stages(self) -> tuple["RunFolder", "RunFolder"]:
         return RunFolder(self.path), self.quantization_aware()
-
-
-def arguments_of(kind: type, loaded: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the fields of a dataclass in a run's `args.yaml`, which holds facts besides.
-
-    Args:
-        kind: The dataclass.
-        loaded: What `RunFolder.load_args` has returned.
-
-    Raises:
-        ValueError: If one is missing.
-    """
-    names = [field.name for field in dataclasses.fields(kind)]
-    missing = [name for name in names if name not in loaded]
-    if missing:
-        raise ValueError(f"args.yaml must hold every argument of the run. Missing: {missing}.")
-    return {name: loaded[name] for name in names}
 
 
 def create_run(

@@ -31,7 +31,7 @@ def test_the_tricks_of_detectors_are_in_the_order_of_their_table():
     assert len(recipes) == 7
     first, base, *_, last = recipes.values()
     assert (first.flip, base.flip) == (False, True)
-    assert (last.sync_batch_norm, last.mixup) == (True, 1.0)
+    assert (last.sync_batch_norm, last.mixup) == (True, 1.5)
     assert last.batch_sizes_px == (320, 352, 384, 416, 448, 480, 512, 544, 576, 608)
 
 

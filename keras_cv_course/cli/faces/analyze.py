@@ -38,10 +38,10 @@ def command(
     """Tell what a multitask network sees in faces."""
     engine.start()
     from keras_cv_course.cli.faces.sources import open_detector
-    from keras_cv_course.cli.sources import pictures_below
+    from keras_cv_course.predictors.photographs import files_below
 
     analyzer = _open_analyzer(model, input_range)
-    find, images = open_detector(detector), pictures_below(pictures)
+    find, images = open_detector(detector), list(files_below(pictures))
     rows: list[dict[str, Any]] = []
     skipped: list[tuple[Path, str]] = []
     for image in progress(images, "looking at faces", len(images), as_json):

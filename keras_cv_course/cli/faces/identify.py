@@ -16,7 +16,7 @@ from keras_cv_course.cli.faces.options import (
 )
 from keras_cv_course.cli.faces.skipped import tell_skipped
 from keras_cv_course.cli.output import Json, emit_json, emit_table
-from keras_cv_course.cli.train_options import with_options
+from keras_cv_course.cli.dataclass_options import with_options
 
 
 @with_options(Preparation)
@@ -34,12 +34,12 @@ def command(
     engine.start()
     from keras_cv_course.cli.faces.existing import existing_gallery
     from keras_cv_course.cli.faces.sources import embed_files, open_encoder
-    from keras_cv_course.cli.sources import pictures_below
+    from keras_cv_course.predictors.photographs import files_below
 
     encoder = open_encoder(model, args)
     limit = encoder.need_threshold(threshold)
     with existing_gallery(gallery, token) as opened:
-        faces = embed_files(encoder, pictures_below(pictures), as_json)
+        faces = embed_files(encoder, list(files_below(pictures)), as_json)
         answers = [opened.identify(row, top, threshold=limit) for row in faces.embeddings]
     found = list(zip(faces.images, answers, strict=True))
     if as_json:

@@ -1,13 +1,11 @@
-"""Finds the boxes that the words on the command line stand for."""
+"""Opens annotated images: drawn scenes, or folders in the layouts of VOC, COCO and CSV."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from keras_cv_course._validation import check_choice
-from keras_cv_course.cli.detection_args import SHAPES
 from keras_cv_course.data import (
     Annotations,
     DrawnScenes,
@@ -18,7 +16,7 @@ from keras_cv_course.data import (
 )
 from keras_cv_course.data.dataset import rescale
 from keras_cv_course.data.images import existing_folder
-from keras_cv_course.metrics.detections import Truth
+from keras_cv_course.tasks.detection_args import SHAPES
 
 SPLITS = ("train", "val")
 Boxes = Annotations | DrawnScenes
@@ -98,30 +96,6 @@ def _pictures(folder: Path, split: str) -> Path:
     if found is None:
         raise FileNotFoundError(f"{folder} must hold its pictures in {' or '.join(names)}.")
     return found
-
-
-def all_samples(boxes: Boxes) -> tuple[list[np.ndarray], list[Truth]]:
-    """Returns all pictures, uint8 `(height, width, 3)`, and what is in them."""
-    samples: list[tuple[np.ndarray, Truth]] = list(boxes.samples())
-    return [picture for picture, _ in samples], [truth for _, truth in samples]
-
-
-def training_pictures(
-    args: Mapping[str, Any],
-    input_shape: tuple[int, int, int],
-    input_range: tuple[float, float],
-    count: int,
-) -> np.ndarray:
-    """Returns pictures that a detector was trained on, as it takes them.
-
-    Args:
-        args: The `args.yaml` of its run.
-        input_shape: (height, width, channels) of its input.
-        input_range: Smallest and largest value that it takes.
-        count: The most pictures to return.
-    """
-    boxes = open_boxes(args["data"], "train", input_shape[:2])
-    return typical_pictures(boxes, input_shape, input_range, count)
 
 
 def typical_pictures(

@@ -1,0 +1,375 @@
+"""The task of finding objects in an image."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_cv_course.data import DrawnScenes, Epochs, detection_epochs
+from keras_cv_course.data.framing import Frame
+from keras_cv_course.detectors.detections import detection_spec
+from keras_cv_course.detectors.detector import Detector, detections_of
+from keras_cv_course.layers.box_codes import BoxCodes
+from keras_cv_course.layers.detection_postprocess import OUTPUTS
+from keras_cv_course.metrics.coco_ap import coco_average_precision
+from keras_cv_course.metrics.detection_confusion import detection_confusion
+from keras_cv_course.metrics.detections import Truth
+from keras_cv_course.metrics.voc_ap import voc_average_precision
+from keras_cv_course.necks.extra_maps import LITE_FILTERS
+from keras_cv_course.networks.feature_maps import feature_maps
+from keras_cv_course.ops.anchor_clustering import cluster_shapes
+from keras_cv_course.predictors.mosaics import save_mosaic
+from keras_cv_course.predictors.predictor import Predictor
+from keras_cv_course.predictors.results import Detections, Result
+from keras_cv_course.registry import build_model
+from keras_cv_course.specs.model_spec import ModelSpec
+from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
+from keras_cv_course.tasks.classification import BATCH_NORM_MOMENTUM
+from keras_cv_course.tasks.comparison import Comparison
+from keras_cv_course.tasks.detection_args import BACKBONE, NMS, Args, Export, Predict
+from keras_cv_course.tasks.detection_data import Boxes, open_boxes, typical_pictures
+from keras_cv_course.tflite import TFLiteModel
+from keras_cv_course.tflite.lowest_score import lowest_score
+from keras_cv_course.training.detection_fit import (
+    LOWEST_SCORE,
+    by_average_precision,
+    detection_pictures,
+    detector_training,
+)
+from keras_cv_course.training.plots import plot_confusion
+from keras_cv_course.training.precision_recall import plot_precision_recall
+from keras_cv_course.training.recipe import Recipe
+
+_STRIDES = 3  # maps of the YOLO that is trained here
+# Of its boxes; the weight is YOLOv1's. With 1, small objects are found, but their boxes are poor.
+_LOSS: dict[str, dict[str, Any]] = {"yolo": {"box_loss": "ciou", "box_weight": 5.0}}
+_SCENE_SHAPE = (320, 320)  # of drawn scenes, where nothing tells another
+_AT_ONCE = 16
+_SHOWN = 6  # images in a mosaic, each beside what is true
+_SHOWN_SCORE = 0.4
+
+
+@dataclass(frozen=True)
+class DetectionData:
+    """What a run learns from, as boxes and as batches, and what it is measured on.
+
+    Attributes:
+        train: Annotated images to learn from.
+        val: Those that are held out.
+        epochs: Batches of `train`.
+    """
+
+    train: Boxes
+    val: Boxes
+    epochs: Epochs
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each class, by label."""
+        return tuple(self.train.class_names)
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """What was left out of the annotations."""
+        parts = (getattr(part, "skipped", ()) for part in (self.train, self.val))
+        return tuple(itertools.chain(*parts))
+
+
+class DetectionTask(Task):
+    """Finds objects: a box, a class and a score for each."""
+
+    name = "detect"
+    summary = "find objects in an image"
+    Args = Args
+    Predict = Predict
+    Export = Export
+    metrics = ("AP50", "AP")
+    resize = "stretch"
+    score = staticmethod(by_average_precision)
+
+    def open(self, args: Args, files: Mapping[str, Any] | None = None) -> DetectionData:
+        """Returns drawn scenes, or the annotated images of a folder."""
+        size = args.input_shape[:2]
+        train = open_boxes(args.source, "train", size)
+        val = open_boxes(args.source, "val", size, tuple(train.class_names))
+        epochs = detection_epochs(train, args.input_shape, args.batch, seed=args.recipe.seed)
+        return DetectionData(train, val, epochs)
+
+    def build(self, args: Args, data: DetectionData) -> keras.Model:
+        """Returns a detector on MobileNetV2 for the classes of the data."""
+        body = build_model(
+            BACKBONE,
+            input_shape=args.input_shape,
+            alpha=args.alpha,
+            weights=args.weights,
+            include_top=False,
+            batch_norm_momentum=BATCH_NORM_MOMENTUM,
+        )
+        options: dict[str, Any] = {"batch_norm_momentum": BATCH_NORM_MOMENTUM}
+        if args.model == "yolo":
+            options["anchors"] = _anchors(data.train, args)
+        if args.model == "ssdlite":
+            body = up_to_stride(body, args.stride)
+            options |= {"smallest": args.smallest, "largest": args.largest}
+            options["extra_filters"] = LITE_FILTERS[-args.extra_maps :]
+        return build_model(args.model, backbone=body, classes=len(data.class_names), **options)
+
+    def training(
+        self, model: keras.Model, args: Args, recipe: Recipe, data: DetectionData
+    ) -> Training:
+        """Returns the detector compiled, and its images as the recipe wants them."""
+        pictures = detection_pictures(data.epochs, recipe, model, args.input_range)
+        return detector_training(
+            model,
+            recipe,
+            pictures,
+            data.val.samples,
+            data.class_names,
+            every=max(1, recipe.epochs // 10),
+            **_LOSS.get(args.model, {}),
+        )
+
+    def calibration(self, args: Args, data: DetectionData, count: int) -> np.ndarray:
+        """Returns the first images that are learned from."""
+        return typical_pictures(data.train, args.input_shape, args.input_range, count)
+
+    def held_out(self, data: DetectionData) -> Samples:
+        """Returns the validation split."""
+        return Samples("val", data.val, data.class_names)
+
+    def samples(
+        self, predictor: Predictor, args: Mapping[str, Any], source: str, split: str | None
+    ) -> Samples:
+        """Returns the annotated images of a split; None is "val"."""
+        names, chosen = predictor.spec.class_names, split or "val"
+        size = tuple(args.get("input_shape", _SCENE_SHAPE)[:2])
+        boxes = open_boxes(source, chosen, size, names)
+        if names is None:
+            _check_count(predictor, source, tuple(boxes.class_names))
+        return Samples(chosen, boxes, tuple(boxes.class_names))
+
+    def limited(self, samples: Samples, limit: int) -> Samples:
+        """Returns the first `limit` samples."""
+        return Samples(samples.split, _First(samples.content, limit), samples.class_names)
+
+    def measuring(self) -> Predict:
+        """Returns a score so low that what is below changes no average precision."""
+        return Predict(score=LOWEST_SCORE)
+
+    def evaluate(
+        self, predictor: Predictor, samples: Samples, progress: Progress = silent
+    ) -> Evaluation:
+        """Returns COCO's and VOC's average precision, and that of each class at an IoU of 0.5."""
+        names = samples.class_names
+        truths: list[Truth] = []
+        found: list[dict[str, np.ndarray]] = []
+        shown: list[Result] = []
+        total = len(samples.content)
+        for picture, truth, result in progress(_found(predictor, samples.content), total):
+            if len(shown) < 2 * _SHOWN:
+                shown += [_true(picture, truth, names), _sure(result)]
+            truths.append(truth)
+            found.append(result.arrays())
+        reached = coco_average_precision(truths, found, names)
+        for name, kind in (("VOC07", "11_points"), ("VOC12", "area")):
+            reached[name] = voc_average_precision(truths, found, names, kind=kind)["mAP"]
+        counts = detection_confusion(truths, found, len(names), score_threshold=_SHOWN_SCORE)
+        order = (*self.metrics, *(name for name in reached if name not in self.metrics))
+        classes = {name: reached[f"AP/{name}"] for name in names}
+        return Evaluation(
+            metrics={name: reached[name] for name in order},
+            images=len(truths),
+            details={
+                "classes": {name: None if np.isnan(x) else x for name, x in classes.items()},
+                "lowest_score": _lowest(predictor),
+            },
+            plots={
+                "precision_recall": partial(plot_precision_recall, truths, found, names),
+                "confusion_matrix": partial(
+                    plot_confusion, counts, names, none=("nothing", "missed")
+                ),
+                "predictions": partial(save_mosaic, shown, columns=4),
+            },
+        )
+
+    def compare(
+        self,
+        reference: Predictor,
+        candidate: Predictor,
+        samples: Samples,
+        limit: int,
+        progress: Progress = silent,
+    ) -> Comparison:
+        """Returns average precisions of both, of the scores that the file gives.
+
+        What the file leaves out is no difference in what it finds.
+        """
+        lowest = _lowest(candidate)
+        again = self.predictor_at(reference, lowest)
+        some = self.limited(samples, limit)
+        before, after = (self.evaluate(one, some, progress) for one in (again, candidate))
+        names = (str(reference.path), str(candidate.path))
+        return Comparison(names, samples.split, (before, after), {"lowest_score": lowest})
+
+    def predictor_at(self, predictor: Predictor, score: float) -> Predictor:
+        """Returns a Keras predictor that finds objects from another score on."""
+        options = Predict(score=score)
+        runnable = self.runnable(predictor.keras_model, predictor.spec, options)
+        return Predictor(
+            runnable.predict_on_batch,
+            predictor.spec,
+            predictor.input_shape,
+            partial(self.read_outputs, spec=predictor.spec, options=options),
+            predictor.path,
+            predictor.keras_model,
+        )
+
+    def read_outputs(
+        self,
+        outputs: Mapping[str, np.ndarray],
+        images: Sequence[np.ndarray],
+        frames: Sequence[Frame],
+        spec: ModelSpec,
+        options: Predict,
+    ) -> list[Result]:
+        """Returns the objects in each image, the best first."""
+        results: list[Result] = []
+        for image, found in zip(images, detections_of(outputs, frames), strict=True):
+            kept = found["scores"] >= options.score
+            boxes, scores, labels = (found[key][kept] for key in ("boxes", "scores", "classes"))
+            results.append(Detections(image, boxes, scores, labels, spec.class_names))
+        return results
+
+    def recognizes(self, model: keras.Model | TFLiteModel) -> bool:
+        """Whether a model carries box codes, or a file returns boxes."""
+        if isinstance(model, keras.Model):
+            return any(isinstance(layer, BoxCodes) for layer in model.layers)
+        return "boxes" in {output.name for output in model.outputs}
+
+    def why_unreadable(self, file: TFLiteModel) -> str | None:
+        """Returns what is wrong with a file without suppression; None for others."""
+        if {output.name for output in file.outputs} == set(OUTPUTS):
+            return None
+        return (
+            "leaves it to MediaPipe to make boxes of what it gives. Export it with --nms tflite_op "
+            "or builtin."
+        )
+
+    def runnable(self, model: keras.Model, spec: ModelSpec, options: Predict) -> keras.Model:
+        """Returns the network with decoding and suppression behind it."""
+        return self._detector(model, spec, options.score).model
+
+    def exportable(
+        self, model: keras.Model, spec: ModelSpec, options: Export
+    ) -> tuple[Detector, dict[str, Any]]:
+        """Returns the detector, and the form of its suppression."""
+        return self._detector(model, spec, options.score), {"nms": NMS[options.nms]}
+
+    def first_batch(self, args: Args, data: DetectionData) -> list[Result]:
+        """Returns the first images that are learned from, with their boxes."""
+        images, boxes = next(data.epochs.since(0).take(1).as_numpy_iterator())
+        shown: list[Result] = []
+        for image, sides, labels in zip(images[:9], boxes["boxes"], boxes["labels"], strict=False):
+            real = labels >= 0
+            columns = (sides[real], np.ones(real.sum(), np.float32), labels[real])
+            shown.append(Detections(image, *columns, data.class_names, show_scores=False))
+        return shown
+
+    def _detector(self, model: keras.Model, spec: ModelSpec, score: float) -> Detector:
+        return Detector(
+            model,
+            spec.class_names,
+            score_threshold=score,
+            resize=spec.resize,
+            input_range=spec.input_range,
+        )
+
+
+@dataclass(frozen=True)
+class _First:
+    """The first of some annotated images."""
+
+    boxes: Boxes
+    limit: int
+
+    def __len__(self) -> int:
+        return min(len(self.boxes), self.limit)
+
+    def samples(self) -> Iterator[tuple[np.ndarray, Truth]]:
+        return itertools.islice(self.boxes.samples(), self.limit)
+
+
+def up_to_stride(body: keras.Model, stride: int) -> keras.Model:
+    """Returns a backbone without what follows its last map of a stride, 16 or 32."""
+    if stride == 32:
+        return body
+    maps = feature_maps(body, ("P4",))
+    return keras.Model(maps.input, maps.output["P4"], name=body.name)
+
+
+def _anchors(train: Boxes, args: Args) -> list[list[tuple[float, float]]]:
+    """Returns anchors of the sizes that boxes have here, three for each map, small ones first."""
+    if isinstance(train, DrawnScenes):
+        boxes = np.concatenate([scene.boxes for _, scene in train.samples()])
+        shapes = boxes[:, 2:] - boxes[:, :2]
+    else:
+        shapes = train.shapes_px(args.input_shape[:2])
+    count = 3 * _STRIDES
+    if len(shapes) < count:
+        raise ValueError(
+            f"YOLO takes the sizes of its {count} anchors from the boxes of {args.data}, which has "
+            f"{len(shapes)}. Annotate more, or train with --model ssdlite."
+        )
+    found, _ = cluster_shapes(shapes, count, args.recipe.seed)
+    return [list(found[i : i + 3]) for i in range(0, len(found), 3)]
+
+
+def _found(
+    predictor: Predictor, boxes: Boxes | _First
+) -> Iterator[tuple[np.ndarray, Truth, Detections]]:
+    """Yields images with what is in them and what is found, a few of them in memory at once."""
+    samples = boxes.samples()
+    while batch := list(itertools.islice(samples, _AT_ONCE)):
+        results = predictor.results([picture for picture, _ in batch])
+        for (picture, truth), result in zip(batch, results, strict=True):
+            yield picture, truth, result
+
+
+def _true(image: np.ndarray, truth: Truth, names: tuple[str, ...]) -> Detections:
+    scores = np.ones(len(truth.labels), np.float32)
+    return Detections(image, truth.boxes, scores, truth.labels, names, show_scores=False)
+
+
+def _sure(result: Detections) -> Detections:
+    kept = result.scores >= _SHOWN_SCORE
+    columns = (result.boxes[kept], result.scores[kept], result.labels[kept])
+    return Detections(result.image, *columns, result.class_names)
+
+
+def _lowest(predictor: Predictor) -> float:
+    """Returns the score below which boxes are left out when a model is measured."""
+    if predictor.keras_model is not None or predictor.path is None:
+        return LOWEST_SCORE
+    return max(LOWEST_SCORE, lowest_score(predictor.path))
+
+
+def _check_count(predictor: Predictor, source: str, class_names: tuple[str, ...]) -> None:
+    """Raises ValueError unless the classes of the data can be those of a detector without names."""
+    if predictor.keras_model is None:
+        raise ValueError(
+            f"Nothing tells the classes of {predictor.path}, and so their order. Export it again "
+            "with the args.yaml of its run beside the model."
+        )
+    classes = detection_spec(predictor.keras_model).classes
+    if classes != len(class_names):
+        raise ValueError(
+            f"{predictor.path} finds {classes} classes, and nothing tells their names. {source} "
+            f"has {len(class_names)}: {list(class_names)}. Put the args.yaml of its run beside it."
+        )
+
+
+TASK = DetectionTask()
