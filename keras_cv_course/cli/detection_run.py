@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_cv_course._atomic import replacing
 from keras_cv_course.cli.boxes_data import Boxes, all_samples, open_boxes, typical_pictures
 from keras_cv_course.cli.detection_args import SHAPES, DetectionArgs
 from keras_cv_course.data import (
@@ -31,7 +32,6 @@ from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.quantization.aware import is_quantize_aware
 from keras_cv_course.registry import MODELS, build_model
 from keras_cv_course.training import RunFolder, compute_reproducibly, create_run
-from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.detection import target_encoder
 from keras_cv_course.training.detection_fit import (
     best_epoch,

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_cv_course._atomic import replacing
 from keras_cv_course.cli.boxes_data import Boxes, open_boxes
 from keras_cv_course.cli.sources import Classifier
 from keras_cv_course.detectors.detector import Detector, detection_rows
@@ -22,7 +23,6 @@ from keras_cv_course.metrics.detections import Truth
 from keras_cv_course.predictors.drawing import draw_detections, png
 from keras_cv_course.tflite import TFLiteDetector
 from keras_cv_course.tflite.quiet import quiet
-from keras_cv_course.training.atomic import replacing
 
 _SCENE_SHAPE = (320, 320, 3)  # of drawn scenes, where nothing tells another
 

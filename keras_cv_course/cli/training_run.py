@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_cv_course import __version__
+from keras_cv_course._atomic import replacing
 from keras_cv_course.cli.sources import open_data
 from keras_cv_course.cli.train_args import DIGITS, TrainArgs
 from keras_cv_course.data import ImageDataset, calibration_array
@@ -34,7 +35,6 @@ from keras_cv_course.training import (
     strategy_scope,
     synchronize_batch_norm,
 )
-from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.history import best_row
 from keras_cv_course.training.tensorboard_logs import check_tensorboard, tensorboard_logs
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_cv_course._atomic import write_atomic
 from keras_cv_course._validation import check_choice
-from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite.inspection import ModelReport, inspect
 from keras_cv_course.tflite.tensors import TensorSpec, quantize
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from keras_cv_course.tflite._files import write_atomic
+from keras_cv_course._atomic import write_atomic
 
 _WIDTH = 100
 

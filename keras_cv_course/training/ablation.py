@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_cv_course._atomic import replacing, write_atomic
 from keras_cv_course._validation import check_choice
-from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.recipe import Recipe
 
 _DPI = 120
@@ -205,5 +205,4 @@ def _read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
 
 
 def _write(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    write_atomic(path, "".join(json.dumps(record) + "\n" for record in records))

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
-from keras_cv_course.training.atomic import replacing
+from keras_cv_course._atomic import replacing
 
 _NAME = re.compile(r"epoch_(\d+)\.npz")
 _FACTS = "facts"

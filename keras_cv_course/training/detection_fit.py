@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from keras_cv_course._atomic import replacing
 from keras_cv_course._validation import check_positive, check_whole
 from keras_cv_course.data.epochs import as_epochs
 from keras_cv_course.detectors.detector import Detector
 from keras_cv_course.metrics.detection_callback import AveragePrecision
 from keras_cv_course.metrics.voc_ap import best_precision, precision_recall
-from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.detection import compile_detector
 from keras_cv_course.training.fitting import fit_run
 from keras_cv_course.training.history import best_row, read_history

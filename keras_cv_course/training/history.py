@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from keras_cv_course.training.atomic import replacing
+from keras_cv_course._atomic import write_atomic
 
 # What an epoch is worth, of its row by name: larger is better, the first number counts most.
 Score = Callable[[Mapping[str, float]], tuple[float, ...]]
@@ -51,8 +51,7 @@ def trim_history(path: Path, epochs: int) -> None:
     writer = csv.writer(file)
     writer.writerow(names)
     writer.writerows(rows[:epochs])
-    with replacing(path) as temporary:
-        temporary.write_text(file.getvalue(), "utf-8", newline="")
+    write_atomic(path, file.getvalue())
 
 
 def _read(path: Path) -> tuple[list[str], list[list[str]]]:

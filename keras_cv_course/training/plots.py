@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keras_cv_course.training.atomic import replacing
+from keras_cv_course._atomic import replacing
 from keras_cv_course.training.evaluation import ClassifierReport
 from keras_cv_course.training.history import best_row, read_history
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from keras_cv_course._atomic import write_atomic
 from keras_cv_course._validation import check_choice, check_positive, check_rate
-from keras_cv_course.training.atomic import replacing
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("cosine", "step", "constant")
@@ -205,8 +205,7 @@ def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
     Example:
         >>> save_recipe(Recipe(mixup=0.2), "mixup.yaml")
     """
-    with replacing(Path(path)) as temporary:
-        temporary.write_text(yaml.safe_dump(recipe.to_dict(), sort_keys=False), "utf-8")
+    write_atomic(path, yaml.safe_dump(recipe.to_dict(), sort_keys=False))
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from keras_cv_course.training.atomic import replacing
+from keras_cv_course._atomic import write_atomic
 
 _DEFAULT_NAME = "train"
 _ARGS = "args.yaml"
@@ -126,8 +126,7 @@ class RunFolder:
 
     def finish(self, report: Mapping[str, Any]) -> None:
         """Writes what the run reached to `report`, and removes the state for going on."""
-        with replacing(self.report) as path:
-            path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        write_atomic(self.report, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
         for stage in self._stages():
             stage.remove_state()
 
@@ -199,8 +198,7 @@ def create_run(
         raise ValueError(f"`name` must be the name of one folder. Received: {name!r}.")
     run = RunFolder(_make_folder(Path(project).expanduser(), name, exist_ok))
     run.clear()
-    with replacing(run.args) as path:
-        path.write_text(text, "utf-8")
+    write_atomic(run.args, text)
     return run
 
 

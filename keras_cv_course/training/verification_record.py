@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_cv_course._atomic import replacing, write_atomic
 from keras_cv_course.faces.verification_report import VerificationReport
-from keras_cv_course.training.atomic import replacing
 
 RECORD = "verification.json"
 
@@ -75,8 +75,7 @@ def save_verification(
     with replacing(path.with_suffix(".npz")) as temporary:
         similarity = report.similarity.astype(np.float32)
         np.savez_compressed(temporary, similarity=similarity, same=report.same)
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    write_atomic(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return content
 
 
