@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from keras_cv_course._validation import check_choice, check_whole
+from keras_cv_course._validation import check_choice, check_threads
 from keras_cv_course.tflite.labels import read_labels
 from keras_cv_course.tflite.tensors import TensorSpec, dequantize, quantize, spec_from_details
 from keras_cv_course.tflite.validation import check_file, check_header
@@ -55,7 +55,7 @@ class TFLiteModel:
         validate: bool = True,
     ) -> None:
         if num_threads is not None:
-            check_whole("num_threads", num_threads)
+            check_threads("num_threads", num_threads)
         self.path = Path(path)
         if validate:
             check_file(self.path)

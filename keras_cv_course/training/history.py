@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from keras_cv_course._atomic import write_atomic
+from keras_cv_course._reading import read_text
 
 # What an epoch is worth, of its row by name: larger is better, the first number counts most.
 Score = Callable[[Mapping[str, float]], tuple[float, ...]]
@@ -55,10 +56,13 @@ def trim_history(path: Path, epochs: int) -> None:
 
 
 def _read(path: Path) -> tuple[list[str], list[list[str]]]:
-    text = path.read_text("utf-8")
+    text = read_text(path)
     whole = text[: text.rfind("\n") + 1]
-    lines = list(csv.reader(io.StringIO(whole)))
+    try:
+        lines = list(csv.reader(io.StringIO(whole)))
+    except csv.Error as error:
+        raise ValueError(f"{path} is not a table of epochs: {error}.") from error
     names = lines[0] if lines else ["epoch"]
-    if names[0] != "epoch" or any(len(line) != len(names) for line in lines):
+    if names[:1] != ["epoch"] or any(len(line) != len(names) for line in lines):
         raise ValueError(f"{path} is not a table of epochs.")
     return names, lines[1:]

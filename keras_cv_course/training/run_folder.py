@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from keras_cv_course._atomic import write_atomic
+from keras_cv_course._reading import read_yaml, write_yaml
 
 _DEFAULT_NAME = "train"
 _ARGS = "args.yaml"
@@ -93,10 +94,7 @@ class RunFolder:
         Raises:
             ValueError: If the file is not a YAML mapping.
         """
-        try:
-            args = yaml.safe_load(self.args.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise ValueError(f"{self.args} is not YAML: {error}") from error
+        args = read_yaml(self.args)
         if not isinstance(args, dict):
             raise ValueError(f"{self.args} must hold the arguments of a run by name.")
         return args
@@ -189,7 +187,7 @@ def create_run(
         TypeError: If `args` does not load from YAML as it is.
         ValueError: If `name` is not the name of a folder.
     """
-    text = yaml.safe_dump(dict(args), sort_keys=False, allow_unicode=True)
+    text = write_yaml(dict(args))
     if yaml.safe_load(text) != dict(args):
         raise TypeError(
             f"`args` must load from YAML as it is: give lists in place of tuples. Received: {args}."
