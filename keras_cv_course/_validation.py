@@ -1,6 +1,7 @@
 """Argument checks that several modules share: rule, what was received, the way out."""
 
 import difflib
+import json
 import math
 import os
 import reprlib
@@ -29,6 +30,15 @@ def shortened(value: Any) -> str:
     """Returns what a message shows of a value that was received: `repr`, cut where it is long."""
     text = _SHORT.repr(value)
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
+
+
+def printable(text: str) -> str:
+    r"""Returns a text as a terminal may show it, with JSON's escapes for control characters.
+
+    Names of classes, layers and files come from anybody, and ESC in one of them could move the
+    cursor, rewrite what was printed, or worse. Lines stay lines.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:
