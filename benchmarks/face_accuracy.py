@@ -27,6 +27,7 @@ import numpy as np
 from PIL import Image
 
 from keras_cv_course import MobileNetV2
+from keras_cv_course._atomic import replacing
 from keras_cv_course._validation import check_choice
 from keras_cv_course.data import People, all_pairs, join_people, lfw_pairs, people_folder
 from keras_cv_course.faces import (
@@ -46,7 +47,6 @@ from keras_cv_course.training import (
     fit_face_encoder,
     train_only,
 )
-from keras_cv_course.training.atomic import replacing
 
 SHAPE, RANGE = (160, 160, 3), (-1.0, 1.0)
 GRID = 5

@@ -47,7 +47,8 @@ def main() -> None:
             class_names=opened.class_names,
             runtime=options.runtime,
         )
-    print(f"wrote {written}; see it with: python -m http.server --directory {options.out}")
+    serve = f"python -m http.server --bind 127.0.0.1 --directory {options.out}"
+    print(f"wrote {written}; see it with: {serve}")
 
 
 if __name__ == "__main__":

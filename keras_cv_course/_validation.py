@@ -1,11 +1,44 @@
 """Argument checks that several modules share: rule, what was received, the way out."""
 
 import difflib
+import json
+import math
+import os
+import reprlib
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
+# Far above what any network of this package needs, and below what takes a whole machine.
+MOST_SIZE_PX = 8192
+MOST_BATCH = 65_536
+MOST_PIXELS_OF_A_BATCH = 2**30
+MOST_CLASSES = 10_000_000
+MOST_EPOCHS = 1_000_000
+MOST_ANCHORS = 2**24
+MOST_FILTERS = 2**17
+MOST_REPEATS = 1000
+_THREADS_A_CORE = 4
 _MOST_LISTED = 20
+_MOST_CHARACTERS = 200
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _MOST_CHARACTERS
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = _SHORT.maxset = _MOST_LISTED
+
+
+def shortened(value: Any) -> str:
+    """Returns what a message shows of a value that was received: `repr`, cut where it is long."""
+    text = _SHORT.repr(value)
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
+
+
+def printable(text: str) -> str:
+    r"""Returns a text as a terminal may show it, with JSON's escapes for control characters.
+
+    Names of classes, layers and files come from anybody, and ESC in one of them could move the
+    cursor, rewrite what was printed, or worse. Lines stay lines.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:
@@ -13,29 +46,67 @@ def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:
     choices = tuple(choices)
     if value in choices:
         return
-    near = difflib.get_close_matches(str(value), [str(c) for c in choices], n=3, cutoff=0.5)
+    typed = value if isinstance(value, str) else shortened(value)
+    near = difflib.get_close_matches(
+        typed[:_MOST_CHARACTERS], [str(c) for c in choices], n=3, cutoff=0.5
+    )
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     listed = ", ".join(map(repr, choices[:_MOST_LISTED]))
     rest = f" and {len(choices) - _MOST_LISTED} more" if len(choices) > _MOST_LISTED else ""
-    raise ValueError(f"`{argument}` must be one of {listed}{rest}. Received: {value!r}.{hint}")
+    raise ValueError(
+        f"`{argument}` must be one of {listed}{rest}. Received: {shortened(value)}.{hint}"
+    )
 
 
 def check_positive(argument: str, value: float) -> None:
-    """Raises ValueError unless `value` is a number above zero."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ValueError(f"`{argument}` must be a number above 0. Received: {value!r}.")
+    """Raises ValueError unless `value` is a finite number above zero."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ValueError(f"`{argument}` must be a number above 0. Received: {shortened(value)}.")
 
 
 def check_whole(argument: str, value: int) -> None:
     """Raises ValueError unless `value` is a whole number above zero, of Python's or NumPy's."""
     if isinstance(value, bool) or not isinstance(value, Integral) or not value > 0:
-        raise ValueError(f"`{argument}` must be a whole number above 0. Received: {value!r}.")
+        raise ValueError(
+            f"`{argument}` must be a whole number above 0. Received: {shortened(value)}."
+        )
+
+
+def check_at_most(argument: str, value: int, most: int) -> None:
+    """Raises ValueError unless `value` is a whole number from 1 to `most`.
+
+    It stands before whatever takes memory, threads or time in proportion to a number: one digit
+    too many would take the whole machine.
+    """
+    check_whole(argument, value)
+    if value > most:
+        raise ValueError(f"`{argument}` must be at most {most:,}. Received: {shortened(value)}.")
+
+
+def check_threads(argument: str, value: int) -> None:
+    """Raises ValueError unless `value` is a number of threads that a machine can bear."""
+    check_at_most(argument, value, max(64, _THREADS_A_CORE * (os.cpu_count() or 1)))
+
+
+def check_batch(batch: int, height: int, width: int) -> None:
+    """Raises ValueError unless a batch of pictures of a size has a bearable number of pixels."""
+    check_at_most("batch", batch, MOST_BATCH)
+    for argument, size_px in (("height", height), ("width", width)):
+        check_at_most(argument, size_px, MOST_SIZE_PX)
+    pixels = batch * height * width
+    if pixels > MOST_PIXELS_OF_A_BATCH:
+        raise ValueError(
+            f"`batch` times height times width must be at most {MOST_PIXELS_OF_A_BATCH:,} pixels. "
+            f"Received: {batch} pictures of {height} x {width}, {pixels:,}."
+        )
 
 
 def check_rate(argument: str, value: float) -> None:
     """Raises ValueError unless `value` is in [0, 1)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError(f"`{argument}` must be at least 0 and below 1. Received: {value!r}.")
+        raise ValueError(
+            f"`{argument}` must be at least 0 and below 1. Received: {shortened(value)}."
+        )
 
 
 def check_input_range(value: Any) -> None:
@@ -43,5 +114,5 @@ def check_input_range(value: Any) -> None:
     if len(value) != 2 or not value[0] <= 0 <= value[1] or value[0] == value[1]:
         raise ValueError(
             "`input_range` must be the smallest and the largest value of the inputs, with 0 among "
-            f"them. Received: {value!r}. Pixels are (0, 255), (0, 1) or (-1, 1)."
+            f"them. Received: {shortened(value)}. Pixels are (0, 255), (0, 1) or (-1, 1)."
         )

@@ -7,7 +7,13 @@ from typing import Any
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_choice, check_rate, check_whole
+from keras_cv_course._validation import (
+    MOST_CLASSES,
+    MOST_SIZE_PX,
+    check_at_most,
+    check_choice,
+    check_rate,
+)
 from keras_cv_course.backbones._weights import ImageNet, load_weights
 from keras_cv_course.blocks.convolution import activate
 from keras_cv_course.layers.spec_carrier import SpecCarrier
@@ -76,7 +82,7 @@ class Head:
 
 
 def _check_classifier(options: BuildOptions) -> None:
-    check_whole("classes", options.classes)
+    check_at_most("classes", options.classes, MOST_CLASSES)
     if options.include_top:
         if options.pooling is not None:
             raise ValueError(
@@ -101,6 +107,10 @@ def _check_shape(argument: str, shape: tuple[int | None, ...]) -> None:
         raise ValueError(
             f"`{argument}` must be (height, width, channels) in whole numbers; height and width "
             f"may be None. Received: {shape}. For example (224, 224, 3)."
+        )
+    if any(size is not None and size > MOST_SIZE_PX for size in shape[:2]):
+        raise ValueError(
+            f"`{argument}` height and width must be at most {MOST_SIZE_PX}. Received: {shape}."
         )
     if any(size is not None and size < MIN_SIZE_PX for size in shape[:2]):
         nearest = tuple(size and max(size, MIN_SIZE_PX) for size in shape[:2])

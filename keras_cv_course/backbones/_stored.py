@@ -12,6 +12,8 @@ import h5py
 import keras
 import numpy as np
 
+from keras_cv_course._containers import check_hdf5, most_unpacked, read_member
+
 # What Keras 3 calls a layer in a file, by the layer's class.
 _KEYS = {
     "BatchNormalization": "batch_normalization",
@@ -48,7 +50,8 @@ def read_layers(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is broken or is no Keras file.
+        ValueError: If it is broken or is no Keras file, refers to other files, unpacks to far more
+            than its size, or holds NaN.
     """
     path = Path(path)
     if not path.is_file():
@@ -56,12 +59,17 @@ def read_layers(
             f"`weights` must be None, 'imagenet' or the path of a file. There is no file {path}."
         )
     try:
-        with h5py.File(_open_hdf5(path), "r") as file:
+        source = _open_hdf5(path)
+        with h5py.File(source, "r") as file:
+            check_hdf5(file, path.stat().st_size)
             if "layers" in file:
-                return _in_order(_read_by_class(file["layers"]), layers)
-            group = file.get("model_weights", file)
-            stored = _read_by_name(group)
-    except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+                stored = _in_order(_read_by_class(file["layers"]), layers)
+            else:
+                stored = _read_by_name(file.get("model_weights", file))
+            _check_finite(stored)
+    # What h5py, zipfile and NumPy raise for files that are corrupt or of another kind is not
+    # limited to a few classes.
+    except Exception as error:
         raise ValueError(
             f"{path} must be a complete weights file of Keras (.weights.h5, .h5) or a saved model "
             f"(.keras, .h5); it cannot be read: {error}. Copy or download it anew."
@@ -75,7 +83,14 @@ def _open_hdf5(path: Path) -> Path | io.BytesIO:
     if not zipfile.is_zipfile(path):
         return path
     with zipfile.ZipFile(path) as archive:
-        return io.BytesIO(archive.read("model.weights.h5"))
+        largest = most_unpacked(path.stat().st_size)
+        return io.BytesIO(read_member(archive, "model.weights.h5", largest))
+
+
+def _check_finite(stored: list[StoredLayer]) -> None:
+    for layer in stored:
+        if not all(np.isfinite(array).all() for array in layer.arrays):
+            raise ValueError(f"layer {layer.name!r} holds NaN or infinity")
 
 
 def _read_by_name(group: h5py.Group) -> list[StoredLayer]:

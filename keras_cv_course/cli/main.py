@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from keras_cv_course import __version__
+from keras_cv_course._validation import printable
 from keras_cv_course.cli import (
     benchmark,
     check,
@@ -32,6 +33,9 @@ _COMMANDS = (
 )
 # The base of all errors in what was typed; typer carries its own copy of click, or did not yet.
 _USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
+# What the package raises on purpose, with a message that says all.
+_OURS = (ValueError, TypeError, OSError, ArithmeticError, ImportError)
+_MOST_CHARACTERS = 500
 
 
 @dataclass
@@ -78,7 +82,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     """Runs the command and ends the process.
 
     The exit code is 0, 2 for a command line that is not understood, 130 after Ctrl-C, and 1 for
-    every other error. Wrong input is told in one line on standard error.
+    every other error, which is reported in one line on standard error.
 
     Args:
         arguments: What follows the program's name. None takes it from the process.
@@ -95,24 +99,30 @@ def run(arguments: Sequence[str] | None = None) -> None:
             app = make_app()
             code = app(args=arguments, prog_name=app.info.name, standalone_mode=False, obj=settings)
     except _USAGE_ERROR as error:
-        _tell(error.format_message())
+        _report(error.format_message())
         code = error.exit_code
     except typer.Abort:
-        _tell("aborted")
+        _report("aborted")
         code = 1
-    except (ValueError, TypeError, OSError, ArithmeticError, ImportError) as error:
+    # Whatever is left is an error of one line too: nobody should have to read a trace.
+    except Exception as error:
         if settings.debug:
             raise
-        _tell(str(error))
+        _report(_in_one_line(error))
         code = 1
     raise SystemExit(code or 0)
+
+
+class _PlainFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 @contextlib.contextmanager
 def _warnings_shown() -> Iterator[None]:
     """Shows what the library warns of, a line each, on standard error."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    handler.setFormatter(_PlainFormatter("warning: %(message)s"))
     logger = logging.getLogger("keras_cv_course")
     logger.addHandler(handler)
     try:
@@ -121,5 +131,14 @@ def _warnings_shown() -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _tell(message: str) -> None:
-    typer.echo(f"error: {' '.join(message.split())}", err=True)
+def _in_one_line(error: Exception) -> str:
+    """Returns what went wrong; for what is no error of ours, its kind and how to see the trace."""
+    if isinstance(error, _OURS) and str(error):
+        return str(error)
+    kind, text = type(error).__name__, str(error)[:_MOST_CHARACTERS]
+    return f"{kind}: {text} (`keras-cv-course --debug …` shows where it arose)"
+
+
+def _report(message: str) -> None:
+    line = printable(" ".join(message.split()))
+    typer.echo(f"error: {line}", err=True)

@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from keras_cv_course._validation import printable
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 
 _Item = TypeVar("_Item")
@@ -20,12 +22,12 @@ def emit(report: Any, as_json: bool) -> None:
     if as_json:
         emit_json(report.to_dict())
     else:
-        typer.echo(str(report))
+        typer.echo(printable(str(report)))
 
 
 def emit_json(content: Any) -> None:
     """Prints what JSON can hold."""
-    typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    typer.echo(printable(json.dumps(content, indent=2, ensure_ascii=False)))
 
 
 def emit_table(
@@ -40,9 +42,9 @@ def emit_table(
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i < texts else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(escape(printable(cell)) for cell in row))
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
-    console.print(title, markup=False, soft_wrap=True)
+    console.print(printable(title), markup=False, soft_wrap=True)
     console.print(table)
 
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_cv_course._atomic import write_atomic
 from keras_cv_course._validation import check_choice
-from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite.inspection import ModelReport, inspect
 from keras_cv_course.tflite.tensors import TensorSpec, quantize
 
@@ -48,7 +48,8 @@ def write_browser_app(
 
     The page takes a picture from a file or the camera, crops it to the proportions of the input
     around its centre, and shows the five most probable classes. The folder needs no server logic:
-    `python -m http.server --directory <folder>` is enough. The camera needs https or localhost.
+    `python -m http.server --bind 127.0.0.1 --directory <folder>` is enough. The camera needs
+    https or localhost.
 
     Args:
         path_tflite: A file with batch 1, one picture of 1 or 3 channels in and one score a class

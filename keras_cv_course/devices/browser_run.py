@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_cv_course._atomic import write_atomic
 from keras_cv_course._validation import check_whole
 from keras_cv_course.devices.browser import WEB, copy_runtime, install_runtime
-from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite.inspection import inspect
 
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_cv_course._atomic import write_atomic
 from keras_cv_course._validation import check_whole
 from keras_cv_course.tflite import flatbuffer
-from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite.validation import check_header
 
 # What TensorFlow Lite for Microcontrollers expects of the address of a model.

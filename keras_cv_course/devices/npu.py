@@ -20,9 +20,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from keras_cv_course._atomic import write_atomic
 from keras_cv_course._validation import check_choice, check_positive
 from keras_cv_course.tflite import flatbuffer
-from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._report import render
 from keras_cv_course.tflite.validation import check_header
 

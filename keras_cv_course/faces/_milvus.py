@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_cv_course.faces._extras import need
+from keras_cv_course.faces._gallery_folder import check_undamaged, keep_private
 
 
 def import_pymilvus() -> Any:
@@ -46,12 +47,26 @@ def checked_folder(path: Path) -> Path:
 
 
 def check_free(path: Path) -> None:
-    """Raises BlockingIOError if a folder is open elsewhere; makes it if it is not there."""
+    """Raises if a folder is open elsewhere or damaged; makes it if it is not there.
+
+    Raises:
+        BlockingIOError: If it is open elsewhere.
+        ValueError: If it is damaged.
+    """
     milvus_lite = need("milvus_lite")
+    path.mkdir(mode=0o700, exist_ok=True)
     try:
-        milvus_lite.MilvusLite(str(path)).close()
+        holding = milvus_lite.MilvusLite(str(path))
     except milvus_lite.DataDirLockedError as error:
-        raise BlockingIOError(
-            f"The gallery {path} is open elsewhere, in this process or another. Close it there, "
-            "or share a server's address."
-        ) from error
+        raise open_elsewhere(path) from error
+    with holding:  # Nobody else changes the folder meanwhile.
+        keep_private(path)
+        check_undamaged(path)
+
+
+def open_elsewhere(path: Path) -> BlockingIOError:
+    """Returns the error for a folder that another object has open."""
+    return BlockingIOError(
+        f"The gallery {path} is open elsewhere, in this process or another. Close it there, or "
+        "share a server's address."
+    )

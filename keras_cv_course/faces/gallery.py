@@ -1,9 +1,7 @@
 """A gallery of named faces: keeps embeddings, and tells whose face a new one is."""
 
-import json
 import os
 import threading
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +11,24 @@ from typing import Any
 import numpy as np
 
 from keras_cv_course._validation import check_choice, check_positive, check_whole
+from keras_cv_course.faces._enrolling import LONGEST_NAME, checked_name, is_named, unit_length
 from keras_cv_course.faces._extras import need
-from keras_cv_course.faces._milvus import check_free, checked_folder, import_pymilvus
+from keras_cv_course.faces._gallery_folder import (
+    FIELDS,
+    METRIC,
+    is_read_only,
+    keep_private,
+    private_copy,
+)
+from keras_cv_course.faces._milvus import (
+    check_free,
+    checked_folder,
+    import_pymilvus,
+    open_elsewhere,
+)
 
 # Milvus' index: exact looks at every face, approximate at the promising ones.
 _INDEXES = {"exact": "FLAT", "approximate": "AUTOINDEX"}
-# Embeddings have unit length, so the inner product is the cosine.
-_METRIC = "IP"
-_FIELDS = {"id", "name", "embedding"}
-_LONGEST_NAME = 512  # bytes
 _BATCH = 1000  # faces in one message
 # Of one person there may be many faces: so many are looked at first for each person asked for.
 _FACES_A_PERSON = 4
@@ -73,6 +80,10 @@ class FaceGallery:
     failure the last ones can be lost. With the address of a Milvus server the same calls work for
     many machines at once. Methods may be called from several threads.
 
+    A folder is for its owner alone (0700, files 0600). It is checked before it is opened: what is
+    damaged is refused and left as it is. Of one on a read-only disk a private copy is searched,
+    which goes when the gallery is closed; nobody can be enrolled or removed then.
+
     While a folder is open, milvus-lite answers on a port of this machine (127.0.0.1) without a
     password: on a machine that others use too, run a server that asks for one.
 
@@ -87,10 +98,11 @@ class FaceGallery:
 
     Raises:
         ImportError: If pymilvus or milvus-lite is not installed.
-        ValueError: If `uri` is something else than a gallery, or another argument is wrong.
+        ValueError: If `uri` is something else than a gallery or damaged, or another argument is
+            wrong.
         BlockingIOError: If the folder is open elsewhere.
         FileNotFoundError: If the folder's parent is not there.
-        ConnectionError: If no server answers there, or the folder is damaged.
+        ConnectionError: If no server answers there, or the database fails.
 
     Example:
         >>> with FaceGallery("people.db") as gallery:
@@ -113,9 +125,10 @@ class FaceGallery:
         self.collection = collection
         self._index = _INDEXES[index]
         self._folder = None if "://" in self.uri else checked_folder(Path(self.uri))
+        self._copy: Any = None
         pymilvus = import_pymilvus()
         if self._folder is not None:
-            check_free(self._folder)
+            self._folder = self._ready(self._folder)
         self._failure = pymilvus.exceptions.MilvusException
         self._writing = threading.Lock()
         target = self.uri if self._folder is None else str(self._folder)
@@ -130,6 +143,29 @@ class FaceGallery:
             self.close()
             raise
 
+    @property
+    def read_only(self) -> bool:
+        """Whether people can be identified, and not enrolled or removed."""
+        return self._copy is not None
+
+    def _ready(self, folder: Path) -> Path:
+        """Returns a folder that milvus-lite may open: the gallery, or a copy of a read-only one."""
+        if is_read_only(folder):
+            try:
+                self._copy = private_copy(folder)
+            except BlockingIOError as error:
+                raise open_elsewhere(folder) from error
+            folder = Path(self._copy.name, "copy.db")
+        check_free(folder)
+        return folder
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise PermissionError(
+                f"The gallery {self.uri} can only be read: its folder is not writable. Copy it to "
+                "where it is."
+            )
+
     def enroll(self, name: str | Sequence[str], embedding: np.ndarray) -> None:
         """Adds faces; several of one person make them easier to recognize.
 
@@ -141,15 +177,17 @@ class FaceGallery:
         Raises:
             ValueError: If `name` or `embedding` is not so.
             ConnectionError: If the database fails.
+            PermissionError: If the gallery is read-only.
         """
-        vectors = _unit(embedding)
+        self._check_writable()
+        vectors = unit_length(embedding)
         names = [name] * len(vectors) if isinstance(name, str) else list(name)
         if len(names) != len(vectors):
             raise ValueError(
                 "`name` must be one name, or one for each embedding. Received: "
                 f"{len(names)} names for {len(vectors)} embeddings."
             )
-        names = [_checked_name(each) for each in names]
+        names = [checked_name(each) for each in names]
         with self._writing:
             if self._size is None and not self._found():
                 self._size = self._created(vectors.shape[1])
@@ -179,7 +217,7 @@ class FaceGallery:
             ValueError: If an argument is not so, or `embedding` has another size than the gallery.
             ConnectionError: If the database fails.
         """
-        vectors = _unit(embedding)
+        vectors = unit_length(embedding)
         if len(vectors) != 1:
             raise ValueError(
                 f"`embedding` must be one vector (d,). Received: {len(vectors)} of them."
@@ -206,8 +244,10 @@ class FaceGallery:
         Raises:
             ValueError: If there is no such person.
             ConnectionError: If the database fails.
+            PermissionError: If the gallery is read-only.
         """
-        name = _checked_name(name)
+        self._check_writable()
+        name = checked_name(name)
         with self._writing:
             faces = self.count(name)
             if not faces:
@@ -215,14 +255,14 @@ class FaceGallery:
                 if not known:
                     raise ValueError(f"`name` must be in the gallery, which is empty: {name!r}.")
                 check_choice("name", name, known)
-            self._asking(self._client.delete, self.collection, filter=_is_named(name))
+            self._asking(self._client.delete, self.collection, filter=is_named(name))
         return faces
 
     def count(self, name: str | None = None) -> int:
         """Returns the number of faces, of one person or of all."""
         if self._size is None and not self._found():
             return 0
-        chosen = "" if name is None else _is_named(_checked_name(name))
+        chosen = "" if name is None else is_named(checked_name(name))
         rows = self._asking(
             self._client.query, self.collection, filter=chosen, output_fields=["count(*)"]
         )
@@ -250,6 +290,10 @@ class FaceGallery:
             self._client.close()
         if self._folder is not None:
             need("milvus_lite").server_manager_instance.release_server(str(self._folder))
+            if self._copy is not None:
+                self._copy.cleanup()
+            elif self._folder.is_dir():
+                keep_private(self._folder)
 
     def __enter__(self) -> "FaceGallery":
         return self
@@ -283,7 +327,7 @@ class FaceGallery:
             return None
         described = self._asking(self._client.describe_collection, self.collection)
         fields = {field["name"]: field for field in described["fields"]}
-        if set(fields) != _FIELDS:
+        if set(fields) != FIELDS:
             raise ValueError(
                 f"The collection {self.collection!r} of {self.uri} is no gallery: it holds "
                 f"{sorted(fields)}. Give another `collection`."
@@ -296,10 +340,10 @@ class FaceGallery:
         types = need("pymilvus").DataType
         schema = self._client.create_schema(auto_id=True)
         schema.add_field("id", types.INT64, is_primary=True)
-        schema.add_field("name", types.VARCHAR, max_length=_LONGEST_NAME)
+        schema.add_field("name", types.VARCHAR, max_length=LONGEST_NAME)
         schema.add_field("embedding", types.FLOAT_VECTOR, dim=size)
         index = self._client.prepare_index_params()
-        index.add_index("embedding", index_type=self._index, metric_type=_METRIC)
+        index.add_index("embedding", index_type=self._index, metric_type=METRIC)
         self._asking(
             self._client.create_collection,
             self.collection,
@@ -335,44 +379,3 @@ class FaceGallery:
             if len(best) >= people or len(hits) < limit or limit == _MOST_HITS:
                 return [Match(*item) for item in list(best.items())[:people]]
             limit = min(4 * limit, _MOST_HITS)
-
-
-def _unit(embedding: np.ndarray) -> np.ndarray:
-    """Returns embeddings `(n, d)` of unit length, checked."""
-    vectors = np.asarray(embedding, np.float64)
-    if vectors.ndim == 1:
-        vectors = vectors[None]
-    if vectors.ndim != 2 or 0 in vectors.shape:
-        raise ValueError(
-            f"`embedding` must have the shape (d,) or (n, d). Received: {vectors.shape}."
-        )
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all() or not lengths.all():
-        raise ValueError(
-            "`embedding` must be finite, and not all zero. Received lengths: "
-            f"{lengths.ravel()[:5].tolist()}."
-        )
-    return (vectors / lengths).astype(np.float32)
-
-
-def _checked_name(name: str) -> str:
-    """Returns a name in the one form in which it is stored."""
-    if not isinstance(name, str):
-        raise TypeError(f"`name` must be text. Received: {name!r}.")
-    # Some file systems write é as e and an accent.
-    name = unicodedata.normalize("NFC", name)
-    if not name.strip() or name != name.strip() or not name.isprintable():
-        raise ValueError(
-            "`name` must be text of one line, without blanks around it. Received: " + repr(name)
-        )
-    if len(name.encode()) > _LONGEST_NAME:
-        raise ValueError(
-            f"`name` must have at most {_LONGEST_NAME} bytes in UTF-8. Received: "
-            f"{len(name.encode())} bytes, {name[:20]!r}…"
-        )
-    return name
-
-
-def _is_named(name: str) -> str:
-    """Returns Milvus' condition for the faces of a person; its strings have JSON's escapes."""
-    return f"name == {json.dumps(name, ensure_ascii=False)}"

@@ -1,21 +1,29 @@
 """Loads saved models in a process that has imported nothing else of this package."""
 
+import io
 import os
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
+import numpy as np
 
+from keras_cv_course._containers import check_archive, check_hdf5, most_unpacked, read_member
 from keras_cv_course.registry import import_serializable
 
 _SUFFIXES = (".keras", ".h5")
+_WEIGHTS = "model.weights.h5"
 
 
 def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
     """Returns a saved model, with its weights.
 
-    `keras.saving.load_model` does the same once any public object of this package was imported.
+    `keras.saving.load_model` does the same once any public object of this package was imported,
+    but believes the file: this function refuses one that unpacks to far more than its size, takes
+    weights from other files, or has weights that are not finite. No code in a file is run, unless
+    you ask for it by `safe_mode=False`.
 
     Args:
         path: A .keras or .h5 file of a whole model.
@@ -23,7 +31,7 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
 
     Raises:
         ValueError: If there is no such file, its name ends otherwise, or it is not one of a whole
-            model.
+            model that is safe and sound.
 
     Example:
         >>> model = load_model("runs/digits/model.keras")
@@ -34,12 +42,45 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
         raise ValueError(f"`path` must name a saved model. There is no such file: {path}.")
     if path.suffix not in _SUFFIXES:
         raise ValueError(f"{path} is not a saved model, a {' or '.join(_SUFFIXES)} file.")
+    if not path.is_file():
+        raise ValueError(f"{path} is not a saved model: it is no regular file.")
     try:
-        return keras.saving.load_model(path, **kwargs)
-    # What h5py, zipfile and Keras raise for files that are corrupt or of another kind.
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        _check_limits(path)
+        model = keras.saving.load_model(path, **kwargs)
+        _check_finite(model)
+    except RecursionError as error:
+        raise ValueError(
+            f"{path} is not a saved model: its configuration is nested too deeply."
+        ) from error
+    # What h5py, zipfile and Keras raise for files that are corrupt or of another kind is not
+    # limited to a few classes.
+    except Exception as error:
         raise ValueError(
             f"{path} is not a saved model that Keras can load: {error} "
             "A whole model is saved with `model.save('name.keras')`; weights alone are read with "
             "`model.load_weights(path)`."
         ) from error
+    return model
+
+
+def _check_limits(path: Path) -> None:
+    """Raises ValueError if a file refers to others, or unpacks to far more than its size."""
+    size = path.stat().st_size
+    if path.suffix == ".h5":  # As Keras decides: a file can be both.
+        with h5py.File(path, "r") as file:
+            check_hdf5(file, size)
+        return
+    check_archive(path)
+    with zipfile.ZipFile(path) as archive:
+        if _WEIGHTS not in archive.namelist():
+            raise ValueError(f"there is no {_WEIGHTS} in it.")
+        weights = io.BytesIO(read_member(archive, _WEIGHTS, most_unpacked(size)))
+    with h5py.File(weights, "r") as file:
+        check_hdf5(file, size)
+
+
+def _check_finite(model: keras.Model) -> None:
+    for variable in model.weights:
+        value = keras.ops.convert_to_numpy(variable)
+        if "float" in str(value.dtype) and not np.isfinite(value).all():
+            raise ValueError(f"its weight {variable.path} holds NaN or infinity.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_cv_course._validation import check_positive, check_whole
+from keras_cv_course._validation import MOST_ANCHORS, check_positive, check_whole
 
 # conv4_3, fc7, conv6_2, conv7_2, conv8_2 and conv9_2 of the authors' SSD300 for VOC: size of the
 # map, step between its cells and smallest side in pixels, and further aspect ratios.
@@ -49,6 +49,11 @@ class AnchorMap:
         check_whole("columns", self.columns)
         for value in itertools.chain(self.stride_px, *self.shapes_px):
             check_positive("stride_px and shapes_px", value)
+        if self.count > MOST_ANCHORS:
+            raise ValueError(
+                f"A feature map must have at most {MOST_ANCHORS:,} anchors. Received: "
+                f"{self.rows} x {self.columns} cells with {len(self.shapes_px)} each."
+            )
 
     @property
     def count(self) -> int:

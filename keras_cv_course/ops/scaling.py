@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from keras_cv_course._validation import check_positive
+from keras_cv_course._validation import MOST_FILTERS, MOST_REPEATS, check_positive
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,18 @@ def make_divisible(value: float, divisor: int = 8) -> int:
         divisor: What the result is a multiple of, and the smallest result; kernels are fastest
             at multiples of 8.
 
+    Raises:
+        ValueError: If `value` is far above what a network can have.
+
     Example:
         >>> make_divisible(33), make_divisible(12), make_divisible(11)
         (32, 16, 16)
     """
+    if not value <= MOST_FILTERS:
+        raise ValueError(
+            f"A layer must have at most {MOST_FILTERS:,} filters. Received: {value:,.0f}. Choose "
+            "smaller `alpha` or filters."
+        )
     rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * value else rounded
 
@@ -101,8 +109,17 @@ def round_filters(filters: int, width: float, divisor: int = 8) -> int:
 def round_repeats(repeats: int, depth: float) -> int:
     """Returns a number of blocks scaled by `depth` and rounded up.
 
+    Raises:
+        ValueError: If that is far above what a network can have.
+
     Example:
         >>> round_repeats(2, 1.0), round_repeats(2, 1.1)
         (2, 3)
     """
-    return math.ceil(repeats * depth)
+    repeated = math.ceil(repeats * depth)
+    if repeated > MOST_REPEATS:
+        raise ValueError(
+            f"A stage must have at most {MOST_REPEATS:,} blocks. Received: {repeated:,}. Choose a "
+            "smaller depth."
+        )
+    return repeated

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_cv_course._atomic import replacing
 from keras_cv_course.predictors.drawing import mosaic, png
 from keras_cv_course.predictors.results import Result
-from keras_cv_course.training.atomic import replacing
 
 _SIDE_PX = 320
 _COLUMNS = 3

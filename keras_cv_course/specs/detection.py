@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cv_course._validation import check_choice, check_whole
+from keras_cv_course._validation import MOST_ANCHORS, check_at_most, check_choice, check_whole
 from keras_cv_course.ops.anchors import AnchorMap, anchor_boxes, anchor_strides
 from keras_cv_course.ops.box_coding import NO_VARIANCES
 
@@ -62,6 +62,7 @@ class DetectionSpec:
         check_whole("classes", self.classes)
         if not self.maps:
             raise ValueError("`maps` must hold at least one feature map. Received none.")
+        check_at_most("anchors", self.count, MOST_ANCHORS)
         if len(self.variances) != 4 or min(self.variances) <= 0:
             raise ValueError(
                 "`variances` must be those of x, y, width and height, above 0. "

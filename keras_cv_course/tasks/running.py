@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from keras_cv_course import __version__
+from keras_cv_course._atomic import replacing
 from keras_cv_course.networks.loading import load_model
 from keras_cv_course.networks.specs import spec_of, with_spec
 from keras_cv_course.predictors.mosaics import save_mosaic
@@ -38,7 +39,6 @@ from keras_cv_course.training import (
     strategy_scope,
     synchronize_batch_norm,
 )
-from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.history import best_row
 from keras_cv_course.training.patience import StopWithoutProgress
 from keras_cv_course.training.tensorboard_logs import check_tensorboard, tensorboard_logs

@@ -9,7 +9,8 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from keras_cv_course.tflite._files import write_atomic
+from keras_cv_course._atomic import write_atomic
+from keras_cv_course._validation import printable
 
 _WIDTH = 100
 
@@ -20,7 +21,7 @@ def render(*parts: RenderableType) -> str:
     console = Console(file=file, width=_WIDTH, highlight=False)
     for part in parts:
         console.print(part)
-    return file.getvalue().rstrip("\n")
+    return printable(file.getvalue().rstrip("\n"))
 
 
 def save_json(content: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:

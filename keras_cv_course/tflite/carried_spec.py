@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from keras_cv_course.specs.model_spec import ModelSpec
-from keras_cv_course.tflite.labels import join_archive, read_labels, read_member, split_archive
+from keras_cv_course.tflite.labels import join_archive, read_labels, read_text, split_archive
 
 MEMBER = "keras_cv_course.json"
 
@@ -37,7 +37,7 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
     Raises:
         ValueError: If the file has a spec that is corrupt.
     """
-    text = read_member(path, MEMBER)
+    text = read_text(path, MEMBER)
     try:
         spec = ModelSpec() if text is None else ModelSpec.from_dict(json.loads(text))
     except (ValueError, TypeError, AttributeError, RecursionError) as error:

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from tensorflow.lite.python.convert_phase import ConverterError
 
+from keras_cv_course._atomic import write_atomic
 from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.detectors.detections import DetectionTail, split_detections
@@ -24,7 +25,6 @@ from keras_cv_course.quantization.graph import as_functional
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tflite import detection_tail, flatbuffer, quantizers, trained_ranges
-from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.describing import check_target, described
 from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs, output_names

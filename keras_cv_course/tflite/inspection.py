@@ -21,7 +21,7 @@ from keras_cv_course.tflite.metadata import Metadata, read_metadata
 from keras_cv_course.tflite.operator_sets import operator_name
 from keras_cv_course.tflite.runtime import load_interpreter, named_details
 from keras_cv_course.tflite.tensors import TensorSpec, spec_from_details
-from keras_cv_course.tflite.validation import check_file
+from keras_cv_course.tflite.validation import check_file, reading
 
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 _FLOATS = {"float16", "bfloat16", "float32", "float64"}
@@ -107,6 +107,11 @@ def inspect(path: str | os.PathLike[str], validate: bool = True) -> ModelReport:
     path = Path(path)
     if validate:
         check_file(path)
+    with reading(path):
+        return _report(path)
+
+
+def _report(path: Path) -> ModelReport:
     interpreter = load_interpreter(path)
     operators = _operators(flatbuffer.read(path.read_bytes()))
     dtypes = [dtype for graph in operators for dtype in graph.tensor_dtypes]

@@ -23,6 +23,7 @@ from keras_cv_course.tflite._report import render, save_json
 from keras_cv_course.tflite.flatbuffer import output_steps
 from keras_cv_course.tflite.runtime import Batch, TFLiteModel
 from keras_cv_course.tflite.tensors import share_of_same_decisions
+from keras_cv_course.tflite.validation import reading
 
 # Largest difference, in steps, of each column of a histogram.
 STEP_BINS = {"0": 0.0, "1": 1.0, "2": 2.0, "3-4": 4.0, "5-8": 8.0, ">8": np.inf}
@@ -127,7 +128,8 @@ def kernel_differences(
     predicted = model.predict(inputs)
     named = predicted if isinstance(predicted, dict) else {model.outputs[0].name: predicted}
     expected = _run_reference(model.path, inputs, timeout_s)
-    steps = output_steps(model.path.read_bytes())
+    with reading(model.path):
+        steps = output_steps(model.path.read_bytes())
     rows = tuple(
         _difference(spec.name, named[spec.name], reference, step)
         for spec, reference, step in zip(model.outputs, expected, steps, strict=True)

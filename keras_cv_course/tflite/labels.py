@@ -1,29 +1,17 @@
 """Class names that travel inside a .tflite file, in the ZIP archive behind the FlatBuffer."""
 
 import io
-import lzma
 import os
-import struct
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from keras_cv_course._containers import most_unpacked, read_member
+from keras_cv_course._reading import check_regular
 
 LABELS_MEMBER = "labels.txt"
 # Far above any real list of names; an archive that unpacks to gigabytes is refused.
 _LARGEST_BYTES = 16 * 2**20
-# What `zipfile` raises for a broken archive; NotImplementedError is an unknown compression.
-_CORRUPT = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    OSError,
-    EOFError,
-    ValueError,
-    NotImplementedError,
-    RuntimeError,
-)
 
 
 def append_labels(data: bytes, class_names: Sequence[str]) -> bytes:
@@ -61,13 +49,13 @@ def read_labels(
     Raises:
         ValueError: If the file has a list of names that is corrupt.
     """
-    text = read_member(path, member)
+    text = read_text(path, member)
     if text is None:
         return None
     return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
 
 
-def read_member(path: str | os.PathLike[str], member: str) -> str | None:
+def read_text(path: str | os.PathLike[str], member: str) -> str | None:
     """Returns a text in the archive of a .tflite file, or None where it has none.
 
     Args:
@@ -77,20 +65,18 @@ def read_member(path: str | os.PathLike[str], member: str) -> str | None:
     Raises:
         ValueError: If it is corrupt, or larger than 16 MiB.
     """
-    if not zipfile.is_zipfile(path):
+    if not zipfile.is_zipfile(check_regular(path)):
         return None
     try:
         with zipfile.ZipFile(path) as archive:
             if member not in archive.namelist():
                 return None
-            size = archive.getinfo(member).file_size
-            if size > _LARGEST_BYTES:
-                raise ValueError(f"it is {size:,} bytes long")
-            return archive.read(member).decode()
-    except _CORRUPT as error:
+            return read_member(archive, member, _LARGEST_BYTES).decode()
+    # What `zipfile` raises for a broken archive is not limited to a few classes.
+    except Exception as error:
         raise ValueError(
-            f"{Path(path)} holds class names that cannot be read: {error}. "
-            "Convert the model again to write them anew."
+            f"{Path(path)} holds a list {member} that cannot be read: {error}. "
+            "Convert the model again to write it anew."
         ) from error
 
 
@@ -126,14 +112,21 @@ def split_archive(data: bytes) -> tuple[bytes, dict[str, bytes]]:
 
     Args:
         data: Content of a .tflite file.
+
+    Raises:
+        ValueError: If the archive is damaged, or unpacks to far more than its size.
     """
     file = io.BytesIO(data)
     if not zipfile.is_zipfile(file):
         return data, {}
-    with zipfile.ZipFile(file) as archive:
-        infos = archive.infolist()
-        members = {info.filename: archive.read(info) for info in infos}
-        start = min((info.header_offset for info in infos), default=archive.start_dir)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            infos = archive.infolist()
+            largest = most_unpacked(len(data))
+            members = {i.filename: read_member(archive, i.filename, largest) for i in infos}
+            start = min((info.header_offset for info in infos), default=archive.start_dir)
+    except Exception as error:
+        raise ValueError(f"The archive behind the model cannot be read: {error}.") from error
     return data[:start], members
 
 

@@ -10,6 +10,7 @@ from flatbuffers import flexbuffers
 
 from keras_cv_course.tflite import flatbuffer
 from keras_cv_course.tflite.detection_postprocess import OPERATOR
+from keras_cv_course.tflite.validation import reading
 
 _SCORE_INPUT = 4  # of NON_MAX_SUPPRESSION_V5
 
@@ -23,12 +24,13 @@ def lowest_score(path: str | os.PathLike[str]) -> float:
     Raises:
         ValueError: If it has none.
     """
-    model = flatbuffer.read(Path(path).read_bytes())
-    for operator in model.subgraphs[0].operators:
-        code = model.operatorCodes[operator.opcodeIndex]
-        read = _READERS.get(code.customCode or code.builtinCode)
-        if read is not None:
-            return read(model, operator)
+    with reading(path):
+        model = flatbuffer.read(Path(path).read_bytes())
+        for operator in model.subgraphs[0].operators:
+            code = model.operatorCodes[operator.opcodeIndex]
+            read = _READERS.get(code.customCode or code.builtinCode)
+            if read is not None:
+                return read(model, operator)
     raise ValueError(f"`path` must be a file with its suppression inside. Received: {path}.")
 
 

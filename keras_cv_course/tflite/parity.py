@@ -19,6 +19,7 @@ from keras_cv_course.tflite.freezing import input_names, named_inputs, output_na
 from keras_cv_course.tflite.runtime import TFLiteModel
 from keras_cv_course.tflite.tensor_errors import TensorError, worst_tensors
 from keras_cv_course.tflite.tensors import decisions, share_of_same_decisions
+from keras_cv_course.tflite.validation import reading
 
 Metric = Callable[[Any, Any], float]
 
@@ -165,7 +166,8 @@ def compare(
     reference_seconds = time.perf_counter() - start
     found = _by_name(candidate.predict(inputs), names)
     content = Path(path).read_bytes()
-    steps = output_steps(content)
+    with reading(path):
+        steps = output_steps(content)
     rows = tuple(
         _output_parity(name, expected[name], found[name], step)
         for name, step in zip((y.name for y in candidate.outputs), steps, strict=True)

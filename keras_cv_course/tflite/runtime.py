@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from keras_cv_course._validation import check_choice, check_whole
+from keras_cv_course._validation import check_choice, check_threads
 from keras_cv_course.tflite.labels import read_labels
 from keras_cv_course.tflite.tensors import TensorSpec, dequantize, quantize, spec_from_details
-from keras_cv_course.tflite.validation import check_file, check_header
+from keras_cv_course.tflite.validation import check_file, check_header, reading
 
 _KERNELS = {"default": OpResolverType.AUTO, "reference": OpResolverType.BUILTIN_REF}
 
@@ -55,18 +55,19 @@ class TFLiteModel:
         validate: bool = True,
     ) -> None:
         if num_threads is not None:
-            check_whole("num_threads", num_threads)
+            check_threads("num_threads", num_threads)
         self.path = Path(path)
         if validate:
             check_file(self.path)
         self._interpreter = load_interpreter(self.path, num_threads, kernels)
-        inputs, outputs = named_details(self._interpreter)
-        self.inputs = tuple(spec_from_details(name, details) for name, details in inputs)
-        self.outputs = tuple(spec_from_details(name, details) for name, details in outputs)
+        with reading(self.path):
+            inputs, outputs = named_details(self._interpreter)
+            self.inputs = tuple(spec_from_details(name, details) for name, details in inputs)
+            self.outputs = tuple(spec_from_details(name, details) for name, details in outputs)
+            self.class_names = read_labels(self.path)
         self._batch_size = _batch_size(self.path, self.inputs)
         self._input_indices = [details["index"] for _, details in inputs]
         self._output_indices = [details["index"] for _, details in outputs]
-        self.class_names = read_labels(self.path)
 
     def __call__(self, batch: Batch) -> np.ndarray | dict[str, np.ndarray]:
         """Returns `predict(batch)`."""

@@ -21,7 +21,7 @@ from keras_cv_course.tflite.target_rules import (
     read_file,
 )
 from keras_cv_course.tflite.targets import Target, find_target
-from keras_cv_course.tflite.validation import check_files
+from keras_cv_course.tflite.validation import check_files, reading
 
 _MOST_PEAK_TENSORS = 4
 # LiteRT has read the file, and lacks a custom operator that another runtime may have.
@@ -98,9 +98,10 @@ def check(path: str | os.PathLike[str], target: str) -> TargetReport:
     if verdict.error is not None and not _LACKS_OPERATOR.search(verdict.error):
         raise ValueError(f"{path} is not a usable .tflite file: {verdict.error}.")
     data = path.read_bytes()
-    return TargetReport(
-        path, target, find_problems(data, row), find_advice(data, row), plan_arena(data)
-    )
+    with reading(path):
+        return TargetReport(
+            path, target, find_problems(data, row), find_advice(data, row), plan_arena(data)
+        )
 
 
 def find_problems(data: bytes, target: Target) -> tuple[Problem, ...]:

@@ -15,7 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 from rich.markup import escape
 from rich.table import Table
 
-from keras_cv_course._validation import check_whole
+from keras_cv_course._validation import check_at_most, check_threads
 from keras_cv_course.tflite._child import child_command, child_environment
 from keras_cv_course.tflite._report import render, save_json
 from keras_cv_course.tflite.runtime import load_interpreter
@@ -23,6 +23,7 @@ from keras_cv_course.tflite.validation import check_file
 
 _MEMORY_CHILD = "tflite._memory_child"
 _MEMORY_TIMEOUT_S = 300
+_MOST_RUNS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,8 @@ def benchmark(
         paths = [paths]
     if not paths:
         raise ValueError("`paths` must hold at least one .tflite file. Received none.")
-    check_whole("runs", runs)
-    check_whole("num_threads", num_threads)
+    check_at_most("runs", runs, _MOST_RUNS)
+    check_threads("num_threads", num_threads)
     files = [Path(path) for path in paths]
     for file in files:
         check_file(file)

@@ -4,13 +4,14 @@ LiteRT reads a file with little suspicion: a corrupt one can end the process. So
 loads and runs it first.
 """
 
+import contextlib
 import json
 import os
 import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -97,12 +98,30 @@ def check_files(
     return verdicts
 
 
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns what a reader of a .tflite file stumbles over into a ValueError that names the file.
+
+    LiteRT runs files in which unused parts are damaged; the readers of the flatbuffer then raise
+    whatever the damage makes of them.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, ValueError | OSError) and str(path) in str(error):
+            raise
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path} is not a usable .tflite file: {reason}.") from error
+
+
 def check_header(path: Path) -> str | None:
     """Returns what is wrong with a file as its first bytes tell it, or None."""
     if path.is_dir():
         return "it is a folder"
     if not path.exists():
         return "there is no such file"
+    if not path.is_file():
+        return "it is a pipe, a socket or a device"
     with path.open("rb") as file:
         head = file.read(8)
     if not head:

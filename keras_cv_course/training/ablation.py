@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_cv_course._atomic import replacing, write_atomic
+from keras_cv_course._reading import parse_json, read_text
 from keras_cv_course._validation import check_choice
-from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.recipe import Recipe
 
 _DPI = 120
@@ -196,14 +197,13 @@ def _read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
     """Returns the results in a file by name and seed; a last line that a kill cut is dropped."""
     if not path.is_file():
         return {}
-    text = path.read_text("utf-8")
+    text = read_text(path)
     try:
-        records = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        records = [parse_json(line, path) for line in text[: text.rfind("\n") + 1].splitlines()]
         return {(record["name"], record["seed"]): record for record in records}
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} must hold the results of an ablation: {error}") from error
 
 
 def _write(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    write_atomic(path, "".join(json.dumps(record) + "\n" for record in records))

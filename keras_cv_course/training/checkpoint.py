@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import re
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,13 @@ import keras
 import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
-from keras_cv_course.training.atomic import replacing
+from keras_cv_course._atomic import replacing
+from keras_cv_course._containers import check_archive
+from keras_cv_course._reading import check_regular, parse_json
 
 _NAME = re.compile(r"epoch_(\d+)\.npz")
 _FACTS = "facts"
+_FACT_KINDS = {"variables": list, "stopped": bool, "kinds": list, "callbacks": list}
 _CHECKPOINTED: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
     keras.callbacks.EarlyStopping: ("best", "best_epoch", "best_weights", "stopped_epoch", "wait"),
     keras.callbacks.ModelCheckpoint: ("best",),
@@ -82,13 +84,10 @@ class Checkpoint(keras.callbacks.Callback):
             arrays, facts = _read(files[finished])
             model.optimizer.build(model.trainable_variables)
             self._check(files[finished], model, facts)
+            self._restored = self._unpacked(files[finished], arrays, facts)
             for name, variable in _variables(model):
                 # NumPy does not know bfloat16 by name, and reads it as bytes.
                 variable.assign(arrays[name].view(variable.dtype))
-            self._restored = [
-                {key: _unpack(value, arrays) for key, value in state.items()}
-                for state in facts["callbacks"]
-            ]
             model.stop_training = facts["stopped"]
         return finished
 
@@ -150,6 +149,22 @@ class Checkpoint(keras.callbacks.Callback):
                 f"Received: {self._kinds()}."
             )
 
+    def _unpacked(
+        self, path: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Returns the state of each callback; raises unless it has the attributes of its kind."""
+        states = facts["callbacks"]
+        try:
+            for callback, state in zip(self.callbacks, states, strict=True):
+                if tuple(state) != _attributes(callback):
+                    raise ValueError(f"the state of {type(callback).__name__} is {list(state)}")
+            return [
+                {key: _unpack(value, arrays) for key, value in state.items()} for state in states
+            ]
+        # A state is a tree of JSON, which anything may be wrong with.
+        except Exception as error:
+            raise _not_whole(path, error) from error
+
     def _kinds(self) -> list[str]:
         return [type(callback).__name__ for callback in self.callbacks]
 
@@ -182,21 +197,50 @@ def _to_numpy(variable: Any) -> np.ndarray:
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Returns the arrays and the facts of a saved state, which belong together."""
     try:
+        check_archive(check_regular(path))
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        return arrays, json.loads(str(arrays.pop(_FACTS)))
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} is no whole state of a training: {error}. Remove it to begin anew."
-        ) from error
+        facts = parse_json(str(arrays.pop(_FACTS)), "its list of facts")
+        kinds = {name: type(facts[name]) for name in _FACT_KINDS}
+        if kinds != _FACT_KINDS:
+            raise ValueError(f"its facts are {kinds}")
+        for name, kind, shape in facts["variables"]:
+            if list(arrays[name].shape) != shape or not _is_stored(arrays[name], kind):
+                raise ValueError(f"{name} is {arrays[name].dtype} {arrays[name].shape}")
+            if name.startswith("model/") and not _is_finite(arrays[name], kind):
+                raise ValueError(f"{name} holds NaN or infinity")
+    # NumPy parses headers of arrays by Python's tokenizer, and zipfile by struct and zlib.
+    except Exception as error:
+        raise _not_whole(path, error) from error
+    return arrays, facts
+
+
+def _is_stored(array: np.ndarray, kind: str) -> bool:
+    """Returns whether an array of a file can be a variable of a type, by its bytes or its name."""
+    return str(array.dtype) == kind or (kind == "bfloat16" and array.dtype == "V2")
+
+
+def _is_finite(array: np.ndarray, kind: str) -> bool:
+    if kind == "bfloat16":  # Infinity and NaN have all bits of the exponent set.
+        return not ((array.view(np.uint16) & 0x7F80) == 0x7F80).any()
+    return bool(np.isfinite(array).all())
+
+
+def _not_whole(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} is no whole state of a training: {error}. Remove it to begin anew.")
+
+
+def _attributes(callback: keras.callbacks.Callback) -> tuple[str, ...]:
+    """Returns the names of what is the state of a callback."""
+    known = (names for kind, names in _CHECKPOINTED.items() if isinstance(callback, kind))
+    return tuple(getattr(callback, "checkpointed", next(known, ())))
 
 
 def _state(callback: keras.callbacks.Callback, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Returns a callback's counts by name; arrays among them are added to `arrays`."""
-    known = (names for kind, names in _CHECKPOINTED.items() if isinstance(callback, kind))
-    names: tuple[str, ...] = getattr(callback, "checkpointed", next(known, ()))
-    return {name: _pack(getattr(callback, name), arrays) for name in names}
+    return {name: _pack(getattr(callback, name), arrays) for name in _attributes(callback)}
 
 
 def _pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:

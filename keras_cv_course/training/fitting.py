@@ -8,10 +8,10 @@ from typing import Any
 
 import keras
 
+from keras_cv_course._atomic import replacing
 from keras_cv_course.data.epochs import Epochs, as_epochs
 from keras_cv_course.data.shard_reader import corrupt_shards_named
 from keras_cv_course.training.applying import compile_classifier, prepared_for, recipe_callbacks
-from keras_cv_course.training.atomic import replacing
 from keras_cv_course.training.checkpoint import Checkpoint
 from keras_cv_course.training.divergence import StopOnDivergence
 from keras_cv_course.training.history import Score, by_accuracy, read_history, trim_history

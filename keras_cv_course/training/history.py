@@ -5,7 +5,8 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from keras_cv_course.training.atomic import replacing
+from keras_cv_course._atomic import write_atomic
+from keras_cv_course._reading import read_text
 
 # What an epoch is worth, of its row by name: larger is better, the first number counts most.
 Score = Callable[[Mapping[str, float]], tuple[float, ...]]
@@ -51,15 +52,17 @@ def trim_history(path: Path, epochs: int) -> None:
     writer = csv.writer(file)
     writer.writerow(names)
     writer.writerows(rows[:epochs])
-    with replacing(path) as temporary:
-        temporary.write_text(file.getvalue(), "utf-8", newline="")
+    write_atomic(path, file.getvalue())
 
 
 def _read(path: Path) -> tuple[list[str], list[list[str]]]:
-    text = path.read_text("utf-8")
+    text = read_text(path)
     whole = text[: text.rfind("\n") + 1]
-    lines = list(csv.reader(io.StringIO(whole)))
+    try:
+        lines = list(csv.reader(io.StringIO(whole)))
+    except csv.Error as error:
+        raise ValueError(f"{path} is not a table of epochs: {error}.") from error
     names = lines[0] if lines else ["epoch"]
-    if names[0] != "epoch" or any(len(line) != len(names) for line in lines):
+    if names[:1] != ["epoch"] or any(len(line) != len(names) for line in lines):
         raise ValueError(f"{path} is not a table of epochs.")
     return names, lines[1:]

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keras_cv_course.training.atomic import replacing
+from keras_cv_course._atomic import replacing
 from keras_cv_course.training.history import Score, best_row, by_accuracy, read_history
 
 _DPI = 120

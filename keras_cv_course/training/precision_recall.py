@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_cv_course._atomic import replacing
 from keras_cv_course.metrics.voc_ap import best_precision, precision_recall
-from keras_cv_course.training.atomic import replacing
 
 _DPI = 120
 _NAMED_CURVES = 10  # as many as there are colours

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_cv_course._atomic import replacing
 from keras_cv_course._validation import check_positive, check_rate
-from keras_cv_course.training.atomic import replacing
 
 _DPI = 120
 _DIVERGED = 4.0  # times the lowest loss

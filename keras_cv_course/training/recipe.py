@@ -1,20 +1,28 @@
 """How a network is trained, as data: what is in a run's `args.yaml` and can be read back equal."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from keras_cv_course._validation import check_choice, check_positive, check_rate
-from keras_cv_course.training.atomic import replacing
+from keras_cv_course._atomic import write_atomic
+from keras_cv_course._reading import read_yaml, write_yaml
+from keras_cv_course._validation import (
+    MOST_EPOCHS,
+    MOST_SIZE_PX,
+    check_at_most,
+    check_choice,
+    check_positive,
+    check_rate,
+    shortened,
+)
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("cosine", "step", "constant")
 SIZE_STEP_PX = 32
+_MOST_AUGMENTATIONS = 100  # one after the other, of each picture
 
 
 @dataclass(frozen=True)
@@ -105,12 +113,18 @@ class Recipe:
         self._bring_to_type()
         for name in ("epochs", "learning_rate", "decay_factor"):
             check_positive(name, getattr(self, name))
+        check_at_most("epochs", self.epochs, MOST_EPOCHS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         for name in ("momentum", "label_smoothing", "shift", "turn", "zoom", "ema"):
             check_rate(name, getattr(self, name))
         for name in ("seed", "weight_decay", "l1", "l2", "mixup", "rand_augment", "patience"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)!r}.")
+        if self.rand_augment > _MOST_AUGMENTATIONS:
+            raise ValueError(
+                f"`rand_augment` must be at most {_MOST_AUGMENTATIONS}. Received: "
+                f"{self.rand_augment!r}."
+            )
         for name in ("rand_augment_strength", "erase", "cutmix"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(
@@ -138,7 +152,13 @@ class Recipe:
                 continue
             elif type(value) is kind and kind is not tuple:
                 continue
-            raise TypeError(f"`{field.name}` must be of type {field.type}. Received: {value!r}.")
+            raise TypeError(
+                f"`{field.name}` must be of type {field.type}. Received: {shortened(value)}."
+            )
+        for name, value in vars(self).items():
+            numbers = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+                raise ValueError(f"`{name}` must be finite. Received: {value!r}.")
 
     def _check_together(self) -> None:
         check_schedule(self.schedule, self.epochs, self.warmup_epochs, self.decay_epochs)
@@ -147,6 +167,11 @@ class Recipe:
                 "`mixup` and `cutmix` both mix pictures: set one of them to 0. "
                 f"Received: mixup={self.mixup}, cutmix={self.cutmix}."
             )
+        for size in self.batch_sizes_px:
+            if size > MOST_SIZE_PX:
+                raise ValueError(
+                    f"`batch_sizes_px` must be at most {MOST_SIZE_PX}. Received: {size}."
+                )
         wrong = [size for size in self.batch_sizes_px if size < 1 or size % SIZE_STEP_PX]
         if wrong:
             raise ValueError(
@@ -182,6 +207,11 @@ class Recipe:
             ValueError: If a name is unknown or a value out of its range.
             TypeError: If a value is of another kind.
         """
+        if not isinstance(values, Mapping):
+            raise TypeError(
+                "`recipe` must hold values by name, like `mixup: 0.2`. Received: "
+                f"{shortened(values)}."
+            )
         names = [field.name for field in dataclasses.fields(cls)]
         for name in values:
             check_choice("recipe", name, names)
@@ -211,8 +241,7 @@ def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
     Example:
         >>> save_recipe(Recipe(mixup=0.2), "mixup.yaml")
     """
-    with replacing(Path(path)) as temporary:
-        temporary.write_text(yaml.safe_dump(recipe.to_dict(), sort_keys=False), "utf-8")
+    write_atomic(path, write_yaml(recipe.to_dict()))
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:
@@ -226,10 +255,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     Example:
         >>> recipe = load_recipe("runs/train/args.yaml")
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text("utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
+    values = read_yaml(path)
     if isinstance(values, dict) and isinstance(values.get("recipe"), dict):
         values = values["recipe"]
     if not isinstance(values, dict):
@@ -237,4 +263,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
             f"{path} must hold a recipe, a name and a value on each line like `mixup: 0.2`. "
             f"Received: {type(values).__name__}."
         )
-    return Recipe.from_dict(values)
+    try:
+        return Recipe.from_dict(values)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{path}: {error}") from error

@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from keras_cv_course.training.atomic import replacing
+from keras_cv_course._atomic import write_atomic
+from keras_cv_course._reading import read_yaml, write_yaml
 
 _DEFAULT_NAME = "train"
 _ARGS = "args.yaml"
@@ -81,10 +82,7 @@ class RunFolder:
         Raises:
             ValueError: If the file is not a YAML mapping.
         """
-        try:
-            args = yaml.safe_load(self.args.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise ValueError(f"{self.args} is not YAML: {error}") from error
+        args = read_yaml(self.args)
         if not isinstance(args, dict):
             raise ValueError(f"{self.args} must hold the arguments of a run by name.")
         return args
@@ -114,8 +112,7 @@ class RunFolder:
 
     def finish(self, report: Mapping[str, Any]) -> None:
         """Writes what the run reached to `report`, and removes the state for going on."""
-        with replacing(self.report) as path:
-            path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        write_atomic(self.report, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
         for stage in self._stages():
             stage.remove_state()
 
@@ -159,7 +156,7 @@ def create_run(
         TypeError: If `args` does not load from YAML as it is.
         ValueError: If `name` is not the name of a folder.
     """
-    text = yaml.safe_dump(dict(args), sort_keys=False, allow_unicode=True)
+    text = write_yaml(dict(args))
     if yaml.safe_load(text) != dict(args):
         raise TypeError(
             f"`args` must load from YAML as it is: give lists in place of tuples. Received: {args}."
@@ -168,8 +165,7 @@ def create_run(
         raise ValueError(f"`name` must be the name of one folder. Received: {name!r}.")
     run = RunFolder(_make_folder(Path(project).expanduser(), name, exist_ok))
     run.clear()
-    with replacing(run.args) as path:
-        path.write_text(text, "utf-8")
+    write_atomic(run.args, text)
     return run
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
+from keras_cv_course._atomic import replacing
 from keras_cv_course.faces.verification_report import VerificationReport
-from keras_cv_course.training.atomic import replacing
 
 _DPI = 120
 _BINS = 50

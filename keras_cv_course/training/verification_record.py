@@ -1,6 +1,7 @@
 """What was measured of an encoder of faces, kept beside its file for those who use it."""
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from keras_cv_course._atomic import replacing, write_atomic
+from keras_cv_course._containers import check_archive
+from keras_cv_course._reading import check_regular, read_json
+from keras_cv_course._validation import check_choice, check_input_range, shortened
 from keras_cv_course.faces.verification_report import VerificationReport
-from keras_cv_course.training.atomic import replacing
 
 RECORD = "verification.json"
 
@@ -75,8 +79,7 @@ def save_verification(
     with replacing(path.with_suffix(".npz")) as temporary:
         similarity = report.similarity.astype(np.float32)
         np.savez_compressed(temporary, similarity=similarity, same=report.same)
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    write_atomic(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
     return content
 
 
@@ -90,24 +93,56 @@ def read_verification(folder: str | os.PathLike[str]) -> VerificationRecord | No
         ValueError: If the file is not what `save_verification` writes.
     """
     path = Path(folder, RECORD)
-    if not path.is_file():
+    if not path.exists():
         return None
     try:
-        told = json.loads(path.read_text("utf-8"))
-        threshold = float(told["threshold"])
-        values, pairs = told.get("input_range"), {}
-        if path.with_suffix(".npz").is_file():
-            with np.load(path.with_suffix(".npz")) as stored:
-                pairs = {name: stored[name] for name in ("similarity", "same")}
+        facts = read_json(path)
+        values = facts.get("input_range")
+        if values is not None:
+            check_input_range(values)
+        similarity, same = _pairs(path.with_suffix(".npz"))
         return VerificationRecord(
-            threshold=threshold,
-            input_range=None if values is None else (float(values[0]), float(values[1])),
-            **told.get("preparation", {}),
-            **pairs,
-            facts=told,
+            threshold=_finite(facts["threshold"]),
+            input_range=None if values is None else (_finite(values[0]), _finite(values[1])),
+            **_preparation(facts.get("preparation", {})),
+            similarity=similarity,
+            same=same,
+            facts=facts,
         )
-    except (ValueError, KeyError, TypeError) as error:
+    # NumPy parses headers of arrays by Python's tokenizer, and zipfile by struct and zlib.
+    except Exception as error:
         raise ValueError(
             f"{path} is not what `keras-cv-course faces evaluate` writes: {error!r}. Measure the "
             "encoder again, or delete the file."
         ) from error
+
+
+def _finite(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"a number must be finite. Received: {value!r}")
+    return float(value)
+
+
+def _preparation(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns how faces were made ready, each value of its kind."""
+    for name in values:
+        check_choice("preparation", name, ("detector", "crop", "mirrored"))
+    detector, crop = values.get("detector", "none"), _finite(values.get("crop", 1.0))
+    mirrored = values.get("mirrored", False)
+    if not isinstance(detector, str) or not isinstance(mirrored, bool) or not 0 < crop <= 1:
+        raise ValueError(f"`preparation` is {shortened(values)}")
+    return {"detector": detector, "crop": crop, "mirrored": mirrored}
+
+
+def _pairs(path: Path) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Returns similarity and truth of the pairs that were measured; None without their file."""
+    if not path.exists():
+        return None, None
+    check_archive(check_regular(path))
+    with np.load(path, allow_pickle=False) as stored:
+        similarity, same = stored["similarity"], stored["same"]
+    if similarity.dtype != np.float32 or same.dtype != bool or similarity.shape != same.shape:
+        raise ValueError(f"{path.name} must hold a similarity and a truth value of each pair")
+    if similarity.ndim != 1 or not np.isfinite(similarity).all():
+        raise ValueError(f"{path.name} must hold finite similarities in one row")
+    return similarity, same

@@ -43,7 +43,7 @@ def test_page_answers_like_the_file(trained, tmp_path):
     options = ["--labels", labels, "--input-range", "-1", "1", "--runtime", node_modules()]
     done = run(model, "--pictures", pictures, *options, "--out", out)
     assert done.returncode == 0, done.stderr
-    assert f"python -m http.server --directory {out}" in done.stdout
+    assert f"python -m http.server --bind 127.0.0.1 --directory {out}" in done.stdout
 
     steps = [["visit", "index.html"], ["wait", "html[data-ready]"]]
     files = sorted(pictures.iterdir())

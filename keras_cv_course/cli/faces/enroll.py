@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from keras_cv_course.cli import engine
+from keras_cv_course.cli.dataclass_options import with_options
 from keras_cv_course.cli.faces.options import Gallery, Model, Preparation, Token
 from keras_cv_course.cli.faces.skipped import tell_skipped
 from keras_cv_course.cli.output import Json, emit_json, emit_table
-from keras_cv_course.cli.dataclass_options import with_options
 
 
 @with_options(Preparation)
@@ -30,8 +30,8 @@ def command(
     people = dict.fromkeys(pictures, name) if name else _people(pictures)
     engine.start()
     from keras_cv_course.cli.faces.sources import embed_files, open_encoder
-    from keras_cv_course.predictors.photographs import files_below
     from keras_cv_course.faces.gallery import FaceGallery
+    from keras_cv_course.predictors.photographs import files_below
 
     encoder = open_encoder(model, args)
     owners = {image: owner for path, owner in people.items() for image in files_below([path])}

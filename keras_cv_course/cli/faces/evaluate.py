@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from keras_cv_course.cli import engine
+from keras_cv_course.cli.dataclass_options import with_options
 from keras_cv_course.cli.faces.options import Model, Preparation
 from keras_cv_course.cli.faces.skipped import tell_skipped
 from keras_cv_course.cli.output import Json, emit_json
-from keras_cv_course.cli.dataclass_options import with_options
 
 
 @with_options(Preparation)

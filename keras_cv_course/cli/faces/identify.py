@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from keras_cv_course.cli import engine
+from keras_cv_course.cli.dataclass_options import with_options
 from keras_cv_course.cli.faces.options import (
     Gallery,
     Model,
@@ -16,7 +17,6 @@ from keras_cv_course.cli.faces.options import (
 )
 from keras_cv_course.cli.faces.skipped import tell_skipped
 from keras_cv_course.cli.output import Json, emit_json, emit_table
-from keras_cv_course.cli.dataclass_options import with_options
 
 
 @with_options(Preparation)

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from keras_cv_course.cli import engine
+from keras_cv_course.cli.dataclass_options import with_options
 from keras_cv_course.cli.faces.options import Model, Preparation, Threshold
 from keras_cv_course.cli.output import Json, emit_json, emit_table
-from keras_cv_course.cli.dataclass_options import with_options
 
 
 @with_options(Preparation)

@@ -88,7 +88,8 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata | None:
         inputs = graph["input_tensor_metadata"] or ()
         outputs = graph["output_tensor_metadata"] or ()
         custom = _custom(graph["custom_metadata"] or ())
-    except ValueError as error:
+    # A corrupt table makes its reader stumble over whatever it holds.
+    except Exception as error:
         raise ValueError(
             f"{path} must be a .tflite file whose metadata can be read, but {error}. "
             "Convert the model again."
