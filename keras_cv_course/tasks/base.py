@@ -268,7 +268,7 @@ class Task(ABC):
     def agreement(
         self, reference: Predictor, candidate: Predictor, samples: Samples
     ) -> float | None:
-        """Returns the share of images of which a file decides as its model; None without decision."""
+        """Returns the share of images that a file decides as its model does; None without that."""
         return None
 
     def limited(self, samples: Samples, limit: int) -> Samples:

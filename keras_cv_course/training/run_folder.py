@@ -1,10 +1,12 @@
 """The folder that a training run leaves behind, laid out as users of Ultralytics know it."""
 
+import contextlib
+import fcntl
 import itertools
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from keras_cv_course._reading import read_yaml, write_yaml
 _DEFAULT_NAME = "train"
 _ARGS = "args.yaml"
 _QAT = "_qat"
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,26 @@ class RunFolder:
     def quantization_aware(self) -> "RunFolder":
         """Returns the stage of quantization-aware training, with files of its own."""
         return RunFolder(self.path, _QAT)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training in this folder at the same time.
+
+        Raises:
+            BlockingIOError: If one does.
+        """
+        with (self.path / _LOCK).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BlockingIOError(
+                    f"{self.path} is being trained in by another process. Wait until it has ended, "
+                    "or end it."
+                ) from error
+            try:
+                yield
+            finally:
+                (self.path / _LOCK).unlink(missing_ok=True)
 
     @property
     def complete(self) -> bool:
