@@ -48,7 +48,9 @@ def emit_table(
     console.print(table)
 
 
-def progress(items: Iterable[_Item], title: str, total: int, as_json: bool) -> Iterable[_Item]:
+def progress(
+    items: Iterable[_Item], title: str, total: int | None, as_json: bool
+) -> Iterable[_Item]:
     """Returns `items`, with a bar on standard error while they are taken, if that is a terminal."""
     from rich.console import Console
     from rich.progress import track

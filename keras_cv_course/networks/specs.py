@@ -61,6 +61,8 @@ def with_spec(model: keras.Model, **changes: Any) -> keras.Model:
 
 def output_names(model: keras.Model) -> tuple[str, ...]:
     """Returns the names of a model's outputs: the keys of a dict, else the names of its layers."""
+    if isinstance(model, keras.Sequential):
+        return (model.layers[-1].name,)
     if isinstance(model.output, dict):
         return tuple(model.output)
     return tuple(model.output_names)

@@ -23,7 +23,10 @@ from keras_cv_course.predictors.results import Classification, Result
 from keras_cv_course.registry import build_model
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
-from keras_cv_course.tasks.classification_args import DIGITS, Args, Export, Predict
+from keras_cv_course.tasks.classification_args import DIGITS
+from keras_cv_course.tasks.classification_args import Args as ClassificationArgs
+from keras_cv_course.tasks.classification_args import Export as ClassificationExport
+from keras_cv_course.tasks.classification_args import Predict as ClassificationPredict
 from keras_cv_course.tasks.detection_data import holds_boxes
 from keras_cv_course.tflite import TFLiteModel, compare
 from keras_cv_course.training.applying import compile_classifier, prepared_for
@@ -43,14 +46,16 @@ class ClassificationTask(Task):
 
     name = "classify"
     summary = "name what an image shows"
-    Args = Args
-    Predict = Predict
-    Export = Export
+    Args = ClassificationArgs
+    Predict = ClassificationPredict
+    Export = ClassificationExport
     metrics = ("accuracy",)
     resize = "crop"
     score = staticmethod(by_accuracy)
 
-    def open(self, args: Args, files: Mapping[str, Any] | None = None) -> ImageDataset:
+    def open(
+        self, args: ClassificationArgs, files: Mapping[str, Any] | None = None
+    ) -> ImageDataset:
         """Returns the digits, or the images of shards or of a folder, in splits."""
         return open_images(
             args.source,
@@ -61,7 +66,7 @@ class ClassificationTask(Task):
             args.recipe.seed,
         )
 
-    def build(self, args: Args, data: ImageDataset) -> keras.Model:
+    def build(self, args: ClassificationArgs, data: ImageDataset) -> keras.Model:
         """Returns a classifier for the classes of the data."""
         options = {} if args.alpha is None else {"alpha": args.alpha}
         return build_model(
@@ -74,14 +79,14 @@ class ClassificationTask(Task):
         )
 
     def training(
-        self, model: keras.Model, args: Args, recipe: Recipe, data: ImageDataset
+        self, model: keras.Model, args: ClassificationArgs, recipe: Recipe, data: ImageDataset
     ) -> Training:
         """Returns the classifier compiled, and its images as the recipe wants them."""
         pictures, val = prepared_for(model, recipe, data.epochs, data.val, args.input_range)
         compile_classifier(model, recipe, pictures.batches)
         return Training(model, pictures, val, by_accuracy)
 
-    def calibration(self, args: Args, data: ImageDataset, count: int) -> np.ndarray:
+    def calibration(self, args: ClassificationArgs, data: ImageDataset, count: int) -> np.ndarray:
         """Returns images of the training split."""
         return calibration_array(data.train, args.input_shape, args.input_range, count)
 
@@ -183,7 +188,7 @@ class ClassificationTask(Task):
         images: Sequence[np.ndarray],
         frames: Sequence[Frame],
         spec: ModelSpec,
-        options: Predict,
+        options: ClassificationPredict,
     ) -> list[Result]:
         """Returns the classes of each image, the most probable first."""
         scores = np.asarray(outputs, np.float32)

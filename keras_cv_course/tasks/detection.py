@@ -30,7 +30,10 @@ from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
 from keras_cv_course.tasks.classification import BATCH_NORM_MOMENTUM
 from keras_cv_course.tasks.comparison import Comparison
-from keras_cv_course.tasks.detection_args import BACKBONE, NMS, Args, Export, Predict
+from keras_cv_course.tasks.detection_args import BACKBONE, NMS
+from keras_cv_course.tasks.detection_args import Args as DetectionArgs
+from keras_cv_course.tasks.detection_args import Export as DetectionExport
+from keras_cv_course.tasks.detection_args import Predict as DetectionPredict
 from keras_cv_course.tasks.detection_data import Boxes, open_boxes, typical_pictures
 from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite.lowest_score import lowest_score
@@ -84,14 +87,14 @@ class DetectionTask(Task):
 
     name = "detect"
     summary = "find objects in an image"
-    Args = Args
-    Predict = Predict
-    Export = Export
+    Args = DetectionArgs
+    Predict = DetectionPredict
+    Export = DetectionExport
     metrics = ("AP50", "AP")
     resize = "stretch"
     score = staticmethod(by_average_precision)
 
-    def open(self, args: Args, files: Mapping[str, Any] | None = None) -> DetectionData:
+    def open(self, args: DetectionArgs, files: Mapping[str, Any] | None = None) -> DetectionData:
         """Returns drawn scenes, or the annotated images of a folder."""
         size = args.input_shape[:2]
         train = open_boxes(args.source, "train", size)
@@ -99,7 +102,7 @@ class DetectionTask(Task):
         epochs = detection_epochs(train, args.input_shape, args.batch, seed=args.recipe.seed)
         return DetectionData(train, val, epochs)
 
-    def build(self, args: Args, data: DetectionData) -> keras.Model:
+    def build(self, args: DetectionArgs, data: DetectionData) -> keras.Model:
         """Returns a detector on MobileNetV2 for the classes of the data."""
         body = build_model(
             BACKBONE,
@@ -119,7 +122,7 @@ class DetectionTask(Task):
         return build_model(args.model, backbone=body, classes=len(data.class_names), **options)
 
     def training(
-        self, model: keras.Model, args: Args, recipe: Recipe, data: DetectionData
+        self, model: keras.Model, args: DetectionArgs, recipe: Recipe, data: DetectionData
     ) -> Training:
         """Returns the detector compiled, and its images as the recipe wants them."""
         pictures = detection_pictures(data.epochs, recipe, model, args.input_range)
@@ -133,7 +136,7 @@ class DetectionTask(Task):
             **_LOSS.get(args.model, {}),
         )
 
-    def calibration(self, args: Args, data: DetectionData, count: int) -> np.ndarray:
+    def calibration(self, args: DetectionArgs, data: DetectionData, count: int) -> np.ndarray:
         """Returns the first images that are learned from."""
         return typical_pictures(data.train, args.input_shape, args.input_range, count)
 
@@ -156,9 +159,9 @@ class DetectionTask(Task):
         """Returns the first `limit` samples."""
         return Samples(samples.split, _First(samples.content, limit), samples.class_names)
 
-    def measuring(self) -> Predict:
+    def measuring(self) -> DetectionPredict:
         """Returns a score so low that what is below changes no average precision."""
-        return Predict(score=LOWEST_SCORE)
+        return DetectionPredict(score=LOWEST_SCORE)
 
     def evaluate(
         self, predictor: Predictor, samples: Samples, progress: Progress = silent
@@ -217,7 +220,7 @@ class DetectionTask(Task):
 
     def predictor_at(self, predictor: Predictor, score: float) -> Predictor:
         """Returns a Keras predictor that finds objects from another score on."""
-        options = Predict(score=score)
+        options = DetectionPredict(score=score)
         runnable = self.runnable(predictor.keras_model, predictor.spec, options)
         return Predictor(
             runnable.predict_on_batch,
@@ -234,7 +237,7 @@ class DetectionTask(Task):
         images: Sequence[np.ndarray],
         frames: Sequence[Frame],
         spec: ModelSpec,
-        options: Predict,
+        options: DetectionPredict,
     ) -> list[Result]:
         """Returns the objects in each image, the best first."""
         results: list[Result] = []
@@ -259,17 +262,19 @@ class DetectionTask(Task):
             "or builtin."
         )
 
-    def runnable(self, model: keras.Model, spec: ModelSpec, options: Predict) -> keras.Model:
+    def runnable(
+        self, model: keras.Model, spec: ModelSpec, options: DetectionPredict
+    ) -> keras.Model:
         """Returns the network with decoding and suppression behind it."""
         return self._detector(model, spec, options.score).model
 
     def exportable(
-        self, model: keras.Model, spec: ModelSpec, options: Export
+        self, model: keras.Model, spec: ModelSpec, options: DetectionExport
     ) -> tuple[Detector, dict[str, Any]]:
         """Returns the detector, and the form of its suppression."""
         return self._detector(model, spec, options.score), {"nms": NMS[options.nms]}
 
-    def first_batch(self, args: Args, data: DetectionData) -> list[Result]:
+    def first_batch(self, args: DetectionArgs, data: DetectionData) -> list[Result]:
         """Returns the first images that are learned from, with their boxes."""
         images, boxes = next(data.epochs.since(0).take(1).as_numpy_iterator())
         shown: list[Result] = []
@@ -311,7 +316,7 @@ def up_to_stride(body: keras.Model, stride: int) -> keras.Model:
     return keras.Model(maps.input, maps.output["P4"], name=body.name)
 
 
-def _anchors(train: Boxes, args: Args) -> list[list[tuple[float, float]]]:
+def _anchors(train: Boxes, args: DetectionArgs) -> list[list[tuple[float, float]]]:
     """Returns anchors of the sizes that boxes have here, three for each map, small ones first."""
     if isinstance(train, DrawnScenes):
         boxes = np.concatenate([scene.boxes for _, scene in train.samples()])

@@ -44,5 +44,5 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
         raise ValueError(
             f"{Path(path)} holds a spec that cannot be read: {error} Convert the model again."
         ) from error
-    # `append_labels` and other programs give a file other names.
-    return spec.filled(ModelSpec(class_names=read_labels(path)))
+    # `append_labels` and other programs give a file other names than it was converted with.
+    return ModelSpec(class_names=read_labels(path)).filled(spec)

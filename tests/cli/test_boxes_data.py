@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image
 
-from keras_cv_course.cli.boxes_data import open_boxes
+from keras_cv_course.tasks.detection_data import open_boxes
 
 SIZE = (64, 64)
 COCO = json.dumps(

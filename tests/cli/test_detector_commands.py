@@ -1,5 +1,6 @@
 """The commands on a detector: a run of one epoch on drawn scenes, and what is made of it."""
 
+import dataclasses
 import json
 
 import keras
@@ -8,8 +9,10 @@ import pytest
 from PIL import Image
 
 from keras_cv_course import SSDLite, build_model, load_model
-from keras_cv_course.cli import boxes_data, detection_run
 from keras_cv_course.detectors.detections import detection_spec
+from keras_cv_course.tasks import detection, detection_data, get_task
+from keras_cv_course.tasks.detection_args import Args
+from keras_cv_course.tasks.running import start_run
 from keras_cv_course.tflite import inspect
 
 
@@ -17,12 +20,11 @@ from keras_cv_course.tflite import inspect
 def run(tmp_path_factory):
     """A run folder of a network that has seen little."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(boxes_data, "_SCENES", {"train": 8, "val": 4})
-    patch.setattr(detection_run, "_LOWEST_SCORE", 0.001)
-    args = detection_run.DetectionArgs(imgsz=64, alpha=0.35, epochs=1, batch=4)
-    folder, report = detection_run.start_detection_run(
-        args, tmp_path_factory.mktemp("runs"), "tiny", False, 0
-    )
+    patch.setattr(detection_data, "_SCENES", {"train": 8, "val": 4})
+    patch.setattr(detection, "LOWEST_SCORE", 0.001)
+    recipe = dataclasses.replace(Args.default_recipe("shapes"), epochs=1)
+    args = Args(imgsz=64, alpha=0.35, batch=4, recipe=recipe)
+    folder, report = start_run(get_task("detect"), args, tmp_path_factory.mktemp("runs"), "tiny")
     yield folder, report
     patch.undo()
 
@@ -74,7 +76,7 @@ def test_suppression_is_named_as_the_option_has_it(keras_cv_course, untrained):
 
 
 def test_a_detector_and_its_file_are_compared(keras_cv_course, untrained, tmp_path, monkeypatch):
-    monkeypatch.setattr(boxes_data, "_SCENES", {"train": 8, "val": 4})
+    monkeypatch.setattr(detection_data, "_SCENES", {"train": 8, "val": 4})
     files = {nms: tmp_path / f"{nms}.tflite" for nms in ("tflite_op", "none")}
     for nms, file in files.items():
         line = ("--quantize", "none", "--nms", nms, "--score", "0.01", "--out", file)
@@ -95,7 +97,7 @@ def test_a_file_is_compared_from_the_score_on_that_it_gives(
     keras_cv_course, untrained, tmp_path, monkeypatch
 ):
     """Of random weights no score reaches 0.4: the file gives no box, and Keras is asked for none."""
-    monkeypatch.setattr(boxes_data, "_SCENES", {"train": 8, "val": 4})
+    monkeypatch.setattr(detection_data, "_SCENES", {"train": 8, "val": 4})
     for nms in ("tflite_op", "builtin"):
         file = tmp_path / f"{nms}.tflite"
         line = ("--quantize", "none", "--nms", nms, "--score", "0.4", "--out", file)
@@ -105,7 +107,7 @@ def test_a_file_is_compared_from_the_score_on_that_it_gives(
         ours, theirs = (row["AR100"] for row in found["compared"])
         assert ours == theirs == 0
     told = keras_cv_course("compare", untrained, file, "--data", "shapes").out
-    assert "boxes with scores from 0.4 on" in " ".join(told.split())
+    assert "lowest score 0.4" in " ".join(told.split())
 
 
 @pytest.mark.data
@@ -129,7 +131,7 @@ def test_folders_of_pictures_are_looked_through(keras_cv_course, untrained, tmp_
     files = [tmp_path / name for name in ("a/1.png", "a/2.png", "b/1.png")]
     assert [row["image"] for row in rows] == [str(file) for file in files]
     result = keras_cv_course("predict", untrained, *files, "--out", tmp_path / "out")
-    assert "must have names of their own" in result.err
+    assert "Images must have names of their own" in result.err
     assert not (tmp_path / "out").exists()
     result = keras_cv_course("predict", untrained, files[0], "--score", "1")
     assert (result.code, "nothing" in result.out) == (0, True)
@@ -137,7 +139,7 @@ def test_folders_of_pictures_are_looked_through(keras_cv_course, untrained, tmp_
     assert "is a file" in result.err
     (tmp_path / "empty").mkdir()
     result = keras_cv_course("predict", untrained, tmp_path / "empty")
-    assert f"There is no picture in {tmp_path / 'empty'}" in result.err
+    assert f"There is no image in {tmp_path / 'empty'}" in result.err
 
 
 @pytest.mark.slow
@@ -182,7 +184,7 @@ def test_predict_writes_pictures_and_a_json(run, keras_cv_course, tmp_path, rng)
 
 @pytest.mark.slow
 def test_demo_exports_and_compares(keras_cv_course, tmp_path, monkeypatch):
-    monkeypatch.setattr(boxes_data, "_SCENES", {"train": 8, "val": 4})
+    monkeypatch.setattr(detection_data, "_SCENES", {"train": 8, "val": 4})
     words = ("demo", "detect", "--epochs", "1", "--project", tmp_path, "--name", "d", "--json")
     result = keras_cv_course(*words)
     assert result.code == 0, result.err
@@ -232,6 +234,6 @@ def test_options_of_detectors_are_refused_for_others(keras_cv_course, tmp_path):
     model.add(keras.layers.Dense(2))
     model.save(tmp_path / "m.keras")
     words = ("export", tmp_path / "m.keras", "--quantize", "none", "--nms", "builtin")
-    assert "--nms is for a detector" in keras_cv_course(*words).err
-    words = ("predict", tmp_path / "m.keras", "p.png", "--out", tmp_path)
-    assert "--out is for the boxes of a detector" in keras_cv_course(*words).err
+    assert "of the task classify, has no --nms" in keras_cv_course(*words).err
+    words = ("predict", tmp_path / "m.keras", tmp_path, "--score", "0.5", "--input-range", -1, 1)
+    assert "of the task classify, has no --score" in keras_cv_course(*words).err

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_cv_course.cli.sources import open_classifier, open_split
 from keras_cv_course.data import as_arrays, digits, load_pictures
 from keras_cv_course.networks.loading import load_model
+from keras_cv_course.tasks.opening import open_model
 from keras_cv_course.tflite import TFLiteModel, inspect
 from keras_cv_course.tflite.labels import append_labels
 
@@ -59,7 +59,7 @@ def test_evaluation_is_the_same_for_keras_and_float_file(keras_cv_course, traine
         assert report["split"] == "test"
         assert report["accuracy"] == pytest.approx(wanted)
     table = keras_cv_course("evaluate", trained.model, "--split", "val").out
-    assert "(val, 180 pictures)" in table
+    assert "(val, 180 images)" in table
     assert "precision" in table
 
 
@@ -68,8 +68,9 @@ def test_a_folder_without_splits_is_evaluated_whole(keras_cv_course, trained, pi
         (tmp_path / str(name)).mkdir()
         target = tmp_path / str(name) / "x.png"
         target.write_bytes((pictures / f"{name}.png").read_bytes())
-    batches, _, _ = open_split(open_classifier(str(trained.model)), str(tmp_path), None)
-    images, labels = as_arrays(batches)
+    opened = open_model(trained.model)
+    samples = opened.task.samples(opened.predictor(), opened.args, str(tmp_path), None)
+    images, labels = as_arrays(samples.content)
     assert labels.tolist() == list(range(10))
     np.testing.assert_allclose([images.min(), images.max()], [-1, 1], atol=0.1)
     report = keras_cv_course("evaluate", trained.model, "--data", tmp_path, "--json").json

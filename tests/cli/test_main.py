@@ -4,7 +4,7 @@ import sys
 import pytest
 
 import keras_cv_course as package
-from keras_cv_course.cli.main import app
+from keras_cv_course.cli.main import make_app
 
 COMMANDS = [
     "models",
@@ -124,7 +124,7 @@ def test_ctrl_c_ends_with_130(keras_cv_course, monkeypatch):
 def test_every_command_that_prints_a_table_can_print_json():
     from typer.main import get_command
 
-    commands = get_command(app).commands
+    commands = get_command(make_app()).commands
     assert sorted(commands) == sorted(COMMANDS)
     commands.pop(GROUP)
     for name, command in commands.items():

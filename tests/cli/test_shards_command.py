@@ -4,9 +4,9 @@ from tiny_classifier import tiny
 
 @pytest.fixture(autouse=True)
 def _tiny_models(monkeypatch):
-    from keras_cv_course.cli import training_run
+    from keras_cv_course.tasks import classification
 
-    monkeypatch.setattr(training_run, "build_model", lambda name, **options: tiny(**options))
+    monkeypatch.setattr(classification, "build_model", lambda name, **options: tiny(**options))
 
 
 def test_shards_are_written_trained_on_and_a_broken_one_is_named(keras_cv_course, tmp_path):

@@ -10,8 +10,8 @@ import yaml
 from PIL import Image
 from tiny_classifier import tiny
 
-from keras_cv_course.cli.train_args import TrainArgs
 from keras_cv_course.networks.loading import load_model
+from keras_cv_course.tasks.classification_args import Args
 from keras_cv_course.training import Recipe, load_recipe, save_recipe
 from keras_cv_course.training.history import read_history
 
@@ -28,9 +28,9 @@ FILES = [
 @pytest.fixture
 def tiny_models(monkeypatch):
     """Lets `train` build a tiny network, whatever its name."""
-    from keras_cv_course.cli import training_run
+    from keras_cv_course.tasks import classification
 
-    monkeypatch.setattr(training_run, "build_model", lambda name, **options: tiny(**options))
+    monkeypatch.setattr(classification, "build_model", lambda name, **options: tiny(**options))
 
 
 def names(folder):
@@ -65,7 +65,7 @@ def test_a_run_folder_is_whole_and_tells_everything(keras_cv_course, tiny_models
     assert np.trace(report["confusion"]) == round(report["accuracy"] * 360)
     loaded = yaml.safe_load((run / "args.yaml").read_text())
     recipe = Recipe(epochs=2, learning_rate=0.02, seed=5)
-    assert TrainArgs.from_yaml(loaded) == TrainArgs(imgsz=16, batch=64, recipe=recipe)
+    assert Args.from_yaml(loaded) == Args(imgsz=16, batch=64, recipe=recipe)
     assert load_recipe(run / "args.yaml") == recipe
     assert loaded["class_names"] == [str(i) for i in range(10)]
     assert loaded["input_shape"] == [16, 16, 3]
@@ -146,7 +146,7 @@ def test_the_rate_can_be_looked_for(keras_cv_course, tiny_models, tmp_path):
 def test_the_first_groups_of_layers_can_stay_as_they_are(
     keras_cv_course, tiny_models, tmp_path, monkeypatch
 ):
-    from keras_cv_course.cli import training_run
+    from keras_cv_course.tasks import running
 
     frozen = []
 
@@ -157,8 +157,8 @@ def test_the_first_groups_of_layers_can_stay_as_they_are(
     def fit(*args, **options):
         raise ValueError(f"training with {frozen} frozen")
 
-    monkeypatch.setattr(training_run, "freeze_first", record)
-    monkeypatch.setattr(training_run, "fit_classifier", fit)
+    monkeypatch.setattr(running, "freeze_first", record)
+    monkeypatch.setattr(running, "fit_run", fit)
     line = ["train", "--imgsz", 16, "--project", tmp_path]
     assert "training with [] frozen" in keras_cv_course(*line).err
     assert "training with [3] frozen" in keras_cv_course(*line, "--freeze", 3).err

@@ -1,15 +1,17 @@
 """`train --task detect`: the stage of int8 rounding, and going on after an interruption."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from contracts.tiny_body import tiny_body
 
-from keras_cv_course.cli import boxes_data, detection_run
-from keras_cv_course.cli.detection_args import DetectionArgs
-from keras_cv_course.cli.detector_files import as_detector
-from keras_cv_course.cli.sources import open_classifier
 from keras_cv_course.networks.loading import load_model
 from keras_cv_course.registry import build_model
+from keras_cv_course.tasks import detection, detection_data, get_task
+from keras_cv_course.tasks.detection_args import Args
+from keras_cv_course.tasks.opening import load
+from keras_cv_course.tasks.running import start_run
 from keras_cv_course.tflite import inspect
 from keras_cv_course.training import fitting
 
@@ -32,18 +34,19 @@ def _tiny():
         return build_model(name, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(detection_run, "build_model", build)
-        patch.setattr(boxes_data, "_SCENES", {"train": 16, "val": 4})
-        patch.setattr(detection_run, "_LOWEST_SCORE", 0.001)
+        patch.setattr(detection, "build_model", build)
+        patch.setattr(detection_data, "_SCENES", {"train": 16, "val": 4})
+        patch.setattr(detection, "LOWEST_SCORE", 0.001)
         yield
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     """Folder of the run folders, and the report of the first of them."""
-    args = DetectionArgs(imgsz=64, batch=8, lr0=0.01, epochs=1, qat=True, qat_epochs=2)
+    recipe = dataclasses.replace(Args.default_recipe("shapes"), epochs=1, learning_rate=0.01)
+    args = Args(imgsz=64, batch=8, qat=True, qat_epochs=2, recipe=recipe)
     folder = tmp_path_factory.mktemp("runs")
-    run, report = detection_run.start_detection_run(args, str(folder), None, False, 0)
+    run, report = start_run(get_task("detect"), args, str(folder))
     return folder, run.path, report
 
 
@@ -65,12 +68,11 @@ def test_fine_tuning_ends_in_a_file_that_needs_no_calibration(keras_cv_course, u
     assert exported.json["path"] == str(file)
     assert inspect(file).operators[-1] == "TFLite_Detection_PostProcess"
     # The file finds what the network finds.
-    picture = boxes_data.open_boxes("shapes", "val", (64, 64))[0].image
+    picture = detection_data.open_boxes("shapes", "val", (64, 64))[0].image
     files = (run / "model_qat.keras", file)
-    detectors = [as_detector(open_classifier(str(x)), 0.001) for x in files]
-    found, expected = (detector.predict([picture])[0] for detector in detectors)
-    assert len(found["scores"]) == len(expected["scores"]) > 0
-    np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-3)
+    found, expected = (load(x, score=0.001)(picture) for x in files)
+    assert len(found) == len(expected) > 0
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
 
 
 @pytest.mark.slow

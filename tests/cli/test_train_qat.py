@@ -28,21 +28,21 @@ QAT = ["--qat", "--qat-epochs", 2]
 
 @pytest.fixture(autouse=True)
 def _tiny_models(monkeypatch):
-    from keras_cv_course.cli import training_run
+    from keras_cv_course.tasks import classification
 
-    monkeypatch.setattr(training_run, "build_model", lambda name, **options: tiny(**options))
+    monkeypatch.setattr(classification, "build_model", lambda name, **options: tiny(**options))
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     """The folder of a whole run, and what it printed."""
-    from keras_cv_course.cli import training_run
     from keras_cv_course.cli.main import run
+    from keras_cv_course.tasks import classification
 
     project, printed = tmp_path_factory.mktemp("unbroken"), io.StringIO()
     line = ["train", *OPTIONS, *QAT, "--project", project, "--json"]
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
-        patch.setattr(training_run, "build_model", lambda name, **options: tiny(**options))
+        patch.setattr(classification, "build_model", lambda name, **options: tiny(**options))
         with pytest.raises(SystemExit) as ended:
             run([str(word) for word in line])
     assert ended.value.code == 0

@@ -13,7 +13,7 @@ OPTIONS = ["--imgsz", SHAPE[0], "--epochs", 2, "--batch", 64, "--lr0", 0.02, "--
 
 @pytest.fixture(autouse=True)
 def _tiny_models(monkeypatch):
-    from keras_cv_course.cli import training_run
+    from keras_cv_course.tasks import classification
 
     def tiny(name, input_shape, classes, **_):
         x = image = keras.Input(input_shape)
@@ -22,7 +22,7 @@ def _tiny_models(monkeypatch):
         x = keras.layers.Dense(classes, activation="softmax")(keras.layers.Flatten()(x))
         return keras.Model(image, x)
 
-    monkeypatch.setattr(training_run, "build_model", tiny)
+    monkeypatch.setattr(classification, "build_model", tiny)
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,9 @@ def test_carriage_returns_of_other_writers_are_dropped(tmp_path):
 def test_corrupt_names_are_an_error(labelled):
     data = labelled.read_bytes()
     labelled.write_bytes(data.replace(b"traffic", b"tRaffic", 1))
-    with pytest.raises(ValueError, match=r"labelled.tflite holds a list labels.txt that cannot be read"):
+    with pytest.raises(
+        ValueError, match=r"labelled.tflite holds a list labels.txt that cannot be read"
+    ):
         read_labels(labelled)
 
 
