@@ -39,7 +39,7 @@ from keras_cv_course.metrics.coco_ap import coco_average_precision
 from keras_cv_course.metrics.voc_ap import voc_average_precision
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tflite import TFLiteDetector, benchmark, convert
-from keras_cv_course.training import RunFolder
+from keras_cv_course.training import Recipe, RunFolder
 from keras_cv_course.training.detection import target_encoder
 from keras_cv_course.training.detection_fit import fit_detector
 
@@ -124,12 +124,11 @@ class Training:
         targets = with_targets(batches, target_encoder(detection_spec(model)), RANGE)
         fit_detector(
             model,
+            Recipe(epochs=epochs, learning_rate=rate),
             targets,
             val.samples,
             val.class_names,
             run,
-            epochs,
-            rate,
             every=epochs,  # No epoch is chosen: the last is the only one that is evaluated.
             verbose=2,
             callbacks=callbacks,

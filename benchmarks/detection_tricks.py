@@ -18,28 +18,19 @@ import keras
 from detection_tasks import LOSSES, RANGE, TASKS, backbone
 
 from keras_cv_course import Detector
-from keras_cv_course.data import (
-    augmented_boxes,
-    detection_epochs,
-    random_shapes,
-    with_targets,
-)
+from keras_cv_course.data import detection_epochs
 from keras_cv_course.data.annotations import Annotations
-from keras_cv_course.detectors.any_size import spec_at
 from keras_cv_course.metrics.detection_callback import detection_metrics
 from keras_cv_course.training import (
     Recipe,
     ablate,
     ablation_table,
-    compile_detector,
     cumulative,
-    learning_rates,
     one_by_one,
     plot_ablation,
-    target_encoder,
 )
 from keras_cv_course.training.ablation import BAG_OF_FREEBIES
-from keras_cv_course.training.optimizer import make_optimizer
+from keras_cv_course.training.detection_fit import detection_pictures, detector_training
 
 SIZE = 160
 SIZES = tuple(range(128, 225, 32))  # as far from SIZE as the paper's 320 to 608 from 416
@@ -57,28 +48,11 @@ def run(shared: Path, train: Annotations, val: Annotations, recipe: Recipe) -> f
     keras.utils.set_random_seed(recipe.seed)
     model = TASK.models["yolo"](backbone(shared, SIZE), train)
     batches = detection_epochs(train, (SIZE, SIZE, 3), TASK.batch, seed=recipe.seed)
-    changes = {"mixup": recipe.mixup, "window": recipe.zoom, "flip": recipe.flip}
-    steps = [step for step, wanted in changes.items() if wanted]
-    if recipe.zoom:  # Keras' colours belong to the baseline as well.
-        steps.append("colour")
-    batches = augmented_boxes(batches, steps, recipe.seed, window_sides=TASK.window)
-    sizes = recipe.batch_sizes_px or (SIZE,)
-    if recipe.batch_sizes_px:
-        batches = random_shapes(batches, sizes, seed=recipe.seed)
-    encoders = {(size, size): target_encoder(spec_at(model, (size, size))) for size in sizes}
-    targets = with_targets(batches, encoders, RANGE)
-    rates = learning_rates(
-        recipe.schedule,
-        recipe.learning_rate,
-        recipe.epochs,
-        targets.batches,
-        recipe.warmup_epochs,
-        recipe.decay_epochs,
+    pictures = detection_pictures(batches, recipe, model, RANGE)
+    training = detector_training(
+        model, recipe, pictures, val.samples, val.class_names, **LOSSES["yolo"]
     )
-    options = LOSSES["yolo"] | {"label_smoothing": recipe.label_smoothing}
-    several = len(sizes) > 1
-    trained = compile_detector(model, make_optimizer(recipe, rates), several, **options)
-    trained.fit(targets.passes(), epochs=recipe.epochs, shuffle=False, verbose=2)
+    training.model.fit(training.train.passes(), epochs=recipe.epochs, shuffle=False, verbose=2)
     detector = Detector(model, val.class_names, score_threshold=LOWEST_SCORE)
     return detection_metrics(detector.predict, val.samples(), val.class_names)["VOC12"]
 

@@ -30,7 +30,7 @@ from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.metrics.detection_callback import detection_metrics
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tflite import TFLiteDetector, convert
-from keras_cv_course.training import RunFolder, create_run
+from keras_cv_course.training import Recipe, RunFolder, create_run
 from keras_cv_course.training.detection import target_encoder
 from keras_cv_course.training.detection_fit import fit_detector
 
@@ -89,12 +89,11 @@ def main() -> None:
     def fit(network: keras.Model, stage: RunFolder, epochs: int, rate: float, *more: Any) -> None:
         fit_detector(
             network,
+            Recipe(epochs=epochs, learning_rate=rate),
             targets,
             val.samples,
             val.class_names,
             stage,
-            epochs,
-            rate,
             every=epochs,  # The last one alone is evaluated, and so it is the one that is kept.
             verbose=2,
             callbacks=more,

@@ -115,3 +115,17 @@ def test_no_two_test_modules_have_one_name():
     """Without packages among the tests, pytest imports them by their bare names."""
     names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
     assert sorted(names) == sorted(set(names))
+
+
+def test_nothing_but_tasks_asks_which_task_it_is():
+    """A new task is a module in tasks/: no other place may compare with the name of one."""
+    from keras_cv_course.tasks import TASKS
+
+    names = set(TASKS)
+    for path in sorted((ROOT / "keras_cv_course").rglob("*.py")):
+        if path.parent.name == "tasks":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare | ast.MatchValue):
+                words = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)}
+                assert not words & names, f"{path.relative_to(ROOT)}:{node.lineno}"

@@ -1,5 +1,6 @@
 """`keras-cv-course export`: from a .keras file to .tflite files."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -138,8 +139,6 @@ def calibration_images(opened: "OpenedModel", source: str | None, count: int) ->
         FileNotFoundError: If there is no such folder.
         ValueError: If nothing tells what the model was trained on, or which values it takes.
     """
-    import dataclasses
-
     task = opened.task
     if source is None and not opened.args:
         raise ValueError(
@@ -151,9 +150,9 @@ def calibration_images(opened: "OpenedModel", source: str | None, count: int) ->
         return task.calibration_folder(source, opened.input_shape, opened.spec, count)
     if opened.args:
         args = task.Args.from_yaml(opened.args)
-        args = args if source is None else dataclasses.replace(args, data=source)
     else:
-        args = task.Args(data=source, imgsz=opened.input_shape[0])
+        args = task.Args(imgsz=opened.input_shape[0])
+    args = args if source is None else dataclasses.replace(args, data=source)
     return task.calibration(args, task.open(args), count)
 
 

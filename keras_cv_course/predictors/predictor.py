@@ -13,7 +13,7 @@ from keras_cv_course.predictors.results import Result
 from keras_cv_course.specs.model_spec import ModelSpec
 
 # Makes results of a model's outputs for a batch, of its images and of how these were framed.
-ReadOutputs = Callable[[Any, Sequence[np.ndarray], Sequence[Frame]], list[Result]]
+ReadOutputs = Callable[[Any, Sequence[np.ndarray], Sequence[Frame]], list[Any]]
 _BATCH = 32
 
 
@@ -99,7 +99,7 @@ class Predictor:
             except (ValueError, OSError) as error:
                 yield path, error
 
-    def results(self, images: Sequence[np.ndarray]) -> list[Result]:
+    def results(self, images: Sequence[np.ndarray]) -> list[Any]:
         """Returns the results of images `(height, width, 3)` or `(height, width, 1)`, uint8."""
         frames = [self.frame(image) for image in images]
         outputs = self.model(np.stack([frame.pixels for frame in frames]))

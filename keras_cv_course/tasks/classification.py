@@ -172,6 +172,7 @@ class ClassificationTask(Task):
         progress: Progress = silent,
     ) -> Any:
         """Returns differences of the outputs, decisions and accuracy, see `tflite.compare`."""
+        assert candidate.path is not None  # It was opened from a file.
         some = self.limited(samples, limit).content
         return compare(reference.keras_model, candidate.path, some)
 
@@ -179,8 +180,8 @@ class ClassificationTask(Task):
         self, reference: Predictor, candidate: Predictor, samples: Samples
     ) -> float | None:
         """Returns the share of images whose most probable class is the same."""
-        report = compare(reference.keras_model, candidate.path, samples.content)
-        return report.agreement
+        assert candidate.path is not None
+        return compare(reference.keras_model, candidate.path, samples.content).agreement
 
     def read_outputs(
         self,

@@ -204,7 +204,7 @@ def _told_by_file(file: Path) -> ModelSpec:
 def _told_by_args(args: dict[str, Any]) -> ModelSpec:
     """Returns what a run's `args.yaml` tells, for files that were made before they carried it."""
     known = {name: args.get(name) for name in ("task", "class_names", "input_range", "resize")}
-    return ModelSpec(**known)
+    return ModelSpec(**{name: value for name, value in known.items() if value is not None})
 
 
 def _task_of(spec: ModelSpec, model: keras.Model | TFLiteModel, file: Path) -> Task:

@@ -14,7 +14,7 @@ from keras_cv_course.data import coco_annotations, detection_epochs, with_target
 from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.ops.anchor_clustering import cluster_shapes
 from keras_cv_course.tflite import TFLiteDetector, TFLiteModel, convert
-from keras_cv_course.training import create_run, fit_detector, target_encoder
+from keras_cv_course.training import Recipe, create_run, fit_detector, target_encoder
 
 pytestmark = [pytest.mark.slow, pytest.mark.data]
 SIZE = 192
@@ -86,12 +86,11 @@ def trained(family, annotations, shared, tmp_path_factory):
     run = create_run({}, tmp_path_factory.mktemp("runs"))
     history = fit_detector(
         network,
+        Recipe(epochs=family.epochs, learning_rate=RATE),
         train,
         annotations.samples,
         annotations.class_names,
         run,
-        family.epochs,
-        RATE,
         every=family.epochs,
         **family.loss,
     )

@@ -16,6 +16,7 @@ from keras_cv_course import YOLO, load_model
 from keras_cv_course.data import DrawnScenes, augmented_boxes, detection_epochs, with_targets
 from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.training import (
+    Recipe,
     RunFolder,
     compute_reproducibly,
     fit_detector,
@@ -49,12 +50,11 @@ def train(run, callbacks=(), epochs=EPOCHS):
     assert targets.batches == BATCHES
     history = fit_detector(
         network,
+        Recipe(epochs=epochs, learning_rate=0.01),
         targets,
         val.samples,
         val.class_names,
         run,
-        epochs,
-        0.01,
         every=2,
         callbacks=callbacks,
     )

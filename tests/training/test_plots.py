@@ -14,14 +14,15 @@ TABLE = """epoch,accuracy,learning_rate,loss,val_accuracy,val_loss
 def confusion(classes):
     scores = np.roll(np.eye(classes), 1, axis=0)
     names = [f"class {i}" for i in range(classes)]
-    return evaluate_classifier(lambda x: x, [(scores, np.arange(classes))], names)
+    report = evaluate_classifier(lambda x: x, [(scores, np.arange(classes))], names)
+    return np.array(report.confusion), report.class_names
 
 
 def test_pictures_are_written_and_leave_matplotlib_as_it_was(tmp_path):
     (tmp_path / "results.csv").write_text(TABLE)
     before = get_backend(auto_select=False)
     plot_results(tmp_path / "results.csv", tmp_path / "results.png")
-    plot_confusion(confusion(4), tmp_path / "confusion.png")
+    plot_confusion(*confusion(4), tmp_path / "confusion.png")
     assert get_backend(auto_select=False) == before
     for name in ("results.png", "confusion.png"):
         with Image.open(tmp_path / name) as picture:
@@ -32,7 +33,7 @@ def test_pictures_are_written_and_leave_matplotlib_as_it_was(tmp_path):
 
 
 def test_the_colour_is_the_share_of_the_true_class(tmp_path):
-    plot_confusion(confusion(40), tmp_path / "many.png")
+    plot_confusion(*confusion(40), tmp_path / "many.png")
     with Image.open(tmp_path / "many.png") as picture:
         pixels = np.asarray(picture.convert("RGB")).astype(int)
     # 40 cells of the darkest blue, and no counts over them.
