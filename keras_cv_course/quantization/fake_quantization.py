@@ -9,6 +9,14 @@ from keras import ops
 from keras_cv_course.quantization import tfmot
 from keras_cv_course.quantization.integer_kernels import Kernel, grid, kernel_behind, nearest
 
+# What rounding does in training.
+INSIDE = "inside"
+# A sigmoid of 0.999 is 255/256 because int8 has nothing above, not because it must not be learned;
+# and the scores that a model is surest of must be moved when they are wrong.
+THROUGH = "through"
+# A loss takes the logarithm of probabilities: one that is rounded to 0 has no gradient.
+AS_IS = "as_is"
+
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
 class FakeQuantize(keras.layers.Layer):
@@ -70,6 +78,7 @@ class FakeQuantize(keras.layers.Layer):
         inputs: Any,
         site: int | None = 0,
         operands: Sequence[Any] = (),
+        in_training: str = INSIDE,
         training: bool | None = None,
     ) -> Any:
         """Returns the rounded inputs.
@@ -78,6 +87,8 @@ class FakeQuantize(keras.layers.Layer):
             inputs: float32 tensor of any shape.
             site: Which of the sites the tensor is; None leaves the range alone.
             operands: The two tensors of which the inputs are sum, difference or product.
+            in_training: What training does: "inside" rounds and lets gradients pass inside of the
+                range, "through" rounds and lets them all pass, "as_is" does not round.
             training: Whether the range follows the inputs.
         """
         if self.fixed_range is None and site is not None:
@@ -85,10 +96,12 @@ class FakeQuantize(keras.layers.Layer):
                 self._follow(inputs, site, tfmot.of_calibration())
             elif training and not self.frozen:
                 self._follow(inputs, site, tfmot.of_activations())
-        if self.observing:
+        if self.observing or (training and in_training == AS_IS):
             return inputs
         low, high = self.range()
         rounded = tfmot.of_activations()(inputs, False, {"min_var": low, "max_var": high})
+        if training and in_training == THROUGH:
+            return inputs + ops.stop_gradient(rounded - inputs)
         if not self.exact or training:
             return rounded
         exact = self._kernel(site)(inputs, operands, grid(low, high))
