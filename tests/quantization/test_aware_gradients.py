@@ -117,7 +117,9 @@ def test_scores_beyond_the_range_are_pulled_back():
 def test_a_saturated_gate_is_rounded_and_has_a_gradient(logit):
     x = keras.Input((3,), name="x")
     gate = layers.Dense(1, activation="sigmoid", name="line")(x)
-    model = keras.Model(x, layers.Multiply()([layers.Dense(1, use_bias=False, kernel_initializer="ones")(x), gate]))
+    model = keras.Model(
+        x, layers.Multiply()([layers.Dense(1, use_bias=False, kernel_initializer="ones")(x), gate])
+    )
     aware = aware_of(model, (logit,))
     p = 1 / (1 + np.exp(-logit))
     # The output is 3 * sigmoid(logit).
