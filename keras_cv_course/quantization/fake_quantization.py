@@ -6,8 +6,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_cv_course.quantization import tfmot
-from keras_cv_course.quantization.integer_kernels import Kernel, grid, kernel_behind, nearest
+from keras_cv_course.quantization import scale_bounds, tfmot
+from keras_cv_course.quantization.integer_kernels import (
+    Kernel,
+    grid,
+    kernel_behind,
+    nearest,
+    readers_with_bounds,
+)
 
 # What rounding does in training.
 INSIDE = "inside"
@@ -98,7 +104,7 @@ class FakeQuantize(keras.layers.Layer):
                 self._follow(inputs, site, tfmot.of_activations())
         if self.observing or (training and in_training == AS_IS):
             return inputs
-        low, high = self.range()
+        low, high = self._extremes() if training else self.range()
         rounded = tfmot.of_activations()(inputs, False, {"min_var": low, "max_var": high})
         if training and in_training == THROUGH:
             return inputs + ops.stop_gradient(rounded - inputs)
@@ -108,7 +114,30 @@ class FakeQuantize(keras.layers.Layer):
         return rounded + ops.stop_gradient(exact - rounded)
 
     def range(self) -> tuple[Any, Any]:
-        """Returns the smallest and the largest value, scalar tensors; both 0 before any data."""
+        """Returns the smallest and the largest value of the file's, scalar tensors.
+
+        Both are 0 before any data. A range that is too small for what reads it is widened, see
+        `scale_bounds`.
+        """
+        return self._range_for_readers({})
+
+    def _range_for_readers(self, known: dict[int, tuple[Any, Any]]) -> tuple[Any, Any]:
+        if id(self) in known:
+            return known[id(self)]
+        low, high = self._extremes()
+        if self.fixed_range is None:
+            low, high = scale_bounds.measurable(low, high)
+            sums, has_softmax = readers_with_bounds(self)
+            if has_softmax:
+                low, high = scale_bounds.widened(low, high, scale_bounds.OF_LOGITS)
+            for layer in sums:
+                first, last = layer._range_for_readers(known)
+                least = (last - first) * scale_bounds.SMALLEST_TERM
+                low, high = scale_bounds.widened(low, high, least)
+        known[id(self)] = low, high
+        return low, high
+
+    def _extremes(self) -> tuple[Any, Any]:
         if self.fixed_range is not None:
             low, high = self.fixed_range
             return ops.convert_to_tensor(low), ops.convert_to_tensor(high)
@@ -121,6 +150,16 @@ class FakeQuantize(keras.layers.Layer):
         """Sets the range back to what it is before any data."""
         for variable in (*self._low, *self._high):
             variable.assign(ops.zeros(()))
+
+    def is_unset(self) -> bool:
+        """Whether the range has seen no data, or only zeros."""
+        low, high = self._extremes()
+        return bool(low == high)
+
+    def take_zeros(self) -> None:
+        """Gives a range to a tensor that is 0 for all data."""
+        for variable, limit in ((self._low[0], 0), (self._high[0], 1)):
+            variable.assign(scale_bounds.OF_ZEROS[limit])
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make the layer again."""

@@ -23,7 +23,7 @@ from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.distances import float_only_layers
 from keras_cv_course.quantization.graph import as_functional
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
-from keras_cv_course.tflite import detection_tail, flatbuffer, quantizers, trained_ranges
+from keras_cv_course.tflite import detection_tail, flatbuffer, quantizers, scales, trained_ranges
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.describing import check_target, describe
@@ -162,12 +162,14 @@ def convert(
             elif scheme.recipe:
                 data = quantizers.by_recipe(data, scheme.recipe, samples, kept)
             elif scheme.calibrated:
-                ranges = measure_ranges(data, samples or [])
+                ranges = scales.fit_ranges(data, measure_ranges(data, samples or []))
                 if input_range is not None:
                     ranges |= dict.fromkeys(flatbuffer.input_indices(data), input_range)
                 data = flatbuffer.set_ranges(data, ranges)
                 data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
         with watch.stage("write"):
+            if quantize == "int8":
+                scales.check_scales(data, layer_names(ready))
             data = flatbuffer.rename_tensors(data, layer_names(ready).shorten)
             if tail is not None:
                 data = detection_tail.append(data, tail, form)
