@@ -168,9 +168,7 @@ def convert(
                 data = flatbuffer.set_ranges(data, ranges)
                 data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
         with watch.stage("write"):
-            if quantize == "int8":
-                scales.check_scales(data, layer_names(ready))
-            data = flatbuffer.rename_tensors(data, layer_names(ready).shorten)
+            data = _named(data, layer_names(ready), quantize)
             if tail is not None:
                 data = detection_tail.append(data, tail, form)
                 task, class_names = _raw_task(tail, form, task, class_names)
@@ -323,6 +321,13 @@ def _translate(model: keras.Model, frozen: FrozenModel, float16: bool) -> bytes:
             f"{', '.join(sorted(operations))} in layer {', '.join(layers) or 'unknown'}. Replace "
             "the layer, or leave it out of the exported model."
         ) from error
+
+
+def _named(data: bytes, names: LayerNames, quantize: str) -> bytes:
+    """Returns a file whose tensors are called after layers, if its kernels can compute it."""
+    if quantize == "int8":
+        scales.check_scales(data, names)
+    return flatbuffer.rename_tensors(data, names.shorten)
 
 
 def _tensors_of(
