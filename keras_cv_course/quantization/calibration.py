@@ -42,6 +42,8 @@ def calibrate(model: keras.Model, data: Any) -> None:
     if not count:
         raise ValueError("`data` must hold at least one sample. Received: none.")
     for layer in layers:
+        if layer.is_unset():
+            layer.take_zeros()
         if not np.all(np.isfinite([np.asarray(limit) for limit in layer.range()])):
             layer.forget()
             raise ValueError(

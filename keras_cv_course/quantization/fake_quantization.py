@@ -6,8 +6,22 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_cv_course.quantization import tfmot
-from keras_cv_course.quantization.integer_kernels import Kernel, grid, kernel_behind, nearest
+from keras_cv_course.quantization import scale_bounds, tfmot
+from keras_cv_course.quantization.integer_kernels import (
+    Kernel,
+    grid,
+    kernel_behind,
+    nearest,
+    readers_with_bounds,
+)
+
+# What rounding does in training.
+INSIDE = "inside"
+# A sigmoid of 0.999 is 255/256 because int8 has nothing above, not because it must not be learned;
+# and the scores that a model is surest of must be moved when they are wrong.
+THROUGH = "through"
+# A loss takes the logarithm of probabilities: one that is rounded to 0 has no gradient.
+AS_IS = "as_is"
 
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
@@ -72,6 +86,7 @@ class FakeQuantize(keras.layers.Layer):
         inputs: Any,
         site: int | None = 0,
         operands: Sequence[Any] = (),
+        in_training: str = INSIDE,
         training: bool | None = None,
     ) -> Any:
         """Returns the rounded inputs.
@@ -80,6 +95,8 @@ class FakeQuantize(keras.layers.Layer):
             inputs: float32 tensor of any shape.
             site: Which of the sites the tensor is; None leaves the range alone.
             operands: The two tensors of which the inputs are sum, difference or product.
+            in_training: What training does: "inside" rounds and lets gradients pass inside of the
+                range, "through" rounds and lets them all pass, "as_is" does not round.
             training: Whether the range follows the inputs.
         """
         if self.fixed_range is None and site is not None:
@@ -87,17 +104,42 @@ class FakeQuantize(keras.layers.Layer):
                 self._follow(inputs, site, tfmot.of_calibration())
             elif training and not self.frozen:
                 self._follow(inputs, site, tfmot.of_activations())
-        if self.observing:
+        if self.observing or (training and in_training == AS_IS):
             return inputs
-        low, high = self.range()
+        low, high = self._extremes() if training else self.range()
         rounded = tfmot.of_activations()(inputs, False, {"min_var": low, "max_var": high})
+        if training and in_training == THROUGH:
+            return inputs + ops.stop_gradient(rounded - inputs)
         if not self.exact or training:
             return rounded
         exact = self._kernel(site)(inputs, operands, grid(low, high))
         return rounded + ops.stop_gradient(exact - rounded)
 
     def range(self) -> tuple[Any, Any]:
-        """Returns the smallest and the largest value, scalar tensors; both 0 before any data."""
+        """Returns the smallest and the largest value of the file's, scalar tensors.
+
+        Both are 0 before any data. A range that is too small for what reads it is widened, see
+        `scale_bounds`.
+        """
+        return self._range_for_readers({})
+
+    def _range_for_readers(self, known: dict[int, tuple[Any, Any]]) -> tuple[Any, Any]:
+        if id(self) in known:
+            return known[id(self)]
+        low, high = self._extremes()
+        if self.fixed_range is None:
+            low, high = scale_bounds.measurable(low, high)
+            sums, has_softmax = readers_with_bounds(self)
+            if has_softmax:
+                low, high = scale_bounds.widened(low, high, scale_bounds.OF_LOGITS)
+            for layer in sums:
+                first, last = layer._range_for_readers(known)
+                least = (last - first) * scale_bounds.SMALLEST_TERM
+                low, high = scale_bounds.widened(low, high, least)
+        known[id(self)] = low, high
+        return low, high
+
+    def _extremes(self) -> tuple[Any, Any]:
         if self.fixed_range is not None:
             low, high = self.fixed_range
             return ops.convert_to_tensor(low), ops.convert_to_tensor(high)
@@ -110,6 +152,16 @@ class FakeQuantize(keras.layers.Layer):
         """Sets the range back to what it is before any data."""
         for variable in (*self._low, *self._high):
             variable.assign(ops.zeros(()))
+
+    def is_unset(self) -> bool:
+        """Whether the range has seen no data, or only zeros."""
+        low, high = self._extremes()
+        return bool(low == high)
+
+    def take_zeros(self) -> None:
+        """Gives a range to a tensor that is 0 for all data."""
+        for variable, limit in ((self._low[0], 0), (self._high[0], 1)):
+            variable.assign(scale_bounds.OF_ZEROS[limit])
 
     def get_config(self) -> dict[str, Any]:
         """Returns the arguments that make the layer again."""

@@ -108,6 +108,41 @@ def kernel_behind(
     return _linear(makers[0], call.operation if has_kernel else None, fused)
 
 
+def readers_with_bounds(layer: keras.Layer) -> tuple[list[keras.Layer], bool]:
+    """Returns the layers of a rounding layer's class that round sums of what it has rounded.
+
+    Returns:
+        These layers, and whether a softmax reads what it has rounded. See `scale_bounds`.
+    """
+    sums: dict[int, keras.Layer] = {}
+    has_softmax = False
+    nodes = list(layer._outbound_nodes)
+    while nodes:
+        node = nodes.pop()
+        arguments, operation = node.arguments, node.operation
+        if isinstance(operation, type(layer)):
+            if _is_sum(arguments.args[0], arguments.kwargs.get("operands", ())):
+                sums[id(operation)] = operation
+            continue
+        call = Call(operation, arguments.args, arguments.kwargs, node.outputs)
+        has_softmax = has_softmax or isinstance(operation, keras.layers.Softmax)
+        rule = rule_of(call)
+        if rule is not None and rule.output in (Output.SAME, Output.JOINED):
+            nodes.extend(operation._outbound_nodes)
+    return list(sums.values()), has_softmax
+
+
+def _is_sum(x: keras.KerasTensor, operands: Sequence[keras.KerasTensor]) -> bool:
+    call = _call(x)
+    while _is_fused(call.operation):
+        call = _call(call.inputs[0])
+    return len(operands) == 1 or (len(operands) == 2 and _adds(call.operation))
+
+
+def _adds(operation: keras.Operation) -> bool:
+    return type(operation).__name__ in ("Add", "Subtract")
+
+
 def nearest(y: Any, operands: Sequence[Any], out: Grid) -> Any:
     """Returns values rounded to a grid, halves upwards."""
     return out.values(ops.floor(y / out.stored + 0.5))

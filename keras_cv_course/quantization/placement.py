@@ -11,6 +11,7 @@ from keras import layers
 
 from keras_cv_course.ops.activations import hard_sigmoid_x6
 from keras_cv_course.quantization.batch_norm import folded_normalizations
+from keras_cv_course.quantization.fake_quantization import AS_IS, INSIDE, THROUGH
 from keras_cv_course.quantization.gains import activation_of, is_exactly
 from keras_cv_course.quantization.graph import Call, Graph, readers_of, tensors
 from keras_cv_course.quantization.rules import Output, Rule, rule_of
@@ -49,10 +50,12 @@ class Rounding:
     Attributes:
         range: Its range.
         site: Which of the tensors measured for the range it is; None for one that is not measured.
+        in_training: What becomes of it in training, see `FakeQuantize.call`.
     """
 
     range: Range
     site: int | None
+    in_training: str = INSIDE
 
 
 @dataclass
@@ -137,7 +140,18 @@ class _Placer:
             numbers = sites[id(root)]
             self._result.roundings[tensor] = Rounding(root, numbers.setdefault(key, len(numbers)))
             root.sites = len(numbers)
+        probabilities = _probabilities_of_the_loss(self._graph)
+        for call in self._graph.calls:
+            if any(id(y) in probabilities for y in tensors(call.outputs)):
+                self._train(call.inputs, THROUGH)
+                self._train(tensors(call.outputs), AS_IS)
         return self._result
+
+    def _train(self, xs: list[keras.KerasTensor], in_training: str) -> None:
+        for x in xs:
+            rounding = self._result.roundings.get(id(x))
+            if rounding is not None and rounding.in_training != AS_IS:
+                self._result.roundings[id(x)] = replace(rounding, in_training=in_training)
 
     def _place_call(self, call: Call) -> None:
         rule = rule_of(call)
@@ -162,7 +176,7 @@ class _Placer:
         self._measure(y, Range(head.name), head.key)
 
     def fixed(self, y: keras.KerasTensor, rule: Rule, inputs: list[Range], head: _Head) -> None:
-        self._prescribe(y, Range(head.name, rule.fixed_range))
+        self._prescribe(y, Range(head.name, rule.fixed_range), THROUGH)
 
     def same(self, y: keras.KerasTensor, rule: Rule, inputs: list[Range], head: _Head) -> None:
         self._ranges.update((id(y), range_) for range_ in inputs[:1])
@@ -188,9 +202,9 @@ class _Placer:
         self._ranges[id(x)] = known
         self._measured.append((id(x), known, key))
 
-    def _prescribe(self, x: keras.KerasTensor, range_: Range) -> None:
+    def _prescribe(self, x: keras.KerasTensor, range_: Range, in_training: str = INSIDE) -> None:
         self._ranges[id(x)] = range_
-        self._result.roundings[id(x)] = Rounding(range_, None)
+        self._result.roundings[id(x)] = Rounding(range_, None, in_training)
 
     def _join_repeated(self, call: Call, inputs: list[Range]) -> None:
         """Gives the inputs of a layer with weights one range, however often it is called."""
@@ -219,6 +233,28 @@ _OUTPUTS = {
     Output.ROUNDED: _Placer.rounded,
     Output.JOINED: _Placer.joined,
 }
+
+
+def _probabilities_of_the_loss(graph: Graph) -> set[int]:
+    """Returns the ids of probabilities that reach an output as they are, or moved and multiplied.
+
+    A loss takes their logarithm: one that is rounded to 0 has none, and no gradient.
+    """
+    probabilities: set[int] = set()
+    for call in graph.calls:
+        rule = rule_of(call)
+        if rule is None:
+            continue
+        among = [id(x) in probabilities for x in call.inputs]
+        made = rule.fixed_range is not None and rule.fixed_range[0] == 0.0
+        passed_on = any(among) if rule.output is Output.JOINED else bool(among) and all(among)
+        if made or (passed_on and not _has_weights(call.operation)):
+            probabilities.update(id(y) for y in tensors(call.outputs))
+    reaching = {id(y) for y in tensors(graph.outputs)} & probabilities
+    for call in reversed(graph.calls):
+        if any(id(y) in reaching for y in tensors(call.outputs)):
+            reaching.update({id(x) for x in call.inputs} & probabilities)
+    return reaching
 
 
 def _inside_hard_swish(graph: Graph) -> set[int]:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat
+from keras_cv_course.quantization.fake_quantization import INSIDE, FakeQuantize, KeepFloat
 from keras_cv_course.quantization.gains import ONE, Gain, along_inputs, is_exactly
 from keras_cv_course.quantization.graph import (
     Call,
@@ -124,7 +124,9 @@ class _Writer:
                 exact=self._depthwise_per_channel,  # tfmot's way has no such kernel
                 name=name,
             )
-        options = {"operands": list(operands)} if operands else {}
+        options: dict[str, Any] = {"operands": list(operands)} if operands else {}
+        if rounding.in_training != INSIDE:
+            options["in_training"] = rounding.in_training
         return self._rounders[id(range_)](new, site=rounding.site, **options)
 
     def _int8_form(self, operation: keras.Operation) -> keras.Operation:

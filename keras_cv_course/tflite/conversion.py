@@ -24,7 +24,7 @@ from keras_cv_course.quantization.distances import float_only_layers
 from keras_cv_course.quantization.graph import as_functional
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
 from keras_cv_course.specs.model_spec import ModelSpec
-from keras_cv_course.tflite import detection_tail, flatbuffer, quantizers, trained_ranges
+from keras_cv_course.tflite import detection_tail, flatbuffer, quantizers, scales, trained_ranges
 from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.describing import check_target, described
 from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs, output_names
@@ -177,13 +177,13 @@ def convert(
             elif scheme.recipe:
                 data = quantizers.by_recipe(data, scheme.recipe, samples, kept)
             elif scheme.calibrated:
-                ranges = measure_ranges(data, samples or [])
+                ranges = scales.fit_ranges(data, measure_ranges(data, samples or []))
                 if spec.input_range is not None:
                     ranges |= dict.fromkeys(flatbuffer.input_indices(data), spec.input_range)
                 data = flatbuffer.set_ranges(data, ranges)
                 data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
         with watch.stage("write"):
-            data = flatbuffer.rename_tensors(data, layer_names(ready).shorten)
+            data = _named(data, layer_names(ready), quantize)
             if tail is not None:
                 data = detection_tail.append(data, tail, form)
                 task, class_names = _raw_task(tail, form, task, class_names)
@@ -325,6 +325,13 @@ def _translate(model: keras.Model, frozen: FrozenModel, float16: bool) -> bytes:
             f"{', '.join(sorted(operations))} in layer {', '.join(layers) or 'unknown'}. Replace "
             "the layer, or leave it out of the exported model."
         ) from error
+
+
+def _named(data: bytes, names: LayerNames, quantize: str) -> bytes:
+    """Returns a file whose tensors are called after layers, if its kernels can compute it."""
+    if quantize == "int8":
+        scales.check_scales(data, names)
+    return flatbuffer.rename_tensors(data, names.shorten)
 
 
 def _tensors_of(

@@ -55,7 +55,14 @@ def measure_ranges(
 
 
 def _float_activations(interpreter: Interpreter, inputs: list[int]) -> list[int]:
+    """Returns the indices of float tensors that are computed.
+
+    What no operation reads and no output is, the unused half of a split, need not be.
+    """
     is_float = {d["index"]: d["dtype"] is np.float32 for d in interpreter.get_tensor_details()}
     # Delegates' nodes repeat the outputs of the operations that they stand for.
-    outputs = {int(i) for op in interpreter._get_ops_details() for i in op["outputs"]}
-    return [i for i in sorted({*inputs, *outputs}) if is_float.get(i)]
+    operators = interpreter._get_ops_details()
+    outputs = {int(i) for op in operators for i in op["outputs"]}
+    read = {int(i) for op in operators for i in op["inputs"]}
+    read.update(detail["index"] for detail in interpreter.get_output_details())
+    return [i for i in sorted({*inputs, *(outputs & read)}) if is_float.get(i)]
