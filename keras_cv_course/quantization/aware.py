@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_cv_course._unique_names import unique_names
 from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.detectors.detections import join_detections, split_detections
 from keras_cv_course.quantization.calibration import calibrate, rounding_layers
@@ -87,7 +88,7 @@ def quantize_aware(
     _check_float32(ready)
     graph = trace(ready)
     placement = place_ranges(graph, keep_float, input_range)
-    names = [y._keras_history.operation.name for y in network.outputs]
+    names = list(unique_names(network.output_names))
     aware = write_rounding(graph, placement, names, gains, depthwise_per_channel)
     aware = join_detections(aware, tail)
     if calibration_data is not None:

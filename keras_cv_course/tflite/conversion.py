@@ -21,13 +21,13 @@ from keras_cv_course.networks.input_range import PIXELS, known_input_range, take
 from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.distances import float_only_layers
-from keras_cv_course.quantization.graph import as_functional
+from keras_cv_course.quantization.graph import as_functional, output_names
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
 from keras_cv_course.tflite import detection_tail, flatbuffer, quantizers, trained_ranges
 from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.describing import check_target, describe
-from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs, output_names
+from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs
 from keras_cv_course.tflite.metadata import Task
 from keras_cv_course.tflite.quantizers import SCHEMES
 from keras_cv_course.tflite.quiet import quiet

@@ -12,10 +12,10 @@ import numpy as np
 from rich.table import Table
 from sklearn.metrics import accuracy_score
 
-from keras_cv_course.quantization.graph import as_functional
+from keras_cv_course.quantization.graph import as_functional, input_names, output_names
 from keras_cv_course.tflite._report import render, save_json
 from keras_cv_course.tflite.flatbuffer import has_integer_activations, output_steps
-from keras_cv_course.tflite.freezing import input_names, named_inputs, output_names
+from keras_cv_course.tflite.freezing import named_inputs
 from keras_cv_course.tflite.runtime import TFLiteModel
 from keras_cv_course.tflite.tensor_errors import TensorError, worst_tensors
 from keras_cv_course.tflite.tensors import decisions, share_of_same_decisions
@@ -163,7 +163,8 @@ def compare(
     structured = keras.tree.pack_sequence_as(reference.input, list(inputs.values()))
     expected = _by_name(reference.predict(structured, verbose=0), names)
     reference_seconds = time.perf_counter() - start
-    found = _by_name(candidate.predict(inputs), names)
+    found = candidate.predict(inputs)
+    found = found if isinstance(found, dict) else {names[0]: found}
     content = Path(path).read_bytes()
     steps = output_steps(content)
     rows = tuple(
@@ -202,8 +203,6 @@ def _unpack(data: Any, targets: np.ndarray | None) -> tuple[Any, np.ndarray | No
 
 
 def _by_name(outputs: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
-    if isinstance(outputs, Mapping):
-        return dict(outputs)
     return dict(zip(names, keras.tree.flatten(outputs), strict=True))
 
 

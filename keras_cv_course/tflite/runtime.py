@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from keras_cv_course._unique_names import unique_names
 from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.tflite.labels import read_labels
 from keras_cv_course.tflite.tensors import TensorSpec, dequantize, quantize, spec_from_details
@@ -173,7 +174,10 @@ def load_interpreter(
 
 
 def named_details(interpreter: Interpreter) -> tuple[_Named, _Named]:
-    """Returns inputs and outputs, each with its name in the signature, or else its own name."""
+    """Returns inputs and outputs, each with its name in the signature, or else its own name.
+
+    Of equal names, the later ones get a number.
+    """
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     names = {details["index"]: details["name"] for details in (*inputs, *outputs)}
     for key in interpreter.get_signature_list():
@@ -183,10 +187,11 @@ def named_details(interpreter: Interpreter) -> tuple[_Named, _Named]:
         if {details["index"]: details["name"] for details in signature.values()} == names:
             names = {details["index"]: name for name, details in signature.items()}
             break
-    return (
-        [(names[details["index"]], details) for details in inputs],
-        [(names[details["index"]], details) for details in outputs],
+    given, returned = (
+        list(zip(unique_names([names[x["index"]] for x in tensors]), tensors, strict=True))
+        for tensors in (inputs, outputs)
     )
+    return given, returned
 
 
 def _batch_size(path: Path, inputs: Sequence[TensorSpec]) -> int:

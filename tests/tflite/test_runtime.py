@@ -3,7 +3,7 @@ import pytest
 import tiny_files
 from numpy.testing import assert_allclose, assert_array_equal
 
-from keras_cv_course.tflite import TFLiteModel
+from keras_cv_course.tflite import TFLiteModel, flatbuffer
 from keras_cv_course.tflite.labels import append_labels
 from keras_cv_course.tflite.tensors import TensorSpec, dequantize, quantize
 
@@ -210,3 +210,17 @@ def test_files_without_a_signature(shared):
     assert model.inputs[0].name == "input_1_int8"
     probabilities = model.predict(np.full((2, 96, 96, 3), 0.5))
     assert_allclose(probabilities.sum(axis=1), 1, atol=1 / 256)
+
+
+def test_outputs_of_one_name_in_files_of_others_are_all_given(tmp_path, rng):
+    data = flatbuffer.read(tiny_files.content("two"))
+    data.signatureDefs = []
+    for index in data.subgraphs[0].outputs:
+        data.subgraphs[0].tensors[index].name = "head"
+    path = tmp_path / "m.tflite"
+    path.write_bytes(flatbuffer.write(data))
+    model = TFLiteModel(path)
+    names = {x.name: x.shape for x in model.inputs}
+    outputs = model.predict({name: rng.normal(size=shape) for name, shape in names.items()})
+    assert sorted(outputs) == ["head", "head_1"]
+    assert sorted(y.shape for y in outputs.values()) == [(1, 2), (1, 5)]
