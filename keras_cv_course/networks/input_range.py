@@ -2,10 +2,12 @@
 
 import keras
 
+from keras_cv_course._validation import check_input_range
 from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.registry import MODELS
 
 PIXELS = (0.0, 255.0)
+_IMAGE_RANK = 4  # (batch, height, width, channels)
 
 
 def takes_pixels(model: keras.Model) -> bool:
@@ -37,3 +39,22 @@ def known_input_range(model: keras.Model) -> tuple[float, float] | None:
     if takes_pixels(model):
         return PIXELS
     return MODELS[model.name].input_range if model.name in MODELS else None
+
+
+def pixel_range(
+    model: keras.Model, given: tuple[float, float] | None = None
+) -> tuple[float, float] | None:
+    """Returns the range of all inputs of a model; None unless it is given, or known of images.
+
+    Args:
+        model: Functional or built Sequential model.
+        given: Smallest and largest value, which outrank what is known.
+
+    Raises:
+        ValueError: If `given` does not hold 0 or is empty.
+    """
+    if given is not None:
+        check_input_range(given)
+        return given
+    images = all(len(x.shape) == _IMAGE_RANK for x in model.inputs)
+    return known_input_range(model) if images else None

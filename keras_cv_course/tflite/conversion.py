@@ -13,11 +13,11 @@ import keras
 import numpy as np
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from keras_cv_course._validation import check_choice, check_input_range
+from keras_cv_course._validation import check_choice
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.detectors.detections import DetectionTail, split_detections
 from keras_cv_course.detectors.detector import Detector
-from keras_cv_course.networks.input_range import PIXELS, known_input_range, takes_pixels
+from keras_cv_course.networks.input_range import pixel_range
 from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.distances import float_only_layers
@@ -91,6 +91,8 @@ def convert(
         calibration_data: Typical inputs in the model's own range, for "int8" and "int8x16": an
             array `(samples, height, width, channels)`, a tf.data.Dataset, or a folder of
             pictures. A model of several inputs takes a list, or a dict by input name, of arrays.
+            Images of another range than the model's, also uint8 ones, are refused where the range
+            is known.
         class_names: Names of the classes of the only output, or of detections, in order; they
             travel in the file.
         keep_float: Names of Keras layers whose operations stay in float; those of an
@@ -99,8 +101,9 @@ def convert(
         input_range: Smallest and largest pixel value that the model takes; calibration data of
             another range is refused, and the pictures of a folder are brought into it. It becomes
             the range of int8 inputs, so that a file with uint8 inputs takes pixels as they are.
-            None is (0, 255) for a model that begins with Rescaling, and for a folder also what the
-            model's name tells; other inputs have the range of the calibration data.
+            None is what is known of a model of images, see `networks.input_range`: (0, 255) for
+            one that begins with Rescaling, that of a detector or of one of our networks. Other
+            inputs have the range of the calibration data.
         target: "phone", "browser", "microcontroller", "accelerator" or "edge_tpu": chooses the
             type of inputs and outputs, refuses what does not run there (see `check`), and for
             phones and browsers puts in the metadata that MediaPipe reads. None is no device in
@@ -141,7 +144,7 @@ def convert(
     samples = None
     if scheme.calibrated and not aware:
         keep_float = (*keep_float, *float_only_layers(network))
-        input_range = _input_range(functional, calibration_data, input_range)
+        input_range = pixel_range(functional, input_range)
         samples = calibration_samples(network, calibration_data, calibration_count, input_range)
 
     watch = _Stopwatch()
@@ -230,18 +233,6 @@ def calibration_samples(
             f"`calibration_data` must hold as many samples for each input. Received: {lengths}."
         )
     return [list(sample) for sample in zip(*arrays.values(), strict=True)]
-
-
-def _input_range(
-    model: keras.Model, data: Any, given: tuple[float, float] | None
-) -> tuple[float, float] | None:
-    """Returns the range of a model's inputs, if it is given or something tells."""
-    if given is not None:
-        check_input_range(given)
-        return given
-    if isinstance(data, str | os.PathLike):
-        return known_input_range(model)
-    return PIXELS if takes_pixels(model) else None
 
 
 def _check_consistency(

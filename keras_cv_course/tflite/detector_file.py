@@ -13,9 +13,7 @@ from keras_cv_course.layers.detection_postprocess import OUTPUTS
 from keras_cv_course.tflite.lowest_score import lowest_score
 from keras_cv_course.tflite.metadata import read_metadata
 from keras_cv_course.tflite.runtime import TFLiteModel
-from keras_cv_course.tflite.tensors import TensorSpec
-
-_LARGEST = 255
+from keras_cv_course.tflite.tensors import real_range
 
 
 class TFLiteDetector:
@@ -83,11 +81,5 @@ class TFLiteDetector:
 def _told_range(file: TFLiteModel) -> tuple[float, float] | None:
     metadata = read_metadata(file.path)
     told = None if metadata is None else metadata.input_range
-    return told or _quantized_range(file.inputs[0])
-
-
-def _quantized_range(spec: TensorSpec) -> tuple[float, float] | None:
-    """Returns the values that pixels 0 and 255 stand for in a uint8 input."""
-    if spec.scale is None or spec.dtype != "uint8":
-        return None
-    return (-spec.zero_point * spec.scale, (_LARGEST - spec.zero_point) * spec.scale)
+    spec = file.inputs[0]  # of uint8, pixels 0 and 255 are the ends
+    return told or (real_range(spec) if spec.dtype == "uint8" else None)

@@ -1,5 +1,6 @@
 """Runs a .tflite file as if it were a Keras model."""
 
+import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,13 +9,25 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from keras_cv_course._pixel_values import rescaling, takes_uint8
 from keras_cv_course._unique_names import unique_names
 from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.tflite.labels import read_labels
-from keras_cv_course.tflite.tensors import TensorSpec, dequantize, quantize, spec_from_details
+from keras_cv_course.tflite.metadata.reading import read_metadata
+from keras_cv_course.tflite.tensors import (
+    TensorSpec,
+    dequantize,
+    quantize,
+    real_range,
+    spec_from_details,
+)
 from keras_cv_course.tflite.validation import check_file, check_header
 
 _KERNELS = {"default": OpResolverType.AUTO, "reference": OpResolverType.BUILTIN_REF}
+
+_IMAGE_RANK = 4  # (batch, height, width, channels)
+# No quantized input that takes pixels as they are ends below; one of normalized images does.
+_NORMALIZED = 16.0
 
 _Named = list[tuple[str, dict[str, Any]]]
 Batch = np.ndarray | Sequence[Any] | Mapping[str, Any]
@@ -82,7 +95,8 @@ class TFLiteModel:
         Args:
             batch: Real values, as the Keras model takes them: an array `(n, ...)`, or for several
                 inputs a dict by name, or a list in the order of `inputs` (the converter may have
-                changed the Keras model's order). uint8 pictures stand for their values 0 to 255.
+                changed the Keras model's order). uint8 arrays stand for their values 0 to 255, and
+                so are for a file that takes pixels as they are.
 
         Returns:
             An array `(n, ...)`, or for several outputs a dict by name. float32, except for outputs
@@ -90,8 +104,9 @@ class TFLiteModel:
             one, with an entry for each run.
 
         Raises:
-            ValueError: If the number, the names or the shapes of the arrays are wrong, or NaN is
-                given to a quantized input.
+            ValueError: If the number, the names or the shapes of the arrays are wrong, NaN is given
+                to a quantized input, or uint8 images to one that, by the file's metadata or its
+                quantization, takes other values than pixels.
         """
         arrays = self._arrays(batch)
         runs = [self._run(chunk) for chunk in self._chunks(arrays)]
@@ -140,10 +155,30 @@ class TFLiteModel:
         arrays = [np.asarray(value) for value in values]
         for array, spec in zip(arrays, self.inputs, strict=True):
             _check_shape(array, spec)
+            if array.dtype == np.uint8 and array.ndim == _IMAGE_RANK and array.size:
+                self._check_pixels(array, spec)
         if len({len(array) for array in arrays}) > 1:
             sizes = {name: len(array) for name, array in zip(names, arrays, strict=True)}
             raise ValueError(f"The arrays of `batch` must have the same length. Received: {sizes}.")
         return arrays
+
+    def _check_pixels(self, pixels: np.ndarray, spec: TensorSpec) -> None:
+        """Refuses uint8 images where the values of pixels are not what the input takes."""
+        taken = self._input_range or real_range(spec)
+        if taken is None or takes_uint8(taken):
+            return
+        if self._input_range is None and (taken[1] >= _NORMALIZED or pixels.max() <= taken[1]):
+            return
+        how = "as for training" if self._input_range is None else f"with `{rescaling(taken)}`"
+        raise ValueError(
+            f"Input {spec.name!r} must have values from {taken[0]:.4g} to {taken[1]:.4g}. Received "
+            f"uint8 pixels up to {pixels.max()}. Rescale them {how}."
+        )
+
+    @functools.cached_property
+    def _input_range(self) -> tuple[float, float] | None:
+        metadata = read_metadata(self.path)
+        return None if metadata is None else metadata.input_range
 
 
 def load_interpreter(
