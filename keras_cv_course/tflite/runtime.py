@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from keras_cv_course._pixel_values import rescaling, takes_uint8
 from keras_cv_course._unique_names import unique_names
 from keras_cv_course._validation import check_choice, check_whole
-from keras_cv_course.tflite.labels import read_labels
+from keras_cv_course.tflite.labels import fit_names, read_labels
 from keras_cv_course.tflite.metadata.reading import read_metadata
 from keras_cv_course.tflite.tensors import (
     TensorSpec,
@@ -42,7 +42,8 @@ class TFLiteModel:
         path: The file.
         inputs: Description of every input, in the order in which a list of arrays is taken.
         outputs: Description of every output.
-        class_names: Names of the classes, where the file carries them, else None.
+        class_names: Names of the classes, where the file carries them, else None. In a list that
+            is too short for the output, numbers stand for what is missing.
 
     Args:
         path: A .tflite file.
@@ -80,7 +81,9 @@ class TFLiteModel:
         self._batch_size = _batch_size(self.path, self.inputs)
         self._input_indices = [details["index"] for _, details in inputs]
         self._output_indices = [details["index"] for _, details in outputs]
-        self.class_names = read_labels(self.path)
+        self.class_names = fit_names(
+            _names_in(self.path), [spec.shape for spec in self.outputs], self.path
+        )
 
     def __call__(self, batch: Batch) -> np.ndarray | dict[str, np.ndarray]:
         """Returns `predict(batch)`."""
@@ -227,6 +230,13 @@ def named_details(interpreter: Interpreter) -> tuple[_Named, _Named]:
         for tensors in (inputs, outputs)
     )
     return given, returned
+
+
+def _names_in(path: Path) -> tuple[str, ...] | None:
+    """Returns names in the list of our files, or in one that metadata of other writers name."""
+    names = read_labels(path)
+    metadata = read_metadata(path) if names is None else None
+    return names if metadata is None else metadata.labels
 
 
 def _batch_size(path: Path, inputs: Sequence[TensorSpec]) -> int:
