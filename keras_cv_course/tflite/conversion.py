@@ -28,7 +28,7 @@ from keras_cv_course.tflite._files import write_atomic
 from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.describing import check_target, describe
 from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs
-from keras_cv_course.tflite.metadata import Task
+from keras_cv_course.tflite.metadata import OutputMetadata
 from keras_cv_course.tflite.quantizers import SCHEMES
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.tflite.ranges import measure_ranges
@@ -69,7 +69,7 @@ def convert(
     calibration_count: int = 100,
     input_range: tuple[float, float] | None = None,
     target: str | None = None,
-    task: Task | None = None,
+    metadata: OutputMetadata | None = None,
     nms: str | None = detection_tail.AUTO,
 ) -> ConversionResult:
     """Writes a Keras model as a .tflite file and returns what was written.
@@ -108,9 +108,9 @@ def convert(
             type of inputs and outputs, refuses what does not run there (see `check`), and for
             phones and browsers puts in the metadata that MediaPipe reads. None is no device in
             particular.
-        task: What the network does, for that metadata: one of `tflite.metadata`. None tells it
-            from the output: detections are a `Detector`'s, a picture is a `Segmenter`'s, a vector
-            a `Classifier`'s with `class_names` and an `Embedder`'s without.
+        metadata: What the outputs are, for that metadata: one of `tflite.metadata`. None chooses
+            `DetectorMetadata` for detections, `SegmenterMetadata` for an output that is an image,
+            and for a vector `ClassifierMetadata` with `class_names`, `EmbedderMetadata` without.
         nms: How a model that ends in detections leaves out boxes that overlap better ones:
             "tflite_op" by the operator TFLite_Detection_PostProcess, "builtin" by
             NON_MAX_SUPPRESSION_V5, and None not at all: the file gives codes of boxes and scores of
@@ -131,7 +131,7 @@ def convert(
     check_choice("quantize", quantize, SCHEMES)
     scheme = SCHEMES[quantize]
     quantize, io_dtype = choose(target, quantize, io_dtype)
-    functional, class_names, input_range = _opened(model, class_names, task, input_range)
+    functional, class_names, input_range = _opened(model, class_names, metadata, input_range)
     network, tail = split_detections(functional)
     form = detection_tail.choose_form(nms, tail)
     aware = is_quantize_aware(network)
@@ -174,8 +174,8 @@ def convert(
             data = flatbuffer.rename_tensors(data, layer_names(ready).shorten)
             if tail is not None:
                 data = detection_tail.append(data, tail, form)
-                task, class_names = _raw_task(tail, form, task, class_names)
-            data = describe(data, functional, task, class_names, target, input_range)
+                metadata, class_names = _raw_metadata(tail, form, metadata, class_names)
+            data = describe(data, functional, metadata, class_names, target, input_range)
             check_target(data, target)
             written = write_atomic(path, data)
     return ConversionResult(written, quantize, io_dtype, len(data), watch.seconds)
@@ -184,22 +184,25 @@ def convert(
 def _opened(
     model: keras.Model | Detector,
     class_names: Sequence[str] | None,
-    task: Task | None,
+    metadata: OutputMetadata | None,
     input_range: tuple[float, float] | None,
 ) -> tuple[keras.Model, Sequence[str] | None, tuple[float, float] | None]:
     """Returns a functional model, and what a detector tells of names and range, if not given."""
     if not isinstance(model, Detector):
         return as_functional(model), class_names, input_range
-    names = class_names if class_names or task else model.class_names
+    names = class_names if class_names or metadata else model.class_names
     return model.model, names, input_range or model.input_range
 
 
-def _raw_task(
-    tail: DetectionTail, form: str | None, task: Task | None, class_names: Sequence[str] | None
-) -> tuple[Task | None, Sequence[str] | None]:
-    """Returns the task of a file whose reader has to decode boxes, and names that it lacks."""
-    if form is not None or task is not None:
-        return task, class_names
+def _raw_metadata(
+    tail: DetectionTail,
+    form: str | None,
+    metadata: OutputMetadata | None,
+    class_names: Sequence[str] | None,
+) -> tuple[OutputMetadata | None, Sequence[str] | None]:
+    """Returns the metadata of a file whose reader has to decode boxes, and names that it lacks."""
+    if form is not None or metadata is not None:
+        return metadata, class_names
     return detection_tail.anchors_of(tail, class_names), None
 
 

@@ -1,5 +1,6 @@
 """Compares a .tflite file with the Keras model that it was made from."""
 
+import functools
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -249,13 +250,20 @@ def _task_metric(
         if metric is None and before.ndim == 2:
             return "accuracy", _accuracy(targets, before), _accuracy(targets, after)
         if metric is not None:
-            return metric.__name__, metric(targets, before), metric(targets, after)
+            return _name_of(metric), metric(targets, before), metric(targets, after)
     if metric is None:
         raise ValueError(
             "`metric` must be given with `targets` for a model that is no classifier. Received: "
             f"None, with outputs of shape {[y.shape for y in expected.values()]}."
         )
-    return metric.__name__, metric(targets, expected), metric(targets, found)
+    return _name_of(metric), metric(targets, expected), metric(targets, found)
+
+
+def _name_of(metric: Metric) -> str:
+    """Returns the name of a function, also of one with arguments bound to it, or of an object."""
+    while isinstance(metric, functools.partial):
+        metric = metric.func
+    return str(getattr(metric, "__name__", None) or getattr(metric, "name", type(metric).__name__))
 
 
 def _median_ms(model: TFLiteModel, inputs: Mapping[str, np.ndarray], runs: int = 20) -> float:

@@ -6,8 +6,7 @@ import tiny_files
 
 from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite.labels import append_labels, read_labels
-from keras_cv_course.tflite.metadata import Classifier as ClassifierMetadata
-from keras_cv_course.tflite.metadata import add_metadata
+from keras_cv_course.tflite.metadata import ClassifierMetadata, add_metadata
 
 NAMES = ["cat", "żółw", "traffic light", " padded ", "\u2028line separator"]
 

@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from keras_cv_course.tflite import TFLiteModel, flatbuffer
 from keras_cv_course.tflite.labels import append_labels
-from keras_cv_course.tflite.metadata import Classifier, add_metadata
+from keras_cv_course.tflite.metadata import ClassifierMetadata, add_metadata
 from keras_cv_course.tflite.tensors import TensorSpec, dequantize, quantize
 
 
@@ -231,7 +231,7 @@ def test_uint8_images_are_refused_where_other_values_are_taken(tmp_path, rng):
     """Of a float file by its metadata, of an int8 file by its quantization, too."""
     pixels = rng.integers(0, 256, (2, tiny_files.SIZE_PX, tiny_files.SIZE_PX, 3), np.uint8)
     signed = tmp_path / "signed.tflite"
-    data = add_metadata(tiny_files.content("float"), Classifier(), (-1.0, 1.0))
+    data = add_metadata(tiny_files.content("float"), ClassifierMetadata(), (-1.0, 1.0))
     signed.write_bytes(data)
     quantized = tiny_files.write(tmp_path, "int8", "uint8")  # calibrated from -1 to 1
     for path, advice in ((signed, "with `images / 127.5 - 1`"), (quantized, "as for training")):
@@ -244,6 +244,6 @@ def test_uint8_images_are_refused_where_other_values_are_taken(tmp_path, rng):
 def test_uint8_images_are_pixels_where_these_are_taken(tmp_path, rng):
     pixels = rng.integers(0, 256, (2, tiny_files.SIZE_PX, tiny_files.SIZE_PX, 3), np.uint8)
     path = tmp_path / "m.tflite"
-    path.write_bytes(add_metadata(tiny_files.content("float"), Classifier(), (0.0, 255.0)))
+    path.write_bytes(add_metadata(tiny_files.content("float"), ClassifierMetadata(), (0.0, 255.0)))
     for file in (path, tiny_files.write(tmp_path, "float")):  # the second tells nothing
         assert_allclose(TFLiteModel(file)(pixels), TFLiteModel(file)(pixels.astype("float32")))
