@@ -7,12 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_cv_course._pixel_values import check_pixel_values
 from keras_cv_course.data.dataset import check_input
 from keras_cv_course.data.images import decodable, existing_folder, load_pictures, picture_files
 
 _SEED = 0
-# Share of the range by which resizing and rounding may overshoot.
-_TOLERANCE = 1e-3
 
 
 def calibration_array(
@@ -29,7 +28,8 @@ def calibration_array(
             - a `tf.data.Dataset` of such pictures, batched or not, with or without labels;
             - a folder of pictures, read at any depth; `input_range` must then be given.
         input_shape: (height, width, channels) of the model's input.
-        input_range: Smallest and largest value that the model takes. None checks no range.
+        input_range: Smallest and largest value that the model takes: uint8 arrays, which are
+            pixels, are for (0, 255) alone. None checks no range.
         limit: The largest number of pictures to return: of an array and of a folder a sample from
             the whole, of a dataset the first. None returns all.
 
@@ -40,7 +40,7 @@ def calibration_array(
         FileNotFoundError: If `source` names a folder that does not exist.
         TypeError: If `source` is something else, or holds no numbers.
         ValueError: If it is empty or endless, has another shape, holds NaN or infinity, or its
-            values are not in `input_range` or fill only the part of it that 0 to 1 would.
+            values are those of another range than `input_range`.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be at least 1. Received: {limit!r}.")
@@ -61,8 +61,10 @@ def calibration_array(
             f"{int((~np.isfinite(pictures)).any(axis=(1, 2, 3)).sum())} of {len(pictures)}."
         )
     if input_range is not None:
-        _check_range(pictures, input_range)
-    return pictures
+        extremes = float(pictures.min()), float(pictures.max())
+        is_uint8 = pictures.dtype == np.uint8
+        check_pixel_values("calibration_data", extremes, is_uint8, input_range)
+    return pictures.astype(np.float32)
 
 
 def _from_folder(
@@ -118,21 +120,4 @@ def _from_array(source: Any, limit: int | None) -> np.ndarray:
 def _numbers(array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "iuf":
         raise TypeError(f"`calibration_data` must be numbers. Received dtype: {array.dtype}.")
-    return array.astype(np.float32)
-
-
-def _check_range(pictures: np.ndarray, input_range: tuple[float, float]) -> None:
-    low, high = input_range
-    darkest, brightest = float(pictures.min()), float(pictures.max())
-    seen = f"Received values from {darkest:g} to {brightest:g}"
-    wanted = f"`calibration_data` must have values from {low:g} to {high:g}, as the model takes."
-    tolerance = (high - low) * _TOLERANCE
-    if darkest < low - tolerance or brightest > high + tolerance:
-        raise ValueError(
-            f"{wanted} {seen}. Rescale them as for training, or give the folder of pictures."
-        )
-    if (low, high) != (0.0, 1.0) and darkest >= 0.0 and brightest <= 1.0:
-        raise ValueError(
-            f"{wanted} {seen}, which is the range of pixels divided by 255. "
-            f"Rescale them with `pictures * {high - low:g} + {low:g}`."
-        )
+    return array

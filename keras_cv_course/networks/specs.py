@@ -5,9 +5,12 @@ from typing import Any
 
 import keras
 
+from keras_cv_course._validation import check_input_range
 from keras_cv_course.layers.spec_carrier import SpecCarrier
 from keras_cv_course.networks.input_range import PIXELS, takes_pixels
 from keras_cv_course.specs.model_spec import ModelSpec
+
+_IMAGE_RANK = 4  # (batch, height, width, channels)
 
 
 def spec_of(model: keras.Model) -> ModelSpec:
@@ -25,6 +28,25 @@ def spec_of(model: keras.Model) -> ModelSpec:
     """
     spec = _told(model).for_outputs(output_names(model))
     return spec.filled(ModelSpec(input_range=PIXELS)) if takes_pixels(model) else spec
+
+
+def pixel_range(
+    model: keras.Model, given: tuple[float, float] | None = None
+) -> tuple[float, float] | None:
+    """Returns the range of all inputs of a model; None unless it is given, or known of images.
+
+    Args:
+        model: Functional or built Sequential model.
+        given: Smallest and largest value, which outrank what is known.
+
+    Raises:
+        ValueError: If `given` does not hold 0 or is empty.
+    """
+    if given is not None:
+        check_input_range(given)
+        return given
+    images = all(len(x.shape) == _IMAGE_RANK for x in model.inputs)
+    return spec_of(model).input_range if images else None
 
 
 def with_spec(model: keras.Model, **changes: Any) -> keras.Model:

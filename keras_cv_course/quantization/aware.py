@@ -6,8 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course._validation import check_choice, check_input_range
+from keras_cv_course._unique_names import unique_names
+from keras_cv_course._validation import check_choice
 from keras_cv_course.detectors.detections import join_detections, split_detections
+from keras_cv_course.networks.specs import pixel_range
 from keras_cv_course.quantization.calibration import calibrate, rounding_layers
 from keras_cv_course.quantization.distances import float_only_layers
 from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat
@@ -51,8 +53,10 @@ def quantize_aware(
         keep_float: Names of layers that stay in float; an `EuclideanDistance` does in any case.
         depthwise_per_channel: Whether each channel of a depthwise kernel has its own step. False
             is tfmot's way, for comparison; such a model does not convert.
-        input_range: Smallest and largest value of all inputs, where it is known: that of pixels,
-            so that an exported file with uint8 inputs takes pixels as they are. None measures it.
+        input_range: Smallest and largest value of all inputs, that of pixels, so that an exported
+            file with uint8 inputs takes pixels as they are; calibration data of another range is
+            refused. None is what is known of a model of images, as in `tflite.convert`, and is
+            measured for others.
 
     Raises:
         TypeError: If the model or one inside it is subclassed.
@@ -79,15 +83,14 @@ def quantize_aware(
         raise TypeError(f"`keep_float` must be a sequence of names. Received: {keep_float!r}.")
     for name in keep_float:
         check_choice("keep_float", name, [c.operation.name for c in trace(model).calls])
-    if input_range is not None:
-        check_input_range(input_range)
+    input_range = pixel_range(model, input_range)
     network, tail = split_detections(model)
     keep_float = (*keep_float, *float_only_layers(network))
     ready, gains = rewrite_with_gains(network, keep_float)
     _check_float32(ready)
     graph = trace(ready)
     placement = place_ranges(graph, keep_float, input_range)
-    names = [y._keras_history.operation.name for y in network.outputs]
+    names = list(unique_names(network.output_names))
     aware = write_rounding(graph, placement, names, gains, depthwise_per_channel)
     aware = join_detections(aware, tail)
     if calibration_data is not None:

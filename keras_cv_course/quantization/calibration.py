@@ -1,11 +1,13 @@
 """Ranges of a quantization-aware model from data, and keeping them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_cv_course._pixel_values import check_pixel_values
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
 from keras_cv_course.quantization.kernels import FreezableBatchNormalization
 
@@ -25,22 +27,24 @@ def calibrate(model: keras.Model, data: Any) -> None:
             arrays; or a tf.data.Dataset of batches, whose targets are left out.
 
     Raises:
-        ValueError: If the model is not quantization-aware, or the data is empty or not finite.
+        ValueError: If the model is not quantization-aware, or the data is empty, not finite, or of
+            another range than the one that the model's inputs have.
     """
     layers = rounding_layers(model)
     for layer in layers:
         layer.forget()
         layer.observing = True
     try:
-        count = 0
+        seen = _Seen()
         for batch in _batches(data):
+            seen.add(batch)
             model(batch, training=False)
-            count += 1
     finally:
         for layer in layers:
             layer.observing = False
-    if not count:
+    if not seen.batches:
         raise ValueError("`data` must hold at least one sample. Received: none.")
+    _check_input_values(model, layers, seen)
     for layer in layers:
         if layer.is_unset():
             layer.take_zeros()
@@ -98,6 +102,41 @@ def rounding_layers(model: keras.Model) -> list[FakeQuantize]:
             "so with `quantize_aware(model)`."
         )
     return layers
+
+
+@dataclass
+class _Seen:
+    """What calibration data had in it."""
+
+    batches: int = 0
+    low: float = np.inf
+    high: float = -np.inf
+    is_uint8: bool = False
+
+    def add(self, batch: Any) -> None:
+        self.batches += 1
+        for array in map(np.asarray, keras.tree.flatten(batch)):
+            self.low = float(np.minimum(self.low, array.min()))  # NaN if either is
+            self.high = float(np.maximum(self.high, array.max()))
+            self.is_uint8 |= array.dtype == np.uint8
+
+
+def _check_input_values(model: keras.Model, layers: Sequence[FakeQuantize], seen: _Seen) -> None:
+    """Refuses data of another range than the one that was prescribed for the inputs."""
+    inputs = {id(x) for x in model.inputs}
+    for layer in layers:
+        rounded = {id(x) for node in layer._inbound_nodes for x in node.input_tensors}
+        if layer.fixed_range is None or rounded.isdisjoint(inputs) or np.isnan(seen.low):
+            continue
+        low, high = layer.fixed_range
+        try:
+            check_pixel_values(
+                "calibration_data", (seen.low, seen.high), seen.is_uint8, (low, high)
+            )
+        except ValueError:
+            for rounding in layers:
+                rounding.forget()
+            raise
 
 
 def _batches(data: Any) -> Iterator[Any]:

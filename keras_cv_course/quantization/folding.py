@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_cv_course._unique_names import free_name
 from keras_cv_course.ops.activations import hard_sigmoid_x6
 from keras_cv_course.quantization.gains import (
     ONE,
@@ -21,7 +22,7 @@ from keras_cv_course.quantization.gains import (
     normalization_statistics,
     plan_gains,
 )
-from keras_cv_course.quantization.graph import Call, Graph, free_name, run, tensors, trace
+from keras_cv_course.quantization.graph import Call, Graph, run, tensors, trace
 
 
 def fold_constant_factors(model: keras.Model) -> keras.Model:

@@ -1,14 +1,15 @@
 """A functional model as a flat list of calls, which a rewrite can replay with changes."""
 
-import itertools
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from keras.src.saving.serialization_lib import SafeModeScope
+
+from keras_cv_course._unique_names import free_name, unique_names
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,20 @@ def as_functional(model: keras.Model) -> keras.Model:
         f"a subclassed model cannot be read. Received: {type(model).__name__} {model.name!r}. "
         "Build it with keras.Model(inputs, outputs)."
     )
+
+
+def input_names(model: keras.Model) -> tuple[str, ...]:
+    """Returns the names of a model's inputs: the keys of a dict, else the Input layers' names."""
+    return _names(model.input, [x.name for x in model.inputs])
+
+
+def output_names(model: keras.Model) -> tuple[str, ...]:
+    """Returns the names of a model's outputs: the keys of a dict, else their layers' names.
+
+    Of several outputs of one layer, as of a head that reads all maps of a pyramid, the first has
+    the layer's name and the others a number behind it: "classes", "classes_1", "classes_2".
+    """
+    return unique_names(_names(model.output, list(model.output_names)))
 
 
 def trace(model: keras.Model) -> Graph:
@@ -141,14 +156,6 @@ class _Tracer:
                 copy.set_weights(layer.get_weights())
                 if isinstance(copy, keras.layers.Normalization):
                     copy.finalize_state()  # it computes with what it made of its weights
-
-
-def free_name(name: str, taken: set[str]) -> str:
-    """Returns `name`, with a number where it is taken; from then on it is."""
-    numbered = (f"{name}_{i}" for i in itertools.count(1))
-    free = next(n for n in itertools.chain((name,), numbered) if n not in taken)
-    taken.add(free)
-    return free
 
 
 def remake(
@@ -247,3 +254,9 @@ class Copies:
         for old, new in self._made.values():
             if isinstance(old, keras.Layer) and old.weights:
                 new.set_weights(weights(old))
+
+
+def _names(structure: Any, names: list[str]) -> tuple[str, ...]:
+    if isinstance(structure, Mapping) and len(structure) == len(names):
+        return tuple(keras.tree.flatten({key: key for key in structure}))  # in Keras' order
+    return tuple(names)

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_cv_course._unique_names import free_name
 from keras_cv_course.ops.normalization import l2_normalize
 from keras_cv_course.quantization import distances
 from keras_cv_course.quantization.gains import is_exactly, operator
-from keras_cv_course.quantization.graph import Call, free_name, remake, run, tensors, trace
+from keras_cv_course.quantization.graph import Call, remake, run, tensors, trace
 
 _FUSED = (
     layers.Conv2D,

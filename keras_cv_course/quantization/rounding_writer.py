@@ -7,13 +7,13 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_cv_course._unique_names import free_name
 from keras_cv_course.quantization.fake_quantization import INSIDE, FakeQuantize, KeepFloat
 from keras_cv_course.quantization.gains import ONE, Gain, along_inputs, is_exactly
 from keras_cv_course.quantization.graph import (
     Call,
     Copies,
     Graph,
-    free_name,
     remake,
     run,
     tensors,
@@ -64,7 +64,8 @@ class _Writer:
         inputs = {id(x) for x in tensors(graph.inputs)}
         self._output_names = {
             id(y): name
-            for y, name in zip(tensors(graph.outputs), names, strict=True)
+            # A tensor that is there twice has its first name.
+            for y, name in reversed(list(zip(tensors(graph.outputs), names, strict=True)))
             if id(y) not in inputs  # An input that is an output, too, has its name already.
         }
         self._taken = {*names, *(call.operation.name for call in graph.calls)}

@@ -17,7 +17,6 @@ from keras_cv_course.tasks import TASKS, get_task
 from keras_cv_course.tasks.base import Task
 from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite.carried_spec import read_spec
-from keras_cv_course.tflite.metadata import read_metadata
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.training.run_folder import open_run
 
@@ -145,7 +144,7 @@ def open_model(
     if file.suffix == _FILE:
         with quiet():  # LiteRT reports its delegate.
             model = TFLiteModel(file)
-        told, names = _told_by_file(file), tuple(output.name for output in model.outputs)
+        told, names = model.spec, tuple(output.name for output in model.outputs)
     else:
         model = load_model(file, compile=False)
         told, names = spec_of(model), output_names(model)
@@ -193,12 +192,6 @@ def task_of(model: "keras.Model | str | os.PathLike[str]") -> str | None:
         return spec_of(model).task
     file = model_file(model)
     return (read_spec(file) if file.suffix == _FILE else spec_of(load_model(file))).task
-
-
-def _told_by_file(file: Path) -> ModelSpec:
-    metadata = read_metadata(file)
-    described = ModelSpec(input_range=None if metadata is None else metadata.input_range)
-    return read_spec(file).filled(described)
 
 
 def _told_by_args(args: dict[str, Any]) -> ModelSpec:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tflite.labels import join_archive, read_labels, read_text, split_archive
+from keras_cv_course.tflite.metadata.reading import read_metadata
 
 MEMBER = "keras_cv_course.json"
 
@@ -31,8 +32,8 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
     """Returns what a .tflite file carries of its meaning; fields that nothing tells are empty.
 
     Args:
-        path: A .tflite file. Of one that another program made, only the list of class names is
-            read.
+        path: A .tflite file. Of one that another program made, class names and the range of pixels
+            are read where its metadata tell them.
 
     Raises:
         ValueError: If the file has a spec that is corrupt.
@@ -45,4 +46,8 @@ def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
             f"{Path(path)} holds a spec that cannot be read: {error} Convert the model again."
         ) from error
     # `append_labels` and other programs give a file other names than it was converted with.
-    return ModelSpec(class_names=read_labels(path)).filled(spec)
+    spec = ModelSpec(class_names=read_labels(path)).filled(spec)
+    metadata = read_metadata(path)
+    if metadata is None:
+        return spec
+    return spec.filled(ModelSpec(class_names=metadata.labels, input_range=metadata.input_range))

@@ -14,21 +14,21 @@ import numpy as np
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_cv_course._atomic import write_atomic
-from keras_cv_course._validation import check_choice, check_input_range
+from keras_cv_course._validation import check_choice
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.detectors.detections import DetectionTail, split_detections
-from keras_cv_course.networks.specs import spec_of
+from keras_cv_course.networks.specs import pixel_range, spec_of
 from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.distances import float_only_layers
-from keras_cv_course.quantization.graph import as_functional
+from keras_cv_course.quantization.graph import as_functional, output_names
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tflite import detection_tail, flatbuffer, quantizers, scales, trained_ranges
 from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.describing import check_target, described
-from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs, output_names
-from keras_cv_course.tflite.metadata import Task
+from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs
+from keras_cv_course.tflite.metadata import OutputMetadata
 from keras_cv_course.tflite.quantizers import SCHEMES
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.tflite.ranges import measure_ranges
@@ -78,7 +78,7 @@ def convert(
     calibration_count: int = 100,
     input_range: tuple[float, float] | None = None,
     target: str | None = None,
-    task: Task | None = None,
+    metadata: OutputMetadata | None = None,
     nms: str | None = detection_tail.AUTO,
     describe: bool = True,
 ) -> ConversionResult:
@@ -102,6 +102,8 @@ def convert(
         calibration_data: Typical inputs in the model's own range, for "int8" and "int8x16": an
             array `(samples, height, width, channels)`, a tf.data.Dataset, or a folder of
             pictures. A model of several inputs takes a list, or a dict by input name, of arrays.
+            Images of another range than the model's, also uint8 ones, are refused where the range
+            is known.
         class_names: Names of the classes of the only output, or of detections, in order; they
             travel in the file. None takes those that the model carries.
         keep_float: Names of Keras layers whose operations stay in float; those of an
@@ -116,9 +118,9 @@ def convert(
             type of inputs and outputs, refuses what does not run there (see `check`), and for
             phones and browsers puts in the metadata that MediaPipe reads. None is no device in
             particular.
-        task: What the network does, for that metadata: one of `tflite.metadata`. None tells it
-            from the output: detections are a `Detector`'s, a picture is a `Segmenter`'s, a vector
-            a `Classifier`'s with `class_names` and an `Embedder`'s without.
+        metadata: What the outputs are, for that metadata: one of `tflite.metadata`. None chooses
+            `DetectorMetadata` for detections, `SegmenterMetadata` for an output that is an image,
+            and for a vector `ClassifierMetadata` with `class_names`, `EmbedderMetadata` without.
         nms: How a model that ends in detections leaves out boxes that overlap better ones:
             "tflite_op" by the operator TFLite_Detection_PostProcess, "builtin" by
             NON_MAX_SUPPRESSION_V5, and None not at all: the file gives codes of boxes and scores of
@@ -143,7 +145,7 @@ def convert(
     quantize, io_dtype = choose(target, quantize, io_dtype)
     functional = as_functional(getattr(model, "model", model))
     spec = _spec(model, functional, input_range, class_names)
-    class_names = class_names if task else spec.class_names
+    class_names = class_names if metadata else spec.class_names
     network, tail = split_detections(functional)
     form = detection_tail.choose_form(nms, tail)
     aware = is_quantize_aware(network)
@@ -186,9 +188,11 @@ def convert(
             data = _named(data, layer_names(ready), quantize)
             if tail is not None:
                 data = detection_tail.append(data, tail, form)
-                task, class_names = _raw_task(tail, form, task, class_names)
+                metadata, class_names = _raw_metadata(tail, form, metadata, class_names)
             data = (
-                described(data, functional, task, class_names, target, spec) if describe else data
+                described(data, functional, metadata, class_names, target, spec)
+                if describe
+                else data
             )
             check_target(data, target)
             written = write_atomic(path, data)
@@ -202,19 +206,21 @@ def _spec(
     class_names: Sequence[str] | None,
 ) -> ModelSpec:
     """Returns what a model carries, and what `convert` was given in its place."""
-    if input_range is not None:
-        check_input_range(input_range)
     names = None if class_names is None else tuple(class_names)
     carried = model.model_spec() if hasattr(model, "model_spec") else spec_of(functional)
-    return ModelSpec(class_names=names, input_range=input_range).filled(carried)
+    known = pixel_range(functional, input_range)
+    return ModelSpec(class_names=names, input_range=known).filled(carried)
 
 
-def _raw_task(
-    tail: DetectionTail, form: str | None, task: Task | None, class_names: Sequence[str] | None
-) -> tuple[Task | None, Sequence[str] | None]:
-    """Returns the task of a file whose reader has to decode boxes, and names that it lacks."""
-    if form is not None or task is not None:
-        return task, class_names
+def _raw_metadata(
+    tail: DetectionTail,
+    form: str | None,
+    metadata: OutputMetadata | None,
+    class_names: Sequence[str] | None,
+) -> tuple[OutputMetadata | None, Sequence[str] | None]:
+    """Returns the metadata of a file whose reader has to decode boxes, and names that it lacks."""
+    if form is not None or metadata is not None:
+        return metadata, class_names
     return detection_tail.anchors_of(tail, class_names), None
 
 

@@ -9,11 +9,11 @@ from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tflite.carried_spec import append_spec
 from keras_cv_course.tflite.labels import append_labels
 from keras_cv_course.tflite.metadata import (
-    Classifier,
-    Detector,
-    Embedder,
-    Segmenter,
-    Task,
+    ClassifierMetadata,
+    DetectorMetadata,
+    EmbedderMetadata,
+    OutputMetadata,
+    SegmenterMetadata,
     add_metadata,
 )
 from keras_cv_course.tflite.target_check import find_problems
@@ -25,7 +25,7 @@ _RGB = 3
 def described(
     data: bytes,
     model: keras.Model,
-    task: Task | None,
+    metadata: OutputMetadata | None,
     class_names: Sequence[str] | None,
     target: str | None,
     spec: ModelSpec,
@@ -35,28 +35,28 @@ def described(
     Args:
         data: The file that was made of `model`.
         model: The Keras model.
-        task: What the network does; None tells it from the shapes if the device reads metadata.
-        class_names: Names of the classes, where `task` does not have them.
+        metadata: What the outputs are; None chooses by their shapes if the device reads metadata.
+        class_names: Names of the classes, where `metadata` does not have them.
         target: Name of the device, or None.
         spec: What the model carries.
 
     Raises:
         ValueError: If class names are given twice, or the range of the inputs is not known.
     """
-    if task is not None and class_names:
+    if metadata is not None and class_names:
         raise ValueError(
-            "`class_names` must be None where `task` is given, which holds the labels. Received: "
-            f"{len(class_names)} names and {type(task).__name__}."
+            "`class_names` must be None where `metadata` is given, which holds the labels. "
+            f"Received: {len(class_names)} names and {type(metadata).__name__}."
         )
-    if task is None and target is not None and TARGETS[target].wants_metadata:
-        task = _task_of(model, class_names)
-    if task is not None:
+    if metadata is None and target is not None and TARGETS[target].wants_metadata:
+        metadata = _metadata_of(model, class_names)
+    if metadata is not None:
         if spec.input_range is None:
             raise ValueError(
                 "`input_range` must be given, since MediaPipe reads it in the file. Received: "
                 f"None, and {model.name!r} does not carry it. Pass e.g. input_range=(-1, 1)."
             )
-        data = add_metadata(data, task, spec.input_range)
+        data = add_metadata(data, metadata, spec.input_range)
     elif class_names:
         data = append_labels(data, class_names)
     return append_spec(data, spec)
@@ -75,19 +75,19 @@ def check_target(data: bytes, target: str | None) -> None:
         raise ValueError(f'`model` must become a file that target="{target}" takes. {found}')
 
 
-def _task_of(model: keras.Model, class_names: Sequence[str] | None) -> Task | None:
+def _metadata_of(model: keras.Model, class_names: Sequence[str] | None) -> OutputMetadata | None:
     """Returns what a network of one RGB picture does, by what it gives."""
     image = model.inputs[0]
     if len(model.inputs) != 1 or len(image.shape) != 4 or image.shape[-1] != _RGB:
         return None
     labels = tuple(class_names or ())
     if split_detections(model)[1] is not None:
-        return Detector(labels)
+        return DetectorMetadata(labels)
     if len(model.outputs) != 1:
         return None
     output = model.outputs[0]
     if len(output.shape) == 4:
-        return Segmenter(labels)
+        return SegmenterMetadata(labels)
     if len(output.shape) == 2:
-        return Classifier(labels) if labels else Embedder()
+        return ClassifierMetadata(labels) if labels else EmbedderMetadata()
     return None

@@ -12,7 +12,7 @@ from keras_cv_course.layers.head_decoding import HeadDecoding
 from keras_cv_course.tflite import detection_postprocess
 from keras_cv_course.tflite.freezing import freeze, freeze_function
 from keras_cv_course.tflite.joining import join
-from keras_cv_course.tflite.metadata import AnchorDetector
+from keras_cv_course.tflite.metadata import AnchorDetectorMetadata
 from keras_cv_course.tflite.quantizers import to_float
 
 AUTO = "auto"
@@ -55,12 +55,12 @@ def append(data: bytes, tail: DetectionTail, form: str | None) -> bytes:
     return _FORMS[form](data, tail.postprocess)
 
 
-def anchors_of(tail: DetectionTail, class_names: Sequence[str] | None) -> AnchorDetector:
+def anchors_of(tail: DetectionTail, class_names: Sequence[str] | None) -> AnchorDetectorMetadata:
     """Returns what a file without suppression tells its reader: how to decode it."""
     layer = tail.postprocess
     labels = tuple(class_names or ())
     x, y, width, height = layer.scales
-    return AnchorDetector(labels, anchors=layer.anchors, scales=(x, y, width, height))
+    return AnchorDetectorMetadata(labels, anchors=layer.anchors, scales=(x, y, width, height))
 
 
 def _decoding(layer: HeadDecoding) -> bytes:

@@ -11,13 +11,9 @@ from keras_cv_course.data.framing import frame_picture
 from keras_cv_course.detectors.detector import detections_of
 from keras_cv_course.layers.detection_postprocess import OUTPUTS
 from keras_cv_course.specs.detection import RESIZINGS
-from keras_cv_course.tflite.carried_spec import read_spec
 from keras_cv_course.tflite.lowest_score import lowest_score
-from keras_cv_course.tflite.metadata import read_metadata
 from keras_cv_course.tflite.runtime import TFLiteModel
-from keras_cv_course.tflite.tensors import TensorSpec
-
-_LARGEST = 255
+from keras_cv_course.tflite.tensors import real_range
 
 
 class TFLiteDetector:
@@ -57,10 +53,10 @@ class TFLiteDetector:
                 f"`path` must be a file with the outputs {list(OUTPUTS)}. Received: {path} with "
                 f"{names}. Convert a Detector, and not with nms=None."
             )
-        carried = read_spec(path)
+        carried = self.file.spec
         self.resize = resize or carried.resize or "stretch"
         check_choice("resize", self.resize, RESIZINGS)
-        found = input_range or carried.input_range or _told_range(self.file)
+        found = input_range or carried.input_range or _pixel_range(self.file)
         if found is None:
             raise ValueError(
                 f"`input_range` must be given, since nothing in {path} tells it. Received: None. "
@@ -83,14 +79,7 @@ class TFLiteDetector:
         return found
 
 
-def _told_range(file: TFLiteModel) -> tuple[float, float] | None:
-    metadata = read_metadata(file.path)
-    told = None if metadata is None else metadata.input_range
-    return told or _quantized_range(file.inputs[0])
-
-
-def _quantized_range(spec: TensorSpec) -> tuple[float, float] | None:
-    """Returns the values that pixels 0 and 255 stand for in a uint8 input."""
-    if spec.scale is None or spec.dtype != "uint8":
-        return None
-    return (-spec.zero_point * spec.scale, (_LARGEST - spec.zero_point) * spec.scale)
+def _pixel_range(file: TFLiteModel) -> tuple[float, float] | None:
+    """Returns what pixels 0 and 255 stand for, where they are a file's input as they are."""
+    spec = file.inputs[0]
+    return real_range(spec) if spec.dtype == "uint8" else None

@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from keras_cv_course.quantization.graph import input_names, output_names
+
 
 @dataclass(frozen=True)
 class FrozenModel:
@@ -22,16 +24,6 @@ class FrozenModel:
     function: Any
     inputs: dict[str, str]
     outputs: dict[str, str]
-
-
-def input_names(model: keras.Model) -> tuple[str, ...]:
-    """Returns the names of a model's inputs: the keys of a dict, else the Input layers' names."""
-    return _names(model.input, [x.name for x in model.inputs])
-
-
-def output_names(model: keras.Model) -> tuple[str, ...]:
-    """Returns the names of a model's outputs: the keys of a dict, else their layers' names."""
-    return _names(model.output, list(model.output_names))
 
 
 def named_inputs(model: keras.Model, data: Any) -> dict[str, Any]:
@@ -56,12 +48,6 @@ def named_inputs(model: keras.Model, data: Any) -> dict[str, Any]:
         f"Data must be a list of {len(names)} arrays or a dict with the keys {list(names)}, for "
         f"the inputs of {model.name!r}. Received: {received}."
     )
-
-
-def _names(structure: Any, names: list[str]) -> tuple[str, ...]:
-    if isinstance(structure, Mapping):
-        return tuple(keras.tree.flatten({key: key for key in structure}))  # in Keras' order
-    return tuple(names)
 
 
 def freeze(model: keras.Model, outputs: Sequence[str] | None = None) -> FrozenModel:

@@ -1,6 +1,7 @@
 """Class names that travel inside a .tflite file, in the ZIP archive behind the FlatBuffer."""
 
 import io
+import logging
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from keras_cv_course._containers import most_unpacked, read_member
 from keras_cv_course._reading import check_regular
+
+_LOGGER = logging.getLogger(__name__)
 
 LABELS_MEMBER = "labels.txt"
 # Far above any real list of names; an archive that unpacks to gigabytes is refused.
@@ -42,6 +45,9 @@ def read_labels(
 ) -> tuple[str, ...] | None:
     """Returns the class names inside a .tflite file, or None where it has none.
 
+    Files of other writers are read as these mean them: a byte order mark is no part of the first
+    name, and empty lines at the end are no names; one in between stands for its number.
+
     Args:
         path: A .tflite file.
         member: Name of the list in the archive.
@@ -52,7 +58,10 @@ def read_labels(
     text = read_text(path, member)
     if text is None:
         return None
-    return tuple(line.removesuffix("\r") for line in text.removesuffix("\n").split("\n"))
+    names = [line.removesuffix("\r") for line in text.split("\n")]
+    while names and not names[-1].strip():
+        names.pop()
+    return tuple(name if name.strip() else str(i) for i, name in enumerate(names)) or None
 
 
 def read_text(path: str | os.PathLike[str], member: str) -> str | None:
@@ -71,13 +80,39 @@ def read_text(path: str | os.PathLike[str], member: str) -> str | None:
         with zipfile.ZipFile(path) as archive:
             if member not in archive.namelist():
                 return None
-            return read_member(archive, member, _LARGEST_BYTES).decode()
+            return read_member(archive, member, _LARGEST_BYTES).decode("utf-8-sig")
     # What `zipfile` raises for a broken archive is not limited to a few classes.
     except Exception as error:
         raise ValueError(
             f"{Path(path)} holds a list {member} that cannot be read: {error}. "
             "Convert the model again to write it anew."
         ) from error
+
+
+def fit_names(
+    names: tuple[str, ...] | None, shapes: Sequence[tuple[int, ...]], path: Path
+) -> tuple[str, ...] | None:
+    """Returns one name for each class of a file's only output, whatever its list of names holds.
+
+    Numbers stand for what is missing, and what is too much is left out; either is logged.
+
+    Args:
+        names: The names that the file holds.
+        shapes: Shapes of its outputs, with the batch. Of several, and of a single number, how many
+            classes there are is not known, and the names stay as they are.
+        path: The file, for the message.
+    """
+    classes = shapes[0][-1] if len(shapes) == 1 and len(shapes[0]) > 1 else 1
+    if names is None or classes == 1 or len(names) == classes:
+        return names
+    _LOGGER.warning(
+        "%s holds %d class names for %d classes: %s.",
+        path,
+        len(names),
+        classes,
+        "the last ones are left out" if len(names) > classes else "numbers stand for the others",
+    )
+    return (*names[:classes], *map(str, range(len(names), classes)))
 
 
 def label_lines(names: Sequence[str]) -> bytes:

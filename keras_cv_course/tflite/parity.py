@@ -1,5 +1,6 @@
 """Compares a .tflite file with the Keras model that it was made from."""
 
+import functools
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,10 +13,10 @@ import numpy as np
 from rich.table import Table
 from sklearn.metrics import accuracy_score
 
-from keras_cv_course.quantization.graph import as_functional
+from keras_cv_course.quantization.graph import as_functional, input_names, output_names
 from keras_cv_course.tflite._report import render, save_json
 from keras_cv_course.tflite.flatbuffer import has_integer_activations, output_steps
-from keras_cv_course.tflite.freezing import input_names, named_inputs, output_names
+from keras_cv_course.tflite.freezing import named_inputs
 from keras_cv_course.tflite.runtime import TFLiteModel
 from keras_cv_course.tflite.tensor_errors import TensorError, worst_tensors
 from keras_cv_course.tflite.tensors import decisions, share_of_same_decisions
@@ -164,7 +165,8 @@ def compare(
     structured = keras.tree.pack_sequence_as(reference.input, list(inputs.values()))
     expected = _by_name(reference.predict(structured, verbose=0), names)
     reference_seconds = time.perf_counter() - start
-    found = _by_name(candidate.predict(inputs), names)
+    found = candidate.predict(inputs)
+    found = found if isinstance(found, dict) else {names[0]: found}
     content = Path(path).read_bytes()
     with reading(path):
         steps = output_steps(content)
@@ -204,8 +206,6 @@ def _unpack(data: Any, targets: np.ndarray | None) -> tuple[Any, np.ndarray | No
 
 
 def _by_name(outputs: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
-    if isinstance(outputs, Mapping):
-        return dict(outputs)
     return dict(zip(names, keras.tree.flatten(outputs), strict=True))
 
 
@@ -252,13 +252,20 @@ def _task_metric(
         if metric is None and before.ndim == 2:
             return "accuracy", _accuracy(targets, before), _accuracy(targets, after)
         if metric is not None:
-            return metric.__name__, metric(targets, before), metric(targets, after)
+            return _name_of(metric), metric(targets, before), metric(targets, after)
     if metric is None:
         raise ValueError(
             "`metric` must be given with `targets` for a model that is no classifier. Received: "
             f"None, with outputs of shape {[y.shape for y in expected.values()]}."
         )
-    return metric.__name__, metric(targets, expected), metric(targets, found)
+    return _name_of(metric), metric(targets, expected), metric(targets, found)
+
+
+def _name_of(metric: Metric) -> str:
+    """Returns the name of a function, also of one with arguments bound to it, or of an object."""
+    while isinstance(metric, functools.partial):
+        metric = metric.func
+    return str(getattr(metric, "__name__", None) or getattr(metric, "name", type(metric).__name__))
 
 
 def _median_ms(model: TFLiteModel, inputs: Mapping[str, np.ndarray], runs: int = 20) -> float:

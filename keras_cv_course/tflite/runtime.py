@@ -1,5 +1,6 @@
 """Runs a .tflite file as if it were a Keras model."""
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,12 +9,25 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from keras_cv_course._pixel_values import rescaling, takes_uint8
+from keras_cv_course._unique_names import unique_names
 from keras_cv_course._validation import check_choice, check_threads
-from keras_cv_course.tflite.labels import read_labels
-from keras_cv_course.tflite.tensors import TensorSpec, dequantize, quantize, spec_from_details
+from keras_cv_course.tflite.carried_spec import read_spec
+from keras_cv_course.tflite.labels import fit_names
+from keras_cv_course.tflite.tensors import (
+    TensorSpec,
+    dequantize,
+    quantize,
+    real_range,
+    spec_from_details,
+)
 from keras_cv_course.tflite.validation import check_file, check_header, reading
 
 _KERNELS = {"default": OpResolverType.AUTO, "reference": OpResolverType.BUILTIN_REF}
+
+_IMAGE_RANK = 4  # (batch, height, width, channels)
+# No quantized input that takes pixels as they are ends below; one of normalized images does.
+_NORMALIZED = 16.0
 
 _Named = list[tuple[str, dict[str, Any]]]
 Batch = np.ndarray | Sequence[Any] | Mapping[str, Any]
@@ -28,7 +42,9 @@ class TFLiteModel:
         path: The file.
         inputs: Description of every input, in the order in which a list of arrays is taken.
         outputs: Description of every output.
-        class_names: Names of the classes, where the file carries them, else None.
+        spec: What the file carries of its meaning, see `read_spec`.
+        class_names: Names of the classes, where the file carries them, else None. In a list that
+            is too short for the output, numbers stand for what is missing.
 
     Args:
         path: A .tflite file.
@@ -64,7 +80,10 @@ class TFLiteModel:
             inputs, outputs = named_details(self._interpreter)
             self.inputs = tuple(spec_from_details(name, details) for name, details in inputs)
             self.outputs = tuple(spec_from_details(name, details) for name, details in outputs)
-            self.class_names = read_labels(self.path)
+            spec = read_spec(self.path)
+        shapes = [tensor.shape for tensor in self.outputs]
+        self.class_names = fit_names(spec.class_names, shapes, self.path)
+        self.spec = dataclasses.replace(spec, class_names=self.class_names)
         self._batch_size = _batch_size(self.path, self.inputs)
         self._input_indices = [details["index"] for _, details in inputs]
         self._output_indices = [details["index"] for _, details in outputs]
@@ -82,7 +101,8 @@ class TFLiteModel:
         Args:
             batch: Real values, as the Keras model takes them: an array `(n, ...)`, or for several
                 inputs a dict by name, or a list in the order of `inputs` (the converter may have
-                changed the Keras model's order). uint8 pictures stand for their values 0 to 255.
+                changed the Keras model's order). uint8 arrays stand for their values 0 to 255, and
+                so are for a file that takes pixels as they are.
 
         Returns:
             An array `(n, ...)`, or for several outputs a dict by name. float32, except for outputs
@@ -90,8 +110,9 @@ class TFLiteModel:
             one, with an entry for each run.
 
         Raises:
-            ValueError: If the number, the names or the shapes of the arrays are wrong, or NaN is
-                given to a quantized input.
+            ValueError: If the number, the names or the shapes of the arrays are wrong, NaN is given
+                to a quantized input, or uint8 images to one that, by the file's metadata or its
+                quantization, takes other values than pixels.
         """
         arrays = self._arrays(batch)
         runs = [self._run(chunk) for chunk in self._chunks(arrays)]
@@ -140,10 +161,25 @@ class TFLiteModel:
         arrays = [np.asarray(value) for value in values]
         for array, spec in zip(arrays, self.inputs, strict=True):
             _check_shape(array, spec)
+            if array.dtype == np.uint8 and array.ndim == _IMAGE_RANK and array.size:
+                self._check_pixels(array, spec)
         if len({len(array) for array in arrays}) > 1:
             sizes = {name: len(array) for name, array in zip(names, arrays, strict=True)}
             raise ValueError(f"The arrays of `batch` must have the same length. Received: {sizes}.")
         return arrays
+
+    def _check_pixels(self, pixels: np.ndarray, spec: TensorSpec) -> None:
+        """Refuses uint8 images where the values of pixels are not what the input takes."""
+        taken = self.spec.input_range or real_range(spec)
+        if taken is None or takes_uint8(taken):
+            return
+        if self.spec.input_range is None and (taken[1] >= _NORMALIZED or pixels.max() <= taken[1]):
+            return
+        how = "as for training" if self.spec.input_range is None else f"with `{rescaling(taken)}`"
+        raise ValueError(
+            f"Input {spec.name!r} must have values from {taken[0]:.4g} to {taken[1]:.4g}. Received "
+            f"uint8 pixels up to {pixels.max()}. Rescale them {how}."
+        )
 
 
 def load_interpreter(
@@ -174,7 +210,10 @@ def load_interpreter(
 
 
 def named_details(interpreter: Interpreter) -> tuple[_Named, _Named]:
-    """Returns inputs and outputs, each with its name in the signature, or else its own name."""
+    """Returns inputs and outputs, each with its name in the signature, or else its own name.
+
+    Of equal names, the later ones get a number.
+    """
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     names = {details["index"]: details["name"] for details in (*inputs, *outputs)}
     for key in interpreter.get_signature_list():
@@ -184,10 +223,11 @@ def named_details(interpreter: Interpreter) -> tuple[_Named, _Named]:
         if {details["index"]: details["name"] for details in signature.values()} == names:
             names = {details["index"]: name for name, details in signature.items()}
             break
-    return (
-        [(names[details["index"]], details) for details in inputs],
-        [(names[details["index"]], details) for details in outputs],
+    given, returned = (
+        list(zip(unique_names([names[x["index"]] for x in tensors]), tensors, strict=True))
+        for tensors in (inputs, outputs)
     )
+    return given, returned
 
 
 def _batch_size(path: Path, inputs: Sequence[TensorSpec]) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_cv_course.detectors.detections import split_detections
+from keras_cv_course.quantization.graph import output_names
 from keras_cv_course.tflite import flatbuffer
 from keras_cv_course.tflite.conversion import layer_names, rewrite
 from keras_cv_course.tflite.freezing import freeze
@@ -56,7 +57,7 @@ def worst_tensors(
     with quiet():
         network, _ = split_detections(reference)
         ready = rewrite(network)
-        twin = to_float(freeze(ready))
+        twin = to_float(freeze(ready, output_names(network)))
         floats = _Probe(flatbuffer.rename_tensors(twin, layer_names(ready).shorten))
         integers = _Probe(Path(path).read_bytes())
         one_by_one = list(_samples(inputs))

@@ -42,6 +42,15 @@ def spec_from_details(name: str, details: Mapping[str, Any]) -> TensorSpec:
     )
 
 
+def real_range(spec: TensorSpec) -> tuple[float, float] | None:
+    """Returns the smallest and largest real value of a quantized tensor; None for another."""
+    if spec.scale is None:
+        return None
+    limits = np.iinfo(spec.dtype)
+    low, high = ((limit - spec.zero_point) * spec.scale for limit in (limits.min, limits.max))
+    return low, high
+
+
 def quantize(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
     """Returns real values as the numbers that the file holds.
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from typer.main import get_command
 
 from keras_cv_course.tflite import convert
-from keras_cv_course.tflite.metadata import Embedder
+from keras_cv_course.tflite.metadata import EmbedderMetadata
 
 # Corners of the cube of colours: the cosine between two, seen from grey, is -1/3, 1/3 or -1.
 PEOPLE = {
@@ -124,7 +124,7 @@ def test_a_tflite_file_tells_its_range_and_answers_alike(keras_cv_course, people
     image = keras.Input((SIZE_PX, SIZE_PX, 3), name="image")
     unscaled = keras.Model(image, keras.layers.GlobalAveragePooling2D(name="embedding")(image))
     path = tmp_path / "encoder.tflite"
-    convert(unscaled, path, "none", task=Embedder(), input_range=(-1.0, 1.0))
+    convert(unscaled, path, "none", metadata=EmbedderMetadata(), input_range=(-1.0, 1.0))
     line = [people / "red" / "red_0001.jpg", people / "yellow" / "yellow_0001.jpg"]
     found = keras_cv_course("faces", "verify", path, *line, "--threshold", 0.8, "--json").json
     assert found["similarity"] == pytest.approx(1 / 3, abs=0.05)

@@ -68,8 +68,8 @@ def test_a_folder_is_sampled_and_scaled(tmp_path, caplog):
     ("values", "input_range", "message"),
     [
         ((0, 255), SIGNED, "from -1 to 1.*Received values from 0 to 255"),
-        ((0, 1), PIXELS, r"divided by 255. Rescale them with `pictures \* 255 \+ 0`"),
-        ((0, 1), SIGNED, r"divided by 255. Rescale them with `pictures \* 2 \+ -1`"),
+        ((0, 1), PIXELS, r"divided by 255. Rescale them with `images \* 255`"),
+        ((0, 1), SIGNED, r"divided by 255. Rescale them with `images \* 2 - 1`"),
         ((-1, 1), PIXELS, "Received values from -1 to 1"),
         ((-2, 2), SIGNED, "Received values from -2 to 2"),
     ],
@@ -80,6 +80,33 @@ def test_wrong_ranges_are_refused_with_what_was_seen(values, input_range, messag
     with pytest.raises(ValueError, match=message):
         calibration_array(pictures, SHAPE, input_range)
     assert len(calibration_array(pictures, SHAPE)) == 3
+
+
+def test_pixels_as_bytes_are_refused_however_dark(rng):
+    dark = rng.integers(0, 2, (5, *SHAPE), np.uint8)
+    for source in (dark, tf.data.Dataset.from_tensor_slices(dark).batch(2)):
+        with pytest.raises(ValueError, match=r"uint8, which are pixels.*`images / 127.5 - 1`"):
+            calibration_array(source, SHAPE, SIGNED)
+        with pytest.raises(ValueError, match=r"Rescale them with `images / 255`"):
+            calibration_array(source, SHAPE, (0.0, 1.0))
+        np.testing.assert_array_equal(calibration_array(source, SHAPE, PIXELS), dark)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "input_range"),
+    [
+        ((128, 256), SIGNED),  # bright
+        ((255, 256), SIGNED),
+        ((100, 160), SIGNED),  # grey
+        ((0, 30), SIGNED),  # dark
+        ((0, 30), PIXELS),
+        ((0, 1), PIXELS),
+        ((0, 256), (0.0, 1.0)),
+    ],
+)
+def test_images_that_do_not_fill_the_range_are_taken(pixels, input_range, rng):
+    values = rng.integers(*pixels, (50, *SHAPE)) * np.ptp(input_range) / 255 + input_range[0]
+    assert len(calibration_array(values, SHAPE, input_range)) == 50
 
 
 def test_wrong_data_is_refused(pictures, tmp_path):

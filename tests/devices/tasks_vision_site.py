@@ -35,8 +35,8 @@ class Site:
         seen = drive(self.folder, [["visit", "tasks_vision.html"], wait, ["text", "body"]])
         return json.loads(seen.answers[0]), seen
 
-    def write(self, key, model, form, io_dtype, task, inputs):
-        """The path of a file in the folder, with metadata if there is a task."""
+    def write(self, key, model, form, io_dtype, metadata, inputs):
+        """The path of a file in the folder, with these metadata, if any."""
         return convert(
             model,
             self.folder / f"{key}.tflite",
@@ -44,5 +44,5 @@ class Site:
             io_dtype,
             inputs if form == "int8" else None,
             input_range=toy_networks.INPUT_RANGE,
-            task=task,
+            metadata=metadata,
         ).path

@@ -18,7 +18,7 @@ from PIL import Image
 from keras_cv_course.cli.main import run
 from keras_cv_course.faces import FaceGallery
 from keras_cv_course.tflite import convert
-from keras_cv_course.tflite.metadata import Embedder
+from keras_cv_course.tflite.metadata import EmbedderMetadata
 
 pytestmark = pytest.mark.device
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def model(tmp_path_factory, people):
     image = keras.Input((16, 16, 3), name="image")
     encoder = keras.Model(image, keras.layers.GlobalAveragePooling2D(name="embedding")(image))
     path = tmp_path_factory.mktemp("model") / "encoder.tflite"
-    convert(encoder, path, "none", task=Embedder(), input_range=(-1.0, 1.0))
+    convert(encoder, path, "none", metadata=EmbedderMetadata(), input_range=(-1.0, 1.0))
     with pytest.raises(SystemExit) as ended:
         run(["faces", "evaluate", str(path), "--data", str(people), "--json"])
     assert ended.value.code == 0

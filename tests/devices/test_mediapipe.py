@@ -10,19 +10,19 @@ import toy_networks
 from keras_cv_course.devices.mediapipe import find_python, run_mediapipe
 from keras_cv_course.tflite import TFLiteModel, convert
 from keras_cv_course.tflite.metadata import (
-    AnchorDetector,
-    Classifier,
-    Detector,
-    Embedder,
-    Segmenter,
+    AnchorDetectorMetadata,
+    ClassifierMetadata,
+    DetectorMetadata,
+    EmbedderMetadata,
+    SegmenterMetadata,
 )
 
 pytestmark = pytest.mark.device
 FORMS = {"int8": "uint8", "none": "float32", "float16": "float32"}
 TASKS = {
-    "classifier": Classifier(toy_networks.COLOURS),
-    "embedder": Embedder(),
-    "segmenter": Segmenter(toy_networks.SEGMENTS),
+    "classifier": ClassifierMetadata(toy_networks.COLOURS),
+    "embedder": EmbedderMetadata(),
+    "segmenter": SegmenterMetadata(toy_networks.SEGMENTS),
 }
 
 
@@ -31,10 +31,10 @@ def python():
     return find_python(Path(__file__).resolve().parents[2])
 
 
-def write(model, folder, quantize, io_dtype, task, inputs):
+def write(model, folder, quantize, io_dtype, metadata, inputs):
     """The path of a file with metadata."""
     samples = inputs if quantize == "int8" else None
-    options = {"input_range": toy_networks.INPUT_RANGE, "task": task}
+    options = {"input_range": toy_networks.INPUT_RANGE, "metadata": metadata}
     return convert(model, folder / "m.tflite", quantize, io_dtype, samples, **options).path
 
 
@@ -81,16 +81,16 @@ def test_segmenter(python, tmp_path, form):
 def test_detector(python, tmp_path, form, kind):
     if kind == "operator":
         toy = toy_networks.detector_with_boxes()
-        task = Detector(toy_networks.COLOURS)
+        metadata = DetectorMetadata(toy_networks.COLOURS)
     else:
         toy = toy_networks.detector()
-        task = AnchorDetector(
+        metadata = AnchorDetectorMetadata(
             labels=toy_networks.COLOURS,
             anchors=toy_networks.ANCHORS,
             exponential=True,
             sigmoid_score=False,
         )
-    path = write(toy.model, tmp_path, form, FORMS[form], task, toy.inputs)
+    path = write(toy.model, tmp_path, form, FORMS[form], metadata, toy.inputs)
     found = run_mediapipe(python, "detector", path, toy.pictures)
     for answer, objects in zip(found, toy.expected, strict=True):
         sure = [o for o in answer.objects if o.category.score > 0.5]
@@ -113,7 +113,7 @@ def test_mobilenet_names_the_photographs_alike(python, tmp_path, form, shared):
     pictures = load_pictures(files, (224, 224, 3), (0.0, 255.0)).round().astype(np.uint8)
     inputs = pictures.astype(np.float32) / 127.5 - 1
     labels = tuple(f"class {i}" for i in range(1000))
-    path = write(model, tmp_path, form, FORMS[form], Classifier(labels), inputs)
+    path = write(model, tmp_path, form, FORMS[form], ClassifierMetadata(labels), inputs)
     found = run_mediapipe(python, "classifier", path, pictures)
     expected = TFLiteModel(path).predict(inputs)
     assert [answer.categories[0].index for answer in found] == expected.argmax(1).tolist()

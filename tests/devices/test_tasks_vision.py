@@ -9,11 +9,11 @@ from tasks_vision_site import Site
 
 from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite.metadata import (
-    AnchorDetector,
-    Classifier,
-    Detector,
-    Embedder,
-    Segmenter,
+    AnchorDetectorMetadata,
+    ClassifierMetadata,
+    DetectorMetadata,
+    EmbedderMetadata,
+    SegmenterMetadata,
 )
 from keras_cv_course.tflite.tensors import dequantize
 
@@ -22,19 +22,19 @@ TELEMETRY = "https://odml.pa.googleapis.com/v1/log"
 FORMS = {"int8": "uint8", "none": "float32", "float16": "float32"}
 # MediaPipe's task, and what the file says of itself.
 NETWORKS = {
-    "classifier": ("classifier", Classifier(toy_networks.COLOURS)),
-    "embedder": ("embedder", Embedder()),
-    "segmenter": ("segmenter", Segmenter(toy_networks.SEGMENTS)),
+    "classifier": ("classifier", ClassifierMetadata(toy_networks.COLOURS)),
+    "embedder": ("embedder", EmbedderMetadata()),
+    "segmenter": ("segmenter", SegmenterMetadata(toy_networks.SEGMENTS)),
     "detector": (
         "detector",
-        AnchorDetector(
+        AnchorDetectorMetadata(
             labels=toy_networks.COLOURS,
             anchors=toy_networks.ANCHORS,
             exponential=True,
             sigmoid_score=False,
         ),
     ),
-    "detector_with_boxes": ("detector", Detector(toy_networks.COLOURS)),
+    "detector_with_boxes": ("detector", DetectorMetadata(toy_networks.COLOURS)),
 }
 BOX = ("originX", "originY", "width", "height")
 NEEDS_METADATA = "it requires specifying NormalizationOptions metadata"
@@ -147,7 +147,7 @@ def test_mobilenet_names_the_photographs_alike(tmp_path, shared):
     labels = tuple(f"class {i}" for i in range(1000))
     site, expected = Site(tmp_path), {}
     for form, io_dtype in FORMS.items():
-        path = site.write(form, model, form, io_dtype, Classifier(labels), inputs)
+        path = site.write(form, model, form, io_dtype, ClassifierMetadata(labels), inputs)
         site.add(form, "classifier", path, pictures)
         expected[form] = [labels[i] for i in TFLiteModel(path).predict(inputs).argmax(1)]
     results, _ = site.run()

@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 
 from keras_cv_course.tflite import TFLiteModel, check, convert, inspect
-from keras_cv_course.tflite.metadata import Embedder, read_metadata
+from keras_cv_course.tflite.metadata import EmbedderMetadata, read_metadata
 from keras_cv_course.tflite.targets import TARGETS
 
 
@@ -70,7 +70,7 @@ def test_metadata_tells_the_task_and_the_range(model, names, task, path):
 
 
 def test_task_can_be_told_without_a_target(path):
-    convert(classifier(), path, "none", input_range=(-1, 1), task=Embedder())
+    convert(classifier(), path, "none", input_range=(-1, 1), metadata=EmbedderMetadata())
     assert read_metadata(path).task == "embedder"
 
 
@@ -87,7 +87,10 @@ def test_what_is_no_colour_picture_has_no_metadata(path):
         ({"target": "phone", "quantize": "int8", "io_dtype": "int8"}, "`io_dtype` must be one of"),
         ({"target": "microcontroller", "quantize": "dynamic"}, "`quantize` must be one of"),
         ({"target": "accelerator"}, "`quantize` must be one of"),
-        ({"task": Embedder(), "class_names": ["a", "b", "c"]}, "`class_names` must be None"),
+        (
+            {"metadata": EmbedderMetadata(), "class_names": ["a", "b", "c"]},
+            "`class_names` must be None",
+        ),
     ],
 )
 def test_contradictions_are_refused_before_a_file_is_written(arguments, message, path):

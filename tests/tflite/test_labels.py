@@ -4,7 +4,9 @@ import zipfile
 import pytest
 import tiny_files
 
+from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite.labels import append_labels, read_labels
+from keras_cv_course.tflite.metadata import ClassifierMetadata, add_metadata
 
 NAMES = ["cat", "żółw", "traffic light", " padded ", "\u2028line separator"]
 
@@ -74,6 +76,32 @@ def test_carriage_returns_of_other_writers_are_dropped(tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("labels.txt", "cat\r\ndog")
     assert read_labels(path) == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("\ufeffcat\r\ndog\r\nowl\r\n", ("cat", "dog", "owl")),  # as Notepad writes it
+        ("cat\ndog\nowl\n\n \n", ("cat", "dog", "owl")),
+        ("cat\n\nowl", ("cat", "1", "owl")),
+        ("cat\ndog\n", ("cat", "dog", "2")),
+        ("cat\ndog\nowl\ncow\n", ("cat", "dog", "owl")),
+        ("\n", None),
+    ],
+)
+def test_lists_of_other_writers_name_each_class(text, names, tmp_path, caplog):
+    path = tiny_files.write(tmp_path, "float")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labels.txt", text)
+    assert TFLiteModel(path, validate=False).class_names == names
+    assert ("class names for 3 classes" in caplog.text) == (text.strip()[-3:] in ("dog", "cow"))
+
+
+def test_a_list_of_another_name_is_read_where_metadata_name_it(tmp_path):
+    data = add_metadata(tiny_files.content("float"), ClassifierMetadata(("a", "b", "c")), (0, 255))
+    path = tmp_path / "m.tflite"
+    path.write_bytes(data.replace(b"labels.txt", b"labelz.txt"))
+    assert TFLiteModel(path, validate=False).class_names == ("a", "b", "c")
 
 
 def test_corrupt_names_are_an_error(labelled):

@@ -6,10 +6,10 @@ from toy_files import CASES, NAMES, RANGE, anchors, custom, nms, save, subgraph,
 
 from keras_cv_course.tflite import flatbuffer
 from keras_cv_course.tflite.metadata import (
-    Classifier,
-    Detector,
-    Embedder,
-    Segmenter,
+    ClassifierMetadata,
+    DetectorMetadata,
+    EmbedderMetadata,
+    SegmenterMetadata,
     add_metadata,
     read_metadata,
 )
@@ -44,7 +44,7 @@ def test_tasks_without_labels_are_told_apart(kind, tmp_path):
     [((0, 255), 0, 1), ((0, 1), 0, 255), ((-1, 1), 127.5, 127.5), ((-2, 3), 102, 51)],
 )
 def test_normalization_brings_pixels_into_the_range(input_range, mean, std, tmp_path):
-    path = save(tmp_path, add_metadata(toy([(1, 3)]), Embedder(), input_range))
+    path = save(tmp_path, add_metadata(toy([(1, 3)]), EmbedderMetadata(), input_range))
     metadata = read_metadata(path)
     assert (metadata.mean, metadata.std) == ((mean,), (std,))
     assert metadata.input_range == input_range
@@ -52,7 +52,9 @@ def test_normalization_brings_pixels_into_the_range(input_range, mean, std, tmp_
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 1, 0, 2)])
 def test_detector_outputs_are_found_by_the_operator(order):
-    outputs = subgraph(add_metadata(nms(order), Detector(), RANGE))["output_tensor_metadata"]
+    outputs = subgraph(add_metadata(nms(order), DetectorMetadata(), RANGE))[
+        "output_tensor_metadata"
+    ]
     roles = ["location", "category", "score", "number of detections"]
     assert [outputs[k]["name"] for k in order] == roles
 
@@ -85,18 +87,38 @@ def test_names_of_the_signature_decide_before_those_of_tensors():
 @pytest.mark.parametrize(
     ("data", "task", "message"),
     [
-        (toy([(1, 4)]), Classifier(NAMES), r"each of the 4 classes in the file. Received: 3 names"),
+        (
+            toy([(1, 4)]),
+            ClassifierMetadata(NAMES),
+            r"each of the 4 classes in the file. Received: 3 names",
+        ),
         (
             toy([(2, 3)]),
-            Classifier(),
-            r"Classifier needs one output \(1, size\).*1 of shape \(2, 3\)",
+            ClassifierMetadata(),
+            r"ClassifierMetadata needs one output \(1, size\).*1 of shape \(2, 3\)",
         ),
-        (toy([(1, 3), (1, 3)]), Embedder(), r"Embedder needs one output.*Received: 2 of shape"),
-        (toy([(1, 3)]), Segmenter(), r"Segmenter needs one output \(1, height, width, classes\)"),
-        (toy([(1, 8, 8, 2)]), Segmenter(NAMES), r"each of the 2 classes"),
-        (toy([(1, 8, 8)], dtype="int64"), Segmenter(), r"Received: int64. Export scores, without"),
-        (toy([(1, 2, 4), (1, 2, 3)]), Detector(), r"four outputs of one TFLite_Detection_PostPro"),
-        (nms(classes=5), Detector(NAMES), r"each of the 5 classes"),
+        (
+            toy([(1, 3), (1, 3)]),
+            EmbedderMetadata(),
+            r"EmbedderMetadata needs one output.*Received: 2 of shape",
+        ),
+        (
+            toy([(1, 3)]),
+            SegmenterMetadata(),
+            r"SegmenterMetadata needs one output \(1, height, width, classes\)",
+        ),
+        (toy([(1, 8, 8, 2)]), SegmenterMetadata(NAMES), r"each of the 2 classes"),
+        (
+            toy([(1, 8, 8)], dtype="int64"),
+            SegmenterMetadata(),
+            r"Received: int64. Export scores, without",
+        ),
+        (
+            toy([(1, 2, 4), (1, 2, 3)]),
+            DetectorMetadata(),
+            r"four outputs of one TFLite_Detection_PostPro",
+        ),
+        (nms(classes=5), DetectorMetadata(NAMES), r"each of the 5 classes"),
         (toy([(1, 2, 4)]), anchors(), r"two outputs, boxes \(1, 2, 4\) and scores"),
         (toy([(1, 3, 4), (1, 3, 3)]), anchors(), r"boxes \(1, 2, 4\).*\(1, 3, 4\), \(1, 3, 3\)"),
         (toy([(1, 2, 5), (1, 2, 3)]), anchors(), r"boxes \(1, 2, 4\) and scores"),
@@ -104,10 +126,14 @@ def test_names_of_the_signature_decide_before_those_of_tensors():
         (toy([(1, 2, 4), (1, 2, 2)]), anchors(), r"each of the 2 classes"),
         (
             toy([(1, 3)], inputs=[(1, 8, 8, 1)]),
-            Classifier(),
+            ClassifierMetadata(),
             r"RGB picture.*1 of shape \(1, 8, 8, 1\)",
         ),
-        (toy([(1, 3)], inputs=[(1, 8, 8, 3), (1, 4)]), Classifier(), r"one input.*Received: 2 of"),
+        (
+            toy([(1, 3)], inputs=[(1, 8, 8, 3), (1, 4)]),
+            ClassifierMetadata(),
+            r"one input.*Received: 2 of",
+        ),
     ],
 )
 def test_files_that_are_not_of_the_task_are_errors(data, task, message):
@@ -118,15 +144,23 @@ def test_files_that_are_not_of_the_task_are_errors(data, task, message):
 @pytest.mark.parametrize("input_range", [(1, 1), (1, 0), (0, float("nan")), (0, float("inf"))])
 def test_empty_ranges_are_errors(input_range):
     with pytest.raises(ValueError, match="`input_range` must be the values for pixel 0"):
-        add_metadata(toy([(1, 3)]), Embedder(), input_range)
+        add_metadata(toy([(1, 3)]), EmbedderMetadata(), input_range)
 
 
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: Classifier("cat"), TypeError, r"`labels` must be a list of strings.*'cat'"),
-        (lambda: Segmenter(("a", "")), ValueError, r"A name in `labels` must be text"),
-        (lambda: Segmenter(activation="relu"), ValueError, r"`activation` must be one of 'none'"),
+        (
+            lambda: ClassifierMetadata("cat"),
+            TypeError,
+            r"`labels` must be a list of strings.*'cat'",
+        ),
+        (lambda: SegmenterMetadata(("a", "")), ValueError, r"A name in `labels` must be text"),
+        (
+            lambda: SegmenterMetadata(activation="relu"),
+            ValueError,
+            r"`activation` must be one of 'none'",
+        ),
         (lambda: anchors(anchors=np.zeros((3, 2))), ValueError, r"shape \(count, 4\).*\(3, 2\)"),
         (lambda: anchors(anchors=np.zeros((0, 4))), ValueError, r"shape \(count, 4\).*\(0, 4\)"),
         (lambda: anchors(anchors=[(8, 8, 16, 16)]), ValueError, r"centers in \[0, 1\].*Divide pix"),
@@ -142,6 +176,6 @@ def test_wrong_tasks_are_errors(make, error, message):
 
 
 def test_lists_of_labels_become_tuples_and_anchors_cannot_be_changed():
-    assert Classifier(["a", "b"]) == Classifier(("a", "b"))
+    assert ClassifierMetadata(["a", "b"]) == ClassifierMetadata(("a", "b"))
     with pytest.raises(ValueError, match="read-only"):
         anchors().anchors[0, 0] = 1

@@ -10,7 +10,12 @@ from toy_files import CASES, NAMES, RANGE, save, toy
 
 from keras_cv_course.tflite import flatbuffer
 from keras_cv_course.tflite.labels import append_labels, read_labels
-from keras_cv_course.tflite.metadata import Classifier, Embedder, add_metadata, read_metadata
+from keras_cv_course.tflite.metadata import (
+    ClassifierMetadata,
+    EmbedderMetadata,
+    add_metadata,
+    read_metadata,
+)
 
 
 def run(data):
@@ -25,7 +30,7 @@ def run(data):
 
 def test_the_network_computes_as_before_and_the_archive_comes_last(tmp_path):
     data = tiny_files.content("float")
-    written = add_metadata(data, Classifier(NAMES), RANGE)
+    written = add_metadata(data, ClassifierMetadata(NAMES), RANGE)
     np.testing.assert_array_equal(run(written), run(data))
     assert read_labels(save(tmp_path, written)) == NAMES
     with zipfile.ZipFile(io.BytesIO(written)) as archive:
@@ -55,14 +60,14 @@ def test_weights_outside_of_the_flatbuffer_are_kept():
     data = move_weights_out(tiny_files.content("float"))
     np.testing.assert_array_equal(run(data), run(tiny_files.content("float")))
     assert sum(b.offset > 0 for b in schema.ModelT.InitFromPackedBuf(data).buffers) > 3
-    written = add_metadata(data, Classifier(NAMES), RANGE)
+    written = add_metadata(data, ClassifierMetadata(NAMES), RANGE)
     buffers = schema.ModelT.InitFromPackedBuf(written).buffers
     assert all(buffer.offset == buffer.size == 0 for buffer in buffers)
     np.testing.assert_array_equal(run(written), run(data))
 
 
 def test_metadata_outside_of_the_flatbuffer_is_read(tmp_path):
-    whole = move_weights_out(add_metadata(toy([(1, 3)]), Embedder(), RANGE))
+    whole = move_weights_out(add_metadata(toy([(1, 3)]), EmbedderMetadata(), RANGE))
     assert read_metadata(save(tmp_path, whole)).task == "embedder"
 
 
@@ -70,8 +75,8 @@ def test_metadata_and_labels_are_replaced_and_other_members_kept(tmp_path):
     file = io.BytesIO(append_labels(toy([(1, 3)]), ["old"]))
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("notes.txt", "kept")
-    first = add_metadata(file.getvalue(), Classifier(("a", "b", "c")), (0, 1))
-    path = save(tmp_path, add_metadata(first, Classifier(NAMES), RANGE))
+    first = add_metadata(file.getvalue(), ClassifierMetadata(("a", "b", "c")), (0, 1))
+    path = save(tmp_path, add_metadata(first, ClassifierMetadata(NAMES), RANGE))
     assert read_metadata(path).labels == NAMES
     assert read_metadata(path).mean == (127.5,)
     model = flatbuffer.read(path.read_bytes())
@@ -80,7 +85,7 @@ def test_metadata_and_labels_are_replaced_and_other_members_kept(tmp_path):
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["notes.txt", "labels.txt"]
         assert archive.read("notes.txt") == b"kept"
-    save(tmp_path, add_metadata(first, Classifier(), RANGE))
+    save(tmp_path, add_metadata(first, ClassifierMetadata(), RANGE))
     assert read_labels(path) is None
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == ["notes.txt"]
@@ -90,7 +95,7 @@ def test_other_metadata_entries_stay():
     model = flatbuffer.read(toy([(1, 3)]))
     model.buffers.append(schema.BufferT(data=np.frombuffer(b"1.5.0", np.uint8)))
     model.metadata = [schema.MetadataT(name="min_runtime_version", buffer=1)]
-    written = flatbuffer.read(add_metadata(flatbuffer.write(model), Embedder(), RANGE))
+    written = flatbuffer.read(add_metadata(flatbuffer.write(model), EmbedderMetadata(), RANGE))
     found = {m.name: bytes(written.buffers[m.buffer].data) for m in written.metadata}
     assert found[b"min_runtime_version"] == b"1.5.0"
     assert found[b"TFLITE_METADATA"][4:8] == b"M001"
@@ -99,7 +104,7 @@ def test_other_metadata_entries_stay():
 def test_an_entry_on_the_empty_buffer_does_not_fill_it():
     model = flatbuffer.read(toy([(1, 3)]))
     model.metadata = [schema.MetadataT(name="TFLITE_METADATA", buffer=0)]
-    data = add_metadata(flatbuffer.write(model), Embedder(), RANGE)
+    data = add_metadata(flatbuffer.write(model), EmbedderMetadata(), RANGE)
     written = schema.ModelT.InitFromPackedBuf(data)
     assert written.buffers[0].data is None
     assert [m.buffer for m in written.metadata] == [1]
@@ -120,7 +125,7 @@ def test_files_that_google_ships(name, shared, tmp_path):
     assert len(metadata.labels) == 1001
     assert metadata.labels[286] == "Egyptian cat"
     names = [f"c{k}" for k in range(1001)]
-    path = save(tmp_path, add_metadata(path.read_bytes(), Classifier(names), (0, 255)))
+    path = save(tmp_path, add_metadata(path.read_bytes(), ClassifierMetadata(names), (0, 255)))
     assert read_metadata(path).labels == tuple(names)
     assert read_metadata(path).min_parser_version == "1.0.0"
 
@@ -153,7 +158,7 @@ def test_a_buffer_that_is_not_there_is_an_error(tmp_path):
 
 
 def test_labels_that_are_missing_in_the_archive_are_an_error(tmp_path):
-    whole = add_metadata(toy([(1, 3)]), Classifier(NAMES), RANGE)
+    whole = add_metadata(toy([(1, 3)]), ClassifierMetadata(NAMES), RANGE)
     cut = whole[: whole.index(b"PK\x03\x04")]
     with pytest.raises(ValueError, match=r"names a list of labels, 'labels.txt', which is not in"):
         read_metadata(save(tmp_path, cut))

@@ -8,7 +8,12 @@ from flatbuffers import number_types
 from flatbuffers.table import Table
 from toy_files import ANCHORS, NAMES, RANGE, anchors, metadata_bytes, nms, toy
 
-from keras_cv_course.tflite.metadata import Classifier, Detector, Segmenter, add_metadata
+from keras_cv_course.tflite.metadata import (
+    ClassifierMetadata,
+    DetectorMetadata,
+    SegmenterMetadata,
+    add_metadata,
+)
 from keras_cv_course.tflite.metadata import schema as numbers
 from keras_cv_course.tflite.metadata.tables import (
     Bytes,
@@ -127,7 +132,7 @@ def test_a_negative_position_is_refused():
 
 
 def test_classifier_by_a_reader_of_its_own():
-    root = Raw(metadata_bytes(add_metadata(toy([(1, 3)]), Classifier(NAMES), (0.0, 1.0))))
+    root = Raw(metadata_bytes(add_metadata(toy([(1, 3)]), ClassifierMetadata(NAMES), (0.0, 1.0))))
     assert (root.text(0), root.text(7)) == ("ImageClassifier", "1.0.0")
     (graph,) = root.children(3)
     (image,), (score,) = graph.children(2), graph.children(3)
@@ -145,7 +150,7 @@ def test_classifier_by_a_reader_of_its_own():
 
 
 def test_detector_by_a_reader_of_its_own():
-    root = Raw(metadata_bytes(add_metadata(nms(), Detector(NAMES), RANGE)))
+    root = Raw(metadata_bytes(add_metadata(nms(), DetectorMetadata(NAMES), RANGE)))
     assert root.text(7) == "1.2.0"
     (graph,) = root.children(3)
     outputs = graph.children(3)
@@ -166,7 +171,7 @@ def test_detector_by_a_reader_of_its_own():
 
 
 def test_segmenter_and_anchors_by_a_reader_of_its_own():
-    data = add_metadata(toy([(1, 8, 8, 3)]), Segmenter(NAMES, "softmax"), RANGE)
+    data = add_metadata(toy([(1, 8, 8, 3)]), SegmenterMetadata(NAMES, "softmax"), RANGE)
     root = Raw(metadata_bytes(data))
     assert root.text(7) == "1.5.0"
     (graph,) = root.children(3)

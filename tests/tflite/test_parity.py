@@ -1,3 +1,4 @@
+import functools
 import json
 
 import keras
@@ -113,6 +114,26 @@ def test_several_outputs_need_a_metric_of_the_task(tmp_path, rng):
     )
     assert report.metric == "mean_gap"
     assert abs(report.metric_tflite) < 1e-6
+
+
+def test_metrics_without_a_name_of_their_own_have_that_of_their_function_or_class(tmp_path):
+    x = keras.Input((3,))
+    model = keras.Model(x, keras.layers.Dense(2)(x))
+    path = convert(model, tmp_path / "m.tflite", "none").path
+    data = np.ones((4, 3), np.float32)
+
+    def share(factor, targets, outputs):
+        return factor * float(np.mean(targets == outputs.argmax(1)))
+
+    class Share:
+        def __call__(self, targets, outputs):
+            return share(1, targets, outputs)
+
+    targets = model.predict(data, verbose=0).argmax(1)
+    metrics = {"share": functools.partial(functools.partial(share), 0.5), "Share": Share()}
+    for name, metric in metrics.items():
+        report = compare(model, path, data, targets=targets, metric=metric)
+        assert (report.metric, report.metric_tflite) == (name, 0.5 if name == "share" else 1.0)
 
 
 def test_file_of_another_interface_is_refused(scores, tmp_path):

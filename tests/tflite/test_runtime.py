@@ -3,8 +3,9 @@ import pytest
 import tiny_files
 from numpy.testing import assert_allclose, assert_array_equal
 
-from keras_cv_course.tflite import TFLiteModel
+from keras_cv_course.tflite import TFLiteModel, flatbuffer
 from keras_cv_course.tflite.labels import append_labels
+from keras_cv_course.tflite.metadata import ClassifierMetadata, add_metadata
 from keras_cv_course.tflite.tensors import TensorSpec, dequantize, quantize
 
 
@@ -210,3 +211,39 @@ def test_files_without_a_signature(shared):
     assert model.inputs[0].name == "input_1_int8"
     probabilities = model.predict(np.full((2, 96, 96, 3), 0.5))
     assert_allclose(probabilities.sum(axis=1), 1, atol=1 / 256)
+
+
+def test_outputs_of_one_name_in_files_of_others_are_all_given(tmp_path, rng):
+    data = flatbuffer.read(tiny_files.content("two"))
+    data.signatureDefs = []
+    for index in data.subgraphs[0].outputs:
+        data.subgraphs[0].tensors[index].name = "head"
+    path = tmp_path / "m.tflite"
+    path.write_bytes(flatbuffer.write(data))
+    model = TFLiteModel(path)
+    names = {x.name: x.shape for x in model.inputs}
+    outputs = model.predict({name: rng.normal(size=shape) for name, shape in names.items()})
+    assert sorted(outputs) == ["head", "head_1"]
+    assert sorted(y.shape for y in outputs.values()) == [(1, 2), (1, 5)]
+
+
+def test_uint8_images_are_refused_where_other_values_are_taken(tmp_path, rng):
+    """Of a float file by its metadata, of an int8 file by its quantization, too."""
+    pixels = rng.integers(0, 256, (2, tiny_files.SIZE_PX, tiny_files.SIZE_PX, 3), np.uint8)
+    signed = tmp_path / "signed.tflite"
+    data = add_metadata(tiny_files.content("float"), ClassifierMetadata(), (-1.0, 1.0))
+    signed.write_bytes(data)
+    quantized = tiny_files.write(tmp_path, "int8", "uint8")  # calibrated from -1 to 1
+    for path, advice in ((signed, "with `images / 127.5 - 1`"), (quantized, "as for training")):
+        model = TFLiteModel(path)
+        with pytest.raises(ValueError, match=f"uint8 pixels up to 255. Rescale them {advice}"):
+            model.predict(pixels)
+        assert_allclose(model(pixels / 127.5 - 1), keras_scores(pixels / 127.5 - 1), atol=0.05)
+
+
+def test_uint8_images_are_pixels_where_these_are_taken(tmp_path, rng):
+    pixels = rng.integers(0, 256, (2, tiny_files.SIZE_PX, tiny_files.SIZE_PX, 3), np.uint8)
+    path = tmp_path / "m.tflite"
+    path.write_bytes(add_metadata(tiny_files.content("float"), ClassifierMetadata(), (0.0, 255.0)))
+    for file in (path, tiny_files.write(tmp_path, "float")):  # the second tells nothing
+        assert_allclose(TFLiteModel(file)(pixels), TFLiteModel(file)(pixels.astype("float32")))

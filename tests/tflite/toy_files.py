@@ -5,11 +5,11 @@ from flatbuffers import flexbuffers
 
 from keras_cv_course.tflite import flatbuffer
 from keras_cv_course.tflite.metadata import (
-    AnchorDetector,
-    Classifier,
-    Detector,
-    Embedder,
-    Segmenter,
+    AnchorDetectorMetadata,
+    ClassifierMetadata,
+    DetectorMetadata,
+    EmbedderMetadata,
+    SegmenterMetadata,
 )
 from keras_cv_course.tflite.metadata.reading import read_tables
 from keras_cv_course.tflite.metadata.tables import read_root
@@ -56,7 +56,7 @@ def nms(order=(0, 1, 2, 3), **changes):
 
 
 def anchors(**changes):
-    return AnchorDetector(**{"labels": NAMES, "anchors": ANCHORS} | changes)
+    return AnchorDetectorMetadata(**{"labels": NAMES, "anchors": ANCHORS} | changes)
 
 
 def subgraph(data):
@@ -81,9 +81,9 @@ def metadata_bytes(data):
 
 
 CASES = {
-    "classifier": (toy([(1, 3)]), Classifier(NAMES)),
-    "embedder": (toy([(1, 1, 1, 32)], dtype="uint8"), Embedder()),
-    "segmenter": (toy([(1, 8, 8, 3)]), Segmenter(NAMES, "sigmoid")),
-    "detector": (nms(), Detector(NAMES)),
+    "classifier": (toy([(1, 3)]), ClassifierMetadata(NAMES)),
+    "embedder": (toy([(1, 1, 1, 32)], dtype="uint8"), EmbedderMetadata()),
+    "segmenter": (toy([(1, 8, 8, 3)]), SegmenterMetadata(NAMES, "sigmoid")),
+    "detector": (nms(), DetectorMetadata(NAMES)),
     "anchor_detector": (toy([(1, 2, 4), (1, 2, 3)]), anchors()),
 }

@@ -1,4 +1,4 @@
-"""Finds what each output of a file is for, and refuses a task that does not fit the file."""
+"""Finds what each output of a file is for, and refuses metadata that do not fit the file."""
 
 from collections.abc import Sequence
 from math import prod
@@ -7,13 +7,13 @@ from ai_edge_litert import schema_py_generated as tflite_schema
 from ai_edge_litert.tools import flatbuffer_utils
 from flatbuffers import flexbuffers
 
-from keras_cv_course.tflite.metadata.tasks import (
-    AnchorDetector,
-    Classifier,
-    Detector,
-    Embedder,
-    Segmenter,
-    Task,
+from keras_cv_course.tflite.metadata.kinds import (
+    AnchorDetectorMetadata,
+    ClassifierMetadata,
+    DetectorMetadata,
+    EmbedderMetadata,
+    OutputMetadata,
+    SegmenterMetadata,
 )
 
 DETECTIONS = ("location", "category", "score", "number of detections")
@@ -25,54 +25,54 @@ _DTYPES = ("FLOAT32", "UINT8", "INT8")
 _BOX_WORDS = ("box", "location")
 
 
-def find_outputs(model: tflite_schema.ModelT, task: Task) -> tuple[str, ...]:
+def find_outputs(model: tflite_schema.ModelT, metadata: OutputMetadata) -> tuple[str, ...]:
     """Returns what each output of the file is, in the order of the file.
 
     Args:
         model: A .tflite as objects.
-        task: What it is said to do.
+        metadata: What its outputs are said to be.
 
     Raises:
-        ValueError: If inputs or outputs are not those of the task, or labels not as many as
+        ValueError: If inputs or outputs are not what the metadata say, or labels not as many as
             classes.
     """
     graph = model.subgraphs[0]
     _check_input(graph)
     shapes = [_shape(graph, index) for index in graph.outputs]
     for index in graph.outputs:
-        _check_dtype(graph, index, task)
-    match task:
-        case Classifier():
-            return _vector(shapes, task, "score", task.labels)
-        case Embedder():
-            return _vector(shapes, task, "embedding", ())
-        case Segmenter():
+        _check_dtype(graph, index, metadata)
+    match metadata:
+        case ClassifierMetadata():
+            return _vector(shapes, metadata, "score", metadata.labels)
+        case EmbedderMetadata():
+            return _vector(shapes, metadata, "embedding", ())
+        case SegmenterMetadata():
             _check(
                 len(shapes) == 1 and len(shapes[0]) == 4,
-                task,
+                metadata,
                 "one output (1, height, width, classes)",
                 shapes,
             )
-            _check_labels(task.labels, shapes[0][-1])
+            _check_labels(metadata.labels, shapes[0][-1])
             return ("segmentation_masks",)
-        case Detector():
-            return _detections(model, task, shapes)
-        case AnchorDetector():
-            return _codes(_names(model), task, shapes)
+        case DetectorMetadata():
+            return _detections(model, metadata, shapes)
+        case AnchorDetectorMetadata():
+            return _codes(_names(model), metadata, shapes)
 
 
 def _vector(
-    shapes: list[tuple[int, ...]], task: Task, name: str, labels: Sequence[str]
+    shapes: list[tuple[int, ...]], metadata: OutputMetadata, name: str, labels: Sequence[str]
 ) -> tuple[str, ...]:
     # Runtimes take (1, n) and (1, 1, 1, n).
     fits = len(shapes) == 1 and len(shapes[0]) in (2, 4) and prod(shapes[0][:-1]) == 1
-    _check(fits, task, "one output (1, size)", shapes)
+    _check(fits, metadata, "one output (1, size)", shapes)
     _check_labels(labels, shapes[0][-1])
     return (name,)
 
 
 def _detections(
-    model: tflite_schema.ModelT, task: Detector, shapes: list[tuple[int, ...]]
+    model: tflite_schema.ModelT, metadata: DetectorMetadata, shapes: list[tuple[int, ...]]
 ) -> tuple[str, ...]:
     graph = model.subgraphs[0]
     found = [
@@ -87,19 +87,19 @@ def _detections(
         roles |= dict(zip(map(int, operator.outputs), DETECTIONS, strict=True))
     wanted = "the four outputs of one TFLite_Detection_PostProcess"
     fits = len(found) == 1 and sorted(roles) == sorted(map(int, graph.outputs))
-    _check(fits, task, wanted, shapes)
+    _check(fits, metadata, wanted, shapes)
     options = flexbuffers.GetRoot(bytearray(found[0].customOptions)).AsMap
-    _check_labels(task.labels, options["num_classes"].AsInt)
+    _check_labels(metadata.labels, options["num_classes"].AsInt)
     return tuple(roles[int(index)] for index in graph.outputs)
 
 
 def _codes(
-    names: list[str], task: AnchorDetector, shapes: list[tuple[int, ...]]
+    names: list[str], metadata: AnchorDetectorMetadata, shapes: list[tuple[int, ...]]
 ) -> tuple[str, ...]:
-    count = len(task.anchors)
+    count = len(metadata.anchors)
     wanted = f"two outputs, boxes (1, {count}, 4) and scores (1, {count}, classes),"
     fits = len(shapes) == 2 and all(len(s) == 3 and s[:2] == (1, count) for s in shapes)
-    _check(fits, task, wanted, shapes)
+    _check(fits, metadata, wanted, shapes)
     boxes = [k for k, shape in enumerate(shapes) if shape[2] == _COORDINATES]
     if len(boxes) == 2:
         boxes = [k for k, name in enumerate(names) if any(w in name.lower() for w in _BOX_WORDS)]
@@ -108,8 +108,8 @@ def _codes(
                 "With 4 classes, boxes and scores have equal shapes: the name of one output must "
                 f"have `box` in it. Received: {', '.join(names)}."
             )
-    _check(len(boxes) == 1, task, wanted, shapes)
-    _check_labels(task.labels, shapes[1 - boxes[0]][2])
+    _check(len(boxes) == 1, metadata, wanted, shapes)
+    _check_labels(metadata.labels, shapes[1 - boxes[0]][2])
     return ("location", "score") if boxes[0] == 0 else ("score", "location")
 
 
@@ -138,19 +138,22 @@ def _check_input(graph: tflite_schema.SubGraphT) -> None:
         )
 
 
-def _check_dtype(graph: tflite_schema.SubGraphT, index: int, task: Task) -> None:
+def _check_dtype(graph: tflite_schema.SubGraphT, index: int, metadata: OutputMetadata) -> None:
     dtype = flatbuffer_utils.type_to_name(graph.tensors[index].type)
     if dtype not in _DTYPES:
         raise ValueError(
-            f"`task` {type(task).__name__} needs outputs of float32, uint8 or int8. Received: "
-            f"{dtype.lower()}. Export scores, without argmax."
+            f"`metadata` {type(metadata).__name__} needs outputs of float32, uint8 or int8. "
+            f"Received: {dtype.lower()}. Export scores, without argmax."
         )
 
 
-def _check(fits: bool, task: Task, wanted: str, shapes: list[tuple[int, ...]]) -> None:
+def _check(
+    fits: bool, metadata: OutputMetadata, wanted: str, shapes: list[tuple[int, ...]]
+) -> None:
     if not fits:
         raise ValueError(
-            f"`task` {type(task).__name__} needs {wanted} in the file. Received: {_listed(shapes)}."
+            f"`metadata` {type(metadata).__name__} needs {wanted} in the file. "
+            f"Received: {_listed(shapes)}."
         )
 
 

@@ -15,16 +15,16 @@ from keras_cv_course.tflite.labels import (
     split_archive,
 )
 from keras_cv_course.tflite.metadata import schema
+from keras_cv_course.tflite.metadata.kinds import (
+    AnchorDetectorMetadata,
+    ClassifierMetadata,
+    DetectorMetadata,
+    EmbedderMetadata,
+    OutputMetadata,
+    SegmenterMetadata,
+)
 from keras_cv_course.tflite.metadata.outputs import DETECTIONS, find_outputs
 from keras_cv_course.tflite.metadata.tables import write_root
-from keras_cv_course.tflite.metadata.tasks import (
-    AnchorDetector,
-    Classifier,
-    Detector,
-    Embedder,
-    Segmenter,
-    Task,
-)
 
 _LARGEST_PIXEL = 255
 _CUSTOM_VERSION = "1.0.0"
@@ -39,11 +39,13 @@ class _Kind:
 
 
 _KINDS: dict[type, _Kind] = {
-    Classifier: _Kind("ImageClassifier", "Scores the classes of a picture.", "score"),
-    Embedder: _Kind("ImageEmbedder", "Turns a picture into a feature vector."),
-    Segmenter: _Kind("ImageSegmenter", "Scores the classes of each pixel.", "segmentation_masks"),
-    Detector: _Kind("ObjectDetector", "Finds objects.", "category", schema.VALUE_LABELS),
-    AnchorDetector: _Kind("ObjectDetector", "Scores boxes around objects.", "score"),
+    ClassifierMetadata: _Kind("ImageClassifier", "Scores the classes of a picture.", "score"),
+    EmbedderMetadata: _Kind("ImageEmbedder", "Turns a picture into a feature vector."),
+    SegmenterMetadata: _Kind(
+        "ImageSegmenter", "Scores the classes of each pixel.", "segmentation_masks"
+    ),
+    DetectorMetadata: _Kind("ObjectDetector", "Finds objects.", "category", schema.VALUE_LABELS),
+    AnchorDetectorMetadata: _Kind("ObjectDetector", "Scores boxes around objects.", "score"),
 }
 _DESCRIPTIONS = {
     "score": "Score of each class or detection.",
@@ -70,39 +72,39 @@ _CONTENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def add_metadata(data: bytes, task: Task, input_range: tuple[float, float]) -> bytes:
+def add_metadata(data: bytes, metadata: OutputMetadata, input_range: tuple[float, float]) -> bytes:
     """Returns the bytes of a .tflite file that tells what it does and what it takes.
 
-    Metadata that `data` has is replaced, and so is the list of labels; a task without labels
+    Metadata that `data` has is replaced, and so is the list of labels; one without labels
     leaves none. Other members of the archive are kept. Weights outside of the FlatBuffer come to
     be inside. Equal arguments give equal bytes.
 
     Args:
         data: Content of a .tflite file with one RGB picture as input.
-        task: What the network does.
+        metadata: What the network's outputs are.
         input_range: Value of the input for pixel 0 and for pixel 255, for an integer input before
             it is quantized.
 
     Raises:
-        ValueError: If the file's inputs and outputs are not those of the task, if labels are not
-            as many as classes, or if `input_range` is empty.
+        ValueError: If the file's inputs and outputs are not what the metadata say, if labels are
+            not as many as classes, or if `input_range` is empty.
 
     Example:
-        >>> data = add_metadata(data, Classifier(("cat", "dog")), (-1.0, 1.0))
+        >>> data = add_metadata(data, ClassifierMetadata(("cat", "dog")), (-1.0, 1.0))
     """
     picture = _picture(*_normalization(input_range))
     content, members = split_archive(data)
     model = flatbuffer.read(content)
-    outputs = find_outputs(model, task)
+    outputs = find_outputs(model, metadata)
     subgraph = {
         "input_tensor_metadata": [picture],
-        "output_tensor_metadata": [_output(name, task) for name in outputs],
-        **_extras(task, model, outputs),
+        "output_tensor_metadata": [_output(name, metadata) for name in outputs],
+        **_extras(metadata, model, outputs),
     }
-    metadata = _metadata(task, subgraph)
-    _place(model, write_root(schema.METADATA, metadata, schema.METADATA_IDENTIFIER))
+    root = _root(metadata, subgraph)
+    _place(model, write_root(schema.METADATA, root, schema.METADATA_IDENTIFIER))
     members.pop(LABELS_MEMBER, None)
-    labels = _labels(task)
+    labels = _labels(metadata)
     if labels:
         members[LABELS_MEMBER] = label_lines(labels)
     return join_archive(flatbuffer.write(model), members)
@@ -120,8 +122,8 @@ def _normalization(input_range: tuple[float, float]) -> tuple[float, float]:
     return 0.0 - low * std, std  # 0.0 - 0.0, where -0.0 would be odd to read
 
 
-def _labels(task: Task) -> tuple[str, ...]:
-    return () if isinstance(task, Embedder) else task.labels
+def _labels(metadata: OutputMetadata) -> tuple[str, ...]:
+    return () if isinstance(metadata, EmbedderMetadata) else metadata.labels
 
 
 def _picture(mean: float, std: float) -> dict[str, Any]:
@@ -133,37 +135,39 @@ def _picture(mean: float, std: float) -> dict[str, Any]:
     }
 
 
-def _output(name: str, task: Task) -> dict[str, Any]:
-    kind = _KINDS[type(task)]
+def _output(name: str, metadata: OutputMetadata) -> dict[str, Any]:
+    kind = _KINDS[type(metadata)]
     output: dict[str, Any] = {
         "name": name,
         "description": _DESCRIPTIONS[name],
         "content": _CONTENTS.get(name, _FEATURE),
     }
-    if name == kind.labelled and _labels(task):
+    if name == kind.labelled and _labels(metadata):
         output["associated_files"] = [
             {"name": LABELS_MEMBER, "description": "Class names.", "type": kind.label_type}
         ]
     return output
 
 
-def _extras(task: Task, model: tflite_schema.ModelT, outputs: tuple[str, ...]) -> dict[str, Any]:
+def _extras(
+    metadata: OutputMetadata, model: tflite_schema.ModelT, outputs: tuple[str, ...]
+) -> dict[str, Any]:
     """Returns what else the subgraph's table holds."""
-    match task:
-        case Detector():
+    match metadata:
+        case DetectorMetadata():
             group = {"name": "detection_result", "tensor_names": DETECTIONS[:3]}
             return {"output_tensor_groups": [group]}
-        case Segmenter():
-            return {"custom_metadata": [_segmenter(task)]}
-        case AnchorDetector():
+        case SegmenterMetadata():
+            return {"custom_metadata": [_segmenter(metadata)]}
+        case AnchorDetectorMetadata():
             graph = model.subgraphs[0]
             scores = graph.tensors[graph.outputs[outputs.index("score")]]
-            return {"custom_metadata": [_detector(task, int(scores.shape[-1]))]}
+            return {"custom_metadata": [_detector(metadata, int(scores.shape[-1]))]}
     return {}
 
 
-def _metadata(task: Task, subgraph: dict[str, Any]) -> dict[str, Any]:
-    kind = _KINDS[type(task)]
+def _root(metadata: OutputMetadata, subgraph: dict[str, Any]) -> dict[str, Any]:
+    kind = _KINDS[type(metadata)]
     # Only this table has fields of ours that are newer than the first version.
     since = max(field.since for field in schema.SUBGRAPH.fields if field.name in subgraph)
     return {
@@ -174,16 +178,18 @@ def _metadata(task: Task, subgraph: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _segmenter(task: Segmenter) -> dict[str, Any]:
-    options = {"activation": task.activation.upper(), "min_parser_version": _CUSTOM_VERSION}
+def _segmenter(metadata: SegmenterMetadata) -> dict[str, Any]:
+    options = {"activation": metadata.activation.upper(), "min_parser_version": _CUSTOM_VERSION}
     content = write_root(schema.SEGMENTER, options, schema.CUSTOM_IDENTIFIER)
     return {"name": schema.SEGMENTER_NAME, "data": content}
 
 
-def _detector(task: AnchorDetector, classes: int) -> dict[str, Any]:
+def _detector(metadata: AnchorDetectorMetadata, classes: int) -> dict[str, Any]:
     fields = ("x_center", "y_center", "width", "height")
-    anchors = [dict(zip(fields, map(float, row), strict=True)) for row in np.asarray(task.anchors)]
-    scales = dict(zip(("x_scale", "y_scale", "w_scale", "h_scale"), task.scales, strict=True))
+    anchors = [
+        dict(zip(fields, map(float, row), strict=True)) for row in np.asarray(metadata.anchors)
+    ]
+    scales = dict(zip(("x_scale", "y_scale", "w_scale", "h_scale"), metadata.scales, strict=True))
     options = {
         "min_parser_version": _CUSTOM_VERSION,
         "ssd_anchors_options": {"fixed_anchors_schema": {"anchors": anchors}},
@@ -195,8 +201,8 @@ def _detector(task: AnchorDetector, classes: int) -> dict[str, Any]:
             "num_keypoints": 0,
             "num_values_per_keypoint": 2,
             **scales,
-            "apply_exponential_on_box_size": task.exponential,
-            "sigmoid_score": task.sigmoid_score,
+            "apply_exponential_on_box_size": metadata.exponential,
+            "sigmoid_score": metadata.sigmoid_score,
         },
     }
     content = write_root(schema.DETECTOR, options, schema.CUSTOM_IDENTIFIER)

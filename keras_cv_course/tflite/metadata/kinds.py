@@ -1,4 +1,4 @@
-"""What a network in a .tflite file does, as its metadata tells programs that run it."""
+"""What the outputs of a .tflite file are, as its metadata say to programs that run it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class _Labelled:
 
 
 @dataclass(frozen=True)
-class Classifier(_Labelled):
+class ClassifierMetadata(_Labelled):
     """One output of scores, (1, classes).
 
     Attributes:
@@ -33,12 +33,12 @@ class Classifier(_Labelled):
 
 
 @dataclass(frozen=True)
-class Embedder:
+class EmbedderMetadata:
     """One output that is a feature vector, (1, size)."""
 
 
 @dataclass(frozen=True)
-class Segmenter(_Labelled):
+class SegmenterMetadata(_Labelled):
     """One output of scores for each pixel, (1, height, width, classes).
 
     Attributes:
@@ -54,7 +54,7 @@ class Segmenter(_Labelled):
 
 
 @dataclass(frozen=True)
-class Detector(_Labelled):
+class DetectorMetadata(_Labelled):
     """The four outputs of TFLite_Detection_PostProcess: boxes, classes, scores, count.
 
     Attributes:
@@ -63,7 +63,7 @@ class Detector(_Labelled):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class AnchorDetector(_Labelled):
+class AnchorDetectorMetadata(_Labelled):
     """Two outputs that the reader decodes: boxes (1, anchors, 4) and scores (1, anchors, classes).
 
     A box is coded as (y, x, height, width): its center relative to the anchor's in units of the
@@ -113,4 +113,10 @@ class AnchorDetector(_Labelled):
             check_positive("scales", scale)
 
 
-Task = Classifier | Embedder | Segmenter | Detector | AnchorDetector
+OutputMetadata = (
+    ClassifierMetadata
+    | EmbedderMetadata
+    | SegmenterMetadata
+    | DetectorMetadata
+    | AnchorDetectorMetadata
+)
