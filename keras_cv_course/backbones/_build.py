@@ -10,6 +10,7 @@ from keras import KerasTensor
 from keras_cv_course._validation import check_choice, check_rate, check_whole
 from keras_cv_course.backbones._weights import ImageNet, load_weights
 from keras_cv_course.blocks.convolution import activate
+from keras_cv_course.names import IMAGE, LOGITS, PREDICTIONS
 
 MIN_SIZE_PX = 32
 
@@ -124,7 +125,7 @@ def make_input(options: BuildOptions) -> KerasTensor:
         _check_shape("input_shape", shape)
     if tensor is None:
         size_px = options.size_px if options.include_top else None
-        return keras.Input(shape or (size_px, size_px, 3), name="image")
+        return keras.Input(shape or (size_px, size_px, 3), name=IMAGE)
     if not isinstance(tensor, KerasTensor):
         raise TypeError(
             "`input_tensor` must be a Keras tensor, like what `keras.Input` returns. "
@@ -155,15 +156,15 @@ def _classify(x: KerasTensor, options: BuildOptions, head: Head) -> KerasTensor:
         x = activate(x, head.hidden_activation, "top_hidden_activation")
     if head.dropout_rate > 0:
         x = keras.layers.Dropout(head.dropout_rate, name="top_dropout")(x)
-    shared = {"kernel_initializer": head.kernel_initializer, "name": "logits"}
+    shared = {"kernel_initializer": head.kernel_initializer, "name": LOGITS}
     if head.convolutional:
         x = keras.layers.Conv2D(options.classes, 1, **shared)(x)
-        x = keras.layers.Reshape((options.classes,), name="logits_flat")(x)
+        x = keras.layers.Reshape((options.classes,), name=f"{LOGITS}_flat")(x)
     else:
         x = keras.layers.Dense(options.classes, **shared)(x)
     if options.classifier_activation is None:
         return x
-    return keras.layers.Activation(options.classifier_activation, name="predictions")(x)
+    return keras.layers.Activation(options.classifier_activation, name=PREDICTIONS)(x)
 
 
 def finish(

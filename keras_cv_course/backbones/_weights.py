@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_cv_course.backbones._stored import StoredLayer, read_layers
+from keras_cv_course.names import LOGITS, TOP, parse, unnamed_message
 
 # keras.applications' EfficientNet files hold these deviations where a variance belongs; there
 # `weights="imagenet"` sets it right by one more Rescaling.
@@ -68,8 +69,11 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], imagenet: 
 
 def _own_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """Returns the network's layers with weights, without those that an `input_tensor` brought."""
-    names = [layer.name for layer in model.layers]
-    first = next(i for i, name in enumerate(names) if name.startswith("stem_"))
+    places = [parse(layer.name) for layer in model.layers]
+    named = [i for i, place in enumerate(places) if place is not None and place.group != TOP]
+    if not named:
+        raise ValueError(unnamed_message(model.name))
+    first = named[0]
     return [layer for layer in model.layers[first:] if layer.weights]
 
 
@@ -87,7 +91,7 @@ def _imagenet_layers(
         fits = height == width and height in imagenet.sizes_px
         size = height if fits else imagenet.sizes_px[-1]
         options["input_shape"] = (size, size, 3)
-    top = any(layer.name == "logits" for layer in layers)
+    top = any(layer.name == LOGITS for layer in layers)
     builder = getattr(keras.applications, imagenet.builder)
     try:
         reference = builder(weights="imagenet", include_top=top, **options)
@@ -117,7 +121,7 @@ def _plan(layers: list[keras.layers.Layer], stored: list[StoredLayer], source: s
     bias = None
     for layer, kept in zip(layers, stored, strict=False):
         arrays, bias = _adapt(layer, kept, bias)
-        if layer.name == "logits" and arrays[0].shape[-1] != layer.kernel.shape[-1]:
+        if layer.name == LOGITS and arrays[0].shape[-1] != layer.kernel.shape[-1]:
             arrays, bias = _fresh_classifier(layer, arrays), None
         found = [array.shape for array in arrays]
         wanted = [tuple(variable.shape) for variable in layer.weights]
@@ -136,7 +140,7 @@ def _check_left_over(
 ) -> None:
     """Raises unless what `layers` leave unread is the classifier of a network built without."""
     left = stored[len(layers) :]
-    has_classifier = layers[-1].name == "logits"
+    has_classifier = layers[-1].name == LOGITS
     # A classifier is one layer, or two in MobileNetV3: kernel and bias each.
     if left and (has_classifier or len(left) > 2 or any(len(s.arrays) != 2 for s in left)):
         raise ValueError(
@@ -165,7 +169,7 @@ def _adapt(
         return arrays, None
     if len(arrays) == 2 and len(layer.weights) == 1:
         return arrays[:1], arrays[1]
-    if layer.name == "logits" and arrays[0].ndim != len(layer.kernel.shape):
+    if layer.name == LOGITS and arrays[0].ndim != len(layer.kernel.shape):
         arrays[0] = _reshape_kernel(arrays[0])
     return arrays, None
 

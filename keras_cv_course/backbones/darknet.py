@@ -14,6 +14,7 @@ from keras_cv_course.blocks.convolution import (
     conv_activation,
     conv_bn_activation,
 )
+from keras_cv_course.names import STEM, block_name
 from keras_cv_course.registry import MODELS
 
 Rows = Sequence[tuple[int, int]]  # (filters, kernel size) of each convolution
@@ -62,9 +63,9 @@ def pooled_stages(
     """
     block = conv_bn_activation if normalized else conv_activation
     for s, rows in enumerate(stages, 1):
-        x = keras.layers.MaxPooling2D(2, padding="same", name=f"stage{s}_block1_pool")(x)
+        x = keras.layers.MaxPooling2D(2, padding="same", name=f"{block_name(s, 1)}_pool")(x)
         for b, (filters, kernel_size) in enumerate(rows, 1):
-            x = block(x, filters, kernel_size, style, f"stage{s}_block{b}")
+            x = block(x, filters, kernel_size, style, block_name(s, b))
     return x
 
 
@@ -123,7 +124,7 @@ def Darknet19(
     )
     style = darknet_style(batch_norm_momentum)
     image = make_input(options)
-    x = conv_bn_activation(image, 32, 3, style, "stem")
+    x = conv_bn_activation(image, 32, 3, style, STEM)
     x = pooled_stages(x, _DARKNET19, style)
     return finish(x, image, options, Head(0.0, convolutional=False), _UNAVAILABLE)
 
@@ -163,11 +164,11 @@ def Darknet53(
     )
     style = darknet_style(batch_norm_momentum)
     image = make_input(options)
-    x = conv_bn_activation(image, 32, 3, style, "stem")
+    x = conv_bn_activation(image, 32, 3, style, STEM)
     for s, (filters, repeats) in enumerate(_DARKNET53, 1):
-        x = conv_bn_activation(x, filters, 3, style, f"stage{s}_block1", strides=2)
+        x = conv_bn_activation(x, filters, 3, style, block_name(s, 1), strides=2)
         for b in range(2, repeats + 2):
-            x = _residual(x, filters, style, f"stage{s}_block{b}")
+            x = _residual(x, filters, style, block_name(s, b))
     return finish(x, image, options, Head(0.0, convolutional=False), _UNAVAILABLE)
 
 

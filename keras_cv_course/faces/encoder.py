@@ -4,6 +4,7 @@ import keras
 from keras import KerasTensor, layers
 
 from keras_cv_course._validation import check_rate, check_whole
+from keras_cv_course.names import parse
 from keras_cv_course.networks.feature_maps import feature_maps
 from keras_cv_course.ops.normalization import l2_normalize
 
@@ -119,7 +120,8 @@ def face_maps(backbone: keras.Model) -> keras.Model:
     maps = feature_maps(backbone, ("P3", "P4"))
     behind = False
     for layer in backbone.layers:
-        if behind and layer.name.endswith("_expand_activation"):
+        place = parse(layer.name)
+        if behind and place is not None and place.part == "expand_activation":
             outputs = {**maps.output, "expanded": layer.output}
             return keras.Model(backbone.input, outputs, name=f"{backbone.name}_face_maps")
         behind = behind or layer.output is maps.output["P4"]

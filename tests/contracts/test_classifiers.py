@@ -5,7 +5,6 @@ built.
 """
 
 import inspect
-import re
 from dataclasses import dataclass
 
 import keras
@@ -14,6 +13,7 @@ import pytest
 from contracts.random_weights import copy_weights, randomize
 
 from keras_cv_course import build_model
+from keras_cv_course.names import is_layer_name
 from keras_cv_course.registry import MODELS
 
 _SMALLEST = {"mobilenet": {"alpha": 0.25}, "mobilenet_v2": {"alpha": 0.35}}
@@ -26,9 +26,6 @@ _BUILT_ONLY = {
     "darknet53",
 }
 _CLASSIFIERS = [name for name, entry in MODELS.items() if entry.kind == "classifier"]
-_LAYER_NAME = re.compile(
-    r"image|predictions|logits(_flat)?|(stem|top|stage[1-9]_block[1-9]\d*)_[a-z]+(_[a-z]+)*"
-)
 
 
 def _marked(names, slow):
@@ -67,7 +64,7 @@ def test_default_shapes(model_name):
     assert model.name == model_name
     names = [layer.name for layer in model.layers]
     assert len(set(names)) == len(names)
-    assert [name for name in names if not _LAYER_NAME.fullmatch(name)] == []
+    assert [name for name in names if not is_layer_name(name)] == []
     # Convolution, normalization and activation are apart, for quantization to see each.
     fused = [
         x.name for x in model.layers if getattr(x, "activation", None) and hasattr(x, "kernel")
