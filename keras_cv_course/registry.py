@@ -75,6 +75,15 @@ def import_serializable() -> None:
         importlib.import_module(f"keras_cv_course.{module}")
 
 
+def register_for(name: str) -> None:
+    """Calls `import_serializable` for public names but those that work without Keras.
+
+    So `keras.saving.load_model` finds our objects once any other public name has been used.
+    """
+    if name not in ("build_model", "list_models"):
+        import_serializable()
+
+
 _SIGNED = (-1.0, 1.0)
 _PIXELS = (0.0, 255.0)
 _UNIT = (0.0, 1.0)
@@ -128,6 +137,20 @@ _ENTRIES = (
 )
 
 MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
+
+
+def builder_names(package: str) -> dict[str, tuple[str, ...]]:
+    """Returns the builders of the model table by module, as `lazy_names` takes them.
+
+    Args:
+        package: "backbones" or "detectors", to which the modules are relative.
+    """
+    prefix = f"{package}."
+    modules: dict[str, list[str]] = {}
+    for entry in _ENTRIES:
+        if entry.module.startswith(prefix):
+            modules.setdefault(entry.module.removeprefix(prefix), []).append(entry.builder)
+    return {module: tuple(names) for module, names in modules.items()}
 
 
 def list_models(kind: str | None = None) -> list[str]:
