@@ -36,7 +36,12 @@ class ImageNet:
     unavailable: str = ""
 
 
-def load_weights(model: keras.Model, weights: str | os.PathLike[str], imagenet: ImageNet) -> None:
+def load_weights(
+    model: keras.Model,
+    weights: str | os.PathLike[str],
+    imagenet: ImageNet,
+    classifier_layers: int = 1,
+) -> None:
     """Fills `model` with stored weights.
 
     A classifier of another size than the stored one keeps its fresh values, and so does the model
@@ -47,6 +52,7 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], imagenet: 
         model: Network of this package; changed in place, and only if everything fits.
         weights: "imagenet", or the path of a weights file or of a saved model.
         imagenet: What "imagenet" stands for.
+        classifier_layers: Number of layers that a network without its classifier leaves unread.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -60,7 +66,7 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], imagenet: 
     else:
         source = os.fspath(weights)
         stored = read_layers(weights, layers)
-    for variable, value in _plan(layers, stored, source):
+    for variable, value in _plan(layers, stored, source, classifier_layers):
         variable.assign(value)
     for layer in layers:
         if isinstance(layer, keras.layers.Normalization):
@@ -107,7 +113,12 @@ def _imagenet_layers(
     ]
 
 
-def _plan(layers: list[keras.layers.Layer], stored: list[StoredLayer], source: str) -> _Plan:
+def _plan(
+    layers: list[keras.layers.Layer],
+    stored: list[StoredLayer],
+    source: str,
+    classifier_layers: int,
+) -> _Plan:
     """Returns each variable with its value to be; raises unless all fit."""
     if len(stored) < len(layers):
         missing = layers[len(stored)].name
@@ -116,7 +127,7 @@ def _plan(layers: list[keras.layers.Layer], stored: list[StoredLayer], source: s
             f"{len(stored)}: nothing is left for layer {missing!r}. Check the builder's options; "
             "a file without classifier needs `include_top=False`."
         )
-    _check_left_over(layers, stored, source)
+    _check_left_over(layers, stored, source, classifier_layers)
     plan: _Plan = []
     bias = None
     for layer, kept in zip(layers, stored, strict=False):
@@ -136,13 +147,17 @@ def _plan(layers: list[keras.layers.Layer], stored: list[StoredLayer], source: s
 
 
 def _check_left_over(
-    layers: list[keras.layers.Layer], stored: list[StoredLayer], source: str
+    layers: list[keras.layers.Layer],
+    stored: list[StoredLayer],
+    source: str,
+    classifier_layers: int,
 ) -> None:
     """Raises unless what `layers` leave unread is the classifier of a network built without."""
     left = stored[len(layers) :]
     has_classifier = layers[-1].name == LOGITS
-    # A classifier is one layer, or two in MobileNetV3: kernel and bias each.
-    if left and (has_classifier or len(left) > 2 or any(len(s.arrays) != 2 for s in left)):
+    # The layers of a classifier have kernel and bias each.
+    other = len(left) > classifier_layers or any(len(s.arrays) != 2 for s in left)
+    if left and (has_classifier or other):
         raise ValueError(
             f"{source} must hold {len(layers)} layers with weights for this network. It holds "
             f"{len(stored)}, from {left[0].name!r} on too many. Check the builder's options."
