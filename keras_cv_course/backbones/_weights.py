@@ -26,6 +26,8 @@ class ImageNet:
         builder: Name of the builder in keras.applications.
         options: Arguments of that builder.
         sizes_px: Input sizes for which it has weights; empty where the builder has one size.
+        bgr: Whether these weights take BGR. The input channels of the first kernel are reversed,
+            since every network of this package takes RGB.
         unavailable: Why there are no weights for this network and what there is; "" where there
             are.
     """
@@ -33,6 +35,7 @@ class ImageNet:
     builder: str = ""
     options: Mapping[str, Any] | None = None
     sizes_px: tuple[int, ...] = ()
+    bgr: bool = False
     unavailable: str = ""
 
 
@@ -106,11 +109,15 @@ def _imagenet_layers(
             f"The ImageNet weights of keras.applications.{imagenet.builder} could not be fetched: "
             f"{error}. Check the network, or give the path of a weights file as `weights`."
         ) from error
-    return [
+    stored = [
         StoredLayer(layer.name, tuple(layer.get_weights()))
         for layer in reference.layers
         if layer.weights
     ]
+    if imagenet.bgr:
+        kernel, *others = stored[0].arrays
+        stored[0] = StoredLayer(stored[0].name, (kernel[:, :, ::-1], *others))
+    return stored
 
 
 def _plan(
