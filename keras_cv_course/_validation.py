@@ -1,13 +1,18 @@
 """Argument checks that several modules share: rule, what was received, the way out."""
 
 import difflib
+import functools
+import inspect
 import json
 import math
 import os
 import reprlib
-from collections.abc import Iterable
-from numbers import Integral
-from typing import Any
+from collections.abc import Callable, Iterable
+from numbers import Integral, Real
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Far above what any network of this package needs, and below what takes a whole machine.
 MOST_SIZE_PX = 8192
@@ -58,9 +63,54 @@ def check_choice(argument: str, value: Any, choices: Iterable[Any]) -> None:
     )
 
 
+# What other libraries call our arguments.
+_OTHER_NAMES = {
+    "image_size": "input_shape",
+    "img_size": "input_shape",
+    "n_classes": "classes",
+    "nclasses": "classes",
+    "num_classes": "classes",
+    "pretrained": "weights",
+    "shape": "input_shape",
+    "size": "input_shape",
+    "width_mult": "alpha",
+    "width_multiplier": "alpha",
+}
+
+
+def check_keywords(function: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raises TypeError for the first keyword that a function does not take; suggests the nearest.
+
+    Args:
+        function: Name of the function.
+        given: Keywords of the call.
+        known: Those that it takes.
+    """
+    known = tuple(known)
+    for name in given:
+        if name in known:
+            continue
+        other = _OTHER_NAMES.get(name)
+        near = [other] if other in known else difflib.get_close_matches(name, known, n=1)
+        hint = f"Use `{near[0]}`." if near else f"It takes {', '.join(known)}."
+        raise TypeError(f"{function}() has no argument `{name}`. {hint}")
+
+
+def suggest_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """Returns a function with `check_keywords` before it; a decorator for builders."""
+    known = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        check_keywords(function.__name__, kwargs, known)
+        return function(*args, **kwargs)
+
+    return checked
+
+
 def check_positive(argument: str, value: float) -> None:
-    """Raises ValueError unless `value` is a finite number above zero."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+    """Raises ValueError unless `value` is a finite number above zero, of Python's or NumPy's."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < math.inf:
         raise ValueError(f"`{argument}` must be a number above 0. Received: {shortened(value)}.")
 
 
@@ -102,8 +152,8 @@ def check_batch(batch: int, height: int, width: int) -> None:
 
 
 def check_rate(argument: str, value: float) -> None:
-    """Raises ValueError unless `value` is in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    """Raises ValueError unless `value` is in [0, 1), of Python's or NumPy's numbers."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < 1:
         raise ValueError(
             f"`{argument}` must be at least 0 and below 1. Received: {shortened(value)}."
         )

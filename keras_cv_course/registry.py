@@ -1,14 +1,45 @@
 """Names of models, and where their builders live; imports a builder only when it is asked for."""
 
 import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from keras_cv_course._validation import check_choice
+from keras_cv_course._validation import check_choice, check_keywords
 
 if TYPE_CHECKING:
     import keras
+
+
+HEADS = ("dense", "conv", "flatten")
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What the classifiers of a family have in common beside their blocks.
+
+    Attributes:
+        head: How the classifier begins: "dense", dense layers on pooled features; "conv", 1x1
+            convolutions of the pooled map; "flatten", dense layers on all values of the last map,
+            so that their weights depend on the size of the input.
+        classifier_layers: Number of layers with weights behind the last feature map's part.
+        min_size_px: Smallest height and width of the input.
+        any_size: Whether the network without its classifier takes images of any larger size.
+        preprocessing: Whether preprocessing is inside, so that images are pixel values.
+    """
+
+    head: str = "dense"
+    classifier_layers: int = 1
+    min_size_px: int = 32
+    any_size: bool = True
+    preprocessing: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("head", self.head, HEADS)
+
+
+PLAIN = Traits()
 
 
 @dataclass(frozen=True)
@@ -22,6 +53,7 @@ class ModelEntry:
         kind: What the model is for: "classifier", "localizer" or "detector".
         size_px: Height and width of the input that the paper trains at.
         input_range: Smallest and largest pixel value that the model takes.
+        traits: Those of its family, which mean something for classifiers only.
     """
 
     name: str
@@ -30,6 +62,7 @@ class ModelEntry:
     kind: str
     size_px: int
     input_range: tuple[float, float]
+    traits: Traits = PLAIN
 
     def load(self) -> Callable[..., "keras.Model"]:
         """Returns the builder function."""
@@ -76,15 +109,31 @@ def import_serializable() -> None:
         importlib.import_module(f"keras_cv_course.{module}")
 
 
+def register_for(name: str) -> None:
+    """Calls `import_serializable` for public names but those that work without Keras.
+
+    So `keras.saving.load_model` finds our objects once any other public name has been used.
+    """
+    if name not in ("build_model", "list_models"):
+        import_serializable()
+
+
 _SIGNED = (-1.0, 1.0)
 _PIXELS = (0.0, 255.0)
 _UNIT = (0.0, 1.0)
 
 
 def _classifier(
-    name: str, builder: str, module: str, size_px: int, input_range: tuple[float, float]
+    name: str,
+    builder: str,
+    module: str,
+    size_px: int,
+    input_range: tuple[float, float],
+    traits: Traits = PLAIN,
 ) -> ModelEntry:
-    return ModelEntry(name, builder, f"backbones.{module}", "classifier", size_px, input_range)
+    return ModelEntry(
+        name, builder, f"backbones.{module}", "classifier", size_px, input_range, traits
+    )
 
 
 def _detector(
@@ -96,16 +145,26 @@ def _detector(
 _EFFICIENTNET_SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
 _EFFICIENTNET_LITE_SIZES = (224, 240, 260, 280, 300)
 
+_MOBILENET = Traits(head="conv")
+_MOBILENET_V3 = Traits(head="conv", classifier_layers=2, preprocessing=True)
+_EFFICIENTNET = Traits(preprocessing=True)
+
 _ENTRIES = (
-    _classifier("mobilenet", "MobileNet", "mobilenet", 224, _SIGNED),
+    _classifier("mobilenet", "MobileNet", "mobilenet", 224, _SIGNED, _MOBILENET),
     _classifier("mobilenet_v2", "MobileNetV2", "mobilenet_v2", 224, _SIGNED),
-    _classifier("mobilenet_v3_small", "MobileNetV3Small", "mobilenet_v3", 224, _PIXELS),
-    _classifier("mobilenet_v3_large", "MobileNetV3Large", "mobilenet_v3", 224, _PIXELS),
+    _classifier(
+        "mobilenet_v3_small", "MobileNetV3Small", "mobilenet_v3", 224, _PIXELS, _MOBILENET_V3
+    ),
+    _classifier(
+        "mobilenet_v3_large", "MobileNetV3Large", "mobilenet_v3", 224, _PIXELS, _MOBILENET_V3
+    ),
     *(
-        _classifier(f"efficientnet_b{i}", f"EfficientNetB{i}", "efficientnet", size, _PIXELS)
+        _classifier(
+            f"efficientnet_b{i}", f"EfficientNetB{i}", "efficientnet", size, _PIXELS, _EFFICIENTNET
+        )
         for i, size in enumerate(_EFFICIENTNET_SIZES)
     ),
-    _classifier("efficientnet_l2", "EfficientNetL2", "efficientnet", 800, _PIXELS),
+    _classifier("efficientnet_l2", "EfficientNetL2", "efficientnet", 800, _PIXELS, _EFFICIENTNET),
     *(
         _classifier(
             f"efficientnet_lite{i}", f"EfficientNetLite{i}", "efficientnet_lite", size, _SIGNED
@@ -131,6 +190,20 @@ _ENTRIES = (
 MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
 
 
+def builder_names(package: str) -> dict[str, tuple[str, ...]]:
+    """Returns the builders of the model table by module, as `lazy_names` takes them.
+
+    Args:
+        package: "backbones" or "detectors", to which the modules are relative.
+    """
+    prefix = f"{package}."
+    modules: dict[str, list[str]] = {}
+    for entry in _ENTRIES:
+        if entry.module.startswith(prefix):
+            modules.setdefault(entry.module.removeprefix(prefix), []).append(entry.builder)
+    return {module: tuple(names) for module, names in modules.items()}
+
+
 def list_models(kind: str | None = None) -> list[str]:
     """Returns the names that `build_model` takes, in the order of the model table.
 
@@ -153,14 +226,19 @@ def build_model(name: str, **options: Any) -> "keras.Model":
     """Returns a new model by name.
 
     Args:
-        name: One of `list_models()`.
+        name: One of `list_models()`, or the name of its builder, e.g. "MobileNetV2".
         **options: Arguments of the model's builder, e.g. `input_shape`, `alpha`, `classes`.
 
     Raises:
         ValueError: If `name` is unknown; the nearest names are suggested.
+        TypeError: If the builder does not take an option; the nearest is suggested.
 
     Example:
         >>> model = build_model("mobilenet_v2", input_shape=(96, 96, 3), alpha=0.35, classes=10)
     """
+    by_builder = {entry.builder: entry.name for entry in _ENTRIES}
+    name = by_builder.get(name, name)
     check_choice("name", name, MODELS)
-    return MODELS[name].load()(**options)
+    builder = MODELS[name].load()
+    check_keywords(MODELS[name].builder, options, inspect.signature(builder).parameters)
+    return builder(**options)

@@ -1,6 +1,7 @@
 """The shape of the code: short files and functions, documented and annotated in public."""
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
@@ -90,9 +91,19 @@ def test_every_public_name_exists_and_every_builder_is_public():
     assert {entry.builder for entry in MODELS.values()} <= set(keras_cv_course.__all__)
 
 
-@pytest.mark.parametrize(
-    "package", ["data", "faces", "losses", "metrics", "quantization", "tflite", "training"]
+def test_a_name_that_is_also_its_modules_is_the_function():
+    import keras_cv_course.data.digits
+
+    assert callable(keras_cv_course.data.digits)
+
+
+LAZY = (
+    *("backbones", "data", "detectors", "faces", "losses", "metrics", "models", "quantization"),
+    *("tflite", "training"),
 )
+
+
+@pytest.mark.parametrize("package", LAZY)
 def test_names_of_a_package_are_there_and_are_shown(package):
     import keras_cv_course
 
@@ -102,6 +113,40 @@ def test_names_of_a_package_are_there_and_are_shown(package):
         assert getattr(module, name).__module__.startswith("keras_cv_course.") or name.isupper()
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = module.nothing
+
+
+@pytest.mark.parametrize("package", ["", *LAZY])
+def test_type_checkers_read_the_names_that_a_package_has(package):
+    module = importlib.import_module(f"keras_cv_course.{package}".rstrip("."))
+    tree = ast.parse(Path(module.__file__).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    # What a package needs to make its table, it imports above the block; only a renaming to the
+    # same name is public to a type checker.
+    nodes = [n for n in (*tree.body, *block.body) if isinstance(n, ast.ImportFrom)]
+    seen = set()
+    for node in nodes:
+        for alias in node.names:
+            home = importlib.import_module(node.module)
+            if alias.name == "*":
+                seen.update(home.__all__)
+            elif alias.name == alias.asname:
+                seen.add(alias.name)
+                assert getattr(module, alias.name) is getattr(home, alias.name), alias.name
+    assert seen == set(dir(module))
+
+
+def test_natural_imports():
+    import keras_cv_course
+    from keras_cv_course import TFLiteModel, compare, convert, detectors, quantize_aware, tflite
+    from keras_cv_course.backbones import MobileNetV2
+    from keras_cv_course.faces import MobileFaceNet
+    from keras_cv_course.models import SSDLite
+
+    assert (convert, compare, TFLiteModel) == (tflite.convert, tflite.compare, tflite.TFLiteModel)
+    assert quantize_aware is keras_cv_course.quantization.quantize_aware
+    assert SSDLite is keras_cv_course.SSDLite is detectors.SSDLite
+    assert MobileNetV2 is keras_cv_course.models.MobileNetV2
+    assert MobileFaceNet is keras_cv_course.models.MobileFaceNet
 
 
 def test_unknown_public_name_is_an_attribute_error():

@@ -1,79 +1,34 @@
-"""What all builders share: checked arguments, the input, the classifier and the finished model."""
+"""What all builders share: the input, the classifier and the finished model."""
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import (
-    MOST_CLASSES,
-    MOST_SIZE_PX,
-    check_at_most,
-    check_choice,
-    check_rate,
-)
+from keras_cv_course._validation import MOST_SIZE_PX, check_rate
+from keras_cv_course.backbones._options import BuildOptions
 from keras_cv_course.backbones._weights import ImageNet, load_weights
 from keras_cv_course.blocks.convolution import activate
 from keras_cv_course.layers.spec_carrier import SpecCarrier
+from keras_cv_course.names import IMAGE, LOGITS, PREDICTIONS, SPEC
 from keras_cv_course.specs.model_spec import ModelSpec
-
-MIN_SIZE_PX = 32
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """Arguments that every builder takes, checked.
-
-    Attributes:
-        size_px: Height and width where `input_shape` is None, the size the paper trains at.
-        input_shape: (height, width, channels), None where a size is free, or None as a whole.
-        include_top: Whether the classifier is built.
-        weights: None, "imagenet" or a path.
-        input_tensor: Keras tensor (batch, height, width, channels) to build on, or None.
-        pooling: None, "avg" or "max", for a network without its classifier.
-        classes: Size of the classifier.
-        classifier_activation: Activation of the classifier, None for logits.
-        name: Name of the model.
-    """
-
-    size_px: int
-    input_shape: tuple[int | None, ...] | None
-    include_top: bool
-    weights: str | os.PathLike[str] | None
-    input_tensor: KerasTensor | None
-    pooling: str | None
-    classes: int
-    classifier_activation: Any
-    name: str
-
-    def __post_init__(self) -> None:
-        if keras.config.image_data_format() != "channels_last":
-            raise ValueError(
-                "The builders take pictures as (height, width, channels), but Keras is set to "
-                "'channels_first'. Call `keras.config.set_image_data_format('channels_last')`."
-            )
-        check_choice("pooling", self.pooling, (None, "avg", "max"))
-        _check_classifier(self)
 
 
 @dataclass(frozen=True)
 class Head:
-    """The classifier after the last feature map.
+    """The classifier after the last feature map; its kind is a trait of the family.
 
     Attributes:
-        dropout_rate: Share of the pooled features that training sets to zero.
-        convolutional: Whether the classifier is a 1x1 convolution of the pooled map, as in
-            MobileNet and MobileNetV3, or a dense layer.
-        hidden_filters: Size of a layer before the classifier, 0 for none.
-        hidden_activation: Name of that layer's activation.
+        dropout_rate: Share of the values before the last layer, and between hidden ones, that
+            training sets to zero.
+        hidden_filters: Sizes of the layers before the last.
+        hidden_activation: Name of their activation.
         kernel_initializer: As `keras.initializers.get` takes it.
     """
 
     dropout_rate: float
-    convolutional: bool
-    hidden_filters: int = 0
+    hidden_filters: tuple[int, ...] = ()
     hidden_activation: str = "relu"
     kernel_initializer: Any = "glorot_uniform"
 
@@ -81,25 +36,7 @@ class Head:
         check_rate("dropout_rate", self.dropout_rate)
 
 
-def _check_classifier(options: BuildOptions) -> None:
-    check_at_most("classes", options.classes, MOST_CLASSES)
-    if options.include_top:
-        if options.pooling is not None:
-            raise ValueError(
-                "`pooling` is for a network without its classifier. Received: "
-                f"pooling={options.pooling!r} with include_top=True. Leave it out, or set "
-                "`include_top=False`."
-            )
-        return
-    if options.classes != 1000 or options.classifier_activation not in ("softmax", None):
-        raise ValueError(
-            "`classes` and `classifier_activation` describe the classifier. Received: "
-            f"classes={options.classes}, classifier_activation={options.classifier_activation!r} "
-            "with include_top=False. Leave them out, or set `include_top=True`."
-        )
-
-
-def _check_shape(argument: str, shape: tuple[int | None, ...]) -> None:
+def _check_shape(argument: str, shape: tuple[int | None, ...], options: BuildOptions) -> None:
     whole = all(
         size is None or (isinstance(size, int) and not isinstance(size, bool)) for size in shape
     )
@@ -112,15 +49,26 @@ def _check_shape(argument: str, shape: tuple[int | None, ...]) -> None:
         raise ValueError(
             f"`{argument}` height and width must be at most {MOST_SIZE_PX}. Received: {shape}."
         )
-    if any(size is not None and size < MIN_SIZE_PX for size in shape[:2]):
-        nearest = tuple(size and max(size, MIN_SIZE_PX) for size in shape[:2])
+    smallest = options.traits.min_size_px
+    if any(size is not None and size < smallest for size in shape[:2]):
+        nearest = tuple(size and max(size, smallest) for size in shape[:2])
         raise ValueError(
-            f"`{argument}` height and width must be at least {MIN_SIZE_PX}. Received: {shape}. "
+            f"`{argument}` height and width must be at least {smallest}. Received: {shape}. "
             f"Nearest: {(*nearest, shape[-1])}."
+        )
+    if None in shape[:2] and not _takes_any_size(options):
+        raise ValueError(
+            f"`{argument}` height and width must be known, as the number of weights depends on "
+            f"them. Received: {shape}. For example {(options.size_px, options.size_px, shape[-1])}."
         )
 
 
-def make_input(options: BuildOptions, input_range: tuple[float, float]) -> KerasTensor:
+def _takes_any_size(options: BuildOptions) -> bool:
+    flattened = options.include_top and options.traits.head == "flatten"
+    return options.traits.any_size and not flattened
+
+
+def make_input(options: BuildOptions) -> KerasTensor:
     """Returns the tensor (batch, height, width, channels) that the network is built on.
 
     It is `options.input_tensor`, or an input layer named "image": of the size the paper trains
@@ -129,7 +77,6 @@ def make_input(options: BuildOptions, input_range: tuple[float, float]) -> Keras
 
     Args:
         options: The builder's arguments.
-        input_range: Smallest and largest pixel value that the network takes.
 
     Raises:
         ValueError: If the shape is unfit, or contradicts that of `input_tensor`.
@@ -138,18 +85,18 @@ def make_input(options: BuildOptions, input_range: tuple[float, float]) -> Keras
     shape, tensor = options.input_shape, options.input_tensor
     if shape is not None:
         shape = tuple(shape)
-        _check_shape("input_shape", shape)
+        _check_shape("input_shape", shape, options)
     if tensor is None:
-        size_px = options.size_px if options.include_top else None
-        image = keras.Input(shape or (size_px, size_px, 3), name="image")
-        return _carried(image, input_range)
+        free = options.traits.any_size and not options.include_top
+        size_px = None if free else options.size_px
+        return _carried(keras.Input(shape or (size_px, size_px, 3), name=IMAGE), options)
     if not isinstance(tensor, KerasTensor):
         raise TypeError(
             "`input_tensor` must be a Keras tensor, like what `keras.Input` returns. "
             f"Received: {type(tensor).__name__}."
         )
     known = tuple(tensor.shape[1:])
-    _check_shape("input_tensor", known)
+    _check_shape("input_tensor", known, options)
     if shape is not None and any(
         asked is not None and asked != size for asked, size in zip(shape, known, strict=True)
     ):
@@ -157,35 +104,42 @@ def make_input(options: BuildOptions, input_range: tuple[float, float]) -> Keras
             "`input_shape` must be that of `input_tensor`. Received: "
             f"input_shape={shape} and an `input_tensor` of {known}. Leave `input_shape` out."
         )
-    return _carried(tensor, input_range)
+    return _carried(tensor, options)
 
 
-def _carried(image: KerasTensor, input_range: tuple[float, float]) -> KerasTensor:
-    return SpecCarrier(ModelSpec(input_range=input_range), name="spec")(image)
+def _carried(image: KerasTensor, options: BuildOptions) -> KerasTensor:
+    return SpecCarrier(ModelSpec(input_range=options.input_range), name=SPEC)(image)
 
 
 def _classify(x: KerasTensor, options: BuildOptions, head: Head) -> KerasTensor:
-    pool = keras.layers.GlobalAveragePooling2D(keepdims=head.convolutional, name="top_pool")
-    x = pool(x)
-    if head.hidden_filters:
-        x = keras.layers.Conv2D(
-            head.hidden_filters,
-            1,
-            kernel_initializer=head.kernel_initializer,
-            name="top_hidden_conv",
-        )(x)
-        x = activate(x, head.hidden_activation, "top_hidden_activation")
-    if head.dropout_rate > 0:
-        x = keras.layers.Dropout(head.dropout_rate, name="top_dropout")(x)
-    shared = {"kernel_initializer": head.kernel_initializer, "name": "logits"}
-    if head.convolutional:
-        x = keras.layers.Conv2D(options.classes, 1, **shared)(x)
-        x = keras.layers.Reshape((options.classes,), name="logits_flat")(x)
+    convolutional = options.traits.head == "conv"
+    if options.traits.head == "flatten":
+        x = keras.layers.Flatten(name="top_flat")(x)
     else:
-        x = keras.layers.Dense(options.classes, **shared)(x)
+        x = keras.layers.GlobalAveragePooling2D(keepdims=convolutional, name="top_pool")(x)
+
+    def linear(x: KerasTensor, size: int, name: str) -> KerasTensor:
+        shared = {"kernel_initializer": head.kernel_initializer, "name": name}
+        if convolutional:
+            return keras.layers.Conv2D(size, 1, **shared)(x)
+        return keras.layers.Dense(size, **shared)(x)
+
+    def drop(x: KerasTensor, name: str) -> KerasTensor:
+        rate = head.dropout_rate
+        return keras.layers.Dropout(rate, name=name)(x) if rate > 0 else x
+
+    for i, filters in enumerate(head.hidden_filters, 1):
+        if i > 1:
+            x = drop(x, f"top_dropout{i - 1}")
+        hidden = f"top_hidden{i}" if len(head.hidden_filters) > 1 else "top_hidden"
+        x = linear(x, filters, f"{hidden}_{'conv' if convolutional else 'dense'}")
+        x = activate(x, head.hidden_activation, f"{hidden}_activation")
+    x = linear(drop(x, "top_dropout"), options.classes, LOGITS)
+    if convolutional:
+        x = keras.layers.Reshape((options.classes,), name=f"{LOGITS}_flat")(x)
     if options.classifier_activation is None:
         return x
-    return keras.layers.Activation(options.classifier_activation, name="predictions")(x)
+    return keras.layers.Activation(options.classifier_activation, name=PREDICTIONS)(x)
 
 
 def finish(
@@ -217,5 +171,5 @@ def finish(
     inputs = sources[0] if len(sources) == 1 else sources
     model = keras.Model(inputs, x, name=options.name)
     if options.weights is not None:
-        load_weights(model, options.weights, imagenet)
+        load_weights(model, options.weights, imagenet, options.traits.classifier_layers)
     return model

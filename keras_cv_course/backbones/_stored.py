@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import zipfile
 from collections import defaultdict
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_cv_course._containers import check_hdf5, most_unpacked, read_member
+from keras_cv_course.names import split_number
 
 # What Keras 3 calls a layer in a file, by the layer's class.
 _KEYS = {
@@ -124,8 +124,8 @@ def _read_by_class(group: h5py.Group) -> dict[str, list[StoredLayer]]:
         variables = member.get("vars", {})
         arrays = tuple(np.asarray(variables[key]) for key in sorted(variables, key=int))
         if arrays:
-            kind = re.sub(r"_\d+$", "", name)
-            numbered[kind][int(name[len(kind) + 1 :] or 0)] = StoredLayer(name, arrays)
+            kind, number = split_number(name)
+            numbered[kind][number] = StoredLayer(name, arrays)
     return {kind: [by[n] for n in sorted(by)] for kind, by in numbered.items()}
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_cv_course.backbones._stored import StoredLayer, read_layers
+from keras_cv_course.names import LOGITS, TOP, parse, unnamed_message
 
 # keras.applications' EfficientNet files hold these deviations where a variance belongs; there
 # `weights="imagenet"` sets it right by one more Rescaling.
@@ -25,6 +26,8 @@ class ImageNet:
         builder: Name of the builder in keras.applications.
         options: Arguments of that builder.
         sizes_px: Input sizes for which it has weights; empty where the builder has one size.
+        bgr: Whether these weights take BGR. The input channels of the first kernel are reversed,
+            since every network of this package takes RGB.
         unavailable: Why there are no weights for this network and what there is; "" where there
             are.
     """
@@ -32,10 +35,16 @@ class ImageNet:
     builder: str = ""
     options: Mapping[str, Any] | None = None
     sizes_px: tuple[int, ...] = ()
+    bgr: bool = False
     unavailable: str = ""
 
 
-def load_weights(model: keras.Model, weights: str | os.PathLike[str], imagenet: ImageNet) -> None:
+def load_weights(
+    model: keras.Model,
+    weights: str | os.PathLike[str],
+    imagenet: ImageNet,
+    classifier_layers: int = 1,
+) -> None:
     """Fills `model` with stored weights.
 
     A classifier of another size than the stored one keeps its fresh values, and so does the model
@@ -46,6 +55,7 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], imagenet: 
         model: Network of this package; changed in place, and only if everything fits.
         weights: "imagenet", or the path of a weights file or of a saved model.
         imagenet: What "imagenet" stands for.
+        classifier_layers: Number of layers that a network without its classifier leaves unread.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -59,7 +69,7 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], imagenet: 
     else:
         source = os.fspath(weights)
         stored = read_layers(weights, layers)
-    for variable, value in _plan(layers, stored, source):
+    for variable, value in _plan(layers, stored, source, classifier_layers):
         variable.assign(value)
     for layer in layers:
         if isinstance(layer, keras.layers.Normalization):
@@ -68,8 +78,11 @@ def load_weights(model: keras.Model, weights: str | os.PathLike[str], imagenet: 
 
 def _own_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """Returns the network's layers with weights, without those that an `input_tensor` brought."""
-    names = [layer.name for layer in model.layers]
-    first = next(i for i, name in enumerate(names) if name.startswith("stem_"))
+    places = [parse(layer.name) for layer in model.layers]
+    named = [i for i, place in enumerate(places) if place is not None and place.group != TOP]
+    if not named:
+        raise ValueError(unnamed_message(model.name))
+    first = named[0]
     return [layer for layer in model.layers[first:] if layer.weights]
 
 
@@ -87,7 +100,7 @@ def _imagenet_layers(
         fits = height == width and height in imagenet.sizes_px
         size = height if fits else imagenet.sizes_px[-1]
         options["input_shape"] = (size, size, 3)
-    top = any(layer.name == "logits" for layer in layers)
+    top = any(layer.name == LOGITS for layer in layers)
     builder = getattr(keras.applications, imagenet.builder)
     try:
         reference = builder(weights="imagenet", include_top=top, **options)
@@ -96,14 +109,23 @@ def _imagenet_layers(
             f"The ImageNet weights of keras.applications.{imagenet.builder} could not be fetched: "
             f"{error}. Check the network, or give the path of a weights file as `weights`."
         ) from error
-    return [
+    stored = [
         StoredLayer(layer.name, tuple(layer.get_weights()))
         for layer in reference.layers
         if layer.weights
     ]
+    if imagenet.bgr:
+        kernel, *others = stored[0].arrays
+        stored[0] = StoredLayer(stored[0].name, (kernel[:, :, ::-1], *others))
+    return stored
 
 
-def _plan(layers: list[keras.layers.Layer], stored: list[StoredLayer], source: str) -> _Plan:
+def _plan(
+    layers: list[keras.layers.Layer],
+    stored: list[StoredLayer],
+    source: str,
+    classifier_layers: int,
+) -> _Plan:
     """Returns each variable with its value to be; raises unless all fit."""
     if len(stored) < len(layers):
         missing = layers[len(stored)].name
@@ -112,12 +134,12 @@ def _plan(layers: list[keras.layers.Layer], stored: list[StoredLayer], source: s
             f"{len(stored)}: nothing is left for layer {missing!r}. Check the builder's options; "
             "a file without classifier needs `include_top=False`."
         )
-    _check_left_over(layers, stored, source)
+    _check_left_over(layers, stored, source, classifier_layers)
     plan: _Plan = []
     bias = None
     for layer, kept in zip(layers, stored, strict=False):
         arrays, bias = _adapt(layer, kept, bias)
-        if layer.name == "logits" and arrays[0].shape[-1] != layer.kernel.shape[-1]:
+        if layer.name == LOGITS and arrays[0].shape[-1] != layer.kernel.shape[-1]:
             arrays, bias = _fresh_classifier(layer, arrays), None
         found = [array.shape for array in arrays]
         wanted = [tuple(variable.shape) for variable in layer.weights]
@@ -132,13 +154,17 @@ def _plan(layers: list[keras.layers.Layer], stored: list[StoredLayer], source: s
 
 
 def _check_left_over(
-    layers: list[keras.layers.Layer], stored: list[StoredLayer], source: str
+    layers: list[keras.layers.Layer],
+    stored: list[StoredLayer],
+    source: str,
+    classifier_layers: int,
 ) -> None:
     """Raises unless what `layers` leave unread is the classifier of a network built without."""
     left = stored[len(layers) :]
-    has_classifier = layers[-1].name == "logits"
-    # A classifier is one layer, or two in MobileNetV3: kernel and bias each.
-    if left and (has_classifier or len(left) > 2 or any(len(s.arrays) != 2 for s in left)):
+    has_classifier = layers[-1].name == LOGITS
+    # The layers of a classifier have kernel and bias each.
+    other = len(left) > classifier_layers or any(len(s.arrays) != 2 for s in left)
+    if left and (has_classifier or other):
         raise ValueError(
             f"{source} must hold {len(layers)} layers with weights for this network. It holds "
             f"{len(stored)}, from {left[0].name!r} on too many. Check the builder's options."
@@ -165,7 +191,7 @@ def _adapt(
         return arrays, None
     if len(arrays) == 2 and len(layer.weights) == 1:
         return arrays[:1], arrays[1]
-    if layer.name == "logits" and arrays[0].ndim != len(layer.kernel.shape):
+    if layer.name == LOGITS and arrays[0].ndim != len(layer.kernel.shape):
         arrays[0] = _reshape_kernel(arrays[0])
     return arrays, None
 

@@ -1,43 +1,56 @@
 """Darknet's networks: the bodies of YOLO, and the two that were published as classifiers."""
 
-import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Unpack
 
 import keras
 from keras import KerasTensor
 
-from keras_cv_course.backbones._build import BuildOptions, Head, finish, make_input
+from keras_cv_course.backbones._build import Head, finish, make_input
+from keras_cv_course.backbones._options import ClassifierOptions, classifier_builder, options_of
 from keras_cv_course.backbones._weights import ImageNet
+from keras_cv_course.backbones.rows import ConvRow, ResidualRow
 from keras_cv_course.blocks.convolution import (
     ConvStyle,
     conv_activation,
     conv_bn_activation,
 )
-from keras_cv_course.registry import MODELS
+from keras_cv_course.names import STEM, block_name
 
-Rows = Sequence[tuple[int, int]]  # (filters, kernel size) of each convolution
+Rows = Sequence[ConvRow]
 
 # Figure 3, arXiv:1506.02640, without its first and its last four convolutions: a stage is what
 # lies between two poolings.
 EXTRACTION: tuple[Rows, ...] = (
-    ((192, 3),),
-    ((128, 1), (256, 3), (256, 1), (512, 3)),
-    (*((256, 1), (512, 3)) * 4, (512, 1), (1024, 3)),
-    ((512, 1), (1024, 3)) * 2,
+    (ConvRow(192, 3),),
+    (ConvRow(128, 1), ConvRow(256, 3), ConvRow(256, 1), ConvRow(512, 3)),
+    (*(ConvRow(256, 1), ConvRow(512, 3)) * 4, ConvRow(512, 1), ConvRow(1024, 3)),
+    (ConvRow(512, 1), ConvRow(1024, 3)) * 2,
 )
 # Table 6, arXiv:1612.08242, behind the first convolution.
-_DARKNET19: tuple[Rows, ...] = (
-    ((64, 3),),
-    ((128, 3), (64, 1), (128, 3)),
-    ((256, 3), (128, 1), (256, 3)),
-    ((512, 3), (256, 1), (512, 3), (256, 1), (512, 3)),
-    ((1024, 3), (512, 1), (1024, 3), (512, 1), (1024, 3)),
+DARKNET19: tuple[Rows, ...] = (
+    (ConvRow(64, 3),),
+    (ConvRow(128, 3), ConvRow(64, 1), ConvRow(128, 3)),
+    (ConvRow(256, 3), ConvRow(128, 1), ConvRow(256, 3)),
+    (ConvRow(512, 3), ConvRow(256, 1), ConvRow(512, 3), ConvRow(256, 1), ConvRow(512, 3)),
+    (ConvRow(1024, 3), ConvRow(512, 1), ConvRow(1024, 3), ConvRow(512, 1), ConvRow(1024, 3)),
 )
-# Table 1, arXiv:1804.02767: filters and residual blocks of each stage.
-_DARKNET53 = ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4))
+# Table 1, arXiv:1804.02767: the residual blocks behind each convolution of stride 2.
+DARKNET53 = (
+    ResidualRow(64),
+    ResidualRow(128, repeats=2),
+    ResidualRow(256, repeats=8),
+    ResidualRow(512, repeats=8),
+    ResidualRow(1024, repeats=4),
+)
 # The bodies of yolov1-tiny.cfg, yolov2-tiny.cfg and yolov3-tiny.cfg, behind the first convolution.
-TINY: tuple[Rows, ...] = (((32, 3),), ((64, 3),), ((128, 3),), ((256, 3),), ((512, 3),))
+TINY: tuple[Rows, ...] = (
+    (ConvRow(32, 3),),
+    (ConvRow(64, 3),),
+    (ConvRow(128, 3),),
+    (ConvRow(256, 3),),
+    (ConvRow(512, 3),),
+)
 
 _MOMENTUM = 0.99  # of Darknet's batch normalization
 _UNAVAILABLE = ImageNet(unavailable="keras.applications has no Darknet.")
@@ -56,28 +69,23 @@ def pooled_stages(
 
     Args:
         x: float tensor (batch, height, width, channels), the output of a stem.
-        stages: Rows of (filters, kernel size).
+        stages: Rows of each stage, one convolution each.
         style: Activation, momentum and initializer.
         normalized: Whether convolutions have batch normalization, and no bias.
     """
     block = conv_bn_activation if normalized else conv_activation
     for s, rows in enumerate(stages, 1):
-        x = keras.layers.MaxPooling2D(2, padding="same", name=f"stage{s}_block1_pool")(x)
-        for b, (filters, kernel_size) in enumerate(rows, 1):
-            x = block(x, filters, kernel_size, style, f"stage{s}_block{b}")
+        x = keras.layers.MaxPooling2D(2, padding="same", name=f"{block_name(s, 1)}_pool")(x)
+        for b, row in enumerate(rows, 1):
+            x = block(x, row.filters, row.kernel_size, style, block_name(s, b))
     return x
 
 
+@classifier_builder
 def Darknet19(
     input_shape: tuple[int | None, ...] | None = None,
     batch_norm_momentum: float | None = None,
-    include_top: bool = True,
-    weights: str | os.PathLike[str] | None = None,
-    input_tensor: KerasTensor | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str | None = None,
+    **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
     """Returns a Darknet-19, the body of YOLOv2, for pictures as floats in [0, 1], RGB.
 
@@ -88,14 +96,7 @@ def Darknet19(
         input_shape: (height, width, channels). (224, 224, 3) when None, and of free size when
             `include_top` is False. Any number of channels with `weights=None`.
         batch_norm_momentum: Weight of the past in the moving statistics; 0.99 when None.
-        include_top: Whether the classifier is built.
-        weights: None for fresh ones, or the path of a weights file or saved model of this package.
-        input_tensor: Keras tensor (batch, height, width, channels) to build on.
-        pooling: "avg" or "max" for a vector (batch, channels), None for the last feature map;
-            only without the classifier.
-        classes: Size of the classifier.
-        classifier_activation: "softmax", another activation, or None for logits.
-        name: Name of the model; "darknet19" when None.
+        **options: What all classifiers take, see `ClassifierOptions`.
 
     Raises:
         ValueError: If an argument is out of range or contradicts another, or weights do not fit.
@@ -110,34 +111,19 @@ def Darknet19(
         YOLO9000, arXiv:1612.08242, table 6. There the classifier scores each position before the
         mean is taken; here the mean is scored, which is the same number for a 49th of the work.
     """
-    options = BuildOptions(
-        MODELS["darknet19"].size_px,
-        input_shape,
-        include_top,
-        weights,
-        input_tensor,
-        pooling,
-        classes,
-        classifier_activation,
-        name or "darknet19",
-    )
+    build = options_of("darknet19", input_shape, options)
     style = darknet_style(batch_norm_momentum)
-    image = make_input(options, MODELS["darknet19"].input_range)
-    x = conv_bn_activation(image, 32, 3, style, "stem")
-    x = pooled_stages(x, _DARKNET19, style)
-    return finish(x, image, options, Head(0.0, convolutional=False), _UNAVAILABLE)
+    image = make_input(build)
+    x = conv_bn_activation(image, 32, 3, style, STEM)
+    x = pooled_stages(x, DARKNET19, style)
+    return finish(x, image, build, Head(0.0), _UNAVAILABLE)
 
 
+@classifier_builder
 def Darknet53(
     input_shape: tuple[int | None, ...] | None = None,
     batch_norm_momentum: float | None = None,
-    include_top: bool = True,
-    weights: str | os.PathLike[str] | None = None,
-    input_tensor: KerasTensor | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str | None = None,
+    **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
     """Returns a Darknet-53, the body of YOLOv3, for pictures as floats in [0, 1], RGB.
 
@@ -150,25 +136,15 @@ def Darknet53(
     Reference:
         YOLOv3, arXiv:1804.02767, table 1.
     """
-    options = BuildOptions(
-        MODELS["darknet53"].size_px,
-        input_shape,
-        include_top,
-        weights,
-        input_tensor,
-        pooling,
-        classes,
-        classifier_activation,
-        name or "darknet53",
-    )
+    build = options_of("darknet53", input_shape, options)
     style = darknet_style(batch_norm_momentum)
-    image = make_input(options, MODELS["darknet53"].input_range)
-    x = conv_bn_activation(image, 32, 3, style, "stem")
-    for s, (filters, repeats) in enumerate(_DARKNET53, 1):
-        x = conv_bn_activation(x, filters, 3, style, f"stage{s}_block1", strides=2)
-        for b in range(2, repeats + 2):
-            x = _residual(x, filters, style, f"stage{s}_block{b}")
-    return finish(x, image, options, Head(0.0, convolutional=False), _UNAVAILABLE)
+    image = make_input(build)
+    x = conv_bn_activation(image, 32, 3, style, STEM)
+    for s, row in enumerate(DARKNET53, 1):
+        x = conv_bn_activation(x, row.filters, 3, style, block_name(s, 1), strides=2)
+        for b in range(2, row.repeats + 2):
+            x = _residual(x, row.filters, style, block_name(s, b))
+    return finish(x, image, build, Head(0.0), _UNAVAILABLE)
 
 
 def _residual(x: KerasTensor, filters: int, style: ConvStyle, name: str) -> KerasTensor:

@@ -1,12 +1,10 @@
 """EfficientNet: one network, scaled in depth, width and resolution together."""
 
-import os
-from typing import Any
+from typing import Unpack
 
 import keras
-from keras import KerasTensor
 
-from keras_cv_course.backbones._build import BuildOptions, Head, finish, make_input
+from keras_cv_course.backbones._build import Head, finish, make_input
 from keras_cv_course.backbones._efficientnet import (
     BASE_SIZE_PX,
     CONV_INITIALIZER,
@@ -14,14 +12,15 @@ from keras_cv_course.backbones._efficientnet import (
     efficientnet_features,
     published,
 )
+from keras_cv_course.backbones._options import ClassifierOptions, classifier_builder, options_of
 from keras_cv_course.backbones._weights import ImageNet
 from keras_cv_course.blocks.convolution import ConvStyle
 from keras_cv_course.ops.scaling import Scaling
-from keras_cv_course.registry import MODELS
 
 _PLAIN = Scaling(depth=1.0, width=1.0, resolution=1.0)
 
 
+@classifier_builder
 def EfficientNet(
     input_shape: tuple[int | None, ...] | None = None,
     scaling: Scaling = _PLAIN,
@@ -29,20 +28,17 @@ def EfficientNet(
     drop_connect_rate: float = 0.2,
     activation: str = "swish",
     batch_norm_momentum: float | None = None,
-    include_top: bool = True,
-    weights: str | os.PathLike[str] | None = None,
-    input_tensor: KerasTensor | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str | None = None,
+    output_stride: int = 32,
+    **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
     """Returns an EfficientNet of any scale, for pictures as pixel values in [0, 255], RGB.
 
     Preprocessing is inside: division by 255 and a `Normalization` layer, which is neutral with
-    fresh weights and can be adapted. Variables are those of keras.applications' EfficientNets,
-    in the same order. Feature maps have strides 2 to 32; height and width are at least 32, and
-    multiples of 32 lose no pixels at the border.
+    fresh weights and can be adapted. "imagenet" has weights for B0 to B7; the published files hold
+    standard deviations as the variances of `Normalization`, which are squared, so that the function
+    is that of keras.applications. Variables are those of its EfficientNets, in the same order.
+    Feature maps have strides 2 to 32; height and width are at least 32, and multiples of 32 lose no
+    pixels at the border.
 
     Args:
         input_shape: (height, width, channels). 224 times `scaling.resolution`, rounded, in colour
@@ -54,19 +50,9 @@ def EfficientNet(
             [0, 1); it grows linearly from 0 at the first block.
         activation: "swish" as in the paper and in keras.applications, or e.g. "relu6".
         batch_norm_momentum: Weight of the past in the moving statistics; None is 0.99.
-        include_top: Whether the classifier is built.
-        weights: None for fresh ones, "imagenet" for those of keras.applications (B0 to B7;
-            downloaded and verified by Keras), or the path of a weights file or saved model of
-            keras.applications or of this package. If the file has another number of classes, the
-            classifier alone starts fresh. The published files hold standard deviations as the
-            variances of `Normalization`; they are squared, so that the function is that of
-            `keras.applications` with `weights="imagenet"`.
-        input_tensor: Keras tensor (batch, height, width, channels) to build on.
-        pooling: "avg" or "max" for a vector (batch, channels), None for the last feature map;
-            only without the classifier.
-        classes: Size of the classifier.
-        classifier_activation: "softmax", another activation, or None for logits.
-        name: Name of the model; "efficientnet" when None.
+        output_stride: Largest stride of a feature map, 4, 8, 16 or 32. Below 32 later blocks are
+            dilated and not strided, which is what segmentation wants. No weight changes.
+        **options: What all classifiers take, see `ClassifierOptions`.
 
     Raises:
         ValueError: If an argument is out of range or contradicts another, or weights do not fit.
@@ -83,25 +69,17 @@ def EfficientNet(
         arXiv:1905.11946, table 1; L2 from Self-training with Noisy Student improves ImageNet
         classification, arXiv:1911.04252, table 7.
     """
-    options = BuildOptions(
-        round(BASE_SIZE_PX * scaling.resolution),
-        input_shape,
-        include_top,
-        weights,
-        input_tensor,
-        pooling,
-        classes,
-        classifier_activation,
-        name or "efficientnet",
-    )
-    head = Head(dropout_rate, convolutional=False, kernel_initializer=DENSE_INITIALIZER)
+    named: ClassifierOptions = {**options, "name": options.get("name") or "efficientnet"}
+    size_px = round(BASE_SIZE_PX * scaling.resolution)
+    build = options_of("efficientnet_b0", input_shape, named, size_px)
+    head = Head(dropout_rate, kernel_initializer=DENSE_INITIALIZER)
     momentum = 0.99 if batch_norm_momentum is None else batch_norm_momentum
     style = ConvStyle(activation, momentum, CONV_INITIALIZER)
-    image = make_input(options, MODELS["efficientnet_b0"].input_range)
+    image = make_input(build)
     x = keras.layers.Rescaling(1 / 255, name="stem_rescaling")(image)
     x = keras.layers.Normalization(axis=-1, name="stem_normalization")(x)
-    x = efficientnet_features(x, scaling, style, drop_connect_rate, lite=False)
-    return finish(x, image, options, head, _imagenet(scaling))
+    x = efficientnet_features(x, scaling, style, drop_connect_rate, output_stride, lite=False)
+    return finish(x, image, build, head, _imagenet(scaling))
 
 
 # (width, depth, dropout) of the variants for which keras.applications has weights; the authors'

@@ -1,12 +1,10 @@
 """EfficientNet-Lite: EfficientNet without what small integer hardware is slow at."""
 
-import os
-from typing import Any
+from typing import Unpack
 
 import keras
-from keras import KerasTensor
 
-from keras_cv_course.backbones._build import BuildOptions, Head, finish, make_input
+from keras_cv_course.backbones._build import Head, finish, make_input
 from keras_cv_course.backbones._efficientnet import (
     BASE_SIZE_PX,
     CONV_INITIALIZER,
@@ -14,14 +12,15 @@ from keras_cv_course.backbones._efficientnet import (
     efficientnet_features,
     published,
 )
+from keras_cv_course.backbones._options import ClassifierOptions, classifier_builder, options_of
 from keras_cv_course.backbones._weights import ImageNet
 from keras_cv_course.blocks.convolution import ConvStyle
 from keras_cv_course.ops.scaling import Scaling
-from keras_cv_course.registry import MODELS
 
 _PLAIN = Scaling(depth=1.0, width=1.0, resolution=1.0)
 
 
+@classifier_builder
 def EfficientNetLite(
     input_shape: tuple[int | None, ...] | None = None,
     scaling: Scaling = _PLAIN,
@@ -29,13 +28,8 @@ def EfficientNetLite(
     drop_connect_rate: float = 0.2,
     activation: str = "relu6",
     batch_norm_momentum: float | None = None,
-    include_top: bool = True,
-    weights: str | os.PathLike[str] | None = None,
-    input_tensor: KerasTensor | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str | None = None,
+    output_stride: int = 32,
+    **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
     """Returns an EfficientNet-Lite of any scale, for pictures as floats in [-1, 1], RGB.
 
@@ -54,15 +48,9 @@ def EfficientNetLite(
             [0, 1); it grows linearly from 0 at the first block.
         activation: "relu6", or another activation.
         batch_norm_momentum: Weight of the past in the moving statistics; None is 0.99.
-        include_top: Whether the classifier is built.
-        weights: None for fresh ones, or the path of a weights file or saved model of this
-            package. If the file has another number of classes, the classifier alone starts fresh.
-        input_tensor: Keras tensor (batch, height, width, channels) to build on.
-        pooling: "avg" or "max" for a vector (batch, channels), None for the last feature map;
-            only without the classifier.
-        classes: Size of the classifier.
-        classifier_activation: "softmax", another activation, or None for logits.
-        name: Name of the model; "efficientnet_lite" when None.
+        output_stride: Largest stride of a feature map, 4, 8, 16 or 32. Below 32 later blocks are
+            dilated and not strided, which is what segmentation wants. No weight changes.
+        **options: What all classifiers take, see `ClassifierOptions`.
 
     Raises:
         ValueError: If an argument is out of range or contradicts another, or weights do not fit.
@@ -78,23 +66,15 @@ def EfficientNetLite(
         The authors' repository, tensorflow/tpu, models/official/efficientnet/lite; the body is
         table 1 of arXiv:1905.11946.
     """
-    options = BuildOptions(
-        round(BASE_SIZE_PX * scaling.resolution),
-        input_shape,
-        include_top,
-        weights,
-        input_tensor,
-        pooling,
-        classes,
-        classifier_activation,
-        name or "efficientnet_lite",
-    )
-    head = Head(dropout_rate, convolutional=False, kernel_initializer=DENSE_INITIALIZER)
+    named: ClassifierOptions = {**options, "name": options.get("name") or "efficientnet_lite"}
+    size_px = round(BASE_SIZE_PX * scaling.resolution)
+    build = options_of("efficientnet_lite0", input_shape, named, size_px)
+    head = Head(dropout_rate, kernel_initializer=DENSE_INITIALIZER)
     momentum = 0.99 if batch_norm_momentum is None else batch_norm_momentum
-    image = make_input(options, MODELS["efficientnet_lite0"].input_range)
+    image = make_input(build)
     style = ConvStyle(activation, momentum, CONV_INITIALIZER)
-    x = efficientnet_features(image, scaling, style, drop_connect_rate, lite=True)
-    return finish(x, image, options, head, _IMAGENET)
+    x = efficientnet_features(image, scaling, style, drop_connect_rate, output_stride, lite=True)
+    return finish(x, image, build, head, _IMAGENET)
 
 
 _IMAGENET = ImageNet(unavailable="keras.applications has no EfficientNet-Lite.")

@@ -1,40 +1,31 @@
 """MobileNet: depthwise-separable convolutions."""
 
-import os
-from dataclasses import dataclass
-from typing import Any
+from typing import Unpack
 
 import keras
-from keras import KerasTensor
 
 from keras_cv_course._validation import check_positive, check_whole
-from keras_cv_course.backbones._build import BuildOptions, Head, finish, make_input
+from keras_cv_course.backbones._build import Head, finish, make_input
+from keras_cv_course.backbones._options import ClassifierOptions, classifier_builder, options_of
 from keras_cv_course.backbones._weights import ImageNet
+from keras_cv_course.backbones.rows import SeparableRow, blocks
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
 from keras_cv_course.blocks.separable import full_conv_block, separable_block
-from keras_cv_course.ops.scaling import round_repeats
-from keras_cv_course.registry import MODELS
-
-
-@dataclass(frozen=True)
-class _Stage:
-    filters: int
-    strides: int
-    repeats: int
-
+from keras_cv_course.names import STEM
 
 _STEM_FILTERS = 32
 # Table 1, arXiv:1704.04861, rows of equal width taken together. The last depthwise convolution
 # has stride 1: the paper's "s2" contradicts its own sizes.
-_STAGES = (
-    _Stage(64, 1, 1),
-    _Stage(128, 2, 2),
-    _Stage(256, 2, 2),
-    _Stage(512, 2, 6),
-    _Stage(1024, 2, 2),
+MOBILENET = (
+    SeparableRow(64),
+    SeparableRow(128, repeats=2, strides=2),
+    SeparableRow(256, repeats=2, strides=2),
+    SeparableRow(512, repeats=6, strides=2),
+    SeparableRow(1024, repeats=2, strides=2),
 )
 
 
+@classifier_builder
 def MobileNet(
     input_shape: tuple[int | None, ...] | None = None,
     alpha: float = 1.0,
@@ -44,19 +35,14 @@ def MobileNet(
     activation: str = "relu6",
     depth_coefficient: float = 1.0,
     batch_norm_momentum: float | None = None,
-    include_top: bool = True,
-    weights: str | os.PathLike[str] | None = None,
-    input_tensor: KerasTensor | None = None,
-    pooling: str | None = None,
-    classes: int = 1000,
-    classifier_activation: Any = "softmax",
-    name: str | None = None,
+    output_stride: int = 32,
+    **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
     """Returns a MobileNet, for pictures as floats in [-1, 1] (`x / 127.5 - 1`), RGB.
 
     Preprocessing is not inside. Variables are those of `keras.applications.MobileNet`, in the
-    same order. Feature maps have strides 2 to 32; height and width are at least 32, and multiples
-    of 32 lose no pixels at the border.
+    same order; "imagenet" has weights for `alpha` 0.25, 0.5, 0.75 and 1. Feature maps have strides
+    2 to 32; height and width are at least 32, and multiples of 32 lose no pixels at the border.
 
     Args:
         input_shape: (height, width, channels). (224, 224, 3) when None, and of free size when
@@ -70,18 +56,9 @@ def MobileNet(
         depth_coefficient: Factor of the number of blocks of each width, rounded up.
         batch_norm_momentum: Weight of the past in the moving statistics; None is 0.99, as in
             keras.applications. Small data wants less, e.g. 0.9.
-        include_top: Whether the classifier is built.
-        weights: None for fresh ones, "imagenet" for those of keras.applications (`alpha` 0.25,
-            0.5, 0.75 or 1; downloaded and verified by Keras), or the path of a weights file or
-            saved model of keras.applications or of this package. If the file has another number
-            of classes, the classifier alone starts fresh. Biased convolutions before batch
-            normalization are taken in.
-        input_tensor: Keras tensor (batch, height, width, channels) to build on.
-        pooling: "avg" or "max" for a vector (batch, channels), None for the last feature map;
-            only without the classifier.
-        classes: Size of the classifier.
-        classifier_activation: "softmax", another activation, or None for logits.
-        name: Name of the model; "mobilenet" when None.
+        output_stride: Largest stride of a feature map, 4, 8, 16 or 32. Below 32 later blocks are
+            dilated and not strided, which is what segmentation wants. No weight changes.
+        **options: What all classifiers take, see `ClassifierOptions`.
 
     Raises:
         ValueError: If an argument is out of range or contradicts another, or weights do not fit.
@@ -98,32 +75,22 @@ def MobileNet(
         arXiv:1704.04861, table 1; `separable=False` is table 4's "Conv MobileNet".
     """
     _check(alpha, depth_coefficient, depth_multiplier, separable)
-    options = BuildOptions(
-        MODELS["mobilenet"].size_px,
-        input_shape,
-        include_top,
-        weights,
-        input_tensor,
-        pooling,
-        classes,
-        classifier_activation,
-        name or "mobilenet",
-    )
-    head = Head(dropout_rate, convolutional=True)
+    build = options_of("mobilenet", input_shape, options)
+    head = Head(dropout_rate)
     style = ConvStyle(activation, 0.99 if batch_norm_momentum is None else batch_norm_momentum)
-    image = make_input(options, MODELS["mobilenet"].input_range)
-    x = conv_bn_activation(image, int(_STEM_FILTERS * alpha), 3, style, "stem", strides=2)
-    for s, stage in enumerate(_STAGES, 1):
-        filters = int(stage.filters * alpha)
-        for b in range(1, round_repeats(stage.repeats, depth_coefficient) + 1):
-            strides = stage.strides if b == 1 else 1
-            block = f"stage{s}_block{b}"
-            if separable:
-                x = separable_block(x, filters, style, block, strides, depth_multiplier)
-            else:
-                x = full_conv_block(x, filters, style, block, strides)
+    image = make_input(build)
+    x = conv_bn_activation(image, int(_STEM_FILTERS * alpha), 3, style, STEM, strides=2)
+    for block in blocks(MOBILENET, depth_coefficient, output_stride):
+        filters = int(block.row.filters * alpha)
+        place = block.name, block.strides
+        if separable:
+            x = separable_block(
+                x, filters, style, *place, depth_multiplier, dilation_rate=block.dilation
+            )
+        else:
+            x = full_conv_block(x, filters, style, *place, dilation_rate=block.dilation)
     imagenet = _imagenet(alpha, depth_multiplier, separable, depth_coefficient)
-    return finish(x, image, options, head, imagenet)
+    return finish(x, image, build, head, imagenet)
 
 
 def _check(alpha: float, depth_coefficient: float, depth_multiplier: int, separable: bool) -> None:

@@ -3,10 +3,18 @@
 import keras
 from keras import KerasTensor
 
+from keras_cv_course.backbones.rows import ConvRow
 from keras_cv_course.blocks.convolution import ConvStyle, conv_activation
+from keras_cv_course.names import block_name, stage_name
 
-# Column D of table 1, arXiv:1409.1556: filters and number of 3x3 convolutions of each stage.
-_VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+# Column D of table 1, arXiv:1409.1556: the 3x3 convolutions of each stage.
+VGG16 = (
+    ConvRow(64, repeats=2),
+    ConvRow(128, repeats=2),
+    ConvRow(256, repeats=3),
+    ConvRow(512, repeats=3),
+    ConvRow(512, repeats=3),
+)
 
 
 def vgg16_features(image: KerasTensor, style: ConvStyle | None = None) -> dict[str, KerasTensor]:
@@ -25,11 +33,11 @@ def vgg16_features(image: KerasTensor, style: ConvStyle | None = None) -> dict[s
     """
     style = style or ConvStyle("relu")
     x, maps = image, {}
-    for s, (filters, repeats) in enumerate(_VGG16, 1):
+    for s, row in enumerate(VGG16, 1):
         if s > 1:
-            pool = keras.layers.MaxPooling2D(2, padding="same", name=f"stage{s}_block1_pool")
+            pool = keras.layers.MaxPooling2D(2, padding="same", name=f"{block_name(s, 1)}_pool")
             x = pool(x)
-        for b in range(1, repeats + 1):
-            x = conv_activation(x, filters, 3, style, f"stage{s}_block{b}")
-        maps[f"stage{s}"] = x
+        for b in range(1, row.repeats + 1):
+            x = conv_activation(x, row.filters, row.kernel_size, style, block_name(s, b))
+        maps[stage_name(s)] = x
     return maps

@@ -60,6 +60,7 @@ def conv_bn(
     name: str,
     strides: int = 1,
     padding: str = "same",
+    dilation_rate: int = 1,
 ) -> KerasTensor:
     """Returns a convolution of `x` without bias, normalized: layers `{name}_conv`, `{name}_bn`.
 
@@ -72,12 +73,14 @@ def conv_bn(
         strides: Step of the window; the result has `ceil(size / strides)` rows and columns when
             `padding` is "same".
         padding: "same", which Keras applies inside the convolution, or "valid".
+        dilation_rate: Distance of the pixels that the window reads; 1 where it is strided.
     """
     x = keras.layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
         padding=padding,
+        dilation_rate=dilation_rate,
         use_bias=False,
         kernel_initializer=style.kernel_initializer,
         name=f"{name}_conv",
@@ -93,12 +96,13 @@ def conv_bn_activation(
     name: str,
     strides: int = 1,
     padding: str = "same",
+    dilation_rate: int = 1,
 ) -> KerasTensor:
     """Returns `conv_bn` of `x`, activated: layers `{name}_conv`, `{name}_bn`, `{name}_activation`.
 
     Takes what `conv_bn` takes.
     """
-    x = conv_bn(x, filters, kernel_size, style, name, strides, padding)
+    x = conv_bn(x, filters, kernel_size, style, name, strides, padding, dilation_rate)
     return activate(x, style.activation, f"{name}_activation")
 
 
@@ -114,8 +118,7 @@ def conv_activation(
 ) -> KerasTensor:
     """Returns a convolution of `x` with bias, activated: layers `{name}_conv`, `{name}_activation`.
 
-    For networks that are older than batch normalization. Takes what `conv_bn` takes, and
-    `dilation_rate`, the distance of the pixels that the window reads.
+    For networks that are older than batch normalization. Takes what `conv_bn` takes.
     """
     x = keras.layers.Conv2D(
         filters,
@@ -137,6 +140,7 @@ def depthwise_bn_activation(
     strides: int = 1,
     padding: str = "same",
     depth_multiplier: int = 1,
+    dilation_rate: int = 1,
 ) -> KerasTensor:
     """Returns a convolution of each channel by itself, normalized and activated.
 
@@ -150,12 +154,14 @@ def depthwise_bn_activation(
         strides: Step of the window.
         padding: "same" or "valid".
         depth_multiplier: Channels of the result for each channel of `x`.
+        dilation_rate: Distance of the pixels that the window reads; 1 where it is strided.
     """
     x = keras.layers.DepthwiseConv2D(
         kernel_size,
         strides=strides,
         padding=padding,
         depth_multiplier=depth_multiplier,
+        dilation_rate=dilation_rate,
         use_bias=False,
         depthwise_initializer=style.kernel_initializer,
         name=f"{name}_conv",

@@ -22,6 +22,7 @@ def inverted_residual(
     strides: int = 1,
     squeeze: SqueezeExcite | None = None,
     drop_rate: float = 0.0,
+    dilation_rate: int = 1,
 ) -> KerasTensor:
     """Returns `x` widened, filtered channel by channel, and projected without an activation.
 
@@ -40,6 +41,7 @@ def inverted_residual(
         squeeze: Squeeze-and-excitation after the depthwise convolution, or None.
         drop_rate: Probability with which training skips the block for a whole picture, where
             there is an addition (stochastic depth).
+        dilation_rate: Distance of the pixels that the depthwise window reads.
 
     Reference:
         MobileNetV2, arXiv:1801.04381, table 1; MobileNetV3, arXiv:1905.02244, figure 4;
@@ -48,7 +50,9 @@ def inverted_residual(
     shortcut = x
     if expanded_filters != x.shape[-1]:
         x = conv_bn_activation(x, expanded_filters, 1, style, f"{name}_expand")
-    x = depthwise_bn_activation(x, kernel_size, style, f"{name}_depthwise", strides)
+    x = depthwise_bn_activation(
+        x, kernel_size, style, f"{name}_depthwise", strides, dilation_rate=dilation_rate
+    )
     if squeeze is not None:
         x = squeeze_excite(x, squeeze, f"{name}_se")
     x = conv_bn(x, filters, 1, style, f"{name}_project")

@@ -45,6 +45,7 @@ def separable_block(
     name: str,
     strides: int = 1,
     depth_multiplier: int = 1,
+    dilation_rate: int = 1,
 ) -> KerasTensor:
     """Returns a depthwise 3x3 and a pointwise convolution of `x`, each normalized and activated.
 
@@ -55,30 +56,36 @@ def separable_block(
         name: Prefix of the layers' names, e.g. "stage2_block1".
         strides: Step of the depthwise convolution, 1 or 2.
         depth_multiplier: Channels between the two convolutions for each channel of `x`.
+        dilation_rate: Distance of the pixels that the depthwise window reads.
 
     Reference:
         MobileNets, arXiv:1704.04861, section 3.1 and figure 3.
     """
     x, padding = pad_bottom_right(x, strides, 3, f"{name}_depthwise")
     x = depthwise_bn_activation(
-        x, 3, style, f"{name}_depthwise", strides, padding, depth_multiplier
+        x, 3, style, f"{name}_depthwise", strides, padding, depth_multiplier, dilation_rate
     )
     return conv_bn_activation(x, filters, 1, style, f"{name}_pointwise")
 
 
 def full_conv_block(
-    x: KerasTensor, filters: int, style: ConvStyle, name: str, strides: int = 1
+    x: KerasTensor,
+    filters: int,
+    style: ConvStyle,
+    name: str,
+    strides: int = 1,
+    dilation_rate: int = 1,
 ) -> KerasTensor:
     """Returns a full 3x3 convolution of `x`, normalized and activated.
 
     It stands where `separable_block` does in the network that the paper compares MobileNet with.
-    Takes what `separable_block` takes.
+    Takes what `separable_block` takes but `depth_multiplier`.
 
     Reference:
         MobileNets, arXiv:1704.04861, table 4.
     """
     x, padding = pad_bottom_right(x, strides, 3, name)
-    return conv_bn_activation(x, filters, 3, style, name, strides, padding)
+    return conv_bn_activation(x, filters, 3, style, name, strides, padding, dilation_rate)
 
 
 def wide_block(

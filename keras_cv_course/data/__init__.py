@@ -1,71 +1,73 @@
-"""Pictures for training, evaluation and calibration, in the range that a model takes."""
+"""Images for training, evaluation and calibration, in the range that a model takes."""
 
-from keras_cv_course.data.annotations import AnnotatedPicture, Annotations
-from keras_cv_course.data.augmentation import augmented
-from keras_cv_course.data.box_augmentation import augmented_boxes, random_shapes
-from keras_cv_course.data.box_table import table_annotations
-from keras_cv_course.data.calibration import calibration_array
-from keras_cv_course.data.coco import coco_annotations
-from keras_cv_course.data.dataset import ImageDataset, as_arrays
-from keras_cv_course.data.detection import detection_batches, detection_epochs, with_targets
-from keras_cv_course.data.digits import digits
-from keras_cv_course.data.epochs import Epochs, as_epochs
-from keras_cv_course.data.face_augmentation import FaceDistortion, distorted_faces, face_distortion
-from keras_cv_course.data.images import image_folder, labelled_folder, load_pictures
-from keras_cv_course.data.labelled import LabelledPictures, labelled_batches, split_pictures
-from keras_cv_course.data.lfw import PicturePairs, lfw_pairs
-from keras_cv_course.data.pairs import all_pairs, balanced_batches, image_pairs, image_triplets
-from keras_cv_course.data.people import (
-    People,
-    digit_people,
-    join_people,
-    people_folder,
-    split_people,
-)
-from keras_cv_course.data.shapes import DrawnScenes
-from keras_cv_course.data.shard_reader import sharded
-from keras_cv_course.data.shards import write_shards
-from keras_cv_course.data.voc import voc_annotations
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "AnnotatedPicture",
-    "Annotations",
-    "DrawnScenes",
-    "Epochs",
-    "FaceDistortion",
-    "ImageDataset",
-    "LabelledPictures",
-    "People",
-    "PicturePairs",
-    "all_pairs",
-    "as_arrays",
-    "as_epochs",
-    "augmented",
-    "augmented_boxes",
-    "balanced_batches",
-    "calibration_array",
-    "coco_annotations",
-    "detection_batches",
-    "detection_epochs",
-    "digit_people",
-    "digits",
-    "distorted_faces",
-    "face_distortion",
-    "image_folder",
-    "image_pairs",
-    "image_triplets",
-    "join_people",
-    "labelled_batches",
-    "labelled_folder",
-    "lfw_pairs",
-    "load_pictures",
-    "people_folder",
-    "random_shapes",
-    "sharded",
-    "split_people",
-    "split_pictures",
-    "table_annotations",
-    "voc_annotations",
-    "with_targets",
-    "write_shards",
-]
+from keras_cv_course._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from keras_cv_course.data.annotations import AnnotatedPicture as AnnotatedPicture
+    from keras_cv_course.data.annotations import Annotations as Annotations
+    from keras_cv_course.data.augmentation import augmented as augmented
+    from keras_cv_course.data.box_augmentation import augmented_boxes as augmented_boxes
+    from keras_cv_course.data.box_augmentation import random_shapes as random_shapes
+    from keras_cv_course.data.box_table import table_annotations as table_annotations
+    from keras_cv_course.data.calibration import calibration_array as calibration_array
+    from keras_cv_course.data.coco import coco_annotations as coco_annotations
+    from keras_cv_course.data.dataset import ImageDataset as ImageDataset
+    from keras_cv_course.data.dataset import as_arrays as as_arrays
+    from keras_cv_course.data.detection import detection_batches as detection_batches
+    from keras_cv_course.data.detection import detection_epochs as detection_epochs
+    from keras_cv_course.data.detection import with_targets as with_targets
+    from keras_cv_course.data.digits import digits as digits
+    from keras_cv_course.data.epochs import Epochs as Epochs
+    from keras_cv_course.data.epochs import as_epochs as as_epochs
+    from keras_cv_course.data.face_augmentation import FaceDistortion as FaceDistortion
+    from keras_cv_course.data.face_augmentation import distorted_faces as distorted_faces
+    from keras_cv_course.data.face_augmentation import face_distortion as face_distortion
+    from keras_cv_course.data.images import image_folder as image_folder
+    from keras_cv_course.data.images import labelled_folder as labelled_folder
+    from keras_cv_course.data.images import load_pictures as load_pictures
+    from keras_cv_course.data.labelled import LabelledPictures as LabelledPictures
+    from keras_cv_course.data.labelled import labelled_batches as labelled_batches
+    from keras_cv_course.data.labelled import split_pictures as split_pictures
+    from keras_cv_course.data.lfw import PicturePairs as PicturePairs
+    from keras_cv_course.data.lfw import lfw_pairs as lfw_pairs
+    from keras_cv_course.data.pairs import all_pairs as all_pairs
+    from keras_cv_course.data.pairs import balanced_batches as balanced_batches
+    from keras_cv_course.data.pairs import image_pairs as image_pairs
+    from keras_cv_course.data.pairs import image_triplets as image_triplets
+    from keras_cv_course.data.people import People as People
+    from keras_cv_course.data.people import digit_people as digit_people
+    from keras_cv_course.data.people import join_people as join_people
+    from keras_cv_course.data.people import people_folder as people_folder
+    from keras_cv_course.data.people import split_people as split_people
+    from keras_cv_course.data.shapes import DrawnScenes as DrawnScenes
+    from keras_cv_course.data.shard_reader import sharded as sharded
+    from keras_cv_course.data.shards import write_shards as write_shards
+    from keras_cv_course.data.voc import voc_annotations as voc_annotations
+else:
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__,
+        {
+            "annotations": ("AnnotatedPicture", "Annotations"),
+            "augmentation": ("augmented",),
+            "box_augmentation": ("augmented_boxes", "random_shapes"),
+            "box_table": ("table_annotations",),
+            "calibration": ("calibration_array",),
+            "coco": ("coco_annotations",),
+            "dataset": ("ImageDataset", "as_arrays"),
+            "detection": ("detection_batches", "detection_epochs", "with_targets"),
+            "digits": ("digits",),
+            "epochs": ("Epochs", "as_epochs"),
+            "face_augmentation": ("FaceDistortion", "distorted_faces", "face_distortion"),
+            "images": ("image_folder", "labelled_folder", "load_pictures"),
+            "labelled": ("LabelledPictures", "labelled_batches", "split_pictures"),
+            "lfw": ("PicturePairs", "lfw_pairs"),
+            "pairs": ("all_pairs", "balanced_batches", "image_pairs", "image_triplets"),
+            "people": ("People", "digit_people", "join_people", "people_folder", "split_people"),
+            "shapes": ("DrawnScenes",),
+            "shard_reader": ("sharded",),
+            "shards": ("write_shards",),
+            "voc": ("voc_annotations",),
+        },
+    )

@@ -2,12 +2,13 @@
 
 import keras
 
-from keras_cv_course._validation import check_rate, check_whole
+from keras_cv_course._validation import check_rate, check_whole, suggest_keywords
 from keras_cv_course.detectors._build import named_backbone
 
 _BOX = 4
 
 
+@suggest_keywords
 def Localizer(
     backbone: "str | keras.Model" = "mobilenet_v2",
     classes: int = 20,

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_cv_course._validation import check_whole
+from keras_cv_course._validation import check_whole, suggest_keywords
 from keras_cv_course.detectors._build import finish_detector, open_backbone
 from keras_cv_course.heads.retinanet import retinanet_head
 from keras_cv_course.necks.fpn import fpn
@@ -15,6 +15,7 @@ _LEVELS = ("P3", "P4", "P5")
 _MORE = ("P6", "P7")
 
 
+@suggest_keywords
 def RetinaNet(
     backbone: "str | keras.Model" = "mobilenet_v2",
     classes: int = 20,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_whole
+from keras_cv_course._validation import check_whole, suggest_keywords
 from keras_cv_course.backbones.vgg import vgg16_features
 from keras_cv_course.blocks.convolution import ConvStyle, conv_activation
 from keras_cv_course.detectors._build import finish_detector, head_style, open_backbone
@@ -24,6 +24,7 @@ _FIRST_SCALE = 20.0  # of conv4_3, whose values are larger than those of the lat
 _FINEST = 4  # the level of SSDLite's first map, of stride 16
 
 
+@suggest_keywords
 def SSD300(classes: int = 20, channels: int = 3, name: str | None = None) -> keras.Model:
     """Returns an SSD300 on VGG16, for pictures of 300x300 as floats in [-1, 1], RGB.
 
@@ -61,6 +62,7 @@ def SSD300(classes: int = 20, channels: int = 3, name: str | None = None) -> ker
     return finish_detector(image, _heads(maps, spec), spec, name or entry.name)
 
 
+@suggest_keywords
 def SSDLite(
     backbone: "str | keras.Model" = "mobilenet_v2",
     classes: int = 20,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_choice, check_whole
+from keras_cv_course._validation import check_choice, check_whole, suggest_keywords
 from keras_cv_course.backbones.darknet import (
     TINY,
     Darknet19,
@@ -51,6 +51,7 @@ _TINY_VOC_CELLS = ((1.08, 1.19), (3.42, 4.41), (6.63, 11.38), (9.42, 5.11), (16.
 _TINY_VOC_SHAPES = tuple((32 * width, 32 * height) for width, height in _TINY_VOC_CELLS)
 
 
+@suggest_keywords
 def YOLOv2(
     classes: int = 80,
     input_shape: tuple[int, int, int] = (416, 416, 3),
@@ -88,6 +89,7 @@ def YOLOv2(
     return _finish(body, neck, 2, classes, None if anchors is None else (anchors,), "yolo_v2", name)
 
 
+@suggest_keywords
 def YOLOv2Tiny(
     classes: int = 20,
     input_shape: tuple[int, int, int] = (416, 416, 3),
@@ -126,6 +128,7 @@ def YOLOv2Tiny(
     return _finish(body, {"P5": x}, 2, classes, (anchors,), "yolo_v2_tiny", name)
 
 
+@suggest_keywords
 def YOLOv3(
     classes: int = 80,
     input_shape: tuple[int, int, int] = (416, 416, 3),
@@ -165,6 +168,7 @@ def YOLOv3(
     return _finish(body, neck, 3, classes, anchors, "yolo_v3", name)
 
 
+@suggest_keywords
 def YOLOv3Tiny(
     classes: int = 80,
     input_shape: tuple[int, int, int] = (416, 416, 3),
@@ -198,6 +202,7 @@ def YOLOv3Tiny(
     return _finish(body, neck, 3, classes, shapes, "yolo_v3_tiny", name)
 
 
+@suggest_keywords
 def YOLO(
     backbone: "str | keras.Model" = "mobilenet_v2",
     classes: int = 20,
@@ -263,8 +268,8 @@ def _tiny_body(image: KerasTensor, style: ConvStyle) -> tuple[KerasTensor, Keras
     x = conv_bn_activation(image, 16, 3, style, "stem")
     fine = pooled_stages(x, TINY[:-1], style)
     x = keras.layers.MaxPooling2D(2, name="stage5_block1_pool")(fine)
-    for filters, kernel_size in TINY[-1]:
-        x = conv_bn_activation(x, filters, kernel_size, style, "stage5_block1")
+    for row in TINY[-1]:
+        x = conv_bn_activation(x, row.filters, row.kernel_size, style, "stage5_block1")
     x = keras.layers.MaxPooling2D(2, 1, "same", name="stage5_block2_pool")(x)
     return fine, conv_bn_activation(x, 1024, 3, style, "stage5_block2")
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_whole
+from keras_cv_course._validation import check_whole, suggest_keywords
 from keras_cv_course.backbones.darknet import EXTRACTION, TINY, darknet_style, pooled_stages
+from keras_cv_course.backbones.rows import ConvRow
 from keras_cv_course.blocks.convolution import activate, conv_activation, conv_bn_activation
 from keras_cv_course.detectors._build import finish_detector
 from keras_cv_course.ops.anchors import AnchorMap
@@ -20,6 +21,7 @@ _DROPOUT = 0.5
 _BOX = 4
 
 
+@suggest_keywords
 def YOLOv1(
     classes: int = 20, boxes_per_cell: int = 2, channels: int = 3, name: str | None = None
 ) -> keras.Model:
@@ -60,6 +62,7 @@ def YOLOv1(
     return _finish(image, x, classes, boxes_per_cell, name or "yolo_v1")
 
 
+@suggest_keywords
 def YOLOv1Tiny(
     classes: int = 20,
     boxes_per_cell: int = 2,
@@ -91,7 +94,7 @@ def YOLOv1Tiny(
     style = darknet_style(batch_norm_momentum)
     image = keras.Input((_SIZE_PX, _SIZE_PX, channels), name="image")
     x = conv_bn_activation(image, 16, 3, style, "stem")
-    x = pooled_stages(x, (*TINY, ((1024, 3), (256, 3))), style)
+    x = pooled_stages(x, (*TINY, (ConvRow(1024), ConvRow(256))), style)
     x = keras.layers.Flatten(name="flat")(x)
     return _finish(image, x, classes, boxes_per_cell, name or "yolo_v1_tiny")
 

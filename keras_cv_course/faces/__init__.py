@@ -1,119 +1,82 @@
-"""Faces: are two pictures of one person, whose face is it, and what can be told of it.
+"""Faces: do two images show one person, whose face is it, and what can be said of it.
 
-Networks are imported on first use, so that a gallery or a report needs no TensorFlow. A function
-that is called as its module is not, since the module would take its place.
+Lazy, so that a gallery or a report needs no TensorFlow.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from keras_cv_course.faces.bootstrap import bootstrap_interval
-from keras_cv_course.faces.gallery import FaceGallery, Identification, Match
-from keras_cv_course.faces.head_pose import head_pose
-from keras_cv_course.faces.open_set import OpenSetReport, open_set_report
-from keras_cv_course.faces.tasks import (
-    Age,
-    Detection,
-    Gender,
-    Identity,
-    Landmarks,
-    Pose,
-    Smile,
-    label_sizes,
-)
-from keras_cv_course.faces.verification import FaceVerifier, Verification, choose_threshold
-from keras_cv_course.faces.verification_report import VerificationReport, verification_report
+from keras_cv_course._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from keras_cv_course.faces.alignment import align_face, five_of_68
-    from keras_cv_course.faces.analysis import Attribute, FaceAnalyzer
-    from keras_cv_course.faces.detection import (
-        Face,
-        cut_out,
-        find_face,
-        haar_detector,
-        yunet_detector,
+    from keras_cv_course.faces.alignment import align_face as align_face
+    from keras_cv_course.faces.alignment import five_of_68 as five_of_68
+    from keras_cv_course.faces.analysis import Attribute as Attribute
+    from keras_cv_course.faces.analysis import FaceAnalyzer as FaceAnalyzer
+    from keras_cv_course.faces.bootstrap import bootstrap_interval as bootstrap_interval
+    from keras_cv_course.faces.detection import Face as Face
+    from keras_cv_course.faces.detection import cut_out as cut_out
+    from keras_cv_course.faces.detection import find_face as find_face
+    from keras_cv_course.faces.detection import haar_detector as haar_detector
+    from keras_cv_course.faces.detection import yunet_detector as yunet_detector
+    from keras_cv_course.faces.encoder import FaceEncoder as FaceEncoder
+    from keras_cv_course.faces.encoder import SiameseEncoder as SiameseEncoder
+    from keras_cv_course.faces.encoder import face_maps as face_maps
+    from keras_cv_course.faces.gallery import FaceGallery as FaceGallery
+    from keras_cv_course.faces.gallery import Identification as Identification
+    from keras_cv_course.faces.gallery import Match as Match
+    from keras_cv_course.faces.head_pose import head_pose as head_pose
+    from keras_cv_course.faces.mobile_face_net import MobileFaceNet as MobileFaceNet
+    from keras_cv_course.faces.multitask import MultitaskFaceNetwork as MultitaskFaceNetwork
+    from keras_cv_course.faces.multitask_training import age_loss as age_loss
+    from keras_cv_course.faces.multitask_training import compile_arguments as compile_arguments
+    from keras_cv_course.faces.open_set import OpenSetReport as OpenSetReport
+    from keras_cv_course.faces.open_set import open_set_report as open_set_report
+    from keras_cv_course.faces.photographs import FaceReader as FaceReader
+    from keras_cv_course.faces.photographs import read_photograph as read_photograph
+    from keras_cv_course.faces.projection import fit_projection as fit_projection
+    from keras_cv_course.faces.siamese import SiameseNetwork as SiameseNetwork
+    from keras_cv_course.faces.tasks import Age as Age
+    from keras_cv_course.faces.tasks import Detection as Detection
+    from keras_cv_course.faces.tasks import Gender as Gender
+    from keras_cv_course.faces.tasks import Identity as Identity
+    from keras_cv_course.faces.tasks import Landmarks as Landmarks
+    from keras_cv_course.faces.tasks import Pose as Pose
+    from keras_cv_course.faces.tasks import Smile as Smile
+    from keras_cv_course.faces.tasks import label_sizes as label_sizes
+    from keras_cv_course.faces.verification import FaceVerifier as FaceVerifier
+    from keras_cv_course.faces.verification import Verification as Verification
+    from keras_cv_course.faces.verification import choose_threshold as choose_threshold
+    from keras_cv_course.faces.verification_report import VerificationReport as VerificationReport
+    from keras_cv_course.faces.verification_report import verification_report as verification_report
+else:
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__,
+        {
+            "alignment": ("align_face", "five_of_68"),
+            "analysis": ("Attribute", "FaceAnalyzer"),
+            "bootstrap": ("bootstrap_interval",),
+            "detection": ("Face", "cut_out", "find_face", "haar_detector", "yunet_detector"),
+            "encoder": ("FaceEncoder", "SiameseEncoder", "face_maps"),
+            "gallery": ("FaceGallery", "Identification", "Match"),
+            "head_pose": ("head_pose",),
+            "mobile_face_net": ("MobileFaceNet",),
+            "multitask": ("MultitaskFaceNetwork",),
+            "multitask_training": ("age_loss", "compile_arguments"),
+            "open_set": ("OpenSetReport", "open_set_report"),
+            "photographs": ("FaceReader", "read_photograph"),
+            "projection": ("fit_projection",),
+            "siamese": ("SiameseNetwork",),
+            "tasks": (
+                "Age",
+                "Detection",
+                "Gender",
+                "Identity",
+                "Landmarks",
+                "Pose",
+                "Smile",
+                "label_sizes",
+            ),
+            "verification": ("FaceVerifier", "Verification", "choose_threshold"),
+            "verification_report": ("VerificationReport", "verification_report"),
+        },
     )
-    from keras_cv_course.faces.encoder import FaceEncoder, SiameseEncoder, face_maps
-    from keras_cv_course.faces.mobile_face_net import MobileFaceNet
-    from keras_cv_course.faces.multitask import MultitaskFaceNetwork
-    from keras_cv_course.faces.multitask_training import age_loss, compile_arguments
-    from keras_cv_course.faces.photographs import FaceReader, read_photograph
-    from keras_cv_course.faces.projection import fit_projection
-    from keras_cv_course.faces.siamese import SiameseNetwork
-
-_HOMES = {
-    "Attribute": "analysis",
-    "Face": "detection",
-    "FaceAnalyzer": "analysis",
-    "FaceEncoder": "encoder",
-    "FaceReader": "photographs",
-    "MobileFaceNet": "mobile_face_net",
-    "MultitaskFaceNetwork": "multitask",
-    "SiameseEncoder": "encoder",
-    "SiameseNetwork": "siamese",
-    "age_loss": "multitask_training",
-    "align_face": "alignment",
-    "compile_arguments": "multitask_training",
-    "cut_out": "detection",
-    "face_maps": "encoder",
-    "find_face": "detection",
-    "fit_projection": "projection",
-    "five_of_68": "alignment",
-    "haar_detector": "detection",
-    "read_photograph": "photographs",
-    "yunet_detector": "detection",
-}
-
-__all__ = [
-    "Age",
-    "Attribute",
-    "Detection",
-    "Face",
-    "FaceAnalyzer",
-    "FaceEncoder",
-    "FaceGallery",
-    "FaceReader",
-    "FaceVerifier",
-    "Gender",
-    "Identification",
-    "Identity",
-    "Landmarks",
-    "Match",
-    "MobileFaceNet",
-    "MultitaskFaceNetwork",
-    "OpenSetReport",
-    "Pose",
-    "SiameseEncoder",
-    "SiameseNetwork",
-    "Smile",
-    "Verification",
-    "VerificationReport",
-    "age_loss",
-    "align_face",
-    "bootstrap_interval",
-    "choose_threshold",
-    "compile_arguments",
-    "cut_out",
-    "face_maps",
-    "find_face",
-    "fit_projection",
-    "five_of_68",
-    "haar_detector",
-    "head_pose",
-    "label_sizes",
-    "open_set_report",
-    "read_photograph",
-    "verification_report",
-    "yunet_detector",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"keras_cv_course.faces.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'keras_cv_course.faces' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -5,6 +5,7 @@ from keras import KerasTensor, layers
 
 from keras_cv_course._validation import check_rate, check_whole
 from keras_cv_course.layers.spec_carrier import SpecCarrier
+from keras_cv_course.names import SPEC, parse
 from keras_cv_course.networks.feature_maps import feature_maps
 from keras_cv_course.ops.normalization import l2_normalize
 from keras_cv_course.specs.model_spec import ModelSpec
@@ -38,7 +39,7 @@ def SiameseEncoder(
             f"two poolings halve. Received: {input_shape}."
         )
     image = keras.Input(input_shape, name="image")
-    x = SpecCarrier(ModelSpec(input_range=(0.0, 1.0)), name="spec")(image)
+    x = SpecCarrier(ModelSpec(input_range=(0.0, 1.0)), name=SPEC)(image)
     for block in (1, 2):
         x = layers.Conv2D(64, 2, padding="same", activation="relu", name=f"block{block}_conv")(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
@@ -122,7 +123,8 @@ def face_maps(backbone: keras.Model) -> keras.Model:
     maps = feature_maps(backbone, ("P3", "P4"))
     behind = False
     for layer in backbone.layers:
-        if behind and layer.name.endswith("_expand_activation"):
+        place = parse(layer.name)
+        if behind and place is not None and place.part == "expand_activation":
             outputs = {**maps.output, "expanded": layer.output}
             return keras.Model(backbone.input, outputs, name=f"{backbone.name}_face_maps")
         behind = behind or layer.output is maps.output["P4"]

@@ -1,34 +1,25 @@
 """MobileFaceNet: an encoder of faces with less than a million parameters."""
 
-from dataclasses import dataclass
-
 import keras
 from keras import KerasTensor, layers
 
 from keras_cv_course._validation import check_rate, check_whole
+from keras_cv_course.backbones.rows import Block, InvertedResidualRow, blocks
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn, normalize
 from keras_cv_course.layers.spec_carrier import SpecCarrier
+from keras_cv_course.names import SPEC
 from keras_cv_course.ops.normalization import l2_normalize
 from keras_cv_course.specs.model_spec import ModelSpec
-
-
-@dataclass(frozen=True)
-class _Stage:
-    expand_ratio: int
-    filters: int
-    repeats: int
-    strides: int
-
 
 _STEM_FILTERS = 64
 _TOP_FILTERS = 512
 # Table 1, arXiv:1804.07573.
-_STAGES = (
-    _Stage(2, 64, 5, 2),
-    _Stage(4, 128, 1, 2),
-    _Stage(2, 128, 6, 1),
-    _Stage(4, 128, 1, 2),
-    _Stage(2, 128, 2, 1),
+MOBILE_FACE_NET = (
+    InvertedResidualRow(64, 2, repeats=5, strides=2),
+    InvertedResidualRow(128, 4, strides=2),
+    InvertedResidualRow(128, 2, repeats=6),
+    InvertedResidualRow(128, 4, strides=2),
+    InvertedResidualRow(128, 2, repeats=2),
 )
 _STRIDE = 16
 
@@ -70,12 +61,11 @@ def MobileFaceNet(
     _check_shape(input_shape)
     style = ConvStyle("relu", batch_norm_momentum)
     image = keras.Input(input_shape, name="image")
-    x = SpecCarrier(ModelSpec(input_range=(-1.0, 1.0)), name="spec")(image)
+    x = SpecCarrier(ModelSpec(input_range=(-1.0, 1.0)), name=SPEC)(image)
     x = _prelu(conv_bn(x, _STEM_FILTERS, 3, style, "stem", strides=2), "stem")
     x = _prelu(_depthwise_bn(x, 3, style, "stem_depthwise"), "stem_depthwise")
-    for s, stage in enumerate(_STAGES, 1):
-        for b in range(1, stage.repeats + 1):
-            x = _bottleneck(x, stage, style, f"stage{s}_block{b}", stage.strides if b == 1 else 1)
+    for block in blocks(MOBILE_FACE_NET):
+        x = _bottleneck(x, block, style)
     x = _prelu(conv_bn(x, _TOP_FILTERS, 1, style, "top"), "top")
     x = _depthwise_bn(x, x.shape[1:3], style, "top_depthwise", padding="valid")
     x = conv_bn(x, embedding_dim, 1, style, "projection")
@@ -84,17 +74,15 @@ def MobileFaceNet(
     return keras.Model(image, x, name=name)
 
 
-def _bottleneck(
-    x: KerasTensor, stage: _Stage, style: ConvStyle, name: str, strides: int
-) -> KerasTensor:
+def _bottleneck(x: KerasTensor, block: Block[InvertedResidualRow], style: ConvStyle) -> KerasTensor:
     """Returns the inverted residual of MobileNetV2, with PReLU for ReLU6."""
-    shortcut = x
-    expanded = stage.expand_ratio * x.shape[-1]
+    shortcut, name, filters = x, block.name, block.row.filters
+    expanded = int(block.row.expand_ratio * x.shape[-1])
     x = _prelu(conv_bn(x, expanded, 1, style, f"{name}_expand"), f"{name}_expand")
-    x = _depthwise_bn(x, 3, style, f"{name}_depthwise", strides)
+    x = _depthwise_bn(x, 3, style, f"{name}_depthwise", block.strides)
     x = _prelu(x, f"{name}_depthwise")
-    x = conv_bn(x, stage.filters, 1, style, f"{name}_project")
-    if strides == 1 and stage.filters == shortcut.shape[-1]:
+    x = conv_bn(x, filters, 1, style, f"{name}_project")
+    if block.strides == 1 and filters == shortcut.shape[-1]:
         x = layers.Add(name=f"{name}_add")([shortcut, x])
     return x
 

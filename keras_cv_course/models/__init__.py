@@ -1,17 +1,30 @@
 """The public place to import every builder from; lazy, like the package."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from keras_cv_course import backbones, detectors
+from keras_cv_course._lazy import lazy_names
 
-def __getattr__(name: str) -> Any:
-    if name not in __dir__():
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import keras_cv_course
-
-    return getattr(keras_cv_course, name)
-
-
-def __dir__() -> list[str]:
-    import keras_cv_course
-
-    return [name for name in keras_cv_course.__all__ if name[0].isupper()]
+if TYPE_CHECKING:
+    from keras_cv_course.backbones import *  # noqa: F403
+    from keras_cv_course.detectors import *  # noqa: F403
+    from keras_cv_course.faces import FaceEncoder as FaceEncoder
+    from keras_cv_course.faces import MobileFaceNet as MobileFaceNet
+    from keras_cv_course.faces import MultitaskFaceNetwork as MultitaskFaceNetwork
+    from keras_cv_course.faces import SiameseEncoder as SiameseEncoder
+    from keras_cv_course.faces import SiameseNetwork as SiameseNetwork
+else:
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__,
+        {
+            ".backbones": backbones.__all__,
+            ".detectors": detectors.__all__,
+            ".faces": (
+                "FaceEncoder",
+                "MobileFaceNet",
+                "MultitaskFaceNetwork",
+                "SiameseEncoder",
+                "SiameseNetwork",
+            ),
+        },
+    )

@@ -1,23 +1,22 @@
 """Feature maps of a classifier, for whatever is built on top of it."""
 
-import re
 from collections.abc import Sequence
 
 import keras
 
 from keras_cv_course._validation import check_choice
-
-# How builders name the layers of stem and blocks. What follows the last block is none of them.
-_GROUP = re.compile(r"(stem|stage\d+_block\d+)_")
+from keras_cv_course.names import STEM, parse, unnamed_message
+from keras_cv_course.networks.strides import Factor, output_strides
 
 
 def feature_maps(model: keras.Model, levels: Sequence[str] = ("P3", "P4", "P5")) -> keras.Model:
     """Returns a model with the inputs of `model` and a dict of its feature maps.
 
-    Level `Pn` is the output of the last block with stride 2**n, float32 (batch, height, width,
-    channels); height and width are those of the input over 2**n, rounded up where padding is
-    "same". The layers and their weights are those of `model`. Names of layers tell the blocks, so
-    that a model which was saved and loaded works as well.
+    Calling it on a batch of images gives the dict. Level `Pn` is the output of the last block with
+    stride 2**n, or of the stem where no block has it: float32 (batch, height, width, channels);
+    height and width are those of the input over 2**n, rounded up where padding is "same". The
+    layers and their weights are those of `model`. Blocks are found by the names of their layers,
+    strides along the graph, so that a model which was saved and loaded works as well.
 
     Args:
         model: A network of this package, with or without its classifier.
@@ -34,11 +33,7 @@ def feature_maps(model: keras.Model, levels: Sequence[str] = ("P3", "P4", "P5"))
     levels = (levels,) if isinstance(levels, str) else tuple(levels)
     available = _available(model)
     if not available:
-        raise ValueError(
-            "`model` must be a network of this package, whose layers are named like "
-            f"'stage1_block1_project_conv'. Received: {model.name!r}, with none of that name. "
-            "If it holds such a network as a layer, pass that one."
-        )
+        raise ValueError(unnamed_message(model.name))
     if not levels:
         raise ValueError(f"`levels` must name at least one of {sorted(available)}. Received none.")
     for level in levels:
@@ -48,25 +43,28 @@ def feature_maps(model: keras.Model, levels: Sequence[str] = ("P3", "P4", "P5"))
 
 
 def _available(model: keras.Model) -> dict[str, keras.layers.Layer]:
-    """Returns the last layer of the last block of each level."""
-    last: dict[str, keras.layers.Layer] = {}
-    strides: dict[str, int] = {}
+    """Returns the last layer of the last block of each level, or of the stem at that stride."""
+    strides = output_strides(model)
+    last: dict[str, keras.layers.Layer] = {}  # the last layer of each place wins
     for layer in model.layers:
-        match = _GROUP.match(layer.name)
-        if match is not None:
-            group = match.group(1)
-            last[group] = layer
-            strides[group] = max(strides.get(group, 1), _stride(layer))
+        place = parse(layer.name)
+        if place is None or not (place.stage or place.group == STEM):
+            continue
+        # A stem is a chain that may halve the size more than once; what lies inside a block may be
+        # wider than its output, and is no feature map.
+        level = _level(strides.get(layer.name)) if place.group == STEM else ""
+        last[f"{place.group} {level}"] = layer
     available = {}
-    stride = 1
-    for group, layer in last.items():
-        stride *= strides[group]
-        level = stride.bit_length() - 1
-        if level > 0 and stride == 2**level:
-            available[f"P{level}"] = layer
+    for layer in last.values():
+        level = _level(strides.get(layer.name))
+        if level:
+            available[level] = layer
     return available
 
 
-def _stride(layer: keras.layers.Layer) -> int:
-    strides = getattr(layer, "strides", 1)
-    return max(strides) if isinstance(strides, tuple | list) else int(strides)
+def _level(stride: Factor | None) -> str:
+    """Returns "P3" for a stride of 8; empty for 1 and for what is no power of 2."""
+    if stride is None or stride[0] != stride[1] or stride[0].denominator != 1:
+        return ""
+    size = stride[0].numerator
+    return f"P{size.bit_length() - 1}" if size > 1 and size & (size - 1) == 0 else ""

@@ -7,6 +7,7 @@ import keras
 
 from keras_cv_course._validation import check_input_range
 from keras_cv_course.layers.spec_carrier import SpecCarrier
+from keras_cv_course.names import SPEC
 from keras_cv_course.networks.input_range import PIXELS, takes_pixels
 from keras_cv_course.specs.model_spec import ModelSpec
 
@@ -78,7 +79,7 @@ def with_spec(model: keras.Model, **changes: Any) -> keras.Model:
             "`model` must have one input, an image, to carry a spec. Received: "
             f"{model.name!r} with {len(model.inputs)} inputs."
         )
-    return _carrying(model, SpecCarrier(spec, name="spec"))
+    return _carrying(model, SpecCarrier(spec, name=SPEC))
 
 
 def output_names(model: keras.Model) -> tuple[str, ...]:

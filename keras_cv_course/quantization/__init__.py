@@ -1,29 +1,21 @@
 """Quantization-aware training, and the graph rewriting that integer runtimes want."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from keras_cv_course._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from keras_cv_course.quantization.aware import quantize_aware, strip
-    from keras_cv_course.quantization.calibration import FreezeRanges, calibrate
-    from keras_cv_course.quantization.range_table import summary
-
-_MODULES = {
-    "FreezeRanges": "calibration",
-    "calibrate": "calibration",
-    "quantize_aware": "aware",
-    "strip": "aware",
-    "summary": "range_table",
-}
-
-__all__ = ["FreezeRanges", "calibrate", "quantize_aware", "strip", "summary"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from keras_cv_course.quantization.aware import quantize_aware as quantize_aware
+    from keras_cv_course.quantization.aware import strip as strip
+    from keras_cv_course.quantization.calibration import FreezeRanges as FreezeRanges
+    from keras_cv_course.quantization.calibration import calibrate as calibrate
+    from keras_cv_course.quantization.range_table import summary as summary
+else:
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__,
+        {
+            "aware": ("quantize_aware", "strip"),
+            "calibration": ("FreezeRanges", "calibrate"),
+            "range_table": ("summary",),
+        },
+    )

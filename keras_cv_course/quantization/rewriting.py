@@ -6,6 +6,7 @@ import keras
 
 from keras_cv_course.quantization.folding import fold_with_gains
 from keras_cv_course.quantization.gains import Gain
+from keras_cv_course.quantization.offsets import fold_offsets
 from keras_cv_course.quantization.primitives import split_into_primitives
 from keras_cv_course.quantization.vector_head import vectorize_head
 
@@ -20,7 +21,8 @@ def rewrite_for_integers(model: keras.Model, keep: Collection[str] = ()) -> kera
     Raises:
         TypeError: If the model or one inside it is subclassed.
     """
-    return rewrite_with_gains(model, keep)[0]
+    # Training keeps the offsets: a bias in their place would not follow its kernel.
+    return fold_offsets(rewrite_with_gains(model, keep)[0], keep)
 
 
 def rewrite_with_gains(

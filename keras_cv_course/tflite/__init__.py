@@ -3,63 +3,38 @@
 Lazy, so that a child process that only loads a file does not import TensorFlow.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from keras_cv_course._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from keras_cv_course.tflite.conversion import ConversionResult, convert
-    from keras_cv_course.tflite.detector_file import TFLiteDetector
-    from keras_cv_course.tflite.inspection import ModelReport, inspect
-    from keras_cv_course.tflite.kernel_comparison import KernelDifferences, kernel_differences
-    from keras_cv_course.tflite.parity import ParityReport, compare
-    from keras_cv_course.tflite.runtime import TFLiteModel
-    from keras_cv_course.tflite.target_check import TargetReport, check
-    from keras_cv_course.tflite.timing import BenchmarkReport, benchmark
-    from keras_cv_course.tflite.validation import check_file
-
-# No module is called as one of these names: importing it would put it in the function's place.
-_HOMES = {
-    "BenchmarkReport": "timing",
-    "ConversionResult": "conversion",
-    "KernelDifferences": "kernel_comparison",
-    "ModelReport": "inspection",
-    "ParityReport": "parity",
-    "TFLiteDetector": "detector_file",
-    "TFLiteModel": "runtime",
-    "TargetReport": "target_check",
-    "benchmark": "timing",
-    "check": "target_check",
-    "check_file": "validation",
-    "compare": "parity",
-    "convert": "conversion",
-    "inspect": "inspection",
-    "kernel_differences": "kernel_comparison",
-}
-
-__all__ = [
-    "BenchmarkReport",
-    "ConversionResult",
-    "KernelDifferences",
-    "ModelReport",
-    "ParityReport",
-    "TFLiteDetector",
-    "TFLiteModel",
-    "TargetReport",
-    "benchmark",
-    "check",
-    "check_file",
-    "compare",
-    "convert",
-    "inspect",
-    "kernel_differences",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"keras_cv_course.tflite.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'keras_cv_course.tflite' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+    from keras_cv_course.tflite.conversion import ConversionResult as ConversionResult
+    from keras_cv_course.tflite.conversion import convert as convert
+    from keras_cv_course.tflite.detector_file import TFLiteDetector as TFLiteDetector
+    from keras_cv_course.tflite.inspection import ModelReport as ModelReport
+    from keras_cv_course.tflite.inspection import inspect as inspect
+    from keras_cv_course.tflite.kernel_comparison import KernelDifferences as KernelDifferences
+    from keras_cv_course.tflite.kernel_comparison import kernel_differences as kernel_differences
+    from keras_cv_course.tflite.parity import ParityReport as ParityReport
+    from keras_cv_course.tflite.parity import compare as compare
+    from keras_cv_course.tflite.runtime import TFLiteModel as TFLiteModel
+    from keras_cv_course.tflite.target_check import TargetReport as TargetReport
+    from keras_cv_course.tflite.target_check import check as check
+    from keras_cv_course.tflite.timing import BenchmarkReport as BenchmarkReport
+    from keras_cv_course.tflite.timing import benchmark as benchmark
+    from keras_cv_course.tflite.validation import check_file as check_file
+else:
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__,
+        {
+            "conversion": ("ConversionResult", "convert"),
+            "detector_file": ("TFLiteDetector",),
+            "inspection": ("ModelReport", "inspect"),
+            "kernel_comparison": ("KernelDifferences", "kernel_differences"),
+            "parity": ("ParityReport", "compare"),
+            "runtime": ("TFLiteModel",),
+            "target_check": ("TargetReport", "check"),
+            "timing": ("BenchmarkReport", "benchmark"),
+            "validation": ("check_file",),
+        },
+    )

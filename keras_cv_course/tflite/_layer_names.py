@@ -1,9 +1,8 @@
 """Which Keras layer a TensorFlow node or a .tflite operation came from."""
 
-import re
 from collections.abc import Iterable
 
-_NUMBER = re.compile(r"_\d+$")
+from keras_cv_course.names import split_number
 
 
 class LayerNames:
@@ -39,7 +38,7 @@ class LayerNames:
         segments = path.split("/")
         numbered = self._model_name not in segments
         for segment in reversed(segments):
-            name = _NUMBER.sub("", segment) if numbered else segment
+            name = split_number(segment)[0] if numbered else segment
             if name in self._names:
                 return name
         return None

@@ -1,20 +1,13 @@
 """The parts of a network that are frozen, unfrozen and given a rate together."""
 
-import re
 from collections.abc import Iterator
 
 import keras
 
-# How builders name the layers: stem, blocks, what follows the last block, classifier.
-_GROUP = re.compile(r"(stem|stage\d+_block\d+|top|logits)_?")
-_STAGE = re.compile(r"(stage\d+)_block\d+_")
-HEAD = "logits"
+from keras_cv_course.names import STEM, parse, stage_name, unnamed_message
+
 # What may stand between the classifier and the output.
 _AFTER_HEAD = (keras.layers.Reshape, keras.layers.Activation, keras.layers.Softmax)
-_UNNAMED = (
-    "`model` must be a network of this package, whose layers are named like "
-    "'stage1_block1_project_conv'. Received: {!r}, with none of that name."
-)
 
 
 def every_layer(model: keras.Model) -> Iterator[keras.layers.Layer]:
@@ -45,15 +38,15 @@ def layer_groups(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
         ['stage7_block1', 'top', 'logits']
     """
     groups: dict[str, list[keras.layers.Layer]] = {}
-    group = "stem"
+    group = STEM
     for layer in every_layer(model):
-        match = _GROUP.match(layer.name)
-        if match is not None:
-            group = match.group(1)
+        place = parse(layer.name)
+        if place is not None:
+            group = place.group
         if layer.weights:
             groups.setdefault(group, []).append(layer)
     if len(groups) < 2:
-        raise ValueError(_UNNAMED.format(model.name))
+        raise ValueError(unnamed_message(model.name))
     return groups
 
 
@@ -72,11 +65,11 @@ def stage_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
     """
     outputs = {}
     for layer in model.layers:
-        match = _STAGE.match(layer.name)
-        if match is not None:
-            outputs[match.group(1)] = layer.output
+        place = parse(layer.name)
+        if place is not None and place.stage:
+            outputs[stage_name(place.stage)] = layer.output
     if not outputs:
-        raise ValueError(_UNNAMED.format(model.name))
+        raise ValueError(unnamed_message(model.name))
     return outputs
 
 

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from keras_cv_course._validation import check_positive
+from keras_cv_course.names import LOGITS, PREDICTIONS
 from keras_cv_course.training.feature_depths import STAGES, depth_features
 
 
@@ -57,10 +58,10 @@ def fit_linear_probe(
     fitted = LogisticRegression(C=strength, max_iter=1000).fit(scaler.transform(inputs), targets)
     kernel, bias = _both_sides(fitted, classes)
     kernel = kernel / scaler.scale_[:, None]
-    head = keras.layers.Dense(classes, name="logits")
+    head = keras.layers.Dense(classes, name=LOGITS)
     logits = head(network.output)
     head.set_weights([kernel.astype(np.float32), (bias - scaler.mean_ @ kernel).astype(np.float32)])
-    outputs = keras.layers.Activation("softmax", name="predictions")(logits)
+    outputs = keras.layers.Activation("softmax", name=PREDICTIONS)(logits)
     return keras.Model(network.input, outputs, name=model.name)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-import keras_cv_course
+from keras_cv_course import backbones
 from keras_cv_course._validation import check_choice
 from keras_cv_course.ops.scaling import Scaling
 from keras_cv_course.training.recipe import Recipe
@@ -18,7 +18,7 @@ class NamedRecipe:
 
     Attributes:
         recipe: How to train.
-        builder: Name of the network's builder in `keras_cv_course`.
+        builder: Name of the network's builder in `keras_cv_course.backbones`.
         data: The pictures, their split and size.
         reached: Accuracy with seeds 0, 1, …, in percent.
         input_range: Smallest and largest pixel value.
@@ -36,7 +36,7 @@ class NamedRecipe:
 
     def build(self) -> keras.Model:
         """Returns the network, with fresh weights."""
-        model: keras.Model = getattr(keras_cv_course, self.builder)(**self.options)
+        model: keras.Model = getattr(backbones, self.builder)(**self.options)
         return model
 
 

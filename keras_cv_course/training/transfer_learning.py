@@ -7,9 +7,10 @@ from typing import Any
 import keras
 
 from keras_cv_course._validation import check_positive, check_whole
+from keras_cv_course.names import LOGITS, PREDICTIONS
 from keras_cv_course.training.applying import fit
 from keras_cv_course.training.feature_depths import depth_features
-from keras_cv_course.training.layer_groups import HEAD, classifier_of, every_layer, layer_groups
+from keras_cv_course.training.layer_groups import classifier_of, every_layer, layer_groups
 from keras_cv_course.training.recipe import Recipe
 
 
@@ -100,7 +101,7 @@ def _on_depths(model: keras.Model, classes: int, head: keras.layers.Layer) -> ke
     """Returns the network with a fresh linear classifier on features of several depths."""
     features = depth_features(model)
     logits = keras.layers.Dense(classes, name=head.name)(features.output)
-    outputs = keras.layers.Activation("softmax", name="predictions")(logits)
+    outputs = keras.layers.Activation("softmax", name=PREDICTIONS)(logits)
     return keras.Model(features.input, outputs, name=model.name)
 
 
@@ -124,13 +125,13 @@ def freeze(model: keras.Model, policy: TransferPolicy) -> keras.Model:
         learning = {id(classifier_of(model)[0])}
     else:
         groups = layer_groups(model)
-        names = [name for name in groups if name != HEAD]
+        names = [name for name in groups if name != LOGITS]
         if count > len(names):
             raise ValueError(
                 f"`learning_groups` must be at most {len(names)} for {model.name!r}, or None for "
                 f"all. Received: {count}."
             )
-        chosen = [HEAD, *names[len(names) - count :]]
+        chosen = [LOGITS, *names[len(names) - count :]]
         learning = {id(layer) for name in chosen for layer in groups.get(name, [])}
     for layer in every_layer(model):
         norm = isinstance(layer, keras.layers.BatchNormalization)

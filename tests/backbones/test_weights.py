@@ -332,3 +332,26 @@ def test_imagenet_weights_for_offline_use(builder, file, options, shared, rng):
     image = rng.uniform(-1, 1, (1, *reference.input_shape[1:])).astype("float32")
     model = builder(weights=path, **options)
     np.testing.assert_allclose(model(image), reference(image), atol=1e-5)
+
+
+def test_a_network_without_a_stem_is_filled_from_its_first_block(tmp_path):
+    def network():
+        image = keras.Input((8, 8, 3), name="image")
+        scaled = keras.layers.Conv2D(3, 1, name="own")(image)  # as an `input_tensor` may bring one
+        x = keras.layers.Conv2D(4, 3, name="stage1_block1_conv")(scaled)
+        return keras.Model(image, x)
+
+    source, target = network(), network()
+    inner = keras.Model(source.get_layer("stage1_block1_conv").input, source.output)
+    inner.save_weights(tmp_path / "inner.weights.h5")
+    own = np.array(target.get_layer("own").kernel)
+    load_weights(target, tmp_path / "inner.weights.h5", ImageNet())
+    np.testing.assert_array_equal(target.get_layer("own").kernel, own)
+    assert _equal(_variables(target)[2:], _variables(source)[2:])
+
+
+def test_a_network_of_other_names_is_refused(path):
+    image = keras.Input((8, 8, 3))
+    model = keras.Model(image, keras.layers.Conv2D(4, 3, name="conv")(image), name="foreign")
+    with pytest.raises(ValueError, match=r"a network of this package.* Received: 'foreign'"):
+        load_weights(model, path, ImageNet())

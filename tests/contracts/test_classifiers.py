@@ -14,6 +14,8 @@ import pytest
 from contracts.random_weights import copy_weights, randomize
 
 from keras_cv_course import build_model
+from keras_cv_course.backbones._options import ClassifierOptions
+from keras_cv_course.names import is_layer_name
 from keras_cv_course.registry import MODELS
 
 _SMALLEST = {"mobilenet": {"alpha": 0.25}, "mobilenet_v2": {"alpha": 0.35}}
@@ -26,9 +28,6 @@ _BUILT_ONLY = {
     "darknet53",
 }
 _CLASSIFIERS = [name for name, entry in MODELS.items() if entry.kind == "classifier"]
-_LAYER_NAME = re.compile(
-    r"image|spec|predictions|logits(_flat)?|(stem|top|stage[1-9]_block[1-9]\d*)_[a-z]+(_[a-z]+)*"
-)
 
 
 def _marked(names, slow):
@@ -45,14 +44,20 @@ _LARGEST = {"efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "efficientn
 built_twice = pytest.mark.parametrize("model_name", _marked(_CLASSIFIERS, _LARGEST))
 
 
-def _build(model_name, size=(32, 32), channels=3, **options):
+def _smallest(model_name, more=(0, 0)):
+    """The smallest input of a family, or one that is larger by so many pixels."""
+    return tuple(MODELS[model_name].traits.min_size_px + pixels for pixels in more)
+
+
+def _build(model_name, size=None, channels=3, **options):
     options = {**_SMALLEST.get(model_name, {}), **options}
-    options.setdefault("input_shape", (*size, channels))
+    options.setdefault("input_shape", (*(size or _smallest(model_name)), channels))
     return build_model(model_name, **options)
 
 
-def _images(model_name, rng, count=2, size=(32, 32), channels=3):
+def _images(model_name, rng, count=2, size=None, channels=3):
     low, high = MODELS[model_name].input_range
+    size = size or _smallest(model_name)
     return rng.uniform(low, high, (count, *size, channels)).astype("float32")
 
 
@@ -67,7 +72,7 @@ def test_default_shapes(model_name):
     assert model.name == model_name
     names = [layer.name for layer in model.layers]
     assert len(set(names)) == len(names)
-    assert [name for name in names if not _LAYER_NAME.fullmatch(name)] == []
+    assert [name for name in names if not is_layer_name(name)] == []
     # Convolution, normalization and activation are apart, for quantization to see each.
     fused = [
         x.name for x in model.layers if getattr(x, "activation", None) and hasattr(x, "kernel")
@@ -75,13 +80,68 @@ def test_default_shapes(model_name):
     linear = keras.activations.linear
     assert all(model.get_layer(name).activation is linear for name in fused)
     kinds = {type(layer).__name__ for layer in model.layers}
-    assert not kinds & {"ZeroPadding2D", "Flatten", "Lambda"}
+    assert not kinds & {"ZeroPadding2D", "Lambda"}
+
+
+_HEADS = {
+    "dense": ("top_pool", keras.layers.GlobalAveragePooling2D, keras.layers.Dense),
+    "conv": ("top_pool", keras.layers.GlobalAveragePooling2D, keras.layers.Conv2D),
+    "flatten": ("top_flat", keras.layers.Flatten, keras.layers.Dense),
+}
+
+
+@built
+@pytest.mark.usefixtures("weightless")
+def test_traits_are_those_of_the_network(model_name):
+    traits = MODELS[model_name].traits
+    model = build_model(model_name, input_shape=(*_smallest(model_name), 3))
+    start, begin, linear = _HEADS[traits.head]
+    first = [layer.name for layer in model.layers].index(start)
+    assert isinstance(model.layers[first], begin)
+    classifier = [layer for layer in model.layers[first:] if layer.weights]
+    assert all(isinstance(layer, linear) for layer in classifier)
+    assert len(classifier) == traits.classifier_layers
+    inside = any(
+        isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
+        for layer in model.layers
+    )
+    assert inside == traits.preprocessing
+    assert (MODELS[model_name].input_range == (0.0, 255.0)) == traits.preprocessing
+
+
+@built
+def test_a_size_below_the_smallest_is_refused(model_name):
+    smallest = MODELS[model_name].traits.min_size_px
+    with pytest.raises(ValueError, match=f"height and width must be at least {smallest}"):
+        build_model(model_name, input_shape=(smallest, smallest - 1, 3))
+
+
+@built
+def test_num_classes_is_an_error_that_names_classes(model_name):
+    with pytest.raises(TypeError, match=r"has no argument `num_classes`\. Use `classes`"):
+        build_model(model_name, num_classes=5)
+
+
+@built
+def test_signature_and_help_are_complete(model_name):
+    builder = MODELS[model_name].load()
+    parameters = inspect.signature(builder).parameters
+    assert next(iter(parameters)) == "input_shape"
+    assert set(ClassifierOptions.__annotations__) < set(parameters)
+    assert all(p.default is not p.empty for p in parameters.values())
+    assert not any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    if "Args:" in builder.__doc__:  # others refer to the family's builder
+        for name in parameters:
+            assert re.search(rf"^ +{name}: ", builder.__doc__, re.MULTILINE), name
 
 
 @built_twice
 @pytest.mark.usefixtures("weightless")
-def test_backbone_takes_any_size(model_name):
+def test_backbone_takes_any_size_if_its_family_does(model_name):
     model = build_model(model_name, include_top=False)
+    if not MODELS[model_name].traits.any_size:
+        assert None not in model.input_shape[1:]
+        return
     assert model.input_shape == (None, None, None, 3)
     assert model.output_shape[:3] == (None, None, None)
     assert model.layers[-1].name.startswith(("top_", "stage"))
@@ -133,10 +193,11 @@ def test_a_batch_gives_what_its_pictures_give_one_by_one(network):
 
 
 @run
-@pytest.mark.parametrize(("size", "channels"), [((33, 47), 1), ((64, 40), 4)])
-def test_odd_sizes_and_other_channels(model_name, size, channels, rng):
+@pytest.mark.parametrize(("more", "channels"), [((1, 15), 1), ((32, 8), 4)])
+def test_odd_sizes_and_other_channels(model_name, more, channels, rng):
+    size = _smallest(model_name, more)
     model = _build(model_name, size, channels, classes=3)
-    features = model.get_layer("top_pool").input
+    features = model.get_layer(_HEADS[MODELS[model_name].traits.head][0]).input
     both = keras.Model(model.input, [features, model.output])
     found, scores = map(np.asarray, both(_images(model_name, rng, 2, size, channels)))
     assert found.shape == (2, *features.shape[1:])
@@ -147,7 +208,7 @@ def test_odd_sizes_and_other_channels(model_name, size, channels, rng):
 
 @run
 def test_input_tensor(model_name, rng):
-    image = keras.Input((32, 32, 3), name="camera")
+    image = keras.Input((*_smallest(model_name), 3), name="camera")
     model = _build(model_name, input_shape=None, input_tensor=image * 1.0, classes=3)
     assert model.input is image
     assert model(_images(model_name, rng)).shape == (2, 3)
@@ -155,7 +216,7 @@ def test_input_tensor(model_name, rng):
 
 @run
 def test_pooling(model_name, rng):
-    size = (64, 64)
+    size = _smallest(model_name, (32, 32))
     features = _build(model_name, size, include_top=False)
     images = _images(model_name, rng, size=size)
     randomize(features, rng, images)
@@ -171,8 +232,9 @@ def test_pooling(model_name, rng):
 def test_training_lowers_the_loss(model_name, rng):
     # Dropping features or blocks would make so few steps a matter of luck.
     options = inspect.signature(MODELS[model_name].load()).parameters
-    rates = {name: 0.0 for name in ("dropout_rate", "drop_connect_rate") if name in options}
-    model = _build(model_name, classes=2, batch_norm_momentum=0.9, **rates)
+    wanted = {"dropout_rate": 0.0, "drop_connect_rate": 0.0, "batch_norm_momentum": 0.9}
+    given = {name: value for name, value in wanted.items() if name in options}
+    model = _build(model_name, classes=2, **given)
     # Eagerly, as tracing a graph takes longer than the steps.
     loss = "sparse_categorical_crossentropy"
     model.compile(keras.optimizers.Adam(1e-3), loss, run_eagerly=True)

@@ -109,3 +109,38 @@ def test_foreign_models_are_errors():
     model = keras.Model(image, keras.layers.Conv2D(2, 3)(image), name="foreign")
     with pytest.raises(ValueError, match=r"a network of this package.* Received: 'foreign'"):
         feature_maps(model)
+
+
+def with_stem(*steps):
+    """A network with the steps as its stem, and two blocks of which the second has stride 2."""
+    x = image = keras.Input((64, 64, 3), name="image")
+    for step in steps:
+        x = step(x)
+    x = keras.layers.Conv2D(8, 3, padding="same", name="stage1_block1_conv")(x)
+    x = keras.layers.Conv2D(16, 3, 2, padding="same", name="stage2_block1_conv")(x)
+    x = keras.layers.Activation("relu", name="stage2_block1_activation")(x)
+    return keras.Model(image, keras.layers.Conv2D(32, 1, name="top_conv")(x))
+
+
+def test_a_stem_that_halves_the_size_twice():
+    """That of ResNet: a convolution and a pooling, both of stride 2."""
+    model = with_stem(
+        keras.layers.ZeroPadding2D(3, name="stem_pad"),
+        keras.layers.Conv2D(4, 7, 2, name="stem_conv"),
+        keras.layers.Activation("relu", name="stem_activation"),
+        keras.layers.MaxPooling2D(3, 2, padding="same", name="stem_pool"),
+    )
+    maps = feature_maps(model, ("P1", "P2", "P3"))
+    assert {level: x.shape[1:] for level, x in maps.output.items()} == {
+        "P1": (32, 32, 4),
+        "P2": (16, 16, 8),
+        "P3": (8, 8, 16),
+    }
+    assert maps.output["P1"] is model.get_layer("stem_activation").output
+    assert maps.output["P3"] is model.get_layer("stage2_block1_activation").output
+
+
+def test_a_stem_of_stride_four_in_one_step_has_no_finer_level():
+    model = with_stem(keras.layers.Conv2D(4, 4, 4, name="stem_patches"))
+    with pytest.raises(ValueError, match=r"must be one of 'P2', 'P3'\. Received: 'P1'"):
+        feature_maps(model, ("P1",))

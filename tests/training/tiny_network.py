@@ -2,9 +2,11 @@
 
 import keras
 
-from keras_cv_course.backbones._build import BuildOptions, Head, finish, make_input
+from keras_cv_course.backbones._build import Head, finish, make_input
+from keras_cv_course.backbones._options import BuildOptions
 from keras_cv_course.backbones._weights import ImageNet
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
+from keras_cv_course.registry import Traits
 
 SHAPE = (32, 32, 3)
 
@@ -13,7 +15,12 @@ def tiny_network(classes=5, convolutional=False, classifier_activation="softmax"
     """Returns a stem, blocks of 4, 6, 8, … filters, a top of 16 features and a classifier."""
     keras.utils.set_random_seed(0)
     options = BuildOptions(
-        32, SHAPE, True, None, None, None, classes, classifier_activation, "tiny"
+        32,
+        SHAPE,
+        classes=classes,
+        classifier_activation=classifier_activation,
+        name="tiny",
+        traits=Traits(head="conv" if convolutional else "dense"),
     )
     style = ConvStyle("relu", 0.5)
     image = make_input(options)
@@ -22,4 +29,4 @@ def tiny_network(classes=5, convolutional=False, classifier_activation="softmax"
         filters = 2 + 2 * stage
         x = conv_bn_activation(x, filters, 3, style, f"stage{stage}_block1_project", strides=2)
     x = conv_bn_activation(x, 16, 1, style, "top")
-    return finish(x, image, options, Head(0.0, convolutional), ImageNet())
+    return finish(x, image, options, Head(0.0), ImageNet())
