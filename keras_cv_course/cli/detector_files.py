@@ -13,8 +13,8 @@ import numpy as np
 
 from keras_cv_course.cli.boxes_data import Boxes, open_boxes
 from keras_cv_course.cli.sources import Classifier
+from keras_cv_course.data.photographs import read_photograph
 from keras_cv_course.detectors.detector import Detector, detection_rows
-from keras_cv_course.faces.photographs import read_photograph
 from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.layers.detection_postprocess import OUTPUTS
 from keras_cv_course.metrics.detection_callback import detection_metrics

@@ -11,7 +11,7 @@ import numpy as np
 from keras_cv_course.cli.boxes_data import holds_boxes
 from keras_cv_course.cli.train_args import DIGITS
 from keras_cv_course.data import ImageDataset, digits, image_folder, labelled_folder, sharded
-from keras_cv_course.data.images import picture_files
+from keras_cv_course.data.photographs import picture_files
 from keras_cv_course.data.shards import holds_shards
 from keras_cv_course.networks.input_range import known_input_range
 from keras_cv_course.networks.loading import load_model

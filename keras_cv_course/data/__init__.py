@@ -22,6 +22,7 @@ from keras_cv_course.data.people import (
     people_folder,
     split_people,
 )
+from keras_cv_course.data.photographs import read_photograph
 from keras_cv_course.data.shapes import DrawnScenes
 from keras_cv_course.data.shard_reader import sharded
 from keras_cv_course.data.shards import write_shards
@@ -61,6 +62,7 @@ __all__ = [
     "load_pictures",
     "people_folder",
     "random_shapes",
+    "read_photograph",
     "sharded",
     "split_people",
     "split_pictures",

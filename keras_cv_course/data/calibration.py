@@ -8,7 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cv_course.data.dataset import check_input
-from keras_cv_course.data.images import decodable, existing_folder, load_pictures, picture_files
+from keras_cv_course.data.images import load_pictures
+from keras_cv_course.data.input_files import existing_folder
+from keras_cv_course.data.photographs import picture_files, readable
 
 _SEED = 0
 # Share of the range by which resizing and rounding may overshoot.
@@ -80,7 +82,7 @@ def _from_folder(
     root = existing_folder(folder)
     files = picture_files(root)
     files = [files[i] for i in np.random.default_rng(_SEED).permutation(len(files))]
-    good = decodable(files, input_shape[2], limit) if files else []
+    good = readable(files, input_shape[2], limit)
     if not good:
         raise ValueError(f"{root} must hold pictures to calibrate with: none can be decoded.")
     return load_pictures(good, input_shape, input_range)

@@ -25,6 +25,7 @@ from keras_cv_course.faces.verification import FaceVerifier, Verification, choos
 from keras_cv_course.faces.verification_report import VerificationReport, verification_report
 
 if TYPE_CHECKING:
+    from keras_cv_course.data.photographs import read_photograph
     from keras_cv_course.faces.alignment import align_face, five_of_68
     from keras_cv_course.faces.analysis import Attribute, FaceAnalyzer
     from keras_cv_course.faces.detection import (
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from keras_cv_course.faces.mobile_face_net import MobileFaceNet
     from keras_cv_course.faces.multitask import MultitaskFaceNetwork
     from keras_cv_course.faces.multitask_training import age_loss, compile_arguments
-    from keras_cv_course.faces.photographs import FaceReader, read_photograph
+    from keras_cv_course.faces.photographs import FaceReader
     from keras_cv_course.faces.projection import fit_projection
     from keras_cv_course.faces.siamese import SiameseNetwork
 
@@ -61,7 +62,7 @@ _HOMES = {
     "fit_projection": "projection",
     "five_of_68": "alignment",
     "haar_detector": "detection",
-    "read_photograph": "photographs",
+    "read_photograph": ".data.photographs",
     "yunet_detector": "detection",
 }
 
@@ -111,7 +112,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(f"keras_cv_course.faces.{_HOMES[name]}"), name)
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module 'keras_cv_course.faces' has no attribute {name!r}")
 
 
