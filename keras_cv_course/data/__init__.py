@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from keras_cv_course.data.people import join_people as join_people
     from keras_cv_course.data.people import people_folder as people_folder
     from keras_cv_course.data.people import split_people as split_people
+    from keras_cv_course.data.photographs import read_photograph as read_photograph
     from keras_cv_course.data.shapes import DrawnScenes as DrawnScenes
     from keras_cv_course.data.shard_reader import sharded as sharded
     from keras_cv_course.data.shards import write_shards as write_shards
@@ -65,6 +66,7 @@ else:
             "lfw": ("PicturePairs", "lfw_pairs"),
             "pairs": ("all_pairs", "balanced_batches", "image_pairs", "image_triplets"),
             "people": ("People", "digit_people", "join_people", "people_folder", "split_people"),
+            "photographs": ("read_photograph",),
             "shapes": ("DrawnScenes",),
             "shard_reader": ("sharded",),
             "shards": ("write_shards",),

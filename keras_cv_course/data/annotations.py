@@ -1,26 +1,24 @@
 """Pictures with boxes, whatever they were read from, and what was wrong with the rest."""
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
 
 from keras_cv_course._validation import check_choice
+from keras_cv_course.data.input_files import below
+from keras_cv_course.data.photograph_header import MAX_PIXELS, PhotographHeader, read_header
+from keras_cv_course.data.photographs import read_photograph
 
 _LOG = logging.getLogger(__name__)
 BROKEN = ("skip", "raise")
-UNDECODABLE = "cannot be decoded. Mend it, save it as PNG, or take it out of the annotations."
-# What TensorFlow decodes, which reads pictures for training.
-_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "WEBP")
-# What Pillow raises for a file that is no picture, cut off, or too large.
-_NO_PICTURE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 # Annotators count pixels from 0 or from 1, inclusive or not: a box may reach over by this much.
 _TOLERANCE_PX = 1.0
-_MOST_TOLD = 5
+# Boxes of a whole file that all end here are shares of the picture, rounded.
+_LARGEST_SHARE = 1.001
+_MOST_LOGGED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +27,14 @@ class AnnotatedPicture:
 
     Attributes:
         path: The file.
-        size_px: (height, width).
-        boxes: float32 `(n, 4)` xyxy in pixels, inside the picture and with an area. The pixel in
-            the upper left corner reaches from 0 to 1.
+        size_px: (height, width) of the upright picture.
+        boxes: float32 `(n, 4)` xyxy in pixels of the upright picture, inside it and with an area.
+            The pixel in the upper left corner reaches from 0 to 1.
         labels: int32 `(n,)`, 0 to classes - 1.
         crowd: bool `(n,)`: the box holds many objects, and is not learned.
         difficult: bool `(n,)`: the object is hard to recognize; evaluation does not ask for it.
         areas: float32 `(n,)`, of the object's outline in pixels; of the box where that is unknown.
+        name: The file as a path below the folder of the pictures, with `/`; empty where unknown.
     """
 
     path: Path
@@ -45,21 +44,23 @@ class AnnotatedPicture:
     crowd: np.ndarray
     difficult: np.ndarray
     areas: np.ndarray
+    name: str = ""
 
     def load(self) -> np.ndarray:
-        """Returns the picture, uint8 `(height, width, 3)`.
+        """Returns the picture upright, uint8 `(height, width, 3)`, see `read_photograph`.
 
         Raises:
             FileNotFoundError: If the file is gone.
-            ValueError: If it cannot be decoded.
+            ValueError: If it cannot be decoded, or is another one than when it was annotated.
         """
-        try:
-            with Image.open(self.path) as picture:
-                return np.asarray(picture.convert("RGB"))
-        except FileNotFoundError:
-            raise
-        except _NO_PICTURE as error:
-            raise ValueError(f"{self.path} {UNDECODABLE}") from error
+        height, width = self.size_px
+        picture = read_photograph(self.path, max_pixels=height * width)
+        if picture.shape[:2] != (height, width):
+            raise ValueError(
+                f"{self.path} is {picture.shape[1]}x{picture.shape[0]} pixels now, and was "
+                f"{width}x{height}. Read the annotations again."
+            )
+        return picture
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,18 @@ class Annotations:
     def __len__(self) -> int:
         return len(self.pictures)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The pictures as sorted paths below their folder: what a run records and compares."""
+        return tuple(sorted(picture.name or picture.path.as_posix() for picture in self.pictures))
+
+    @property
+    def max_pixels(self) -> int:
+        """Pixels of the largest picture."""
+        return max((h * w for h, w in (picture.size_px for picture in self.pictures)), default=1)
+
     def samples(self) -> Iterator[tuple[np.ndarray, AnnotatedPicture]]:
-        """Yields each picture, uint8 `(height, width, 3)`, and what is in it."""
+        """Yields each picture, uint8 `(height, width, 3)`, and what is in it; one at a time."""
         for picture in self.pictures:
             yield picture.load(), picture
 
@@ -123,6 +134,15 @@ class RawBox:
 
 
 @dataclass
+class FoundPicture:
+    """A picture and those of its boxes that are right, before classes have numbers."""
+
+    name: str
+    size_px: tuple[int, int]
+    boxes: list[RawBox]
+
+
+@dataclass
 class Reading:
     """Gathers what readers find, and skips or refuses what is broken.
 
@@ -130,16 +150,21 @@ class Reading:
         broken: "skip" logs what is wrong and leaves it out; "raise" raises ValueError.
         class_names: The classes that may occur, None for all that do.
         source: The file, list or folder that is read, for messages.
+        max_pixels: The largest number of pixels of a picture.
     """
 
     broken: str
     class_names: Sequence[str] | None
     source: Path
-    _found: list[tuple[Path, tuple[int, int], list[RawBox]]] = field(default_factory=list)
+    max_pixels: int = MAX_PIXELS
+    _found: dict[Path, FoundPicture] = field(default_factory=dict)
     _problems: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         check_choice("broken", self.broken, BROKEN)
+        names = self.class_names
+        if names is not None and len(set(names)) != len(names):
+            raise ValueError(f"`class_names` must name each class once. Received: {list(names)}.")
 
     def problem(self, where: str, what: str) -> None:
         """Skips or refuses something, with its place and what is wrong with it."""
@@ -156,66 +181,86 @@ class Reading:
         name: str,
         where: str,
         boxes: Sequence[RawBox],
-        told_size_px: tuple[int, int] | None = None,
+        annotated_size_px: tuple[int, int] | None = None,
     ) -> None:
         """Adds a picture with those of its boxes that are right.
+
+        A picture that is added again gets the boxes that it does not have yet.
 
         Args:
             folder: Folder of the pictures.
             name: The picture file, as a path below the folder.
             where: Where the annotation stands, for messages.
             boxes: What the annotation says.
-            told_size_px: (height, width) that the annotation says, which must be the file's.
+            annotated_size_px: (height, width) that the annotation says, which must be the file's.
+                Of a picture that EXIF turns it says whether the boxes are of the upright picture or
+                of the stored one; where it fits both or is None, they are of the upright one.
         """
-        below = Path(os.path.normpath(name))
-        if below.anchor or below.parts[:1] == ("..",):
-            return self.problem(
-                where,
-                f"its picture {name!r} is not below {folder}. Name it by a path relative to this.",
-            )
-        path = folder / below
         try:
-            height, width = _size_px(path)
+            path = below(folder, name)
+        except ValueError as error:
+            return self.problem(where, f"its picture {error}")
+        try:
+            header = read_header(path, None, self.max_pixels)
+            str(path).encode()
+        except UnicodeEncodeError:
+            return self.problem(where, f"its picture {name!a} has a name that is not UTF-8.")
+        except FileNotFoundError:
+            return self.problem(where, f"there is no picture {path}.")
         except ValueError as error:
             return self.problem(where, str(error))
-        if told_size_px is not None and tuple(told_size_px) != (height, width):
-            return self.problem(
-                where,
-                f"the picture {path.name} is {width}x{height} pixels and not "
-                f"{told_size_px[1]}x{told_size_px[0]} as the annotation says.",
-            )
+        boxed_size_px = _boxed_size_px(header, annotated_size_px)
+        if boxed_size_px is None:
+            return self.problem(where, _other_size(path, header, annotated_size_px))
         good = []
         for i, box in enumerate(boxes):
-            wrong = self._wrong(box, height, width)
+            wrong = self._wrong(box, *boxed_size_px)
             if wrong:
                 self.problem(where, f"box {i} ({box.class_name}) {wrong}")
             else:
                 good.append(box)
-        self._found.append((path, (height, width), good))
+        if boxed_size_px != header.size_px:
+            good = [_upright(box, header) for box in good]
+        found = self._found.setdefault(
+            path, FoundPicture(path.relative_to(folder).as_posix(), header.size_px, [])
+        )
+        known = {(box.class_name, box.xyxy) for box in found.boxes}
+        found.boxes += [box for box in good if (box.class_name, box.xyxy) not in known]
         return None
 
     def annotations(self) -> Annotations:
         """Returns all that was right.
 
         Raises:
-            ValueError: If nothing was.
+            ValueError: If nothing was, or if all boxes are shares of their pictures.
         """
         names = self.class_names
         if names is None:
-            names = sorted({box.class_name for _, _, boxes in self._found for box in boxes})
+            boxes = (box for found in self._found.values() for box in found.boxes)
+            names = sorted({box.class_name for box in boxes})
         if self._problems:
-            count, told = len(self._problems), self._problems[:_MOST_TOLD]
-            if count > len(told):
-                told = [*told, f"And {count - len(told)} more, see `Annotations.skipped`."]
-            _LOG.warning("Left out %d broken annotations: %s", count, " ".join(told))
+            count, logged = len(self._problems), self._problems[:_MOST_LOGGED]
+            if count > len(logged):
+                logged = [*logged, f"And {count - len(logged)} more, see `Annotations.skipped`."]
+            _LOG.warning("Left out %d broken annotations: %s", count, " ".join(logged))
         if not self._found:
             raise ValueError(
                 f"No annotated picture of {self.source} can be read."
                 + (f" The first problem: {self._problems[0]}" if self._problems else "")
             )
+        self._check_unit()
         labels = {name: label for label, name in enumerate(names)}
-        pictures = tuple(_picture(*found, labels) for found in self._found)
+        pictures = tuple(_picture(path, found, labels) for path, found in self._found.items())
         return Annotations(pictures, tuple(names), tuple(self._problems))
+
+    def _check_unit(self) -> None:
+        """Raises ValueError if no box reaches out of the first pixel of its picture."""
+        ends = [max(box.xyxy[2:]) for found in self._found.values() for box in found.boxes]
+        if ends and max(ends) <= _LARGEST_SHARE:
+            raise ValueError(
+                f"The boxes of {self.source} must be in pixels. All {len(ends)} lie between 0 and "
+                f"{max(ends):g}, as shares of a picture do: multiply them by its width and height."
+            )
 
     def _wrong(self, box: RawBox, height: int, width: int) -> str | None:
         if box.wrong:
@@ -234,42 +279,34 @@ class Reading:
         return None
 
 
-def _size_px(path: Path) -> tuple[int, int]:
-    """Returns (height, width) by the head of a file; raises ValueError if it cannot be learned."""
-    try:
-        with Image.open(path) as opened:
-            (width, height), unfit = opened.size, _unfit(opened)
-    except FileNotFoundError:
-        raise ValueError(f"there is no picture {path}.") from None
-    except _NO_PICTURE as error:
-        raise ValueError(f"{path} is no picture that can be read ({error}).") from error
-    if unfit:
-        raise ValueError(f"{path} {unfit}")
-    return height, width
+def _boxed_size_px(
+    header: PhotographHeader, annotated_size_px: tuple[int, int] | None
+) -> tuple[int, int] | None:
+    """Returns the size of the picture that boxes are of, upright or stored; None for neither."""
+    if annotated_size_px is None or annotated_size_px == header.size_px:
+        return header.size_px
+    return header.stored_size_px if annotated_size_px == header.stored_size_px else None
 
 
-def _unfit(picture: Image.Image) -> str | None:
-    """Returns why training would not see the picture that its boxes are meant for."""
-    kind, mode = picture.format, picture.mode
-    # Pillow would decode a PNG to look for what stands behind its pixels.
-    seen = kind != "PNG" or "exif" in picture.info
-    orientation = picture.getexif().get(ExifTags.Base.Orientation, 1) if seen else 1
-    reasons = {
-        f"is a {kind} file, which training cannot read. Save it as PNG.": kind not in _FORMATS,
-        "is a BMP file with a palette, which training cannot read. Save it as PNG.": (
-            kind == "BMP" and mode in ("1", "P")
-        ),
-        "is shown turned, as its EXIF orientation says. Turn it and its boxes first, and save it "
-        "without.": orientation in range(2, 9),
-        "has 16 bits for a pixel. Save it with 8.": mode.startswith("I"),
-    }
-    return next((reason for reason, holds in reasons.items() if holds), None)
+def _other_size(
+    path: Path, header: PhotographHeader, annotated_size_px: tuple[int, int] | None
+) -> str:
+    sizes = dict.fromkeys((header.size_px, header.stored_size_px))
+    actual = " or, before EXIF turns it, ".join(f"{width}x{height}" for height, width in sizes)
+    height, width = annotated_size_px or (0, 0)
+    return (
+        f"the picture {path.name} is {actual} pixels and not {width}x{height} as the annotation "
+        "says."
+    )
 
 
-def _picture(
-    path: Path, size_px: tuple[int, int], boxes: Sequence[RawBox], labels: dict[str, int]
-) -> AnnotatedPicture:
-    height, width = size_px
+def _upright(box: RawBox, header: PhotographHeader) -> RawBox:
+    x_min, y_min, x_max, y_max = header.upright_boxes(np.array([box.xyxy]))[0].tolist()
+    return replace(box, xyxy=(x_min, y_min, x_max, y_max))
+
+
+def _picture(path: Path, found: FoundPicture, labels: dict[str, int]) -> AnnotatedPicture:
+    (height, width), boxes = found.size_px, found.boxes
     coordinates = np.asarray([box.xyxy for box in boxes], np.float32).reshape(-1, 4)
     coordinates = np.clip(coordinates, 0, [width, height, width, height]).astype(np.float32)
     sides = coordinates[:, 2:] - coordinates[:, :2]
@@ -279,18 +316,11 @@ def _picture(
     ]
     return AnnotatedPicture(
         path=path,
-        size_px=size_px,
+        size_px=found.size_px,
         boxes=coordinates,
         labels=np.asarray([labels[box.class_name] for box in boxes], np.int32),
         crowd=np.asarray([box.crowd for box in boxes], bool),
         difficult=np.asarray([box.difficult for box in boxes], bool),
         areas=np.asarray(areas, np.float32),
+        name=found.name,
     )
-
-
-def existing_file(path: str | os.PathLike[str]) -> Path:
-    """Returns the path of a file; raises FileNotFoundError where there is none."""
-    found = Path(path).expanduser()
-    if not found.is_file():
-        raise FileNotFoundError(f"There is no file {found}.")
-    return found

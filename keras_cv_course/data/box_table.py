@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import reprlib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +12,9 @@ import keras
 import numpy as np
 
 from keras_cv_course._validation import check_choice
-from keras_cv_course.data.annotations import Annotations, RawBox, Reading, existing_file
-from keras_cv_course.data.images import existing_folder
+from keras_cv_course.data.annotations import Annotations, RawBox, Reading
+from keras_cv_course.data.input_files import existing_file, existing_folder, utf8_text
+from keras_cv_course.data.photograph_header import MAX_PIXELS
 
 FORMATS = ("xyxy", "xywh", "center_xywh", "yxyx")
 COLUMNS = ("image_filename", "object_category", "box_0", "box_1", "box_2", "box_3")
@@ -24,12 +26,13 @@ def table_annotations(
     class_names: Sequence[str] | None = None,
     broken: str = "skip",
     box_format: str = "xyxy",
+    max_pixels: int = MAX_PIXELS,
 ) -> Annotations:
     """Returns the pictures and boxes of a CSV file with a row for each object.
 
-    A row holds the name of a picture, the class and four numbers in pixels from 0. A first row
-    without any number is taken for the names of the columns. A picture without objects has a row
-    with nothing behind its name.
+    A row holds the name of a picture, the class and four numbers in pixels from 0, of the upright
+    picture, see `read_photograph`. A first row with words in the place of the numbers is taken for
+    the names of the columns. A picture without objects has a row with nothing behind its name.
 
     Args:
         path: The CSV file.
@@ -37,15 +40,16 @@ def table_annotations(
         class_names: The classes, in the order of labels. None takes those that occur, sorted.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
             ValueError. Broken are a row without six fields or with a box of no numbers; a picture
-            that is missing, not below `pictures` or of a kind that training cannot take; a box
+            that is missing, not below `pictures` or cannot be read; a box
             without area, out of the picture or of an unknown class.
         box_format: "xyxy", "xywh" (the upper left corner, width and height), "center_xywh" or
             "yxyx".
+        max_pixels: The largest number of pixels of a picture.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If `box_format` is unknown, nothing can be read, or something is broken that
-            must not be.
+        ValueError: If `box_format` is unknown, the file is no CSV in UTF-8, nothing can be read,
+            all boxes lie between 0 and 1, or something is broken that must not be.
 
     Example:
         >>> train = table_annotations("train.csv", "images", box_format="xywh")
@@ -55,19 +59,19 @@ def table_annotations(
     """
     check_choice("box_format", box_format, FORMATS)
     file, folder = existing_file(path), existing_folder(pictures)
-    reading = Reading(broken, class_names, file)
+    reading = Reading(broken, class_names, file, max_pixels)
     by_picture: dict[str, list[RawBox]] = defaultdict(list)
     rows, numbers = [], []
-    for number, row in enumerate(csv.reader(io.StringIO(_text(file), newline="")), 1):
+    for number, row in enumerate(_rows(file), 1):
         fields = [text.strip() for text in row]
         values = [_number(text) for text in fields[2:]]
-        if not any(fields) or (number == 1 and not any(value is not None for value in values)):
+        if not any(fields) or (number == 1 and _is_head(fields, values)):
             continue
         if fields[0] and not any(fields[1:]):
             by_picture[fields[0]].extend(())
         elif len(values) != 4 or None in values:
             where = f"{file}, row {number}"
-            reading.problem(where, f"must be {', '.join(COLUMNS)}, but is {row}.")
+            reading.problem(where, f"must be {', '.join(COLUMNS)}, but is {reprlib.repr(row)}.")
         else:
             rows.append(fields)
             numbers.append(values)
@@ -80,13 +84,16 @@ def table_annotations(
     return reading.annotations()
 
 
-def _text(file: Path) -> str:
+def _rows(file: Path) -> list[list[str]]:
     try:
-        return file.read_text("utf-8-sig")  # A byte order mark is no part of the first name.
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{file} must be text in UTF-8, and is not: {error}. Save it so."
-        ) from error
+        return list(csv.reader(io.StringIO(utf8_text(file), newline="")))
+    except csv.Error as error:
+        raise ValueError(f"{file} is no CSV that can be read ({error}).") from error
+
+
+def _is_head(fields: list[str], values: list[float | None]) -> bool:
+    """Returns whether a row names columns: words where others have the numbers of a box."""
+    return len(values) >= 4 and all(fields) and not any(value is not None for value in values)
 
 
 def _number(text: str) -> float | None:

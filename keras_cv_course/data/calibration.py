@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from keras_cv_course._pixel_values import check_pixel_values
 from keras_cv_course.data.dataset import check_input
-from keras_cv_course.data.images import decodable, existing_folder, load_pictures, picture_files
+from keras_cv_course.data.images import load_pictures
+from keras_cv_course.data.input_files import existing_folder
+from keras_cv_course.data.photographs import picture_files, readable
 
 _SEED = 0
 
@@ -82,7 +84,7 @@ def _from_folder(
     root = existing_folder(folder)
     files = picture_files(root)
     files = [files[i] for i in np.random.default_rng(_SEED).permutation(len(files))]
-    good = decodable(files, input_shape[2], limit) if files else []
+    good = readable(files, input_shape[2], limit)
     if not good:
         raise ValueError(f"{root} must hold pictures to calibrate with: none can be decoded.")
     return load_pictures(good, input_shape, input_range)

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_cv_course.data.annotations import Annotations, RawBox, Reading, existing_file
-from keras_cv_course.data.images import existing_folder
+from keras_cv_course.data.annotations import Annotations, RawBox, Reading
+from keras_cv_course.data.input_files import existing_file, existing_folder
+from keras_cv_course.data.photograph_header import MAX_PIXELS
 
 _IDS = (int, float, str)
+_SIDES = ("height", "width")
 
 
 def coco_annotations(
@@ -20,11 +22,15 @@ def coco_annotations(
     pictures: str | os.PathLike[str],
     class_names: Sequence[str] | None = None,
     broken: str = "skip",
+    max_pixels: int = MAX_PIXELS,
 ) -> Annotations:
     """Returns the pictures and boxes of a file in COCO's format.
 
     Pictures without objects are kept. Crowds are kept and marked. The file is read as plain JSON,
-    because pycocotools stops at the first thing that is wrong.
+    because pycocotools stops at the first thing that is wrong. Pictures are upright, see
+    `read_photograph`: of one that EXIF turns, the height and width of its row say whether its boxes
+    are of the upright picture or of the stored one, which are turned then. A file with several ids,
+    and a category with several, is one picture and one class.
 
     Args:
         path: The JSON file with "images", "annotations" and "categories".
@@ -33,14 +39,15 @@ def coco_annotations(
             the order of their ids, whether they occur or not.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
             ValueError. Broken are a picture that is missing, not below `pictures`, of another size
-            or a kind that training cannot take; a row without the fields that it needs; an
-            annotation of an unknown picture or category; a box without area, out of the picture or
-            of an unknown class.
+            or cannot be read; a row without the fields that it needs; an id of several files or
+            categories; an annotation of an unknown picture or category; a box without area, out of
+            the picture or of an unknown class.
+        max_pixels: The largest number of pixels of a picture.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If the file is none of COCO's, if nothing can be read, or something is broken
-            that must not be.
+        ValueError: If the file is none of COCO's, if nothing can be read, if all boxes lie between
+            0 and 1, or something is broken that must not be.
 
     Example:
         >>> train = coco_annotations("annotations/instances_train.json", "images")
@@ -50,19 +57,21 @@ def coco_annotations(
     """
     file, folder = existing_file(path), existing_folder(pictures)
     content = _content(file)
-    categories = {row["id"]: str(row["name"]) for row in content["categories"]}
-    names = class_names or [categories[key] for key in sorted(categories)]
-    reading = Reading(broken, names, file)
-    known = {row["id"] for row in content["images"] if _has_id(row)}
+    problems, categories = _categories(content["categories"])
+    names = class_names or tuple(dict.fromkeys(categories.values()))
+    reading = Reading(broken, names, file, max_pixels)
+    for problem in problems:
+        reading.problem(str(file), problem)
+    images = _by_id(content["images"])
     by_picture: dict[Any, list[RawBox]] = defaultdict(list)
     for number, row in enumerate(content["annotations"]):
-        wrong = _wrong_annotation(row, known, categories)
+        wrong = _wrong_annotation(row, images, categories)
         if wrong:
             reading.problem(_where(file, "annotation", row, number), wrong)
         else:
             by_picture[row["image_id"]].append(_box(row, categories))
     for number, row in enumerate(content["images"]):
-        where, wrong = _where(file, "picture", row, number), _wrong_picture(row)
+        where, wrong = _where(file, "picture", row, number), _wrong_picture(row, images)
         if wrong:
             reading.problem(where, wrong)
         else:
@@ -74,8 +83,8 @@ def coco_annotations(
 def _content(file: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(file.read_text("utf-8-sig"))
-    except ValueError as error:
-        raise ValueError(f"{file} is no JSON ({error}).") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is no JSON that can be read ({error}).") from error
     for name in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(name), list):
             raise ValueError(f"{file} must hold a list {name!r}, as COCO's files of instances do.")
@@ -84,15 +93,49 @@ def _content(file: Path) -> Mapping[str, Any]:
     return content
 
 
+def _categories(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[Any, str]]:
+    """Returns what is wrong with the categories, and the name of each that is right, by id.
+
+    Several ids may share a name and are one class then. An id with several names is none.
+    """
+    names: dict[Any, set[str]] = defaultdict(set)
+    for row in rows:
+        names[row["id"]].add(str(row["name"]))
+    problems = [
+        f"category {key} is listed with several names: {sorted(found)}."
+        for key, found in names.items()
+        if len(found) > 1
+    ]
+    # Numbers before text, which do not compare.
+    single = sorted((key for key in names if len(names[key]) == 1), key=_id_order)
+    return problems, {key: next(iter(names[key])) for key in single}
+
+
+def _id_order(key: Any) -> tuple[bool, Any]:
+    return isinstance(key, str), key
+
+
+def _by_id(rows: Sequence[Any]) -> dict[Any, set[str]]:
+    """Returns the file names of each picture's id, of which there should be one."""
+    names: dict[Any, set[str]] = defaultdict(set)
+    for row in rows:
+        if _has_id(row):
+            name = row.get("file_name")
+            names[row["id"]].add(os.path.normpath(name) if isinstance(name, str) else repr(name))
+    return names
+
+
 def _where(file: Path, kind: str, row: Any, number: int) -> str:
     return f"{file}, {kind} {row['id'] if _has_id(row) else f'number {number} of the list'}"
 
 
-def _wrong_annotation(row: Any, known: set[Any], categories: Mapping[Any, str]) -> str | None:
+def _wrong_annotation(
+    row: Any, images: Mapping[Any, set[str]], categories: Mapping[Any, str]
+) -> str | None:
     if not isinstance(row, dict):
         return f"is no object: {reprlib.repr(row)}."
     picture, category = row.get("image_id"), row.get("category_id")
-    if not isinstance(picture, _IDS) or picture not in known:
+    if not isinstance(picture, _IDS) or picture not in images:
         return f"is of the picture {reprlib.repr(picture)}, which is not listed."
     if not isinstance(category, _IDS) or category not in categories:
         return f"is of the category {reprlib.repr(category)}, not listed."
@@ -102,11 +145,18 @@ def _wrong_annotation(row: Any, known: set[Any], categories: Mapping[Any, str]) 
     return None
 
 
-def _wrong_picture(row: Any) -> str | None:
+def _wrong_picture(row: Any, images: Mapping[Any, set[str]]) -> str | None:
     if not _has_id(row):
         return f"is no object with an id: {reprlib.repr(row)}."
     name = row.get("file_name")
-    return None if isinstance(name, str) else f"has no file name: {reprlib.repr(name)}."
+    if not isinstance(name, str):
+        return f"has no file name: {reprlib.repr(name)}."
+    if len(images[row["id"]]) > 1:
+        return f"shares its id with other files, {sorted(images[row['id']])}: whose are the boxes?"
+    sides = [row.get(side) for side in _SIDES]
+    if not all(side is None or _whole(side) is not None for side in sides):
+        return f"has a height or width that is no whole number: {reprlib.repr(sides)}."
+    return None
 
 
 def _has_id(row: Any) -> bool:
@@ -117,9 +167,19 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
+def _whole(value: Any) -> int | None:
+    """Returns a whole number from 0, also one that is written as text; None for all else."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
+    if isinstance(value, bool) or not _is_number(value) or value < 0 or value != int(value):
+        return None
+    return int(value)
+
+
 def _size_px(row: Mapping[str, Any]) -> tuple[int, int] | None:
-    height, width = row.get("height"), row.get("width")
-    return None if height is None or width is None else (height, width)
+    """Returns (height, width); None where one is not there or 0, which means unknown."""
+    height, width = (_whole(row.get(side)) for side in _SIDES)
+    return (height, width) if height and width else None
 
 
 def _box(row: Mapping[str, Any], categories: Mapping[Any, str]) -> RawBox:

@@ -27,8 +27,11 @@ class ImageDataset:
         class_names: Name of each class, by label.
         input_shape: Shape of one picture, (height, width, channels).
         input_range: Smallest and largest pixel value.
-        skipped: Files that could not be decoded and are in no split.
+        skipped: Files that are in no split, because they cannot be decoded or are of another kind.
         files: Paths and labels of the pictures of each split, where they are files.
+        split_files: The same paths relative to the folder that was read, in the order of the split:
+            what a run records, and `image_folder(files=…)` takes. Empty where they are no files.
+        unlisted: Pictures that have come to the folder since `split_files` was recorded.
     """
 
     epochs: Epochs
@@ -39,6 +42,8 @@ class ImageDataset:
     input_range: tuple[float, float]
     skipped: tuple[str, ...] = ()
     files: Mapping[str, tuple[tuple[str, ...], np.ndarray]] = field(default_factory=dict)
+    split_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unlisted: tuple[str, ...] = ()
 
     @functools.cached_property
     def train(self) -> tf.data.Dataset:

@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cv_course._validation import check_choice, check_whole
-from keras_cv_course.data.annotations import UNDECODABLE, Annotations
+from keras_cv_course.data.annotations import Annotations
 from keras_cv_course.data.dataset import check_input, rescale
 from keras_cv_course.data.epochs import Epochs, shuffled
 from keras_cv_course.data.framing import border
-from keras_cv_course.data.images import decode_picture
+from keras_cv_course.data.photographs import photograph_reader
 from keras_cv_course.data.shapes import DrawnScenes
 from keras_cv_course.specs.detection import RESIZINGS
 
@@ -54,12 +54,14 @@ def detection_batches(
     Returns:
         Batches of `(images, found)`: float32 `(batch, height, width, channels)` in 0 to 255, and a
         dict of "boxes" float32 `(batch, max_boxes, 4)` xyxy in pixels of the input, "labels" int32
-        `(batch, max_boxes)` and "weights" float32 `(batch, max_boxes)`, 1 for real boxes. A picture
-        that cannot be decoded ends them with tf.errors.InvalidArgumentError, which names it.
+        `(batch, max_boxes)` and "weights" float32 `(batch, max_boxes)`, 1 for real boxes. Pictures
+        are upright, see `read_photograph`. One that cannot be decoded ends them with
+        tf.errors.InvalidArgumentError, which names it.
 
     Raises:
-        ValueError: If an argument is out of its range, or, with `shuffle` and `cache`, a picture
-            cannot be decoded.
+        FileNotFoundError: If a picture is gone.
+        ValueError: If an argument is out of its range, the header of a picture cannot be read, or,
+            with `shuffle` and `cache`, a picture cannot be decoded.
 
     Example:
         >>> train = detection_batches(annotations, (320, 320, 3), shuffle=True)
@@ -97,8 +99,9 @@ def detection_epochs(
         cache: Whether all pictures are decoded here, and kept in memory.
 
     Raises:
-        ValueError: If an argument is out of its range, or, with `cache`, a picture cannot be
-            decoded.
+        FileNotFoundError: If a picture is gone.
+        ValueError: If an argument is out of its range, the header of a picture cannot be read, or,
+            with `cache`, a picture cannot be decoded.
 
     Example:
         >>> epochs = augmented_boxes(detection_epochs(annotations, (320, 320, 3)), seed=1)
@@ -107,7 +110,7 @@ def detection_epochs(
     """
     read = _reader(source, input_shape, batch_size, max_boxes, resize, use_difficult)
     count = len(source)
-    kept = _kept(source, read, input_shape[2]) if cache else None
+    kept = _kept(source, read) if cache else None
 
     def at(epoch: tf.Tensor) -> tf.data.Dataset:
         order = shuffled(count, seed, epoch)
@@ -209,14 +212,14 @@ def _reader(
     height, width, channels = input_shape
     resizing = keras.layers.Resizing(height, width, bounding_box_format="xyxy")
     rows: Callable[[tf.Tensor], tf.data.Dataset]
-    picture_of: Callable[[tf.Tensor, int], tf.Tensor]
+    picture_of: Callable[[tf.Tensor], tf.Tensor]
     if isinstance(source, DrawnScenes):
-        rows, picture_of = _drawn(source), _converted
+        rows, picture_of = _drawn(source), partial(_converted, channels=channels)
     else:
-        rows, picture_of = _listed(source, use_difficult), _decoded
+        rows, picture_of = _listed(source, use_difficult), _named_reader(source, channels)
 
     def load(origin: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Found]:
-        picture = picture_of(origin, channels)
+        picture = picture_of(origin)
         if resize == "pad":
             picture, boxes = _bordered(picture, boxes, (height, width))
         found = {"boxes": boxes, "labels": labels}
@@ -230,9 +233,7 @@ def _reader(
 
 
 def _kept(
-    source: Annotations | DrawnScenes,
-    read: Callable[[tf.Tensor], tf.data.Dataset],
-    channels: int,
+    source: Annotations | DrawnScenes, read: Callable[[tf.Tensor], tf.data.Dataset]
 ) -> tuple[tf.Tensor, Found]:
     """Returns all pictures with their boxes as one batch."""
     count = len(source)
@@ -240,16 +241,9 @@ def _kept(
         return read(tf.range(count)).batch(count).get_single_element()
     except tf.errors.InvalidArgumentError:
         if isinstance(source, Annotations):
-            _refuse_undecodable(source, channels)
+            for picture in source.pictures:
+                picture.load()  # Raises a ValueError for the one that cannot be decoded.
         raise
-
-
-def _refuse_undecodable(annotations: Annotations, channels: int) -> None:
-    for picture in annotations.pictures:
-        try:
-            _decoded(str(picture.path), channels)
-        except tf.errors.InvalidArgumentError as error:
-            raise ValueError(f"{picture.path} {UNDECODABLE}") from error
 
 
 def _listed(
@@ -273,15 +267,22 @@ def _listed(
     )
 
 
-def _decoded(path: tf.Tensor, channels: int) -> tf.Tensor:
-    # The operator's own error does not name the file, and only a dataset can go on after it.
-    content = tf.data.Dataset.from_tensors(tf.io.read_file(path))
-    whole = content.map(lambda file: decode_picture(file, channels)).ignore_errors()
-    nothing = tf.data.Dataset.from_tensors(tf.zeros((0, 0, channels), tf.uint8))
-    picture = whole.concatenate(nothing).take(1).get_single_element()
-    message = tf.strings.join([path, UNDECODABLE], " ")
-    with tf.control_dependencies([tf.debugging.Assert(tf.size(picture) > 0, [message])]):
-        return tf.ensure_shape(picture, (None, None, channels))
+def _named_reader(annotations: Annotations, channels: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function from the path of a picture to it, whose errors name the file."""
+    read = photograph_reader(
+        [picture.path for picture in annotations.pictures], channels, annotations.max_pixels
+    )
+
+    def named(path: tf.Tensor) -> tf.Tensor:
+        # The operator's own error does not name the file, and only a dataset can go on after it.
+        whole = tf.data.Dataset.from_tensors(path).map(read).ignore_errors()
+        nothing = tf.data.Dataset.from_tensors(tf.zeros((0, 0, channels), tf.uint8))
+        picture = whole.concatenate(nothing).take(1).get_single_element()
+        message = tf.strings.join([path, "cannot be decoded."], " ")
+        with tf.control_dependencies([tf.debugging.Assert(tf.size(picture) > 0, [message])]):
+            return tf.ensure_shape(picture, (None, None, channels))
+
+    return named
 
 
 def _drawn(scenes: DrawnScenes) -> Callable[[tf.Tensor], tf.data.Dataset]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_cv_course.data.images import existing_folder, picture_files
+from keras_cv_course.data.input_files import existing_folder
 from keras_cv_course.data.labelled import LabelledPictures
+from keras_cv_course.data.photographs import picture_files
 
 _AGE_GENDER = re.compile(r"(\d+)_([01])_")
 

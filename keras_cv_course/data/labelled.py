@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cv_course.data.dataset import check_input, rescale
-from keras_cv_course.data.images import decodable, decode_picture
+from keras_cv_course.data.photographs import photograph_reader, readable
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,10 @@ def labelled_batches(
     if missing:
         raise ValueError(f"`sources` must hold labels of every task. There are none of {missing}.")
 
+    picture_in = photograph_reader(files, input_shape[2])
+
     def read(path: tf.Tensor, label: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, Any]]:
-        picture = tf.image.resize(
-            decode_picture(tf.io.read_file(path), input_shape[2]), input_shape[:2]
-        )
+        picture = tf.image.resize(picture_in(path), input_shape[:2])
         return tf.cast(tf.round(picture), tf.uint8), label
 
     to_range = rescale(input_range)
@@ -139,7 +139,7 @@ def labelled_batches(
 
 
 def _decodable(source: LabelledPictures, channels: int) -> LabelledPictures:
-    good = set(decodable(source.files, channels)) if source.files else set()
+    good = set(readable(source.files, channels))
     if len(good) == len(set(source.files)):
         return source
     return source.take([i for i, file in enumerate(source.files) if file in good])

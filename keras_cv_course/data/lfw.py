@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_cv_course.data.images import existing_folder
+from keras_cv_course.data.input_files import existing_folder
 
 
 @dataclass(frozen=True, eq=False)

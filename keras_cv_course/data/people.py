@@ -12,7 +12,8 @@ from sklearn.datasets import load_digits
 
 from keras_cv_course._validation import check_choice
 from keras_cv_course.data.dataset import check_input, rescale
-from keras_cv_course.data.images import decodable, decode_picture, existing_folder, picture_files
+from keras_cv_course.data.input_files import existing_folder
+from keras_cv_course.data.photographs import photograph_reader, picture_files, readable
 
 _DARKEST_INK = 16.0
 
@@ -86,9 +87,8 @@ def people_folder(folder: str | os.PathLike[str], min_pictures: int = 1) -> Peop
     """Returns the people of a folder that holds a folder of pictures for each.
 
     Args:
-        folder: The folder. JPEG, PNG, GIF (the first frame) and BMP files are read, also in
-            folders below that of the person. A file that cannot be decoded is logged and left
-            out.
+        folder: The folder. Files are read as `read_photograph` does, also in folders below that of
+            the person. A file that cannot be decoded is logged and left out.
         min_pictures: People with fewer pictures are left out; 2 for training on pairs.
 
     Raises:
@@ -106,7 +106,7 @@ def people_folder(folder: str | os.PathLike[str], min_pictures: int = 1) -> Peop
         if person.is_dir()
         for file in picture_files(person)
     }
-    good = decodable(list(owners), channels=3) if owners else []
+    good = readable(list(owners), channels=3)
     counts = Counter(owners[file] for file in good)
     names = tuple(name for name, count in counts.items() if count >= fewest)
     if len(names) < 2:
@@ -193,11 +193,13 @@ def picture_reader(
     if not 0 < crop <= 1:
         raise ValueError(f"`crop` must be above 0 and at most 1. Received: {crop!r}.")
     source, to_range = tf.constant(people.pictures), rescale(input_range)
+    of_files = source.dtype == tf.string
+    picture_in = photograph_reader(people.pictures.tolist() if of_files else (), input_shape[2])
 
     def read(row: tf.Tensor) -> tf.Tensor:
         picture = source[row]
-        if picture.dtype == tf.string:
-            picture = decode_picture(tf.io.read_file(picture), input_shape[2])
+        if of_files:
+            picture = picture_in(picture)
         elif picture.shape[-1] != input_shape[2]:
             grey = picture.shape[-1] == 1
             picture = (tf.image.grayscale_to_rgb if grey else tf.image.rgb_to_grayscale)(picture)

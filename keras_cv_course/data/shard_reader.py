@@ -12,14 +12,19 @@ import tensorflow as tf
 
 from keras_cv_course.data.dataset import ImageDataset, check_input
 from keras_cv_course.data.epochs import Epochs, random_key, shuffled
-from keras_cv_course.data.images import picture_loader
+from keras_cv_course.data.images import picture_fitter
+from keras_cv_course.data.photograph_header import MAX_PIXELS
+from keras_cv_course.data.photographs import content_reader, count_pixels, decode_plain
 from keras_cv_course.data.shards import LABEL, PICTURE, Shard, read_index
+
+Record = dict[str, tf.Tensor]
 
 _FEATURES = {
     PICTURE: tf.io.FixedLenFeature([], tf.string),
     LABEL: tf.io.FixedLenFeature([], tf.int64),
 }
-# How TensorFlow tells of the assertion below.
+_NAME = "name"  # Of a record, for messages.
+# How TensorFlow reports the assertion below.
 _CORRUPT = re.compile(r"\[The shard\] \[(.*?)\] \[is corrupt at record\] \[(\d+)\]")
 # Read from so many shards at once, and shuffled among so many records of them.
 _CYCLE = 16
@@ -32,6 +37,7 @@ def sharded(
     input_range: tuple[float, float],
     batch_size: int = 32,
     seed: int = 0,
+    max_pixels: int = MAX_PIXELS,
 ) -> ImageDataset:
     """Returns the pictures of shards, read from many of them at once.
 
@@ -45,22 +51,29 @@ def sharded(
         input_range: Smallest and largest value that the model takes.
         batch_size: Pictures in a batch.
         seed: Decides the order of training.
+        max_pixels: The largest number of pixels of a picture.
 
     Raises:
         FileNotFoundError: If the index, or a shard that it names, is missing.
         ValueError: If the index is not one, or a shard has another size than when it was written.
 
-    Reading a shard whose content is corrupt raises tf.errors.InvalidArgumentError with its name,
-    and in `training.fit_run` a ValueError.
+    Reading a shard whose content is corrupt raises tf.errors.InvalidArgumentError with its name and
+    the number of the record, and in `training.fit_run` a ValueError. Corrupt is also a record that
+    is no example, has a label of no class, or whose picture is too large or none.
     """
     check_input(input_shape, input_range, batch_size)
     root = Path(folder).expanduser()
     class_names, splits = read_index(root)
-    decode = _decoder(input_shape, input_range)
+    plain = all(shard.plain for shards in splits.values() for shard in shards)
+    parse = _parser(len(class_names), plain, max_pixels)
+    decode = _decoder(plain, input_shape, input_range, max_pixels)
+
+    def records_of(path: tf.Tensor, pictures: tf.Tensor) -> tf.data.Dataset:
+        return _records(path, pictures, parse)
 
     def held_out(name: str) -> tf.data.Dataset:
         records = tf.data.Dataset.from_tensor_slices(_table(root, splits[name]))
-        batches = _decoded(records.flat_map(_records), decode, batch_size)
+        batches = _decoded(records.flat_map(records_of), decode, batch_size)
         known = batches.apply(
             tf.data.experimental.assert_cardinality(_batches(splits[name], batch_size))
         )
@@ -74,15 +87,17 @@ def sharded(
             (tf.gather(files, order), tf.gather(counts, order))
         )
         records = shards.interleave(
-            _records,
+            records_of,
             cycle_length=min(_CYCLE, len(splits["train"])),
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
         key = random_key(seed, epoch)
 
-        def shuffle(number: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
-            return tf.random.experimental.stateless_shuffle(window, tf.random.fold_in(key, number))
+        def shuffle(number: tf.Tensor, window: Record) -> Record:
+            rows = tf.range(tf.shape(window[LABEL])[0])
+            order = tf.random.experimental.stateless_shuffle(rows, tf.random.fold_in(key, number))
+            return {name: tf.gather(column, order) for name, column in window.items()}
 
         windows = records.batch(_WINDOW).enumerate().map(shuffle)
         return _decoded(windows.unbatch(), decode, batch_size)
@@ -120,30 +135,67 @@ def _table(root: Path, shards: Iterable[Shard]) -> tuple[list[str], list[int]]:
     return [path for path, _ in rows], [count for _, count in rows]
 
 
-def _records(path: tf.Tensor, pictures: tf.Tensor) -> tf.data.Dataset:
-    """Returns the records of a shard; fails with its name where there are too few good ones."""
-    good = tf.data.TFRecordDataset(path).ignore_errors(log_warning=False)
+def _records(
+    path: tf.Tensor, pictures: tf.Tensor, parse: Callable[[tf.Tensor], Record]
+) -> tf.data.Dataset:
+    """Returns the records of a shard; fails with its name where one is missing or wrong."""
     count = tf.cast(pictures, tf.int64)
-    filled = good.concatenate(tf.data.Dataset.from_tensors("").repeat(count)).take(count)
+    good = (
+        tf.data.TFRecordDataset(path)
+        .enumerate()
+        .map(lambda number, record: (number, parse(record)))
+        .ignore_errors(log_warning=False)
+    )
+    # What is wrong is dropped above: then another number stands in its place, or this one.
+    nothing: Record = {PICTURE: tf.constant(""), LABEL: tf.constant(0)}
+    end = tf.data.Dataset.from_tensors((tf.constant(-1, tf.int64), nothing))
+    filled = good.concatenate(end.repeat(count)).take(count)
 
-    def check(number: tf.Tensor, record: tf.Tensor) -> tf.Tensor:
+    def check(place: tf.Tensor, numbered: tuple[tf.Tensor, Record]) -> Record:
+        number, record = numbered
         whole = tf.debugging.Assert(
-            tf.strings.length(record) > 0, ["The shard", path, "is corrupt at record", number]
+            tf.equal(number, place), ["The shard", path, "is corrupt at record", place]
         )
         with tf.control_dependencies([whole]):
-            return tf.identity(record)
+            return {
+                **record,
+                PICTURE: tf.identity(record[PICTURE]),
+                _NAME: tf.strings.join([path, " record ", tf.strings.as_string(place)]),
+            }
 
     return filled.enumerate().map(check)
 
 
-def _decoder(
-    input_shape: tuple[int, int, int], input_range: tuple[float, float]
-) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-    load = picture_loader(input_shape, input_range)
+def _parser(classes: int, plain: bool, max_pixels: int) -> Callable[[tf.Tensor], Record]:
+    """Returns a function from a record to what is in it; it raises an error where that is wrong."""
 
-    def decode(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def parse(record: tf.Tensor) -> Record:
         features = tf.io.parse_single_example(record, _FEATURES)
-        return load(features[PICTURE]), tf.cast(features[LABEL], tf.int32)
+        picture, label = features[PICTURE], tf.cast(features[LABEL], tf.int32)
+        right = (features[LABEL] >= 0) & (features[LABEL] < classes)
+        if plain:
+            right &= count_pixels(picture) <= max_pixels
+        with tf.control_dependencies([tf.debugging.Assert(right, ["A record is wrong"])]):
+            return {PICTURE: tf.identity(picture), LABEL: label}
+
+    return parse
+
+
+def _decoder(
+    plain: bool,
+    input_shape: tuple[int, int, int],
+    input_range: tuple[float, float],
+    max_pixels: int,
+) -> Callable[[Record], tuple[tf.Tensor, tf.Tensor]]:
+    fit = picture_fitter(input_shape, input_range)
+    of_any_kind = content_reader(input_shape[2], max_pixels)
+
+    def decode(record: Record) -> tuple[tf.Tensor, tf.Tensor]:
+        if plain:
+            picture = decode_plain(record[PICTURE], input_shape[2])
+        else:
+            picture = of_any_kind(record[PICTURE], record[_NAME])
+        return fit(picture), record[LABEL]
 
     return decode
 

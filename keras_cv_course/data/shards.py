@@ -3,20 +3,28 @@
 import itertools
 import json
 import os
+import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_cv_course._validation import check_whole
 from keras_cv_course.data.dataset import ImageDataset
+from keras_cv_course.data.photographs import read_header, read_photograph
 
 INDEX = "shards.json"
 PICTURE, LABEL = "image/encoded", "image/class/label"
 _FORMAT = 1
 _SPLITS = ("train", "val", "test")
+# No separators, of any system.
+_NAME = re.compile(r"[^/\\\\:\0]+")
+_NEEDED = {"name", "pictures", "size"}
+_RECORD_FRAME = 16  # Bytes around the content of a TFRecord: its length and two checksums.
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,14 @@ class Shard:
         name: Name of the file.
         pictures: Number of its records.
         size: Its bytes.
+        plain: Whether all its pictures are upright JPEG or PNG files, as they are written now. In
+            shards of earlier versions they may be of any kind, and turned by EXIF.
     """
 
     name: str
     pictures: int
     size: int
+    plain: bool = False
 
 
 def write_shards(
@@ -43,9 +54,10 @@ def write_shards(
     """Returns the index of the shards that it has written of all splits of a data set.
 
     A shard is a TFRecord file of `tf.train.Example`s with the keys "image/encoded" and
-    "image/class/label", as ImageNet's are. Where pictures are files, shards hold their bytes as
-    they are; others are encoded as PNG, rounded to 256 values a channel. The index, `shards.json`,
-    is written last: where it is, all shards are whole.
+    "image/class/label", as ImageNet's are. Where pictures are upright JPEG or PNG files, shards
+    hold their bytes as they are; others are encoded as PNG, with 256 values a channel. The index,
+    `shards.json`, is written last: where it is, all shards are whole. If writing fails, what was
+    written is removed.
 
     Args:
         data: Any of the data sets.
@@ -56,7 +68,8 @@ def write_shards(
 
     Raises:
         FileExistsError: If the folder holds shards.
-        ValueError: If `pictures_per_shard` is not positive.
+        OSError: If the disk is full or cannot be written to.
+        ValueError: If `pictures_per_shard` is not positive, or a picture cannot be read any more.
 
     Example:
         >>> write_shards(digits((32, 32, 1), (0.0, 255.0)), "digits_shards")
@@ -67,53 +80,102 @@ def write_shards(
     if holds_shards(root):
         raise FileExistsError(f"{root} holds shards already. Remove it, or choose another folder.")
     root.mkdir(parents=True, exist_ok=True)
-    splits = {
-        name: [
-            vars(shard)
-            for shard in _write_split(root, name, _pictures(data, name, seed), pictures_per_shard)
-        ]
-        for name in _SPLITS
-        if getattr(data, name) is not None
-    }
-    index = {"format": _FORMAT, "class_names": list(data.class_names), "splits": splits}
-    temporary = root / f".writing.{INDEX}"
-    temporary.write_text(json.dumps(index, indent=2) + "\n", "utf-8")
-    return temporary.replace(root / INDEX)
+    written: list[Path] = []
+    try:
+        splits = {
+            name: [
+                vars(shard)
+                for shard in _write_split(
+                    root, name, _pictures(data, name, seed), pictures_per_shard, written
+                )
+            ]
+            for name in _SPLITS
+            if getattr(data, name) is not None
+        }
+        return _write_index(
+            root / INDEX,
+            {"format": _FORMAT, "class_names": list(data.class_names), "splits": splits},
+        )
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _write_index(path: Path, index: dict[str, Any]) -> Path:
+    # A name that cannot be guessed, and "x": a link that was planted there is not followed.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(index, indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _pictures(data: ImageDataset, split: str, seed: int) -> Iterator[tuple[bytes, int]]:
-    """Yields pictures in a common format, and their labels."""
+    """Yields pictures as upright JPEG or PNG files, and their labels."""
     if split in data.files:
         paths, labels = data.files[split]
         rows = np.arange(len(paths))
         if split == "train":
             rows = np.random.default_rng(seed).permutation(rows)
         for row in rows:
-            yield Path(paths[row]).read_bytes(), int(labels[row])
+            path = Path(paths[row])
+            plain = read_header(path).plain
+            yield path.read_bytes() if plain else _png(read_photograph(path)), int(labels[row])
         return
     low, high = data.input_range
     first_epoch = data.epochs.since(0).take(data.epochs.batches)
     for images, labels in first_epoch if split == "train" else getattr(data, split):
         pixels = tf.cast(tf.round((images - low) * (255.0 / (high - low))), tf.uint8)
         for picture, label in zip(pixels, labels.numpy(), strict=True):
-            yield tf.io.encode_png(picture).numpy(), int(label)
+            yield _png(picture), int(label)
+
+
+def _png(picture: np.ndarray | tf.Tensor) -> bytes:
+    encoded: bytes = tf.io.encode_png(picture).numpy()
+    return encoded
 
 
 def _write_split(
-    root: Path, split: str, pictures: Iterator[tuple[bytes, int]], pictures_per_shard: int
+    root: Path,
+    split: str,
+    pictures: Iterator[tuple[bytes, int]],
+    pictures_per_shard: int,
+    written: list[Path],
 ) -> Iterator[Shard]:
+    """Yields the shards of a split once each is on the disk; adds their paths to `written`."""
     for number in itertools.count():
         first = next(pictures, None)
         if first is None:
             return
-        path, count = root / f"{split}-{number:05d}.tfrecord", 0
+        path = root / f"{split}-{number:05d}.tfrecord"
+        rest = itertools.islice(pictures, pictures_per_shard - 1)
+        path.unlink(missing_ok=True)  # A link there would be written through.
+        written.append(path)
+        yield _write_shard(path, itertools.chain((first,), rest))
+
+
+def _write_shard(path: Path, pictures: Iterator[tuple[bytes, int]]) -> Shard:
+    count = size = 0
+    try:
         with tf.io.TFRecordWriter(str(path)) as writer:
-            for picture, label in itertools.chain(
-                (first,), itertools.islice(pictures, pictures_per_shard - 1)
-            ):
-                writer.write(_example(picture, label))
+            for picture, label in pictures:
+                example = _example(picture, label)
+                writer.write(example)
                 count += 1
-        yield Shard(path.name, count, path.stat().st_size)
+                size += len(example) + _RECORD_FRAME
+    except (tf.errors.OpError, OSError) as error:
+        raise OSError(f"The shard {path} cannot be written: {error}") from error
+    if path.stat().st_size != size:
+        raise OSError(
+            f"The shard {path} has {path.stat().st_size:,} bytes in place of {size:,}. The disk "
+            "may be full."
+        )
+    return Shard(path.name, count, size, plain=True)
 
 
 def _example(picture: bytes, label: int) -> bytes:
@@ -142,16 +204,10 @@ def read_index(folder: Path) -> tuple[tuple[str, ...], dict[str, list[Shard]]]:
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no shards: there is no {INDEX} in it.")
     try:
-        index = json.loads(path.read_text("utf-8"))
-        if index["format"] != _FORMAT:
-            raise ValueError(f"its format is {index['format']}, and {_FORMAT} is known.")
-        splits = {
-            name: [Shard(**shard) for shard in shards] for name, shards in index["splits"].items()
-        }
-        class_names = tuple(index["class_names"])
-    except (KeyError, TypeError, ValueError) as error:
+        class_names, splits = _checked_index(json.loads(path.read_bytes()))
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no index of shards: {error}") from error
-    for shard in (shard for shards in splits.values() for shard in shards):
+    for shard in itertools.chain.from_iterable(splits.values()):
         file = folder / shard.name
         if not file.is_file():
             raise FileNotFoundError(f"The shard {file} is missing. Copy it again.")
@@ -161,3 +217,35 @@ def read_index(folder: Path) -> tuple[tuple[str, ...], dict[str, list[Shard]]]:
                 f"{shard.size:,}. Copy it again."
             )
     return class_names, splits
+
+
+def _checked_index(index: Any) -> tuple[tuple[str, ...], dict[str, list[Shard]]]:
+    """Returns the content of an index file; raises ValueError where something in it is wrong."""
+    if not isinstance(index, dict):
+        raise ValueError(f"it must be a mapping, and is a {type(index).__name__}.")
+    if index.get("format") != _FORMAT:
+        raise ValueError(f"its format is {index.get('format')!r}, and {_FORMAT} is known.")
+    names = index.get("class_names")
+    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
+        raise ValueError("'class_names' must be a list of names.")
+    splits = index.get("splits")
+    if not isinstance(splits, dict) or not {"train", "val"} <= set(splits) <= set(_SPLITS):
+        raise ValueError("'splits' must be a mapping with 'train' and 'val', and perhaps 'test'.")
+    for name, shards in splits.items():
+        if not isinstance(shards, list) or not shards:
+            raise ValueError(f"the split {name!r} must be a list of at least one shard.")
+    read = {name: [_checked_shard(row) for row in shards] for name, shards in splits.items()}
+    return tuple(names), read
+
+
+def _checked_shard(row: Any) -> Shard:
+    if not isinstance(row, dict) or not _NEEDED <= set(row) <= {*_NEEDED, "plain"}:
+        raise ValueError("a shard must be a mapping of 'name', 'pictures', 'size' and 'plain'.")
+    name = row["name"]
+    if not isinstance(name, str) or name in ("", ".", "..") or not _NAME.fullmatch(name):
+        raise ValueError(f"a shard must be a file in the folder itself. Received: {name!r}.")
+    for key in ("pictures", "size"):
+        check_whole(key, row[key])
+    if not isinstance(row.get("plain", False), bool):
+        raise ValueError(f"'plain' must be true or false. Received: {row['plain']!r}.")
+    return Shard(**row)

@@ -1,19 +1,15 @@
 """From a photograph to the face in it as an encoder takes it."""
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from keras_cv_course._validation import check_input_range
 from keras_cv_course.faces.detection import Detector, cut_out, find_face
 
 _BRIGHTEST = 255.0
-# What decodes to about a gigabyte is a trap, or no portrait.
-_MOST_PIXELS = 80_000_000
 
 
 @dataclass(frozen=True)
@@ -74,34 +70,6 @@ class FaceReader:
         pixels = keras.preprocessing.image.smart_resize(photograph, (height, width))
         low, high = self.input_range
         return np.asarray(pixels, np.float32) * np.float32((high - low) / _BRIGHTEST) + low
-
-
-def read_photograph(
-    path: str | os.PathLike[str], formats: tuple[str, ...] | None = None
-) -> np.ndarray:
-    """Returns the photograph in a file, upright, uint8 RGB `(height, width, 3)`.
-
-    Args:
-        path: A file of at most 80 million pixels.
-        formats: What may be read, e.g. ("JPEG", "PNG"). None is all that Pillow knows.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be decoded, or is too large.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f"There is no picture {file}.")
-    try:
-        with Image.open(file, formats=formats) as picture:
-            if picture.width * picture.height > _MOST_PIXELS:
-                raise ValueError(
-                    f"{file} must have at most {_MOST_PIXELS:,} pixels. Received: {picture.size}."
-                )
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    # What Pillow raises for a file that is no picture, cut off, or too large for itself.
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{file} cannot be decoded: {error}") from error
 
 
 def _centre(picture: np.ndarray, share: float) -> np.ndarray:

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from keras_cv_course.data.images import picture_files
-from keras_cv_course.faces.photographs import read_photograph
+from keras_cv_course.data.photographs import picture_files, read_photograph
 
 
 @dataclass(frozen=True, eq=False)

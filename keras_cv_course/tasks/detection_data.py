@@ -15,7 +15,7 @@ from keras_cv_course.data import (
     voc_annotations,
 )
 from keras_cv_course.data.dataset import rescale
-from keras_cv_course.data.images import existing_folder
+from keras_cv_course.data.input_files import existing_folder
 from keras_cv_course.tasks.detection_args import SHAPES
 
 SPLITS = ("train", "val")

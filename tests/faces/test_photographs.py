@@ -3,8 +3,8 @@ import pytest
 from drawn_face import drawn_face
 from PIL import Image
 
-from keras_cv_course.data import People
-from keras_cv_course.faces import Face, FaceReader, cut_out, haar_detector, read_photograph
+from keras_cv_course.data import People, read_photograph
+from keras_cv_course.faces import Face, FaceReader, cut_out, haar_detector
 
 
 def test_a_photograph_is_turned_upright(tmp_path):

@@ -5,7 +5,8 @@ import csv
 import numpy as np
 import pytest
 
-from keras_cv_course.faces import align_face, five_of_68, haar_detector, read_photograph
+from keras_cv_course.data import read_photograph
+from keras_cv_course.faces import align_face, five_of_68, haar_detector
 from keras_cv_course.faces.alignment import TEMPLATE, similarity_transform
 
 pytestmark = pytest.mark.data

@@ -92,7 +92,8 @@ def _analyzed(
     analyzer: "FaceAnalyzer", image: Path, detector: "Detector | None", largest: bool
 ) -> dict[str, dict[str, Any]]:
     """Returns the answers about the face in a file, with points in pixels of the whole picture."""
-    from keras_cv_course.faces import cut_out, find_face, read_photograph
+    from keras_cv_course.data.photographs import read_photograph
+    from keras_cv_course.faces import cut_out, find_face
     from keras_cv_course.faces.detection import square_around
 
     photograph, corner = read_photograph(image), (0, 0)

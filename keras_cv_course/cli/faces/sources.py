@@ -9,8 +9,9 @@ import numpy as np
 
 from keras_cv_course.cli.faces.options import Preparation
 from keras_cv_course.cli.output import progress
+from keras_cv_course.data.photographs import read_photograph
 from keras_cv_course.faces.detection import Detector, haar_detector, yunet_detector
-from keras_cv_course.faces.photographs import FaceReader, read_photograph
+from keras_cv_course.faces.photographs import FaceReader
 from keras_cv_course.faces.verification import embed_unit
 from keras_cv_course.training.verification_record import (
     RECORD,
