@@ -24,12 +24,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
+from keras_cv_course.data import read_photograph
 from keras_cv_course.faces import (
     FaceGallery,
     FaceReader,
     FaceVerifier,
     haar_detector,
-    read_photograph,
     yunet_detector,
 )
 from keras_cv_course.faces.detection import Detector

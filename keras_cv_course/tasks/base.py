@@ -45,6 +45,10 @@ class Data(Protocol):
     def skipped(self) -> Sequence[str]:
         """What could not be read, and is left out."""
 
+    @property
+    def split_files(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the files of each split; empty where the data is not in files."""
+
 
 @dataclass(frozen=True)
 class Samples:

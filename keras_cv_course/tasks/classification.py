@@ -64,6 +64,7 @@ class ClassificationTask(Task):
             args.batch,
             args.val_split,
             args.recipe.seed,
+            files,
         )
 
     def build(self, args: ClassificationArgs, data: ImageDataset) -> keras.Model:
@@ -126,7 +127,8 @@ class ClassificationTask(Task):
             images, _ = labelled_folder(source, shape, spec.input_range, spec.class_names)
             return Samples("all", images, spec.class_names)
         val_split, seed = args.get("val_split", 0.2), args.get("recipe", {}).get("seed", 0)
-        data = open_images(source, shape, spec.input_range, _BATCH, val_split, seed)
+        files = args.get("files") if source == args.get("data") else None
+        data = open_images(source, shape, spec.input_range, _BATCH, val_split, seed, files)
         if spec.class_names is not None and spec.class_names != data.class_names:
             raise ValueError(
                 f"The classes of {source} must be those of {predictor.path}, "
@@ -219,6 +221,7 @@ def open_images(
     batch: int,
     val_split: float,
     seed: int,
+    files: Mapping[str, Sequence[str]] | None = None,
 ) -> ImageDataset:
     """Returns the digits, or the images of shards or of a folder, in splits.
 
@@ -229,6 +232,7 @@ def open_images(
         batch: Images in a batch.
         val_split: Share held out where there is no `val` folder.
         seed: Decides the split and the order.
+        files: The split of a folder of class folders as it was recorded; None draws it.
     """
     if source == DIGITS:
         return digits(input_shape, input_range, batch, seed)
@@ -239,7 +243,7 @@ def open_images(
             f"{source} must hold a folder of images for each class, and holds images with boxes. "
             "Train a detector on them with --task detect."
         )
-    return image_folder(source, input_shape, input_range, batch, val_split, seed)
+    return image_folder(source, input_shape, input_range, batch, val_split, seed, files)
 
 
 def _table(report: ClassifierReport) -> tuple[tuple[str, ...], ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course.data import DrawnScenes, Epochs, detection_epochs
+from keras_cv_course.data import Annotations, DrawnScenes, Epochs, detection_epochs
 from keras_cv_course.data.framing import Frame
 from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.detectors.detector import Detector, detections_of
@@ -81,6 +81,12 @@ class DetectionData:
         parts = (getattr(part, "skipped", ()) for part in (self.train, self.val))
         return tuple(itertools.chain(*parts))
 
+    @property
+    def split_files(self) -> dict[str, tuple[str, ...]]:
+        """Names of the files of each split; none of drawn scenes."""
+        parts = {"train": self.train, "val": self.val}
+        return {name: part.files for name, part in parts.items() if isinstance(part, Annotations)}
+
 
 class DetectionTask(Task):
     """Finds objects: a box, a class and a score for each."""
@@ -100,7 +106,10 @@ class DetectionTask(Task):
         train = open_boxes(args.source, "train", size)
         val = open_boxes(args.source, "val", size, tuple(train.class_names))
         epochs = detection_epochs(train, args.input_shape, args.batch, seed=args.recipe.seed)
-        return DetectionData(train, val, epochs)
+        data = DetectionData(train, val, epochs)
+        if files is not None:
+            _check_files(args.data, files, data.split_files)
+        return data
 
     def build(self, args: DetectionArgs, data: DetectionData) -> keras.Model:
         """Returns a detector on MobileNetV2 for the classes of the data."""
@@ -314,6 +323,20 @@ def up_to_stride(body: keras.Model, stride: int) -> keras.Model:
         return body
     maps = feature_maps(body, ("P4",))
     return keras.Model(maps.input, maps.output["P4"], name=body.name)
+
+
+def _check_files(
+    source: str, recorded: Mapping[str, Sequence[str]], present: Mapping[str, Sequence[str]]
+) -> None:
+    """Raises ValueError unless the lists of a folder name the files that the run began with."""
+    for split, names in recorded.items():
+        now, before = set(present.get(split, ())), set(names)
+        if now != before:
+            raise ValueError(
+                f"{source} must hold the files that the run began with. In its {split} "
+                f"{len(before - now)} are missing and {len(now - before)} are new, e.g. "
+                f"{min(before ^ now)}. Bring them back, or start a new run."
+            )
 
 
 def _anchors(train: Boxes, args: DetectionArgs) -> list[list[tuple[float, float]]]:

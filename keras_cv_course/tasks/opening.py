@@ -18,7 +18,7 @@ from keras_cv_course.tasks.base import Task
 from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite.carried_spec import read_spec
 from keras_cv_course.tflite.quiet import quiet
-from keras_cv_course.training.run_folder import open_run
+from keras_cv_course.training.run_folder import RunFolder, open_run
 
 _FILE = ".tflite"
 _NOTHING = ModelSpec()
@@ -33,7 +33,8 @@ class OpenedModel:
         model: What is in it.
         task: What it does.
         spec: What it takes and what its outputs mean, as far as anything tells.
-        args: The `args.yaml` beside the file, empty where there is none.
+        args: The `args.yaml` beside the file and, as "files", which files its splits hold; empty
+            where there is none.
     """
 
     path: Path
@@ -139,7 +140,8 @@ def open_model(
         ValueError: If it is no model of one image, or nothing tells what it is for.
     """
     file = model_file(path, keras_only)
-    args = open_run(file.parent).load_args() if (file.parent / "args.yaml").is_file() else {}
+    run = RunFolder(file.parent)
+    args = {**run.load_args(), "files": run.load_split()} if run.args.is_file() else {}
     model: keras.Model | TFLiteModel
     if file.suffix == _FILE:
         with quiet():  # LiteRT reports its delegate.

@@ -89,6 +89,7 @@ def start_run(
         content = {**args.to_yaml(), **_facts(task, args, data)}
         run = create_run(content, project, name, exist_ok)
         with run.locked():
+            run.save_split(data.split_files)
             if search is not None:
                 plot_rates(search, run.rates_plot)
             shown = task.first_batch(args, data)
@@ -112,7 +113,7 @@ def continue_run(run: RunFolder, verbose: int = 0) -> dict[str, Any]:
     task = task_of_run(loaded)
     args = task.Args.from_yaml(loaded)
     with run.locked():
-        data = _opened(task, args, loaded.get("files"))
+        data = _opened(task, args, run.load_split())
         run.check_classes(args.data, data.class_names)
         with strategy_scope(args.strategy) as devices:
             model = _built(task, args, data, devices)

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from keras_cv_course._atomic import write_atomic
-from keras_cv_course._reading import read_yaml, write_yaml
+from keras_cv_course._reading import read_json, read_yaml, write_yaml
 
 _DEFAULT_NAME = "train"
 _ARGS = "args.yaml"
@@ -39,6 +39,11 @@ class RunFolder:
     def args(self) -> Path:
         """Everything that made the run, as YAML."""
         return self.path / _ARGS
+
+    @property
+    def split(self) -> Path:
+        """Which files each split of the data holds, as JSON."""
+        return self.path / "split.json"
 
     @property
     def model(self) -> Path:
@@ -89,6 +94,29 @@ class RunFolder:
         if not isinstance(args, dict):
             raise ValueError(f"{self.args} must hold the arguments of a run by name.")
         return args
+
+    def save_split(self, files: Mapping[str, Sequence[str]]) -> None:
+        """Writes which files each split of the data holds, so that the run can go on with them.
+
+        Args:
+            files: Names of files by split. Data that is not in files has none, and leaves no file.
+        """
+        if files:
+            content = {name: list(names) for name, names in files.items()}
+            write_atomic(self.split, json.dumps(content, indent=0, ensure_ascii=False) + "\n")
+
+    def load_split(self) -> dict[str, tuple[str, ...]] | None:
+        """Returns what `save_split` has written; None where there is nothing.
+
+        Raises:
+            ValueError: If the file is another one.
+        """
+        if not self.split.is_file():
+            return None
+        content = read_json(self.split)
+        if not isinstance(content, dict) or not all(isinstance(x, list) for x in content.values()):
+            raise ValueError(f"{self.split} must hold a list of files for each split.")
+        return {name: tuple(map(str, files)) for name, files in content.items()}
 
     def check_classes(self, data: str, class_names: Sequence[str]) -> None:
         """Raises ValueError unless the data has the classes that the run began with.
@@ -150,6 +178,7 @@ class RunFolder:
             for stale in self.path.glob(pattern):
                 stale.unlink()
         self.report.unlink(missing_ok=True)
+        self.split.unlink(missing_ok=True)
 
     def remove_state(self) -> None:
         """Removes the state for going on."""
