@@ -18,7 +18,11 @@ from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.detectors.detections import DetectionTail, split_detections
 from keras_cv_course.detectors.detector import Detector
 from keras_cv_course.networks.input_range import PIXELS, known_input_range, takes_pixels
-from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
+from keras_cv_course.quantization.aware import (
+    check_convertible,
+    float_layers,
+    is_quantize_aware,
+)
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.distances import float_only_layers
 from keras_cv_course.quantization.graph import as_functional
@@ -131,6 +135,7 @@ def convert(
     functional, class_names, input_range = _opened(model, class_names, task, input_range)
     network, tail = split_detections(functional)
     form = detection_tail.choose_form(nms, tail)
+    check_convertible(network)
     aware = is_quantize_aware(network)
     if aware:
         trained_ranges.check_options(network, quantize, io_dtype, calibration_data, keep_float)
