@@ -57,10 +57,11 @@ def calibration_array(
             f"`calibration_data` must have the shape (n, {', '.join(map(str, input_shape))}) "
             f"with n at least 1. Received: {pictures.shape}."
         )
-    if not np.isfinite(pictures).all():
+    broken = ~np.isfinite(pictures.reshape(len(pictures), -1)).all(axis=1)
+    if broken.any():
         raise ValueError(
             "`calibration_data` must be finite. Received NaN or infinity in "
-            f"{int((~np.isfinite(pictures)).any(axis=(1, 2, 3)).sum())} of {len(pictures)}."
+            f"{int(broken.sum())} of {len(pictures)}."
         )
     if input_range is not None:
         extremes = float(pictures.min()), float(pictures.max())

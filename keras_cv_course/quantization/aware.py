@@ -1,6 +1,6 @@
 """Quantization-aware training: a float model becomes one that trains as its int8 file computes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -23,6 +23,7 @@ from keras_cv_course.quantization.graph import (
     tensors,
     trace,
 )
+from keras_cv_course.quantization.inputs import with_float_inputs
 from keras_cv_course.quantization.kernels import FLOAT, float_weights
 from keras_cv_course.quantization.placement import place_ranges
 from keras_cv_course.quantization.rewriting import rewrite_with_gains
@@ -38,9 +39,9 @@ def quantize_aware(
 ) -> keras.Model:
     """Returns a model that computes in int8 steps, to be trained like any other.
 
-    It has the inputs, outputs and weights of `model`, and rounds kernels and activations where the
-    int8 file will round them: once for each operation of the file. Compile and fit it (a few
-    epochs at a tenth of the first rate), then hand it to `tflite.convert`, which takes over its
+    It has the inputs, outputs and weights of `model`, with float32 for uint8 inputs, and rounds
+    kernels and activations where the int8 file will round them: once for each operation of the
+    file. Compile and fit it (a few epochs at a tenth of the first rate), then hand it to `tflite.convert`, which takes over its
     ranges and needs no calibration data. In inference it computes what XNNPACK will, see
     `integer_kernels`.
 
@@ -55,8 +56,8 @@ def quantize_aware(
             is tfmot's way, for comparison; such a model does not convert.
         input_range: Smallest and largest value of all inputs, that of pixels, so that an exported
             file with uint8 inputs takes pixels as they are; calibration data of another range is
-            refused. None is what is known of a model of images, as in `tflite.convert`, and is
-            measured for others.
+            refused. None is what is known of a model of images, as in `tflite.convert`, (0, 255)
+            for inputs of uint8, and is measured for others.
 
     Raises:
         TypeError: If the model or one inside it is subclassed.
@@ -74,6 +75,7 @@ def quantize_aware(
         >>> convert(aware, "model.tflite")
     """
     model = as_functional(model)
+    check_not_aware_inside(model)
     if is_quantize_aware(model):
         raise ValueError(
             f"`model` must be a float model. Received: {model.name!r}, which is quantization-aware "
@@ -81,20 +83,22 @@ def quantize_aware(
         )
     if isinstance(keep_float, str):
         raise TypeError(f"`keep_float` must be a sequence of names. Received: {keep_float!r}.")
+    names = [call.operation.name for call in trace(model).calls] if keep_float else []
     for name in keep_float:
-        check_choice("keep_float", name, [c.operation.name for c in trace(model).calls])
+        check_choice("keep_float", name, names)
     input_range = pixel_range(model, input_range)
     network, tail = split_detections(model)
+    network, input_ranges = with_float_inputs(network, input_range)
     keep_float = (*keep_float, *float_only_layers(network))
     ready, gains = rewrite_with_gains(network, keep_float)
     _check_float32(ready)
     graph = trace(ready)
-    placement = place_ranges(graph, keep_float, input_range)
+    placement = place_ranges(graph, keep_float, input_ranges)
     names = list(unique_names(network.output_names))
     aware = write_rounding(graph, placement, names, gains, depthwise_per_channel)
     aware = join_detections(aware, tail)
     if calibration_data is not None:
-        calibrate(aware, calibration_data)
+        calibrate(aware, calibration_data, input_range)
     return aware
 
 
@@ -184,12 +188,49 @@ def _names_before(graph: Graph) -> dict[int, str]:
     return names
 
 
-def _check_float32(model: keras.Model) -> None:
-    for operation in model.operations:
-        policy = getattr(operation, "dtype_policy", None)
-        if policy is not None and policy.compute_dtype != "float32":
+def check_convertible(model: keras.Model) -> None:
+    """Raises ValueError for a model that no file can be made of, whatever its operations.
+
+    Args:
+        model: Functional model, which may hold others.
+
+    Raises:
+        ValueError: If a layer does not compute in float32, or a quantization-aware model is inside.
+    """
+    check_not_aware_inside(model)
+    _check_float32(model)
+
+
+def check_not_aware_inside(model: keras.Model) -> None:
+    """Raises ValueError if a quantization-aware model is inside of another."""
+    for inner in _models_inside(model):
+        if is_quantize_aware(inner):
             raise ValueError(
-                "`model` must compute in float32, since rounding to int8 needs the accuracy. "
-                f"Received: layer {operation.name!r} with dtype policy {policy.name!r}. Build the "
-                'model with keras.config.set_dtype_policy("float32") and load the weights.'
+                "`model` must be what `quantize_aware` has returned, and nothing around it. "
+                f"Received: {model.name!r} with the quantization-aware model {inner.name!r} "
+                f"inside. Convert {inner.name!r} itself, or put the layers around the float model, "
+                "and make that quantization-aware."
             )
+
+
+def _models_inside(model: keras.Model) -> Iterator[keras.Model]:
+    for operation in as_functional(model).operations:
+        if isinstance(operation, keras.Model):
+            functional = as_functional(operation)
+            yield functional
+            yield from _models_inside(functional)
+
+
+def _check_float32(model: keras.Model) -> None:
+    for part in (model, *_models_inside(model)):
+        for operation in part.operations:
+            policy = getattr(operation, "dtype_policy", None)
+            if isinstance(operation, keras.Model | keras.layers.InputLayer) or policy is None:
+                continue
+            if policy.compute_dtype != "float32" and "float" in policy.compute_dtype:
+                raise ValueError(
+                    "`model` must compute in float32: integers are made from it, and files compute "
+                    f"in it. Received: layer {operation.name!r} with dtype policy {policy.name!r}. "
+                    'Build the model with keras.config.set_dtype_policy("float32") and load the '
+                    "weights."
+                )

@@ -1,5 +1,6 @@
 """Ranges of a quantization-aware model from data, and keeping them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +9,18 @@ import keras
 import numpy as np
 
 from keras_cv_course._pixel_values import check_pixel_values
+from keras_cv_course.data.calibration import calibration_array
+from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
 from keras_cv_course.quantization.kernels import FreezableBatchNormalization
 
 BATCH = 32
+_PICTURES = 100
 
 
-def calibrate(model: keras.Model, data: Any) -> None:
+def calibrate(
+    model: keras.Model, data: Any, input_range: tuple[float, float] | None = None
+) -> None:
     """Sets every range of a quantization-aware model to the extremes that data gives it.
 
     Fine-tuning that starts so needs no steps to find the ranges. What was known before is
@@ -24,13 +30,18 @@ def calibrate(model: keras.Model, data: Any) -> None:
         model: What `quantize_aware` has returned.
         data: Typical inputs in the model's own range, without targets: an array
             `(samples, height, width, channels)`; for several inputs a list, or a dict by name, of
-            arrays; or a tf.data.Dataset of batches, whose targets are left out.
+            arrays; a tf.data.Dataset of batches, whose targets are left out; or, for one input, a
+            folder of pictures, of which up to 100 are taken.
+        input_range: Range of pixels that the model takes, for a folder; None is what it carries.
 
     Raises:
+        FileNotFoundError: If `data` names a folder that does not exist.
         ValueError: If the model is not quantization-aware, or the data is empty, not finite, or of
             another range than the one that the model's inputs have.
     """
     layers = rounding_layers(model)
+    if isinstance(data, str | os.PathLike):
+        data = _from_folder(model, data, input_range)
     for layer in layers:
         layer.forget()
         layer.observing = True
@@ -137,6 +148,18 @@ def _check_input_values(model: keras.Model, layers: Sequence[FakeQuantize], seen
             for rounding in layers:
                 rounding.forget()
             raise
+
+
+def _from_folder(
+    model: keras.Model, folder: Any, input_range: tuple[float, float] | None
+) -> np.ndarray:
+    if len(model.inputs) != 1:
+        raise ValueError(
+            "A folder of pictures calibrates a model of one input. Received: "
+            f"{model.name!r} with {len(model.inputs)}. Pass a list of arrays."
+        )
+    shape = tuple(model.inputs[0].shape[1:])
+    return calibration_array(folder, shape, input_range or spec_of(model).input_range, _PICTURES)
 
 
 def _batches(data: Any) -> Iterator[Any]:

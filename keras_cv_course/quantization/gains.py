@@ -283,16 +283,27 @@ _HOMOGENEOUS = (
     layers.AveragePooling2D,
     layers.Cropping2D,
     layers.Dropout,
+    layers.GaussianDropout,
     layers.GlobalAveragePooling2D,
     layers.GlobalMaxPooling2D,
     layers.Identity,
     layers.LeakyReLU,
     layers.MaxPooling2D,
     layers.PReLU,
+    layers.RandomFlip,
+    layers.SpatialDropout1D,
     layers.SpatialDropout2D,
     SpecCarrier,
+    layers.SpatialDropout3D,
     layers.UpSampling2D,
     layers.ZeroPadding2D,
+)
+# Where they fill with 0.
+_HOMOGENEOUS_MOVES = (
+    layers.RandomRotation,
+    layers.RandomShear,
+    layers.RandomTranslation,
+    layers.RandomZoom,
 )
 _MIXING = (layers.Flatten, layers.Permute, layers.Reshape)
 _SUMS = (
@@ -316,6 +327,8 @@ def _is_homogeneous(call: Call) -> bool:
         return operation.activation in _HOMOGENEOUS_ACTIVATIONS
     if is_exactly(operation, layers.ReLU):
         return operation.max_value is None and operation.threshold == 0
+    if is_exactly(operation, *_HOMOGENEOUS_MOVES):
+        return operation.fill_value == 0
     return is_exactly(operation, *_HOMOGENEOUS)
 
 

@@ -1,8 +1,9 @@
 """Which tensors of a graph an int8 file holds, and which of them share a range."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -76,7 +77,7 @@ class Placement:
 def place_ranges(
     graph: Graph,
     keep_float: Collection[str] = (),
-    input_range: tuple[float, float] | None = None,
+    input_ranges: Mapping[str, tuple[float, float]] = MappingProxyType({}),
 ) -> Placement:
     """Returns which tensors an int8 form of the graph rounds.
 
@@ -87,12 +88,12 @@ def place_ranges(
     Args:
         graph: Graph of primitives, see `split_into_primitives`.
         keep_float: Names of operations that stay in float.
-        input_range: Range of the inputs; None measures it.
+        input_ranges: Ranges of inputs by their names; those of others are measured.
 
     Raises:
         ValueError: If an operation has no int8 form and is not in `keep_float`.
     """
-    return _Placer(graph, keep_float, input_range).place()
+    return _Placer(graph, keep_float, input_ranges).place()
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,10 @@ class _Placer:
         self,
         graph: Graph,
         keep_float: Collection[str],
-        input_range: tuple[float, float] | None,
+        input_ranges: Mapping[str, tuple[float, float]],
     ) -> None:
         self._graph = graph
-        self._input_range = input_range
+        self._input_ranges = input_ranges
         self._keep_float = frozenset(keep_float)
         self._readers = readers_of(graph)
         self._folded = folded_normalizations(graph)
@@ -128,10 +129,10 @@ class _Placer:
 
     def place(self) -> Placement:
         for x in tensors(self._graph.inputs):
-            if self._input_range is None:
-                self._measure(x, Range(x.name), id(x))
+            if x.name in self._input_ranges:
+                self._prescribe(x, Range(x.name, self._input_ranges[x.name]))
             else:
-                self._prescribe(x, Range(x.name, self._input_range))
+                self._measure(x, Range(x.name), id(x))
         for call in self._graph.calls:
             self._place_call(call)
         sites: defaultdict[int, dict[Any, int]] = defaultdict(dict)

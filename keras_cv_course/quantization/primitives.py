@@ -10,7 +10,7 @@ from keras import layers
 from keras_cv_course._unique_names import free_name
 from keras_cv_course.ops.normalization import l2_normalize
 from keras_cv_course.quantization import distances
-from keras_cv_course.quantization.gains import is_exactly, operator
+from keras_cv_course.quantization.gains import constant_factor, is_exactly, operator
 from keras_cv_course.quantization.graph import Call, remake, run, tensors, trace
 
 _FUSED = (
@@ -37,6 +37,7 @@ def split_into_primitives(model: keras.Model, keep: Collection[str] = ()) -> ker
 
     Fused activations become layers, a separable convolution two, swish a sigmoid and a product,
     an average sums and a factor, a rescaling a factor and an offset, a distance what it is made of.
+    Products with constants become a rescaling.
     Upsampling by repetition and normalization to length 1 take the form that the converter knows.
 
     Args:
@@ -55,7 +56,7 @@ def split_into_primitives(model: keras.Model, keep: Collection[str] = ()) -> ker
             return call.operation(*args, **kwargs)
         for test, split in _SPLITS:
             if test(call):
-                return split(_Maker(call, made, taken), *args)
+                return split(_Maker(call, made, taken), *args, **kwargs)
         return call.operation(*args, **kwargs)
 
     outputs = run(graph, tensors(graph.inputs), write)
@@ -190,6 +191,26 @@ def _split_offset(maker: _Maker, x: Any, y: Any) -> Any:
     return maker.layer("", lambda name: layers.Rescaling(1.0, offset.tolist(), name=name))(x)
 
 
+def _split_factor(maker: _Maker, x: Any, y: Any) -> Any:
+    x, factor = (x, y) if isinstance(x, keras.KerasTensor) else (y, x)
+    scale = keras.ops.convert_to_numpy(factor).astype(np.float64)
+    if operator(maker.operation) == "TrueDivide":
+        scale = 1.0 / scale
+    return maker.layer("", lambda name: layers.Rescaling(scale.tolist(), name=name))(x)
+
+
+def _split_negative(maker: _Maker, x: Any) -> Any:
+    return maker.layer("", lambda name: layers.Rescaling(-1.0, name=name))(x)
+
+
+def _split_square(maker: _Maker, x: Any, *exponent: Any) -> Any:
+    return maker.layer("", lambda name: layers.Multiply(name=name))([x, x])
+
+
+def _split_nothing(maker: _Maker, x: Any, *options: Any) -> Any:
+    return x
+
+
 def _split_activation(maker: _Maker, x: Any) -> Any:
     return maker.activation(maker.operation.activation, x)
 
@@ -274,6 +295,42 @@ def _is_offset(call: Call) -> bool:
     )
 
 
+def _is_factor(call: Call) -> bool:
+    """Whether the call is `x * c`, `c * x` or `x / c` for numbers that its result is as large as.
+
+    One number above 0 is left to `gains`.
+    """
+    name = operator(call.operation)
+    if name not in ("Multiply", "TrueDivide") or len(call.inputs) != 1 or len(call.args) != 2:
+        return False
+    if constant_factor(call) is not None or "float" not in call.inputs[0].dtype:
+        return False
+    x, y = call.args
+    if name == "TrueDivide" and not isinstance(x, keras.KerasTensor):
+        return False
+    constant = keras.ops.convert_to_numpy(y if isinstance(x, keras.KerasTensor) else x)
+    divides_by_0 = name == "TrueDivide" and not np.all(constant)
+    return (
+        not divides_by_0 and constant.ndim < len(call.outputs.shape) and _has_shape_of_input(call)
+    )
+
+
+def _has_shape_of_input(call: Call) -> bool:
+    return tuple(call.outputs.shape) == tuple(call.inputs[0].shape)
+
+
+def _is_square(call: Call) -> bool:
+    """Whether the call is `x * x` written as a square or power of 2."""
+    name = operator(call.operation)
+    power = name == "Power" and len(call.inputs) == 1 and len(call.args) == 2
+    return name == "Square" or (power and call.inputs[0] is call.args[0] and call.args[1] == 2)
+
+
+def _is_cast_to_itself(call: Call) -> bool:
+    is_cast = operator(call.operation) == "Cast"
+    return is_cast and call.inputs[0].dtype == call.outputs.dtype
+
+
 def _has_several(call: Call) -> bool:
     several = is_exactly(call.operation, layers.Add, layers.Multiply)
     return several and len(call.inputs) > 2
@@ -306,6 +363,10 @@ _SPLITS: tuple[tuple[Callable[[Call], bool], Callable[..., Any]], ...] = (
     (lambda call: is_exactly(call.operation, layers.Average), _split_average),
     (_has_several, _split_several),
     (_is_offset, _split_offset),
+    (_is_factor, _split_factor),
+    (_is_square, _split_square),
+    (_is_cast_to_itself, _split_nothing),
+    (lambda call: operator(call.operation) == "Negative", _split_negative),
     (_is_nearest, _split_nearest),
     (_is_unit, _split_unit),
     (lambda call: type(call.operation) in distances.SPLITS, _split_distance),

@@ -1,5 +1,6 @@
 """Writes a graph anew, with int8 rounding at its places."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,9 @@ from keras_cv_course.quantization.graph import (
 from keras_cv_course.quantization.integer_kernels import has_integer_arithmetic
 from keras_cv_course.quantization.kernels import INT8, KERNELS
 from keras_cv_course.quantization.placement import Placement
+
+# An input may be called after anything, a layer only after what TensorFlow takes for a scope.
+_NO_SCOPE = re.compile(r"[^A-Za-z0-9_.\\/>-]")
 
 
 def write_rounding(
@@ -118,7 +122,7 @@ class _Writer:
         if id(range_) not in self._rounders:
             name = self._output_names.get(id(old))
             if name is None or any(name == r.name for r in self._rounders.values()):
-                name = free_name(f"{range_.name}_range", self._taken)
+                name = free_name(f"{_NO_SCOPE.sub('_', range_.name)}_range", self._taken)
             self._rounders[id(range_)] = FakeQuantize(
                 max(range_.sites, 1),
                 fixed_range=range_.fixed,

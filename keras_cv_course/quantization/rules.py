@@ -46,7 +46,8 @@ class Rule:
     def takes(self, operation: keras.Operation) -> bool:
         """Whether an operation that alone reads the output is done in the same kernel."""
         if is_exactly(operation, layers.Rescaling):
-            return self.takes_constants
+            is_per_channel = np.ndim(operation.scale) <= 1 and np.ndim(operation.offset) <= 1
+            return self.takes_constants and is_per_channel
         if is_exactly(operation, layers.Activation) and operation.activation is hard_sigmoid_x6:
             return self.takes_constants and self.takes_relu
         return self.takes_relu and is_relu(operation)
@@ -61,6 +62,41 @@ _JOINED = Rule(Output.JOINED)
 _UNIT = Rule(Output.FIXED, (0.0, 255 / 256))
 _SIGNED = Rule(Output.FIXED, (-1.0, 127 / 128))
 
+# They return their inputs in inference.
+TRAINING_ONLY: tuple[type[keras.Layer], ...] = (
+    layers.ActivityRegularization,
+    layers.AlphaDropout,
+    layers.AugMix,
+    layers.CutMix,
+    layers.Dropout,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+    layers.MixUp,
+    layers.RandAugment,
+    layers.RandomBrightness,
+    layers.RandomColorDegeneration,
+    layers.RandomColorJitter,
+    layers.RandomContrast,
+    layers.RandomElasticTransform,
+    layers.RandomErasing,
+    layers.RandomFlip,
+    layers.RandomGaussianBlur,
+    layers.RandomGrayscale,
+    layers.RandomHue,
+    layers.RandomInvert,
+    layers.RandomPerspective,
+    layers.RandomPosterization,
+    layers.RandomRotation,
+    layers.RandomSaturation,
+    layers.RandomSharpness,
+    layers.RandomShear,
+    layers.RandomTranslation,
+    layers.RandomZoom,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
+)
+
 _LAYERS: dict[type[keras.Layer], Rule] = {
     **dict.fromkeys(FOLDED_INTO, _LINEAR),
     layers.BatchNormalization: _LINEAR,
@@ -70,18 +106,15 @@ _LAYERS: dict[type[keras.Layer], Rule] = {
         (
             BoxCodes,
             layers.Cropping2D,
-            layers.Dropout,
             layers.Flatten,
-            layers.GaussianDropout,
-            layers.GaussianNoise,
             layers.GlobalMaxPooling2D,
             layers.Identity,
             layers.MaxPooling2D,
             layers.Permute,
             layers.Reshape,
-            layers.SpatialDropout2D,
             SpecCarrier,
             layers.ZeroPadding2D,
+            *TRAINING_ONLY,
         ),
         _SAME,
     ),
@@ -93,7 +126,7 @@ _OPERATORS: dict[str, Rule] = {
     **dict.fromkeys(("Add", "Multiply", "Subtract"), _ARITHMETIC),
     **dict.fromkeys(("Absolute", "Gelu", "LeakyRelu", "Mean"), _OWN),
     **dict.fromkeys(
-        ("ExpandDims", "GetItem", "Max", "Pad", "Reshape", "Squeeze", "Transpose"), _SAME
+        ("ExpandDims", "GetItem", "Max", "Pad", "Reshape", "Split", "Squeeze", "Transpose"), _SAME
     ),
     "Concatenate": _JOINED,
     "Softmax": _UNIT,
@@ -133,7 +166,10 @@ def rule_of(call: Call) -> Rule | None:
         return None
     if isinstance(operation, keras.Layer):
         return next((rule for kind, rule in _LAYERS.items() if is_exactly(operation, kind)), None)
-    return _OPERATORS.get(operator(operation) or "")
+    name = operator(operation) or ""
+    if name == "Multiply" and len(call.inputs) == 1:
+        return None  # by constants that `primitives` could not bring into another form
+    return _OPERATORS.get(name)
 
 
 def _changes_nothing(call: Call) -> bool:

@@ -18,7 +18,11 @@ from keras_cv_course._validation import check_choice
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.detectors.detections import DetectionTail, split_detections
 from keras_cv_course.networks.specs import pixel_range, spec_of
-from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
+from keras_cv_course.quantization.aware import (
+    check_convertible,
+    float_layers,
+    is_quantize_aware,
+)
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.distances import float_only_layers
 from keras_cv_course.quantization.graph import as_functional, output_names
@@ -148,7 +152,7 @@ def convert(
     class_names = class_names if metadata else spec.class_names
     network, tail = split_detections(functional)
     form = detection_tail.choose_form(nms, tail)
-    aware = is_quantize_aware(network)
+    aware = _is_aware(network)
     if aware:
         trained_ranges.check_options(network, quantize, io_dtype, calibration_data, keep_float)
         keep_float = float_layers(network)
@@ -210,6 +214,12 @@ def _spec(
     carried = model.model_spec() if hasattr(model, "model_spec") else spec_of(functional)
     known = pixel_range(functional, input_range)
     return ModelSpec(class_names=names, input_range=known).filled(carried)
+
+
+def _is_aware(network: keras.Model) -> bool:
+    """Returns whether a network is quantization-aware; ValueError if a part of it is."""
+    check_convertible(network)
+    return is_quantize_aware(network)
 
 
 def _raw_metadata(
