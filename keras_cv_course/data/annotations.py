@@ -16,8 +16,8 @@ _LOG = logging.getLogger(__name__)
 BROKEN = ("skip", "raise")
 # Annotators count pixels from 0 or from 1, inclusive or not: a box may reach over by this much.
 _TOLERANCE_PX = 1.0
-# Boxes of a whole file that all end here are shares of the picture, rounded.
-_LARGEST_SHARE = 1.001
+# Of shares of the picture that are written with few digits.
+_ROUNDING = 1e-3
 _MOST_LOGGED = 5
 
 
@@ -151,14 +151,17 @@ class Reading:
         class_names: The classes that may occur, None for all that do.
         source: The file, list or folder that is read, for messages.
         max_pixels: The largest number of pixels of a picture.
+        one: Where a box ends whose annotation says 1, in pixels.
     """
 
     broken: str
     class_names: Sequence[str] | None
     source: Path
     max_pixels: int = MAX_PIXELS
+    one: float = 1.0
     _found: dict[Path, FoundPicture] = field(default_factory=dict)
     _problems: list[str] = field(default_factory=list)
+    _ends: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         check_choice("broken", self.broken, BROKEN)
@@ -219,6 +222,7 @@ class Reading:
                 self.problem(where, f"box {i} ({box.class_name}) {wrong}")
             else:
                 good.append(box)
+        self._ends += [max(box.xyxy[2:]) for box in good]
         if boxed_size_px != header.size_px:
             good = [_upright(box, header) for box in good]
         found = self._found.setdefault(
@@ -255,11 +259,11 @@ class Reading:
 
     def _check_unit(self) -> None:
         """Raises ValueError if no box reaches out of the first pixel of its picture."""
-        ends = [max(box.xyxy[2:]) for found in self._found.values() for box in found.boxes]
-        if ends and max(ends) <= _LARGEST_SHARE:
+        ends = self._ends
+        if ends and max(ends) <= self.one + _ROUNDING:
             raise ValueError(
                 f"The boxes of {self.source} must be in pixels. All {len(ends)} lie between 0 and "
-                f"{max(ends):g}, as shares of a picture do: multiply them by its width and height."
+                "1, as shares of a picture do: multiply them by its width and height."
             )
 
     def _wrong(self, box: RawBox, height: int, width: int) -> str | None:

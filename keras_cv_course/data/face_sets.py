@@ -1,15 +1,16 @@
 """Readers of public sets of faces, as they are laid out on disk."""
 
 import csv
+import io
 import os
 import re
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from keras_cv_course.data.input_files import existing_folder
+from keras_cv_course.data.input_files import existing_folder, utf8_text
 from keras_cv_course.data.labelled import LabelledPictures
+from keras_cv_course.data.photograph_header import read_header
 from keras_cv_course.data.photographs import picture_files
 
 _AGE_GENDER = re.compile(r"(\d+)_([01])_")
@@ -22,8 +23,8 @@ def landmark_table(
 
     Args:
         folder: Holds the table and the folder of pictures.
-        table: Its columns are `file`, `identity`, and x0, y0, x1, y1, … in pixels of the picture;
-            an empty field is a point that is hidden. Others are left out.
+        table: Its columns are `file`, `identity`, and x0, y0, x1, y1, … in pixels of the upright
+            picture; an empty field is a point that is hidden. Others are left out.
         images: Folder of the pictures.
 
     Returns:
@@ -32,15 +33,13 @@ def landmark_table(
 
     Raises:
         FileNotFoundError: If the folder, the table or a picture is missing.
-        ValueError: If the table has no such columns or no row.
+        ValueError: If the table is no CSV in UTF-8, has no such columns or no row, or a picture
+            cannot be read.
     """
     root = existing_folder(folder)
-    if not (root / table).is_file():
-        raise FileNotFoundError(f"There is no table {root / table}.")
-    with (root / table).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = _rows(root / table)
     columns = sorted(
-        (name for name in (rows[0] if rows else ()) if re.fullmatch(r"[xy]\d+", name)),
+        (name for name in (rows[0] if rows else ()) if name and re.fullmatch(r"[xy]\d+", name)),
         key=lambda name: (int(name[1:]), name[0]),
     )
     if not columns or not {"file", "identity"} <= set(rows[0]):
@@ -48,9 +47,16 @@ def landmark_table(
             f"{root / table} must have a row for each picture, with the columns file, identity, "
             f"x0, y0, x1, y1 and so on. It has {len(rows)} rows with {list(*rows[:1])}."
         )
+    if not all(row["file"] and row["identity"] for row in rows):
+        raise ValueError(f"{root / table} must name a file and an identity in each row.")
     files = [root / images / Path(row["file"]).name for row in rows]
-    sizes = np.array([_size(path) for path in files])  # (n, 2)
-    pixels = np.array([[float(row[name] or "nan") for name in columns] for row in rows])
+    sizes = np.array([read_header(path).size_px[::-1] for path in files])  # (n, 2)
+    try:
+        pixels = np.array([[float(row[name] or "nan") for name in columns] for row in rows])
+    except ValueError as error:
+        raise ValueError(f"{root / table} must hold points as numbers: {error}.") from error
+    if np.isinf(pixels).any():
+        raise ValueError(f"{root / table} must hold points as finite numbers. It holds infinity.")
     points = pixels.reshape(len(rows), -1, 2) / sizes[:, None] - 0.5
     return _faces(
         [str(path) for path in files], tuple(row["identity"] for row in rows)
@@ -143,8 +149,10 @@ def _pictures_of(folder: Path) -> list[str]:
     return files
 
 
-def _size(path: Path) -> tuple[int, int]:
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no picture {path}.")
-    with Image.open(path) as picture:
-        return picture.size
+def _rows(table: Path) -> list[dict[str, str]]:
+    if not table.is_file():
+        raise FileNotFoundError(f"There is no table {table}.")
+    try:
+        return list(csv.DictReader(io.StringIO(utf8_text(table), newline="")))
+    except csv.Error as error:
+        raise ValueError(f"{table} is no CSV that can be read ({error}).") from error

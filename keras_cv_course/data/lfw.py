@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_cv_course.data.input_files import existing_folder
+from keras_cv_course.data.input_files import below, existing_folder, utf8_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,8 @@ def lfw_pairs(
 
     Raises:
         FileNotFoundError: If there is no such file or folder, or a picture is missing.
-        ValueError: If the file is not of this form, or there is no such fold.
+        ValueError: If the file is no UTF-8 or not of this form, a name leads out of the folder, or
+            there is no such fold.
 
     Example:
         >>> pairs = lfw_pairs("lfw/pairs.txt", "lfw/pictures")
@@ -61,7 +62,7 @@ def lfw_pairs(
     root, path = existing_folder(folder), Path(pairs)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
-    lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line]
+    lines = [line.split("\t") for line in utf8_text(path).splitlines() if line]
     folds, count = _header(path, lines)
     if fold is not None and not 1 <= fold <= folds:
         raise ValueError(
@@ -115,4 +116,4 @@ def _pair(path: Path, line: list[str]) -> tuple[str, int, str, int]:
 
 
 def _file(root: Path, name: str, number: int) -> Path:
-    return root / name / f"{name}_{number:04d}.jpg"
+    return below(root, f"{name}/{name}_{number:04d}.jpg")

@@ -70,7 +70,7 @@ def voc_annotations(
     root = existing_folder(folder)
     boxes = existing_folder(root / annotations)
     listed = None if split is None else root / "ImageSets" / "Main" / f"{split}.txt"
-    reading = Reading(broken, class_names, listed or boxes, max_pixels)
+    reading = Reading(broken, class_names, listed or boxes, max_pixels, one=2.0 - first_pixel)
     entries: dict[str, list[_Entry]] = defaultdict(list)
     for path in _files(boxes, listed, reading):
         try:

@@ -85,3 +85,33 @@ def test_the_real_sets(shared):
     assert (people.labels["age"].min(), people.labels["age"].max()) == (1, 110)
     smiles = face_sets.smile_folder(shared / "data" / "smiles")
     assert (len(smiles), int(smiles.labels["smile"].sum())) == (2399, 1200)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a.jpg,Ada,1,wide\n", r"landmarks\.csv must hold points as numbers: .*'wide'"),
+        ("a.jpg,Ada,1,inf\n", r"landmarks\.csv must hold points as finite numbers"),
+        ("a.jpg\n", r"landmarks\.csv must name a file and an identity in each row"),
+        (",Ada,1,2\n", r"landmarks\.csv must name a file and an identity in each row"),
+        ("a.jpg,Ada,1,2,3,4\nb.jpg,Bob\n", r"There is no picture .*b\.jpg"),
+        (f"{'a' * 200_000},Ada,1,2\n", r"landmarks\.csv is no CSV that can be read"),
+        ("a.jpg,\udcff,1,2\n", r"landmarks\.csv must be text in UTF-8"),
+    ],
+)
+def test_broken_tables_are_named(tmp_path, rows, message):
+    picture(tmp_path / "images" / "a.jpg")
+    text = f"file,identity,x0,y0\n{rows}"
+    (tmp_path / "landmarks.csv").write_text(text, "utf-8", "surrogateescape")
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        face_sets.landmark_table(tmp_path)
+
+
+def test_points_are_those_of_the_upright_picture(tmp_path):
+    (tmp_path / "images").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (10, 20)).save(tmp_path / "images" / "a.jpg", exif=exif)
+    (tmp_path / "landmarks.csv").write_text("file,identity,x0,y0\na.jpg,Ada,20,10\n")
+    read = face_sets.landmark_table(tmp_path)
+    assert read.labels["landmarks"].tolist() == [[0.5, 0.5]]

@@ -74,3 +74,15 @@ def test_reads_the_official_file(shared):
     # Names with a number of one's own are not taken for one person.
     np.testing.assert_array_equal(own.same, own.people_a == own.people_b)
     assert np.all(own.same[:300])
+
+
+def test_other_text_and_names_that_lead_out_are_refused(tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "outside_0001.jpg").touch()
+    (tmp_path / "lfw").mkdir()
+    path = write(tmp_path / "lfw", ["1\t1", "Ann_Lee\t1\t2", "../outside\t1\tBob\t1"])
+    with pytest.raises(ValueError, match="is not below"):
+        lfw_pairs(path, tmp_path / "lfw")
+    path.write_bytes("1\t1".encode("utf-16"))
+    with pytest.raises(ValueError, match=r"pairs\.txt must be text in UTF-8, and is in UTF-16"):
+        lfw_pairs(path, tmp_path / "lfw")
