@@ -1,19 +1,23 @@
 """The folder that a training run leaves behind, laid out as users of Ultralytics know it."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
+import logging
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from keras_cv_course._atomic import write_atomic
+from keras_cv_course._atomic import TEMPORARY_PREFIX, write_atomic
 from keras_cv_course._reading import read_yaml, write_yaml
+
+_logger = logging.getLogger(__name__)
 
 _DEFAULT_NAME = "train"
 _ARGS = "args.yaml"
@@ -141,6 +145,38 @@ class RunFolder:
             stage.remove_state()
         self.report.unlink(missing_ok=True)
         self.rates_plot.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training in the folder while the block runs.
+
+        The lock goes with the process, also when it is killed. What killed writers have left
+        behind is removed first. Where the file system knows no locks, a warning is logged.
+
+        Raises:
+            BlockingIOError: If another process trains in the folder.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            self._lock(descriptor)
+            for folder in (self.path, *(stage.resume for stage in self._stages())):
+                for left in folder.glob(f"{TEMPORARY_PREFIX}*"):
+                    shutil.rmtree(left)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        import fcntl  # Not on Windows.
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                f"Another process trains in {self.path}. Wait for it, or stop it first."
+            ) from error
+        except OSError as error:
+            _logger.warning("%s cannot be locked: %s. Train in it only once.", self.path, error)
 
     def remove_state(self) -> None:
         """Removes the state for going on."""
