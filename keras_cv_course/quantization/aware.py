@@ -41,9 +41,9 @@ def quantize_aware(
 
     It has the inputs, outputs and weights of `model`, with float32 for uint8 inputs, and rounds
     kernels and activations where the int8 file will round them: once for each operation of the
-    file. Compile and fit it (a few epochs at a tenth of the first rate), then hand it to `tflite.convert`, which takes over its
-    ranges and needs no calibration data. In inference it computes what XNNPACK will, see
-    `integer_kernels`.
+    file. Compile and fit it (a few epochs at a tenth of the first rate), then hand it to
+    `tflite.convert`, which takes over its ranges and needs no calibration data. In inference it
+    computes what XNNPACK will, see `integer_kernels`.
 
     Args:
         model: Functional or built Sequential model, which may hold others; it is left as it is.

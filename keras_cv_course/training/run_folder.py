@@ -1,9 +1,9 @@
 """The folder that a training run leaves behind, laid out as users of Ultralytics know it."""
 
 import contextlib
-import fcntl
 import itertools
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +13,14 @@ from typing import Any
 
 import yaml
 
-from keras_cv_course._atomic import write_atomic
+from keras_cv_course._atomic import TEMPORARY_PREFIX, write_atomic
 from keras_cv_course._reading import read_json, read_yaml, write_yaml
+
+_logger = logging.getLogger(__name__)
 
 _DEFAULT_NAME = "train"
 _ARGS = "args.yaml"
 _QAT = "_qat"
-_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -136,26 +137,6 @@ class RunFolder:
         """Returns the stage of quantization-aware training, with files of its own."""
         return RunFolder(self.path, _QAT)
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other processes from training in this folder at the same time.
-
-        Raises:
-            BlockingIOError: If one does.
-        """
-        with (self.path / _LOCK).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise BlockingIOError(
-                    f"{self.path} is being trained in by another process. Wait until it has ended, "
-                    "or end it."
-                ) from error
-            try:
-                yield
-            finally:
-                (self.path / _LOCK).unlink(missing_ok=True)
-
     @property
     def complete(self) -> bool:
         """Whether the run has come to its end."""
@@ -179,6 +160,38 @@ class RunFolder:
                 stale.unlink()
         self.report.unlink(missing_ok=True)
         self.split.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training in the folder while the block runs.
+
+        The lock goes with the process, also when it is killed. What killed writers have left
+        behind is removed first. Where the file system knows no locks, a warning is logged.
+
+        Raises:
+            BlockingIOError: If another process trains in the folder.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            self._lock(descriptor)
+            for folder in (self.path, *(stage.resume for stage in self._stages())):
+                for left in folder.glob(f"{TEMPORARY_PREFIX}*"):
+                    shutil.rmtree(left)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        import fcntl  # Not on Windows.
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                f"Another process trains in {self.path}. Wait for it, or stop it first."
+            ) from error
+        except OSError as error:
+            _logger.warning("%s cannot be locked: %s. Train in it only once.", self.path, error)
 
     def remove_state(self) -> None:
         """Removes the state for going on."""

@@ -1,9 +1,13 @@
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from keras_cv_course.training.run_folder import arguments_of, create_run, latest_run, open_run
 
+ROOT = Path(__file__).resolve().parents[2]
 ARGS = {
     "model": "mobilenet_v2",
     "alpha": 0.35,
@@ -97,3 +101,62 @@ def test_classes_that_changed_are_told(tmp_path):
     run.check_classes("photos", ("a", "b"))
     with pytest.raises(ValueError, match=r"photos must hold the classes .*\['a', 'b'\]"):
         run.check_classes("photos", ("a", "c"))
+
+
+def test_two_processes_cannot_train_in_one_folder(tmp_path):
+    run = create_run({"a": 1}, tmp_path, "one")
+    other = create_run({"a": 1}, tmp_path, "two")
+    program = (
+        "import sys\n"
+        "from keras_cv_course.training.run_folder import open_run\n"
+        "with open_run(sys.argv[1]).locked():\n"
+        "    print('locked', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    line = [sys.executable, "-c", program, str(run.path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(line, cwd=ROOT, text=True, **pipes) as process:
+        assert process.stdout.readline() == "locked\n"
+        with pytest.raises(BlockingIOError, match=r"Another process trains in .*one"), run.locked():
+            pass
+        with other.locked():
+            pass
+        process.kill()
+        process.wait()
+        with run.locked():  # The lock went with the process.
+            pass
+
+
+def test_a_lock_clears_what_killed_writers_have_left(tmp_path):
+    run = create_run({"a": 1}, tmp_path, "one")
+    for folder in (run.path, run.resume):
+        (folder / ".writing-x").mkdir(parents=True)
+        (folder / ".writing-x" / "model.keras").write_bytes(b"half")
+    with run.locked():
+        assert not list(run.path.rglob(".writing-*"))
+    assert run.load_args() == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: &x [1]\nb: [*x, *x]", r"aliases \(\*name\) are refused"),
+        ("[" * 100_000, "nested too deeply"),
+        ("a: !!python/object/apply:os.system [id]", "could not determine a constructor"),
+        ("a: !!timestamp x", "is not YAML"),
+        ("a: " + "x" * 2**20, "at most 1,048,576 bytes"),
+        ("- a", "must hold the arguments of a run"),
+        (b"\xff\xfe\xfa", "is not text in UTF-8"),
+    ],
+)
+def test_arguments_that_are_no_plain_yaml_are_refused(tmp_path, text, reason):
+    run = create_run({"a": 1}, tmp_path, "one")
+    run.args.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=rf"args\.yaml .*{reason}"):
+        run.load_args()
+
+
+def test_a_value_that_occurs_twice_is_written_without_an_alias(tmp_path):
+    names = ["a", "b"]
+    run = create_run({"one": names, "other": names}, tmp_path, "one")
+    assert run.load_args() == {"one": names, "other": names}
