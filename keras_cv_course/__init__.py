@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from keras_cv_course import faces as faces
     from keras_cv_course import losses as losses
     from keras_cv_course import metrics as metrics
+    from keras_cv_course import predictors as predictors
     from keras_cv_course import quantization as quantization
+    from keras_cv_course import tasks as tasks
     from keras_cv_course import tflite as tflite
     from keras_cv_course import training as training
     from keras_cv_course.models import *  # noqa: F403
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from keras_cv_course.quantization import quantize_aware as quantize_aware
     from keras_cv_course.registry import build_model as build_model
     from keras_cv_course.registry import list_models as list_models
+    from keras_cv_course.tasks.opening import load as load
+    from keras_cv_course.tasks.opening import task_of as task_of
     from keras_cv_course.tflite import TFLiteModel as TFLiteModel
     from keras_cv_course.tflite import compare as compare
     from keras_cv_course.tflite import convert as convert
@@ -43,6 +47,7 @@ else:
             "ops.scaling": ("Scaling", "compound_scaling"),
             "quantization": ("quantize_aware",),
             "registry": ("build_model", "list_models"),
+            "tasks.opening": ("load", "task_of"),
             "tflite": ("TFLiteModel", "compare", "convert"),
         },
         subpackages=(
@@ -53,7 +58,9 @@ else:
             "losses",
             "metrics",
             "models",
+            "predictors",
             "quantization",
+            "tasks",
             "tflite",
             "training",
         ),

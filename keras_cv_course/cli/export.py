@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from keras_cv_course.tasks.opening import OpenedModel
+    from keras_cv_course.tflite import ConversionResult
 
 KINDS = ("none", "float16", "dynamic", "int8", "int8x16", "int4")
 _CALIBRATED = ("int8", "int8x16")
+_COLUMNS = ("file", "quantize", "input and output", "bytes", "s")
 
 
 def make_command() -> Any:
@@ -63,52 +65,56 @@ def make_command() -> Any:
         file = check_model_file(model, keras_only=True)
         engine.start()
         from keras_cv_course.tasks.opening import open_model
-        from keras_cv_course.tflite import convert
-        from keras_cv_course.tflite.targets import choose
 
         opened = open_model(file, given_spec(task, input_range), keras_only=True)
         values = chosen(args, opened.task.Export, f"{file}, of the task {opened.task.name},")
-        convertible, options = opened.task.exportable(
-            opened.model, opened.spec, opened.task.Export(**values)
-        )
-        results = []
-        for kind in wanted:
-            chosen_kind, chosen_dtype = kind, io_dtype
-            if target is not None:
-                chosen_kind, chosen_dtype = choose(target, kind, io_dtype)
-            name = file_name(file.stem, chosen_kind, chosen_dtype)
-            results.append(
-                convert(
-                    convertible,
-                    out or file.with_name(name),
-                    quantize=chosen_kind,
-                    io_dtype=chosen_dtype,
-                    calibration_data=_typical(opened, chosen_kind, calibration, count),
-                    class_names=opened.spec.class_names,
-                    keep_float=keep_float or (),
-                    calibration_count=count,
-                    input_range=opened.spec.input_range,
-                    target=target,
-                    **options,
-                )
-            )
+        options = opened.task.Export(**values)
+        shared = {"keep_float": keep_float or (), "calibration_count": count, "target": target}
+        results = [
+            _convert(opened, options, kind, io_dtype, calibration, out, shared) for kind in wanted
+        ]
         if as_json:
             content = [result.to_dict() for result in results]
             emit_json(content if len(content) > 1 else content[0])
             return
-        rows = [
-            (
-                str(result.path),
-                result.quantize,
-                result.io_dtype,
-                f"{result.size_bytes:,}",
-                f"{sum(result.seconds.values()):.1f}",
-            )
-            for result in results
-        ]
-        emit_table(str(file), ("file", "quantize", "input and output", "bytes", "s"), rows, 3)
+        emit_table(str(file), _COLUMNS, [_row(result) for result in results], 3)
 
     return command
+
+
+def _convert(
+    opened: "OpenedModel",
+    options: Any,
+    quantize: str,
+    io_dtype: str | None,
+    calibration: str | None,
+    out: Path | None,
+    shared: dict[str, Any],
+) -> "ConversionResult":
+    """Returns what was written of one kind of file."""
+    from keras_cv_course.tflite import convert
+    from keras_cv_course.tflite.targets import choose
+
+    if shared["target"] is not None:
+        quantize, io_dtype = choose(shared["target"], quantize, io_dtype)
+    convertible, own = opened.task.exportable(opened.model, opened.spec, options)
+    return convert(
+        convertible,
+        out or opened.path.with_name(file_name(opened.path.stem, quantize, io_dtype)),
+        quantize=quantize,
+        io_dtype=io_dtype,
+        calibration_data=_typical(opened, quantize, calibration, shared["calibration_count"]),
+        class_names=opened.spec.class_names,
+        input_range=opened.spec.input_range,
+        **shared,
+        **own,
+    )
+
+
+def _row(result: "ConversionResult") -> tuple[str, ...]:
+    seconds = sum(result.seconds.values())
+    size = f"{result.size_bytes:,}"
+    return (str(result.path), result.quantize, result.io_dtype, size, f"{seconds:.1f}")
 
 
 def file_name(stem: str, quantize: str, io_dtype: str | None) -> str:

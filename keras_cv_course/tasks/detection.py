@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course.data import Annotations, DrawnScenes, Epochs, detection_epochs
+from keras_cv_course.data import detection_epochs
 from keras_cv_course.data.framing import Frame
 from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.detectors.detector import Detector, detections_of
@@ -19,22 +19,24 @@ from keras_cv_course.metrics.coco_ap import coco_average_precision
 from keras_cv_course.metrics.detection_confusion import detection_confusion
 from keras_cv_course.metrics.detections import Truth
 from keras_cv_course.metrics.voc_ap import voc_average_precision
-from keras_cv_course.necks.extra_maps import LITE_FILTERS
-from keras_cv_course.networks.feature_maps import feature_maps
-from keras_cv_course.ops.anchor_clustering import cluster_shapes
 from keras_cv_course.predictors.mosaics import save_mosaic
 from keras_cv_course.predictors.predictor import Predictor
 from keras_cv_course.predictors.results import Detections, Result
-from keras_cv_course.registry import build_model
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
-from keras_cv_course.tasks.classification import BATCH_NORM_MOMENTUM
 from keras_cv_course.tasks.comparison import Comparison
-from keras_cv_course.tasks.detection_args import BACKBONE, NMS
+from keras_cv_course.tasks.detection_args import NMS
 from keras_cv_course.tasks.detection_args import Args as DetectionArgs
 from keras_cv_course.tasks.detection_args import Export as DetectionExport
 from keras_cv_course.tasks.detection_args import Predict as DetectionPredict
-from keras_cv_course.tasks.detection_data import Boxes, open_boxes, typical_pictures
+from keras_cv_course.tasks.detection_data import (
+    Boxes,
+    DetectionData,
+    check_files,
+    open_boxes,
+    typical_pictures,
+)
+from keras_cv_course.tasks.detector_building import build_detector
 from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite.lowest_score import lowest_score
 from keras_cv_course.training.detection_fit import (
@@ -47,45 +49,12 @@ from keras_cv_course.training.plots import plot_confusion
 from keras_cv_course.training.precision_recall import plot_precision_recall
 from keras_cv_course.training.recipe import Recipe
 
-_STRIDES = 3  # maps of the YOLO that is trained here
 # Of its boxes; the weight is YOLOv1's. With 1, small objects are found, but their boxes are poor.
 _LOSS: dict[str, dict[str, Any]] = {"yolo": {"box_loss": "ciou", "box_weight": 5.0}}
 _SCENE_SHAPE = (320, 320)  # of drawn scenes, where nothing tells another
 _AT_ONCE = 16
 _SHOWN = 6  # images in a mosaic, each beside what is true
 _SHOWN_SCORE = 0.4
-
-
-@dataclass(frozen=True)
-class DetectionData:
-    """What a run learns from, as boxes and as batches, and what it is measured on.
-
-    Attributes:
-        train: Annotated images to learn from.
-        val: Those that are held out.
-        epochs: Batches of `train`.
-    """
-
-    train: Boxes
-    val: Boxes
-    epochs: Epochs
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Name of each class, by label."""
-        return tuple(self.train.class_names)
-
-    @property
-    def skipped(self) -> tuple[str, ...]:
-        """What was left out of the annotations."""
-        parts = (getattr(part, "skipped", ()) for part in (self.train, self.val))
-        return tuple(itertools.chain(*parts))
-
-    @property
-    def split_files(self) -> dict[str, tuple[str, ...]]:
-        """Names of the files of each split; none of drawn scenes."""
-        parts = {"train": self.train, "val": self.val}
-        return {name: part.files for name, part in parts.items() if isinstance(part, Annotations)}
 
 
 class DetectionTask(Task):
@@ -108,27 +77,12 @@ class DetectionTask(Task):
         epochs = detection_epochs(train, args.input_shape, args.batch, seed=args.recipe.seed)
         data = DetectionData(train, val, epochs)
         if files is not None:
-            _check_files(args.data, files, data.split_files)
+            check_files(args.data, files, data.split_files)
         return data
 
     def build(self, args: DetectionArgs, data: DetectionData) -> keras.Model:
         """Returns a detector on MobileNetV2 for the classes of the data."""
-        body = build_model(
-            BACKBONE,
-            input_shape=args.input_shape,
-            alpha=args.alpha,
-            weights=args.weights,
-            include_top=False,
-            batch_norm_momentum=BATCH_NORM_MOMENTUM,
-        )
-        options: dict[str, Any] = {"batch_norm_momentum": BATCH_NORM_MOMENTUM}
-        if args.model == "yolo":
-            options["anchors"] = _anchors(data.train, args)
-        if args.model == "ssdlite":
-            body = up_to_stride(body, args.stride)
-            options |= {"smallest": args.smallest, "largest": args.largest}
-            options["extra_filters"] = LITE_FILTERS[-args.extra_maps :]
-        return build_model(args.model, backbone=body, classes=len(data.class_names), **options)
+        return build_detector(args, data)
 
     def training(
         self, model: keras.Model, args: DetectionArgs, recipe: Recipe, data: DetectionData
@@ -315,45 +269,6 @@ class _First:
 
     def samples(self) -> Iterator[tuple[np.ndarray, Truth]]:
         return itertools.islice(self.boxes.samples(), self.limit)
-
-
-def up_to_stride(body: keras.Model, stride: int) -> keras.Model:
-    """Returns a backbone without what follows its last map of a stride, 16 or 32."""
-    if stride == 32:
-        return body
-    maps = feature_maps(body, ("P4",))
-    return keras.Model(maps.input, maps.output["P4"], name=body.name)
-
-
-def _check_files(
-    source: str, recorded: Mapping[str, Sequence[str]], present: Mapping[str, Sequence[str]]
-) -> None:
-    """Raises ValueError unless the lists of a folder name the files that the run began with."""
-    for split, names in recorded.items():
-        now, before = set(present.get(split, ())), set(names)
-        if now != before:
-            raise ValueError(
-                f"{source} must hold the files that the run began with. In its {split} "
-                f"{len(before - now)} are missing and {len(now - before)} are new, e.g. "
-                f"{min(before ^ now)}. Bring them back, or start a new run."
-            )
-
-
-def _anchors(train: Boxes, args: DetectionArgs) -> list[list[tuple[float, float]]]:
-    """Returns anchors of the sizes that boxes have here, three for each map, small ones first."""
-    if isinstance(train, DrawnScenes):
-        boxes = np.concatenate([scene.boxes for _, scene in train.samples()])
-        shapes = boxes[:, 2:] - boxes[:, :2]
-    else:
-        shapes = train.shapes_px(args.input_shape[:2])
-    count = 3 * _STRIDES
-    if len(shapes) < count:
-        raise ValueError(
-            f"YOLO takes the sizes of its {count} anchors from the boxes of {args.data}, which has "
-            f"{len(shapes)}. Annotate more, or train with --model ssdlite."
-        )
-    found, _ = cluster_shapes(shapes, count, args.recipe.seed)
-    return [list(found[i : i + 3]) for i in range(0, len(found), 3)]
 
 
 def _found(

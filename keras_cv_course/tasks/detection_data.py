@@ -1,6 +1,8 @@
 """Opens annotated images: drawn scenes, or folders in the layouts of VOC, COCO and CSV."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from keras_cv_course._validation import check_choice
 from keras_cv_course.data import (
     Annotations,
     DrawnScenes,
+    Epochs,
     coco_annotations,
     detection_batches,
     table_annotations,
@@ -114,3 +117,49 @@ def typical_pictures(
     """
     images, _ = next(iter(detection_batches(boxes, input_shape, count).as_numpy_iterator()))
     return rescale(input_range)(images).numpy()
+
+
+@dataclass(frozen=True)
+class DetectionData:
+    """What a run learns from, as boxes and as batches, and what it is measured on.
+
+    Attributes:
+        train: Annotated images to learn from.
+        val: Those that are held out.
+        epochs: Batches of `train`.
+    """
+
+    train: Boxes
+    val: Boxes
+    epochs: Epochs
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each class, by label."""
+        return tuple(self.train.class_names)
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """What was left out of the annotations."""
+        parts = (getattr(part, "skipped", ()) for part in (self.train, self.val))
+        return tuple(itertools.chain(*parts))
+
+    @property
+    def split_files(self) -> dict[str, tuple[str, ...]]:
+        """Names of the files of each split; none of drawn scenes."""
+        parts = {"train": self.train, "val": self.val}
+        return {name: part.files for name, part in parts.items() if isinstance(part, Annotations)}
+
+
+def check_files(
+    source: str, recorded: Mapping[str, Sequence[str]], present: Mapping[str, Sequence[str]]
+) -> None:
+    """Raises ValueError unless the lists of a folder name the files that the run began with."""
+    for split, names in recorded.items():
+        now, before = set(present.get(split, ())), set(names)
+        if now != before:
+            raise ValueError(
+                f"{source} must hold the files that the run began with. In its {split} "
+                f"{len(before - now)} are missing and {len(now - before)} are new, e.g. "
+                f"{min(before ^ now)}. Bring them back, or start a new run."
+            )
