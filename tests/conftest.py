@@ -1,5 +1,7 @@
 """Options and fixtures of the whole suite."""
 
+import dataclasses
+import json
 import os
 from pathlib import Path
 
@@ -75,3 +77,29 @@ def unsettle(rng):
         return model
 
     return change
+
+
+@dataclasses.dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def keras_cv_course(capfd):
+    """Runs the command line in this process and returns exit code and what was printed."""
+    from keras_cv_course.cli.main import run
+
+    def invoke(*arguments):
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run([str(argument) for argument in arguments])
+        printed = capfd.readouterr()
+        return Result(ended.value.code, printed.out, printed.err)
+
+    return invoke

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from keras_cv_course.training.applying import penalize_kernels as penalize_kernels
     from keras_cv_course.training.applying import prepared_for as prepared_for
     from keras_cv_course.training.applying import recipe_callbacks as recipe_callbacks
+    from keras_cv_course.training.applying import recipe_optimizer as recipe_optimizer
     from keras_cv_course.training.checkpoint import Checkpoint as Checkpoint
     from keras_cv_course.training.detection import compile_detector as compile_detector
     from keras_cv_course.training.detection import target_encoder as target_encoder
+    from keras_cv_course.training.detection_fit import detection_pictures as detection_pictures
     from keras_cv_course.training.detection_fit import fit_detector as fit_detector
     from keras_cv_course.training.divergence import StopOnDivergence as StopOnDivergence
     from keras_cv_course.training.evaluation import ClassifierReport as ClassifierReport
@@ -86,10 +88,11 @@ else:
                 "penalize_kernels",
                 "prepared_for",
                 "recipe_callbacks",
+                "recipe_optimizer",
             ),
             "checkpoint": ("Checkpoint",),
             "detection": ("compile_detector", "target_encoder"),
-            "detection_fit": ("fit_detector",),
+            "detection_fit": ("detection_pictures", "fit_detector"),
             "divergence": ("StopOnDivergence",),
             "evaluation": ("ClassifierReport", "evaluate_classifier"),
             "face_encoder": ("FaceRecipe", "distorted_copies", "fit_face_encoder", "train_only"),

@@ -1,7 +1,4 @@
-"""What the tests of the command line share: a way to run it, and a small run folder."""
-
-import dataclasses
-import json
+"""A small run folder, which the tests of the command line share."""
 
 import keras
 import pytest
@@ -10,32 +7,6 @@ from tiny_classifier import SHAPE, tiny
 from keras_cv_course.data import digits
 from keras_cv_course.tasks.classification_args import Args
 from keras_cv_course.training import Recipe, create_run, fit_classifier
-
-
-@dataclasses.dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def keras_cv_course(capfd):
-    """Runs the command line in this process and returns exit code and what was printed."""
-    from keras_cv_course.cli.main import run
-
-    def invoke(*arguments):
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            run([str(argument) for argument in arguments])
-        printed = capfd.readouterr()
-        return Result(ended.value.code, printed.out, printed.err)
-
-    return invoke
 
 
 @pytest.fixture(scope="session")
