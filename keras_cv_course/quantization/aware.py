@@ -11,7 +11,7 @@ from keras_cv_course.detectors.detections import join_detections, split_detectio
 from keras_cv_course.networks.input_range import known_input_range
 from keras_cv_course.quantization.calibration import calibrate, rounding_layers
 from keras_cv_course.quantization.distances import float_only_layers
-from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat
+from keras_cv_course.quantization.fake_quantization import FakeQuantize
 from keras_cv_course.quantization.graph import (
     Call,
     Copies,
@@ -23,6 +23,7 @@ from keras_cv_course.quantization.graph import (
     trace,
 )
 from keras_cv_course.quantization.inputs import with_float_inputs
+from keras_cv_course.quantization.keep_float import KeepFloat
 from keras_cv_course.quantization.kernels import FLOAT, float_weights
 from keras_cv_course.quantization.placement import place_ranges
 from keras_cv_course.quantization.rewriting import rewrite_with_gains
@@ -38,11 +39,11 @@ def quantize_aware(
 ) -> keras.Model:
     """Returns a model that computes in int8 steps, to be trained like any other.
 
-    It has the inputs, outputs and weights of `model`, with float32 for uint8 inputs, and rounds kernels and activations where the
-    int8 file will round them: once for each operation of the file. Compile and fit it (a few
-    epochs at a tenth of the first rate), then hand it to `tflite.convert`, which takes over its
-    ranges and needs no calibration data. In inference it computes what XNNPACK will, see
-    `integer_kernels`.
+    It has the inputs, outputs and weights of `model`, with float32 for uint8 inputs, and rounds
+    kernels and activations where the int8 file will round them: once for each operation of the
+    file. Compile and fit it (a few epochs at a tenth of the first rate), then hand it to
+    `tflite.convert`, which takes over its ranges and needs no calibration data. In inference it
+    computes what XNNPACK will, see `integer_kernels`.
 
     Args:
         model: Functional or built Sequential model, which may hold others; it is left as it is.
@@ -81,9 +82,9 @@ def quantize_aware(
         )
     if isinstance(keep_float, str):
         raise TypeError(f"`keep_float` must be a sequence of names. Received: {keep_float!r}.")
-    names = [call.operation.name for call in trace(model).calls] if keep_float else []
+    layer_names = [call.operation.name for call in trace(model).calls]
     for name in keep_float:
-        check_choice("keep_float", name, names)
+        check_choice("keep_float", name, layer_names)
     if input_range is not None:
         check_input_range(input_range)
     network, tail = split_detections(model)
@@ -92,7 +93,7 @@ def quantize_aware(
     ready, gains = rewrite_with_gains(network, keep_float)
     _check_float32(ready)
     graph = trace(ready)
-    placement = place_ranges(graph, keep_float, input_ranges)
+    placement = place_ranges(graph, keep_float, input_ranges, layer_names)
     names = [y._keras_history.operation.name for y in network.outputs]
     aware = write_rounding(graph, placement, names, gains, depthwise_per_channel)
     aware = join_detections(aware, tail)
@@ -187,8 +188,8 @@ def _names_before(graph: Graph) -> dict[int, str]:
     return names
 
 
-def check_convertible(model: keras.Model) -> None:
-    """Raises ValueError for a model that no file can be made of, whatever its operations.
+def check_convertible(model: keras.Model) -> keras.Model:
+    """Returns a model that can become a file, as far as other things than operations go.
 
     Args:
         model: Functional model, which may hold others.
@@ -198,6 +199,7 @@ def check_convertible(model: keras.Model) -> None:
     """
     check_not_aware_inside(model)
     _check_float32(model)
+    return model
 
 
 def check_not_aware_inside(model: keras.Model) -> None:
@@ -206,9 +208,9 @@ def check_not_aware_inside(model: keras.Model) -> None:
         if is_quantize_aware(inner):
             raise ValueError(
                 "`model` must be what `quantize_aware` has returned, and nothing around it. "
-                f"Received: {model.name!r} with the quantization-aware model {inner.name!r} inside. "
-                f"Convert {inner.name!r} itself, or put the layers around the float model, and make "
-                "that quantization-aware."
+                f"Received: {model.name!r} with the quantization-aware model {inner.name!r} "
+                f"inside. Convert {inner.name!r} itself, or put the layers around the float "
+                "model, and make that quantization-aware."
             )
 
 

@@ -33,6 +33,7 @@ from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.describing import check_target, describe
 from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs, output_names
 from keras_cv_course.tflite.metadata import Task
+from keras_cv_course.tflite.operator_names import name_operators
 from keras_cv_course.tflite.quantizers import SCHEMES
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.tflite.ranges import measure_ranges
@@ -133,9 +134,8 @@ def convert(
     scheme = SCHEMES[quantize]
     quantize, io_dtype = choose(target, quantize, io_dtype)
     functional, class_names, input_range = _opened(model, class_names, task, input_range)
-    network, tail = split_detections(functional)
+    network, tail = split_detections(check_convertible(functional))
     form = detection_tail.choose_form(nms, tail)
-    check_convertible(network)
     aware = is_quantize_aware(network)
     if aware:
         trained_ranges.check_options(network, quantize, io_dtype, calibration_data, keep_float)
@@ -208,8 +208,10 @@ def _raw_task(
 def rewrite(model: keras.Model, keep_float: Sequence[str] = ()) -> keras.Model:
     """Returns the model that integer kernels compute fast."""
     if is_quantize_aware(model):
-        return fold_batch_normalization(trained_ranges.mark(model))
-    return fold_batch_normalization(rewrite_for_integers(model, keep_float))
+        ready = trained_ranges.mark(model)
+    else:
+        ready = rewrite_for_integers(model, keep_float)
+    return fold_batch_normalization(name_operators(ready, keep_float))
 
 
 def layer_names(model: keras.Model) -> LayerNames:
