@@ -12,7 +12,7 @@ from keras_cv_course.detectors.detections import join_detections, split_detectio
 from keras_cv_course.networks.specs import pixel_range
 from keras_cv_course.quantization.calibration import calibrate, rounding_layers
 from keras_cv_course.quantization.distances import float_only_layers
-from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat
+from keras_cv_course.quantization.fake_quantization import FakeQuantize
 from keras_cv_course.quantization.graph import (
     Call,
     Copies,
@@ -24,6 +24,7 @@ from keras_cv_course.quantization.graph import (
     trace,
 )
 from keras_cv_course.quantization.inputs import with_float_inputs
+from keras_cv_course.quantization.keep_float import KeepFloat
 from keras_cv_course.quantization.kernels import FLOAT, float_weights
 from keras_cv_course.quantization.placement import place_ranges
 from keras_cv_course.quantization.rewriting import rewrite_with_gains
@@ -83,9 +84,9 @@ def quantize_aware(
         )
     if isinstance(keep_float, str):
         raise TypeError(f"`keep_float` must be a sequence of names. Received: {keep_float!r}.")
-    names = [call.operation.name for call in trace(model).calls] if keep_float else []
+    layer_names = [call.operation.name for call in trace(model).calls]
     for name in keep_float:
-        check_choice("keep_float", name, names)
+        check_choice("keep_float", name, layer_names)
     input_range = pixel_range(model, input_range)
     network, tail = split_detections(model)
     network, input_ranges = with_float_inputs(network, input_range)
@@ -93,7 +94,7 @@ def quantize_aware(
     ready, gains = rewrite_with_gains(network, keep_float)
     _check_float32(ready)
     graph = trace(ready)
-    placement = place_ranges(graph, keep_float, input_ranges)
+    placement = place_ranges(graph, keep_float, input_ranges, layer_names)
     names = list(unique_names(network.output_names))
     aware = write_rounding(graph, placement, names, gains, depthwise_per_channel)
     aware = join_detections(aware, tail)
@@ -188,8 +189,8 @@ def _names_before(graph: Graph) -> dict[int, str]:
     return names
 
 
-def check_convertible(model: keras.Model) -> None:
-    """Raises ValueError for a model that no file can be made of, whatever its operations.
+def check_convertible(model: keras.Model) -> keras.Model:
+    """Returns a model that can become a file, as far as other things than operations go.
 
     Args:
         model: Functional model, which may hold others.
@@ -199,6 +200,7 @@ def check_convertible(model: keras.Model) -> None:
     """
     check_not_aware_inside(model)
     _check_float32(model)
+    return model
 
 
 def check_not_aware_inside(model: keras.Model) -> None:

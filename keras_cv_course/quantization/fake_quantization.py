@@ -191,12 +191,3 @@ class FakeQuantize(keras.layers.Layer):
         high.assign(ops.where(unset, ops.maximum(batch[1], 0.0), high))
         # Of the inputs, a quantizer needs no more than the extremes; to read them once is faster.
         quantizer(batch, True, {"min_var": low.value, "max_var": high.value})
-
-
-@keras.saving.register_keras_serializable(package="keras_cv_course")
-class KeepFloat(keras.layers.Layer):
-    """Marks the output of a layer that stays in float; returns it as it is."""
-
-    def call(self, inputs: Any) -> Any:
-        """Returns the inputs."""
-        return inputs

@@ -19,6 +19,7 @@ from keras import ops
 from keras_cv_course.ops.activations import hard_sigmoid_x6
 from keras_cv_course.quantization.gains import activation_of
 from keras_cv_course.quantization.graph import Call
+from keras_cv_course.quantization.keep_float import KeepFloat
 from keras_cv_course.quantization.kernels import FreezableBatchNormalization, largest_weights
 from keras_cv_course.quantization.rules import Output, is_relu, rule_of
 
@@ -93,7 +94,7 @@ def kernel_behind(
     has_kernel = largest_weights(call.operation) is not None
     is_lone = not has_kernel and any(_is_normalization(c.operation) for c in fused)
     source = fused[-1] if is_lone else call
-    if isinstance(call.operation, keras.layers.InputLayer):
+    if isinstance(call.operation, keras.layers.InputLayer | KeepFloat):
         return _input
     makers = [_rounded_by(operand, rounding) for operand in operands or source.inputs[:1]]
     if type(call.operation) is keras.layers.AveragePooling2D:

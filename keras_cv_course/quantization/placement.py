@@ -78,6 +78,7 @@ def place_ranges(
     graph: Graph,
     keep_float: Collection[str] = (),
     input_ranges: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+    layer_names: Collection[str] = (),
 ) -> Placement:
     """Returns which tensors an int8 form of the graph rounds.
 
@@ -89,11 +90,12 @@ def place_ranges(
         graph: Graph of primitives, see `split_into_primitives`.
         keep_float: Names of operations that stay in float.
         input_ranges: Ranges of inputs by their names; those of others are measured.
+        layer_names: Names of the layers that the primitives were made of, for messages.
 
     Raises:
         ValueError: If an operation has no int8 form and is not in `keep_float`.
     """
-    return _Placer(graph, keep_float, input_ranges).place()
+    return _Placer(graph, keep_float, input_ranges, layer_names).place()
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,9 @@ class _Placer:
         graph: Graph,
         keep_float: Collection[str],
         input_ranges: Mapping[str, tuple[float, float]],
+        layer_names: Collection[str],
     ) -> None:
+        self._layer_names = layer_names
         self._graph = graph
         self._input_ranges = input_ranges
         self._keep_float = frozenset(keep_float)
@@ -161,7 +165,7 @@ class _Placer:
             self._result.kept.add(id(call))
             rule = replace(rule or Rule(Output.OWN), output=Output.OWN)
         if rule is None:
-            raise ValueError(_no_int8_form(call))
+            raise ValueError(_no_int8_form(call, self._layer_names))
         inputs = [self._ranges[id(x)] for x in call.inputs if id(x) in self._ranges]
         self._join_repeated(call, inputs)
         head = _Head(call.operation.name, _key(call, inputs), kept)
@@ -297,12 +301,15 @@ def _key(call: Call, inputs: list[Range]) -> Any:
     return id(call.operation), tuple(id(range_.root()) for range_ in inputs)
 
 
-def _no_int8_form(call: Call) -> str:
+def _no_int8_form(call: Call, layer_names: Collection[str]) -> str:
     operation = call.operation
     kind = type(operation).__name__
     function = getattr(activation_of(operation), "__name__", None)
+    # A primitive is called after the layer that it is a part of.
+    wholes = [n for n in layer_names if operation.name == n or operation.name.startswith(f"{n}_")]
+    name = max(wholes, key=len, default=operation.name)
     return (
         "`model` must be made of layers that have an int8 form. Received: layer "
-        f"{operation.name!r} of type {kind}{f' with {function}' if function else ''}. Replace it, "
-        f"or leave it in float with keep_float=[{operation.name!r}]."
+        f"{name!r} of type {kind}{f' with {function}' if function else ''}. Replace it, "
+        f"or leave it in float with keep_float=[{name!r}]."
     )

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_cv_course.quantization.calibration import rounding_layers
-from keras_cv_course.quantization.fake_quantization import FakeQuantize, KeepFloat
+from keras_cv_course.quantization.fake_quantization import FakeQuantize
+from keras_cv_course.quantization.keep_float import KeepFloat
 from keras_cv_course.quantization.kernels import largest_weights
 
 _LEVELS = 255

@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from keras_cv_course._unique_names import free_name
-from keras_cv_course.quantization.fake_quantization import INSIDE, FakeQuantize, KeepFloat
+from keras_cv_course.quantization.fake_quantization import INSIDE, FakeQuantize
 from keras_cv_course.quantization.gains import ONE, Gain, along_inputs, is_exactly
 from keras_cv_course.quantization.graph import (
     Call,
@@ -20,6 +20,7 @@ from keras_cv_course.quantization.graph import (
     tensors,
 )
 from keras_cv_course.quantization.integer_kernels import has_integer_arithmetic
+from keras_cv_course.quantization.keep_float import KeepFloat
 from keras_cv_course.quantization.kernels import INT8, KERNELS
 from keras_cv_course.quantization.placement import Placement
 

@@ -33,6 +33,7 @@ from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.describing import check_target, described
 from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs
 from keras_cv_course.tflite.metadata import OutputMetadata
+from keras_cv_course.tflite.operator_names import name_operators
 from keras_cv_course.tflite.quantizers import SCHEMES
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.tflite.ranges import measure_ranges
@@ -150,9 +151,9 @@ def convert(
     functional = as_functional(getattr(model, "model", model))
     spec = _spec(model, functional, input_range, class_names)
     class_names = class_names if metadata else spec.class_names
-    network, tail = split_detections(functional)
+    network, tail = split_detections(check_convertible(functional))
     form = detection_tail.choose_form(nms, tail)
-    aware = _is_aware(network)
+    aware = is_quantize_aware(network)
     if aware:
         trained_ranges.check_options(network, quantize, io_dtype, calibration_data, keep_float)
         keep_float = float_layers(network)
@@ -216,12 +217,6 @@ def _spec(
     return ModelSpec(class_names=names, input_range=known).filled(carried)
 
 
-def _is_aware(network: keras.Model) -> bool:
-    """Returns whether a network is quantization-aware; ValueError if a part of it is."""
-    check_convertible(network)
-    return is_quantize_aware(network)
-
-
 def _raw_metadata(
     tail: DetectionTail,
     form: str | None,
@@ -237,8 +232,10 @@ def _raw_metadata(
 def rewrite(model: keras.Model, keep_float: Sequence[str] = ()) -> keras.Model:
     """Returns the model that integer kernels compute fast."""
     if is_quantize_aware(model):
-        return fold_batch_normalization(trained_ranges.mark(model))
-    return fold_batch_normalization(rewrite_for_integers(model, keep_float))
+        ready = trained_ranges.mark(model)
+    else:
+        ready = rewrite_for_integers(model, keep_float)
+    return fold_batch_normalization(name_operators(ready, keep_float))
 
 
 def layer_names(model: keras.Model) -> LayerNames:
