@@ -1,7 +1,9 @@
 """Damages files, by a seed: bits, chunks, lengths, numbers, nesting."""
 
+import io
 import random
 import re
+import zipfile
 
 # Lengths and counts of binary formats at their limits, little-endian.
 _WORDS = [bytes(4), b"\xff" * 4, b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80", b"\x01\x00\x00\x00"]
@@ -9,15 +11,36 @@ _TOKENS = [
     *(b"null", b"NaN", b"-1", b"1e999", b"9" * 400, b"[]", b"{}", b'""', b"true", b"0"),
     *(b"../../../etc/passwd", b"/dev/zero", b"\x1b[2J", b"\xff\xfe", b"\x00", b"\n", b'"', b","),
 ]
+_INSIDE = 0.7  # share of the archives whose content is damaged, and not they themselves
 _NESTED = [b"[" * 20_000, b'{"a":' * 20_000, b"<a>" * 20_000]
 
 
 def mutated(content: bytes, seed: str) -> bytes:
     """Returns a damaged copy of a file's content, the same for the same seed."""
     rng = random.Random(seed)
+    if zipfile.is_zipfile(io.BytesIO(content)) and rng.random() < _INSIDE:
+        return _inside_archive(content, rng)
+    return _damaged(content, rng)
+
+
+def _damaged(content, rng):
     for _ in range(rng.choice([1, 1, 1, 2, 4])):
         content = rng.choice(_MUTATIONS)(content, rng)
     return content
+
+
+def _inside_archive(content, rng):
+    """Damages a file in an archive whose checksums are right afterwards."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+        start = min(info.header_offset for info in archive.infolist())
+    name = rng.choice(list(members))
+    members[name] = _damaged(members[name], rng)
+    file = io.BytesIO(content[:start])
+    with zipfile.ZipFile(file, "a", rng.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])) as new:
+        for member, data in members.items():
+            new.writestr(member, data)
+    return file.getvalue()
 
 
 def _span(content, rng):
