@@ -7,13 +7,16 @@ The first learns to tell handwritten digits apart, and with `--data` faces. The 
 .tflite, and takes threshold and ROC curve from `verification.json` and `.npz` beside it, which
 `keras-cv-course faces evaluate` writes of any encoder.
 
-Only this machine can open the page. Pictures are at most 8 MB of JPEG, PNG or WebP. They are
+Only this machine can open the page, and only by its own address: pages of other sites that have
+their name point here are refused. Pictures are at most 8 MB of JPEG, PNG or WebP. They are
 deleted when the page is stopped; of the people whom you enroll only embeddings are kept, and for
 longer than that only with `--gallery people.db`. Needs `pip install 'keras-cv-course[faces,demo]'`.
 """
 
 import argparse
 import os
+import re
+import string
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +41,32 @@ from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.training import read_verification
 
 ADDRESS = "127.0.0.1"
+NAMES = (ADDRESS, "localhost")
+# The page and what it shows come from here: no script, picture or font of another site is loaded,
+# nothing is sent to one, and no other page can frame this one. Gradio's scripts are inline.
+HEADERS = {
+    "content-security-policy": "; ".join(
+        (
+            "default-src 'self'",
+            "script-src 'self' 'unsafe-inline'",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "media-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "connect-src 'self' data: blob:",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    ),
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
 LARGEST_FILE = "8mb"
+PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
+NOBODY = "Nobody is in the gallery yet."
 FORMATS = ("JPEG", "PNG", "WEBP")
 MODEL = Path("runs/faces/encoder.tflite")  # Of examples/face_verification.py.
 
@@ -123,27 +151,80 @@ def roc_picture(recognizer: Recognizer, similarity: float | None) -> Figure:
     return figure
 
 
+class OwnAddressOnly:
+    """Passes on requests that were sent to this page by its own address, and refuses others.
+
+    The browser tells a page of another site apart by its name. If that name is made to point to
+    127.0.0.1 (DNS rebinding), the browser takes this page for a part of that site; `Host` and
+    `Origin` still have the other name.
+
+    Args:
+        app: The ASGI application behind.
+        port: Port of the page.
+    """
+
+    def __init__(self, app: Any, port: int) -> None:
+        self.app = app
+        self.hosts = {f"{name}:{port}".encode() for name in NAMES}
+        self.origins = {b"http://" + host for host in self.hosts}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answers one request."""
+
+        async def send_with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                message["headers"] = [*message["headers"], *own]
+            await send(message)
+
+        if scope["type"] == "lifespan" or (scope["type"] == "http" and self._is_own(scope)):
+            await self.app(scope, receive, send_with_headers)
+        elif scope["type"] == "http":
+            plain = [(b"content-type", b"text/plain")]
+            await send({"type": "http.response.start", "status": 403, "headers": plain})
+            await send({"type": "http.response.body", "body": b"Open the page by its own address."})
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    def _is_own(self, scope: Any) -> bool:
+        headers = scope["headers"]
+        hosts = [value for name, value in headers if name == b"host"]
+        origins = {value for name, value in headers if name == b"origin"}
+        return len(hosts) == 1 and hosts[0] in self.hosts and origins <= self.origins
+
+
+def said(title: str, text: str = "") -> str:
+    """Returns an answer as Markdown; names and messages in it stay text."""
+    heading = f"## {plain(title)}\n" if title else ""
+    return heading + plain(text)
+
+
+def plain(text: str) -> str:
+    """Returns a text as Markdown shows it as it is: a name must not become a link or a picture."""
+    return PUNCTUATION.sub(r"\\\g<0>", text)
+
+
 def compare(recognizer: Recognizer, path_a: str | None, path_b: str | None) -> tuple[str, Figure]:
     """Returns the answer for two uploaded files, and the ROC curve."""
     try:
         found = recognizer.verifier.verify(recognizer.face(path_a), recognizer.face(path_b))
     except ValueError as error:
-        return str(error), roc_picture(recognizer, None)
+        return said("", str(error)), roc_picture(recognizer, None)
     verdict = "The same" if found.same else "Not the same"
     numbers = f"similarity {found.similarity:.3f}, threshold {found.threshold:.3f}"
-    return f"## {verdict}\n{numbers}", roc_picture(recognizer, found.similarity)
+    return said(verdict, numbers), roc_picture(recognizer, found.similarity)
 
 
 def people(gallery: FaceGallery) -> str:
     """Returns who is in the gallery."""
     names = gallery.names()
-    return f"In the gallery: {', '.join(names)}" if names else "Nobody is in the gallery yet."
+    return said("", f"In the gallery: {', '.join(names)}" if names else NOBODY)
 
 
 def enroll(recognizer: Recognizer, gallery: FaceGallery, path: str | None, name: str) -> str:
     """Adds the face in an uploaded file to the gallery, and returns what to say."""
     gallery.enroll(name.strip(), recognizer.embed(path))
-    return f"## {name.strip()} is enrolled"
+    return said(f"{name.strip()} is enrolled")
 
 
 def identify(recognizer: Recognizer, gallery: FaceGallery, path: str | None, _: str) -> str:
@@ -151,15 +232,15 @@ def identify(recognizer: Recognizer, gallery: FaceGallery, path: str | None, _: 
     threshold = recognizer.verifier.threshold
     found = gallery.identify(recognizer.embed(path), threshold=threshold)
     if found.nearest is None:
-        return "Nobody is in the gallery yet."
+        return said("", NOBODY)
     nearest = f"{found.nearest.name} {found.nearest.similarity:.3f}, threshold {threshold:.3f}"
-    return f"## {found.name or 'Unknown'}\nThe most alike: {nearest}"
+    return said(found.name or "Unknown", f"The most alike: {nearest}")
 
 
 def remove(_: Recognizer, gallery: FaceGallery, __: str | None, name: str) -> str:
     """Removes a person from the gallery, and returns what to say."""
     gallery.remove(name.strip())
-    return f"## {name.strip()} is removed"
+    return said(f"{name.strip()} is removed")
 
 
 Action = Callable[[Recognizer, FaceGallery, str | None, str], str]
@@ -188,10 +269,10 @@ def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
     def acting(action: Action) -> Callable[[str | None, str], tuple[str, str]]:
         def act(path: str | None, name: str) -> tuple[str, str]:
             try:
-                said = action(recognizer, gallery, path, name)
+                answer = action(recognizer, gallery, path, name)
             except (ValueError, OSError) as error:
-                said = str(error)
-            return said, people(gallery)
+                answer = said("", str(error))
+            return answer, people(gallery)
 
         return act
 
@@ -208,7 +289,7 @@ def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
                 both = [picture_input("One", "one"), picture_input("Another", "another")]
             button = gr.Button("Compare", variant="primary", elem_id="compare")
             with gr.Row():
-                verdict = gr.Markdown(elem_id="verdict")
+                verdict = gr.Markdown(elem_id="verdict", latex_delimiters=[])
                 curve = gr.Plot(roc_picture(recognizer, None), show_label=False)
             button.click(lambda a, b: compare(recognizer, a, b), both, [verdict, curve], **queued)
         with gr.Tab("Gallery", elem_id="gallery"):
@@ -218,8 +299,8 @@ def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
                     name = gr.Textbox(label="Name", max_length=100, elem_id="name")
                     actions = {"Who is it?": identify, "Enroll": enroll, "Remove": remove}
                     buttons = {label: gr.Button(label) for label in actions}
-                    answer = gr.Markdown(elem_id="answer")
-                    known = gr.Markdown(people(gallery), elem_id="people")
+                    answer = gr.Markdown(elem_id="answer", latex_delimiters=[])
+                    known = gr.Markdown(people(gallery), elem_id="people", latex_delimiters=[])
             for label, action in actions.items():
                 buttons[label].click(acting(action), [face, name], [answer, known], **queued)
     return page
@@ -233,10 +314,12 @@ def main() -> None:
     parser.add_argument("--detector", help='"haar", "none" or the .onnx file of a YuNet')
     parser.add_argument("--port", type=int, default=7860)
     options = parser.parse_args()
+    recognizer = open_recognizer(options.model, options.detector)
+    from starlette.middleware import Middleware  # Comes with Gradio.
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")  # Gone when the page is stopped.
-        recognizer = open_recognizer(options.model, options.detector)
         with FaceGallery(options.gallery or folder / "people.db") as gallery:
             page = build_page(recognizer, gallery)
             page.queue(max_size=20).launch(
@@ -244,6 +327,7 @@ def main() -> None:
                 server_port=options.port,
                 max_file_size=LARGEST_FILE,
                 share=False,
+                app_kwargs={"middleware": [Middleware(OwnAddressOnly, port=options.port)]},
                 footer_links=[],
             )
 

@@ -161,7 +161,8 @@ def check_rate(argument: str, value: float) -> None:
 
 def check_input_range(value: Any) -> None:
     """Raises ValueError unless `value` is the smallest and the largest of numbers around 0."""
-    if len(value) != 2 or not value[0] <= 0 <= value[1] or value[0] == value[1]:
+    low, high = value if len(value) == 2 else (math.nan, math.nan)
+    if not -math.inf < low <= 0 <= high < math.inf or low == high:
         raise ValueError(
             "`input_range` must be the smallest and the largest value of the inputs, with 0 among "
             f"them. Received: {shortened(value)}. Pixels are (0, 255), (0, 1) or (-1, 1)."

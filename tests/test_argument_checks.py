@@ -1,7 +1,20 @@
 import numpy as np
 import pytest
 
-from keras_cv_course._validation import check_positive, check_rate, check_whole
+from keras_cv_course._validation import (
+    check_batch,
+    check_choice,
+    check_input_range,
+    check_positive,
+    check_rate,
+    check_threads,
+    check_whole,
+    printable,
+)
+from keras_cv_course.models import MobileNetV2
+from keras_cv_course.ops.anchors import AnchorMap
+from keras_cv_course.ops.scaling import make_divisible, round_repeats
+from keras_cv_course.training import Recipe
 
 
 @pytest.mark.parametrize("value", [1, 300, np.int64(3)])
@@ -35,3 +48,43 @@ def test_rates(value):
 def test_what_is_no_rate_is_refused(value):
     with pytest.raises(ValueError, match="`dropout_rate` must be at least 0 and below 1"):
         check_rate("dropout_rate", value)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: check_threads("num_threads", 1_000_000), "`num_threads` must be at most"),
+        (lambda: check_batch(65_537, 32, 32), "`batch` must be at most 65,536"),
+        (lambda: check_batch(1, 32, 100_000), "`width` must be at most 8,192"),
+        (lambda: check_batch(4096, 1024, 1024), "must be at most 1,073,741,824 pixels"),
+        (lambda: make_divisible(1e9), "at most 131,072 filters"),
+        (lambda: make_divisible(float("nan")), "at most 131,072 filters"),
+        (lambda: round_repeats(2, 1e6), "at most 1,000 blocks"),
+        (
+            lambda: AnchorMap(10**5, 10**5, (1, 1), ((1, 1),)),
+            "must have at most 16,777,216 anchors",
+        ),
+        (lambda: Recipe(epochs=10**9), "`epochs` must be at most 1,000,000"),
+        (lambda: Recipe(batch_sizes_px=(32 * 10**6,)), "`batch_sizes_px` must be at most 8192"),
+        (lambda: Recipe(rand_augment=10**6), "`rand_augment` must be at most 100"),
+        (lambda: Recipe(learning_rate=float("inf")), "`learning_rate` must be finite"),
+        (lambda: Recipe(weight_decay=float("nan")), "`weight_decay` must be finite"),
+        (lambda: MobileNetV2(input_shape=(10**6, 32, 3)), "must be at most 8192"),
+        (lambda: MobileNetV2(alpha=1e6), "filters"),
+        (lambda: check_input_range((-float("inf"), 1.0)), "`input_range` must be"),
+    ],
+)
+def test_numbers_that_would_take_the_machine_are_refused(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_messages_show_the_beginning_of_what_was_received():
+    bomb = [["x" * 1000] * 1000] * 1000
+    with pytest.raises(ValueError, match="Received: ") as caught:
+        check_choice("kind", bomb, ("a", "b"))
+    assert len(str(caught.value)) < 400
+
+
+def test_control_characters_are_shown_as_escapes():
+    assert printable("caté\n\x1b[2J\x9b\u202e\udcff") == "caté\n\\u001b[2J\\u009b\\u202e\\udcff"

@@ -36,6 +36,7 @@ _USAGE_ERROR: type[Any] = typer.BadParameter.__bases__[0]
 # What the package raises on purpose, with a message that says all.
 _OURS = (ValueError, TypeError, OSError, ArithmeticError, ImportError)
 _MOST_CHARACTERS = 500
+_LONGEST_LINE = 4000
 
 
 @dataclass
@@ -140,5 +141,5 @@ def _in_one_line(error: Exception) -> str:
 
 
 def _report(message: str) -> None:
-    line = printable(" ".join(message.split()))
+    line = printable(" ".join(message.split())[:_LONGEST_LINE])
     typer.echo(f"error: {line}", err=True)

@@ -1,5 +1,6 @@
 """What the raw outputs of a detector mean: its anchors, how boxes are coded, what scores are."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -63,7 +64,7 @@ class DetectionSpec:
         if not self.maps:
             raise ValueError("`maps` must hold at least one feature map. Received none.")
         check_at_most("anchors", self.count, MOST_ANCHORS)
-        if len(self.variances) != 4 or min(self.variances) <= 0:
+        if len(self.variances) != 4 or not all(0 < v < math.inf for v in self.variances):
             raise ValueError(
                 "`variances` must be those of x, y, width and height, above 0. "
                 f"Received: {self.variances}."

@@ -1,10 +1,14 @@
+import contextlib
+import io
+import json
+import logging
 import subprocess
 import sys
 
 import pytest
 
 import keras_cv_course as package
-from keras_cv_course.cli.main import make_app
+from keras_cv_course.cli.main import _Settings, make_app
 
 COMMANDS = [
     "models",
@@ -109,6 +113,43 @@ def test_an_error_of_several_lines_is_told_in_one(keras_cv_course, monkeypatch):
     monkeypatch.setattr(engine, "start", fails)
     result = keras_cv_course("models")
     assert (result.code, result.err) == (1, "error: first second\n")
+
+
+def test_what_nobody_expected_is_one_line_too(keras_cv_course, monkeypatch):
+    from keras_cv_course.cli import engine
+
+    def fails():
+        return {}["first"]
+
+    monkeypatch.setattr(engine, "start", fails)
+    result = keras_cv_course("models")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "error: KeyError: 'first' (`keras-cv-course --debug …` shows where it arose)\n"
+    )
+    with pytest.raises(KeyError):
+        make_app()(["--debug", "models"], standalone_mode=False, obj=_Settings())
+
+
+def test_control_characters_do_not_reach_the_terminal(keras_cv_course, monkeypatch):
+    from keras_cv_course.cli import engine
+    from keras_cv_course.cli.output import emit_json, emit_table
+
+    def fails():
+        logging.getLogger("keras_cv_course.data").warning("skipped \x1b[2J.jpg")
+        raise ValueError("no class \x1b]0;title\x07 \x9b")
+
+    monkeypatch.setattr(engine, "start", fails)
+    result = keras_cv_course("models")
+    assert result.err == (
+        "warning: skipped \\u001b[2J.jpg\nerror: no class \\u001b]0;title\\u0007 \\u009b\n"
+    )
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        emit_table("title \x1b[1m", ["class"], [["\x1b[31mred"]])
+        emit_json({"class": "\x1b[31m\x9b"})
+    assert "\x1b" not in out.getvalue()
+    assert "\x9b" not in out.getvalue()
+    assert json.loads(out.getvalue()[out.getvalue().index("{") :]) == {"class": "\x1b[31m\x9b"}
 
 
 def test_ctrl_c_ends_with_130(keras_cv_course, monkeypatch):

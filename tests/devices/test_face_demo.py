@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -177,6 +178,70 @@ def test_what_is_no_small_photograph_is_refused(page, people, tmp_path):
         assert "The picture cannot be decoded" in said
         assert "/" not in said
     assert "exceed the maximum allowed size of 8.0 Mb" in large
+
+
+def ask(address, path="", method="GET", **headers):
+    """Returns status, headers and text of the answer to a request with some headers."""
+    request = urllib.request.Request(address + path, method=method)
+    for name, value in headers.items():
+        request.add_header(name, value)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, answer.headers, answer.read().decode()
+    except urllib.error.HTTPError as answer:
+        return answer.code, answer.headers, answer.read().decode()
+
+
+def test_a_page_of_another_site_is_refused(page):
+    """Its name may point to this machine; then `Host` and `Origin` have that name."""
+    address, _ = page
+    host = address.removeprefix("http://").rstrip("/")
+    port = host.rpartition(":")[2]
+    assert ask(address)[0] == 200
+    assert ask(address, Host=f"localhost:{port}", Origin=f"http://localhost:{port}")[0] == 200
+    for name in (f"evil.example:{port}", "evil.example", f"127.0.0.1.evil.example:{port}"):
+        for path in ("", "config", "gradio_api/info", "gradio_api/queue/data?session_hash=a"):
+            status, _, text = ask(address, path, Host=name, Origin=f"http://{name}")
+            assert (status, text) == (403, "Open the page by its own address."), (name, path)
+    for origin in ("http://evil.example", "null", f"http://localhost:{int(port) + 1}"):
+        assert ask(address, "config", Origin=origin)[0] == 403, origin
+        assert ask(address, "gradio_api/queue/join", "POST", Origin=origin)[0] == 403, origin
+
+
+def test_no_page_can_frame_it_and_it_loads_nothing_from_elsewhere(page):
+    address, _ = page
+    for path in ("", "config"):
+        _, headers, _ = ask(address, path)
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["x-content-type-options"] == "nosniff"
+        policy = headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "http" not in policy
+
+
+def test_a_name_is_text(page, people, tmp_path):
+    """No Markdown, whose pictures would be fetched from elsewhere, and no HTML."""
+    address, _ = page
+    markdown = "![x](http://127.0.0.1:9/x.png)"
+    markup = "<img src=http://127.0.0.1:9/y.png onerror=document.title='bad'>"
+    steps = [DESKTOP, ["visit", address], ["click", 'button[role=tab]:has-text("Gallery")']]
+    steps += upload("face", people / "green" / "0.png")
+    for name in (markdown, markup):
+        steps += [["fill", ["#name textarea, #name input", name]]]
+        steps += [
+            ["click", 'button:text-is("Enroll")'],
+            ["wait", '#answer:has-text("is enrolled")'],
+        ]
+        steps += [["text", "#people"], ["click", 'button:text-is("Remove")']]
+        steps += [["wait", '#answer:has-text("is removed")']]
+    seen = drive(tmp_path, steps)
+    assert [name in text for name, text in zip((markdown, markup), seen.answers, strict=True)] == [
+        True,
+        True,
+    ]
+    assert not [url for url, _ in seen.requests if "127.0.0.1:9/" in url]
+    assert not [text for text in seen.messages if "127.0.0.1:9" in text]
 
 
 def test_only_this_machine_can_open_it(page):

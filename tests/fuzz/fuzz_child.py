@@ -1,0 +1,82 @@
+"""Reads damaged files in a process of its own: `fuzz_child.py corpus scratch`, jobs on stdin.
+
+A job is a line of JSON: the name of a reader, and a seed. The answer is a line: what was wrong, or
+null. Before it, "." says that the job has begun.
+"""
+
+import contextlib
+import json
+import os
+import re
+import resource
+import shutil
+import sys
+import traceback
+import warnings
+from pathlib import Path
+
+from mutations import mutated
+from readers import READERS
+
+_FREE_BYTES = 3 * 2**30
+_ROWS = {row.name: row for row in READERS}
+_ERRORS = (ValueError, OSError, TypeError)
+
+
+def case(corpus: Path, scratch: Path, name: str, seed: int) -> tuple[Path, str]:
+    """Returns a folder with a damaged file, and the file's name."""
+    row = _ROWS[name]
+    folder = scratch / f"{name}_{seed}"
+    shutil.copytree(corpus / name, folder)
+    files = sorted(path for pattern in row.files for path in folder.glob(pattern))
+    path = files[seed % len(files)]
+    path.chmod(0o600)
+    path.write_bytes(mutated(path.read_bytes(), f"{name}/{seed}"))
+    return folder, str(path.relative_to(folder))
+
+
+def verdict(corpus: Path, scratch: Path, name: str, seed: int) -> str | None:
+    """Returns what is wrong with how a damaged file is read; None if it is refused or sound."""
+    folder, file = case(corpus, scratch, name, seed)
+    try:
+        _ROWS[name].read(folder)
+    except _ERRORS as error:
+        # A file of the folder, or the folder itself; a name may be cut out of a longer path.
+        text = str(error)
+        if not re.search(rf"{re.escape(folder.name)}|{re.escape(Path(file).name)}", text):
+            return f"{file}: names no file: {type(error).__name__}: {text[:300]}"
+        if len(text) > 4000:
+            return f"{file}: a message of {len(text):,} characters"
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return (
+            f"{file}: {type(error).__name__}: {str(error)[:300]} ({place.filename}:{place.lineno})"
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def main(corpus: str, scratch: str) -> None:
+    """Answers every line of the standard input."""
+    warnings.simplefilter("ignore")
+    import tensorflow as tf
+
+    tf.config.threading.set_inter_op_parallelism_threads(2)
+    tf.config.threading.set_intra_op_parallelism_threads(2)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (used + _FREE_BYTES, hard))
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        for line in sys.stdin:
+            answers.write(".\n")
+            answers.flush()
+            with contextlib.redirect_stdout(sys.stderr):
+                answer = verdict(Path(corpus), Path(scratch), *json.loads(line))
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
