@@ -12,9 +12,20 @@ from keras_cv_course.data.digits import digits
 from keras_cv_course.data.epochs import Epochs, as_epochs
 from keras_cv_course.data.face_augmentation import FaceDistortion, distorted_faces, face_distortion
 from keras_cv_course.data.images import image_folder, labelled_folder, load_pictures
-from keras_cv_course.data.labelled import LabelledPictures, labelled_batches, split_pictures
+from keras_cv_course.data.labelled import (
+    LabelledPictures,
+    labelled_batches,
+    labelled_epochs,
+    split_pictures,
+)
 from keras_cv_course.data.lfw import PicturePairs, lfw_pairs
-from keras_cv_course.data.pairs import all_pairs, balanced_batches, image_pairs, image_triplets
+from keras_cv_course.data.pairs import (
+    all_pairs,
+    balanced_batches,
+    balanced_epochs,
+    image_pairs,
+    image_triplets,
+)
 from keras_cv_course.data.people import (
     People,
     digit_people,
@@ -43,6 +54,7 @@ __all__ = [
     "augmented",
     "augmented_boxes",
     "balanced_batches",
+    "balanced_epochs",
     "calibration_array",
     "coco_annotations",
     "detection_batches",
@@ -56,6 +68,7 @@ __all__ = [
     "image_triplets",
     "join_people",
     "labelled_batches",
+    "labelled_epochs",
     "labelled_folder",
     "lfw_pairs",
     "load_pictures",

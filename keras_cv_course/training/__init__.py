@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from keras_cv_course.training.divergence import StopOnDivergence
     from keras_cv_course.training.evaluation import ClassifierReport, evaluate_classifier
     from keras_cv_course.training.face_encoder import (
-        FaceRecipe,
+        FaceOptions,
         distorted_copies,
         fit_face_encoder,
         train_only,
@@ -96,7 +96,7 @@ _MODULES = {
         "evaluate_classifier",
     ),
     "face_encoder": (
-        "FaceRecipe",
+        "FaceOptions",
         "distorted_copies",
         "fit_face_encoder",
         "train_only",
@@ -179,7 +179,7 @@ __all__ = [
     "BitRule",
     "Checkpoint",
     "ClassifierReport",
-    "FaceRecipe",
+    "FaceOptions",
     "GapReport",
     "OverfitReport",
     "RateSearch",
