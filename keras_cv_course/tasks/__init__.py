@@ -64,6 +64,7 @@ class _Registered:
 _ROWS = (
     TaskRow("classify", "name what an image shows", f"{__name__}.classification"),
     TaskRow("detect", "find objects in an image", f"{__name__}.detection"),
+    TaskRow("verify", "tell people apart by their faces", f"{__name__}.verification"),
 )
 TASKS: dict[str, Any] = {row.name: row for row in _ROWS}
 

@@ -67,17 +67,20 @@ def command(
 def _open_analyzer(model: str, input_range: tuple[float, float] | None) -> "FaceAnalyzer":
     import numpy as np
 
-    from keras_cv_course.cli.sources import open_classifier
     from keras_cv_course.faces import FaceAnalyzer
+    from keras_cv_course.specs.model_spec import ModelSpec
+    from keras_cv_course.tasks.opening import open_model
 
-    opened = open_classifier(model, input_range)
-    predict = opened.predict
-    if len(opened.outputs) == 1:  # Of which a file gives the array, without its name.
-
-        def predict(batch: Any) -> Any:
-            return {opened.outputs[0]: opened.predict(batch)}
-
-    analyzer = FaceAnalyzer(predict, opened.input_shape, opened.need_range())
+    opened = open_model(model, ModelSpec(task=_TASK, input_range=input_range))
+    facts = opened.spec.facts
+    analyzer = FaceAnalyzer(
+        opened.task.call(opened.model, opened.spec, opened.task.Predict()),
+        opened.input_shape,
+        opened.need_range(),
+        facts.get("gender_names", GENDER_NAMES),
+        facts.get("people"),
+        facts.get("errors"),
+    )
     try:
         analyzer.analyze(np.zeros(opened.input_shape, np.uint8))
     except (TypeError, ValueError) as error:
