@@ -56,8 +56,8 @@ class Encoder:
         if found is None:
             raise ValueError(
                 f"Nothing tells how alike two faces of one person are to {self.path}: there is no "
-                f"{RECORD} beside it, and it carries no threshold. Say it with --threshold, or measure it with "
-                "`keras-cv-course faces evaluate`."
+                f"{RECORD} beside it, and it carries no threshold. Say it with --threshold, or "
+                "measure it with `keras-cv-course faces evaluate`."
             )
         return found
 
@@ -129,14 +129,14 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
         ),
         detector=detector,
         mirrored=known.mirrored if mirrored is None else mirrored,
-        threshold=told.threshold if told else opened.spec.facts.get("threshold"),
+        threshold=told.threshold if told else _number(opened.spec.facts.get("threshold")),
     )
 
 
 def _carried(spec: ModelSpec) -> VerificationRecord:
     """Returns how faces are made ready for an encoder, as far as its file tells."""
-    facts = {name: spec.facts[name] for name in ("crop", "mirrored") if name in spec.facts}
-    return VerificationRecord(threshold=spec.facts.get("threshold", 1.0), **facts)
+    crop, mirrored = spec.facts.get("crop", 1.0), spec.facts.get("mirrored", False)
+    return VerificationRecord(threshold=1.0, crop=float(crop), mirrored=bool(mirrored))
 
 
 def embed_files(encoder: Encoder, images: Sequence[Path], as_json: bool) -> Embedded:
@@ -174,3 +174,7 @@ def open_detector(name: str) -> Detector | None:
     if name == _WHOLE:
         return None
     return haar_detector() if name == _HAAR else yunet_detector(name)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
