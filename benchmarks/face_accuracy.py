@@ -19,6 +19,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ from keras_cv_course.faces.verification_report import equal_error_rate
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.tflite import TFLiteModel, convert
 from keras_cv_course.training import (
-    FaceRecipe,
+    Recipe,
     distorted_copies,
     fit_face_encoder,
     train_only,
@@ -57,6 +58,7 @@ LFW_CROP = 0.5  # of 250 pixels: the box of the detector that LFW was made with,
 BLOCK = 300  # pictures whose features are computed and kept together
 TRAINED = ("stage5", "stage6", "projection", "p3_", "p4_", "expanded_")
 CALIBRATION = 200
+TUNING = Recipe(warmup_epochs=0, flip=True, shift=0.06, turn=0.02, zoom=0.1, colour=True)
 WAYS = {
     "float": "float",
     "ptq": "int8 post-training",
@@ -238,7 +240,9 @@ def encoders(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Emb
     encoder = projected(task, options)
     train_only(encoder, TRAINED)
     if options.epochs:
-        recipe = FaceRecipe(RANGE, options.epochs, options.rate, seed=options.seed)
+        recipe = replace(
+            TUNING, epochs=options.epochs, learning_rate=options.rate, seed=options.seed
+        )
         fit_face_encoder(encoder, task.train, recipe, verbose=2)
     known = task.train.load(SHAPE, RANGE)
     typical = known[np.random.default_rng(0).permutation(len(known))[:CALIBRATION]]
@@ -255,7 +259,8 @@ def encoders(task: Task, options: argparse.Namespace) -> Iterator[tuple[str, Emb
             return
         start = time.perf_counter()
         aware = quantize_aware(encoder, typical, input_range=RANGE)
-        recipe = FaceRecipe(RANGE, options.int8_epochs, options.rate / 3, seed=options.seed)
+        changes = {"epochs": options.int8_epochs, "learning_rate": options.rate / 3}
+        recipe = replace(TUNING, **changes, seed=options.seed)
         fit_face_encoder(aware, task.train, recipe, verbose=2)
         size = convert(aware, path, "int8", "uint8").size_bytes
         yield "qat", TFLiteModel(path), size, time.perf_counter() - start

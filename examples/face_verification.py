@@ -37,7 +37,8 @@ from keras_cv_course.faces.verification import Embed, embed_unit
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.tflite import TFLiteModel, convert
 from keras_cv_course.training import (
-    FaceRecipe,
+    FaceOptions,
+    Recipe,
     distorted_copies,
     fit_face_encoder,
     plot_verification,
@@ -45,30 +46,42 @@ from keras_cv_course.training import (
     train_only,
 )
 
-DIGITS = FaceRecipe((0.0, 1.0), epochs=20, learning_rate=3e-3, distortion=None)
-FACES = FaceRecipe((-1.0, 1.0), epochs=3, learning_rate=3e-5)
+DIGITS = Recipe(epochs=20, learning_rate=3e-3, warmup_epochs=0)
+FACES = Recipe(
+    epochs=3,
+    learning_rate=3e-5,
+    warmup_epochs=0,
+    flip=True,
+    shift=0.06,
+    turn=0.02,
+    zoom=0.1,
+    colour=True,
+)
 INT8_EPOCHS = 2
+FACES_RANGE, DIGITS_RANGE = (-1.0, 1.0), (0.0, 1.0)
 
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
-def digit_encoder(train: People, recipe: FaceRecipe) -> keras.Model:
+def digit_encoder(train: People, recipe: Recipe, faces: FaceOptions) -> keras.Model:
     """Returns the course's encoder, trained from nothing."""
     encoder = SiameseEncoder((28, 28, 1))
-    fit_face_encoder(encoder, train, recipe, verbose=2)
+    fit_face_encoder(encoder, train, recipe, faces, verbose=2)
     return encoder
 
 
-def face_encoder(train: People, recipe: FaceRecipe, options: argparse.Namespace) -> keras.Model:
+def face_encoder(
+    train: People, recipe: Recipe, faces: FaceOptions, options: argparse.Namespace
+) -> keras.Model:
     """Returns an encoder on MobileNetV2, its projection set from the people, and fine-tuned."""
     shape = (options.size, options.size, 3)
     weights = None if options.weights == "none" else options.weights
     backbone = MobileNetV2(shape, options.alpha, include_top=False, weights=weights)
     encoder = FaceEncoder(face_maps(backbone), grid=options.size // 32)
-    copies = distorted_copies(train, shape, recipe.input_range, crop=recipe.crop, seed=recipe.seed)
+    copies = distorted_copies(train, shape, FACES_RANGE, crop=faces.crop, seed=recipe.seed)
     fit_projection(encoder, *copies)
     train_only(encoder, ("stage5", "stage6", "p3_", "p4_", "expanded_"))
-    fit_face_encoder(encoder, train, recipe, verbose=2)
+    fit_face_encoder(encoder, train, recipe, faces, verbose=2)
     return encoder
 
 
@@ -107,19 +120,21 @@ def main() -> None:
     train, held_out = split_people(people, options.held_out, options.seed)
     deciding, unseen = split_people(held_out, 0.5, options.seed)
     print(f"learns on {len(train.names)}, decides by {deciding.names}, is tried on {unseen.names}")
-    recipe = FACES if options.data else DIGITS
-    changes = {"crop": options.crop, "seed": options.seed}
-    recipe = replace(recipe, epochs=options.epochs or recipe.epochs, **changes)
-    encoder = face_encoder(train, recipe, options) if options.data else digit_encoder(train, recipe)
+    recipe, values = (FACES, FACES_RANGE) if options.data else (DIGITS, DIGITS_RANGE)
+    recipe = replace(recipe, epochs=options.epochs or recipe.epochs, seed=options.seed)
+    faces = FaceOptions(crop=options.crop)
+    if options.data:
+        encoder = face_encoder(train, recipe, faces, options)
+    else:
+        encoder = digit_encoder(train, recipe, faces)
 
     learned, decided, pictures = (
-        x.load(encoder.input_shape[1:], recipe.input_range, recipe.crop)
-        for x in (train, deciding, unseen)
+        x.load(encoder.input_shape[1:], values, options.crop) for x in (train, deciding, unseen)
     )
     typical = np.random.default_rng(options.seed).permutation(learned)[:200]
-    aware = quantize_aware(encoder, typical, input_range=recipe.input_range)
+    aware = quantize_aware(encoder, typical, input_range=values)
     tuning = replace(recipe, epochs=INT8_EPOCHS, learning_rate=recipe.learning_rate / 10)
-    fit_face_encoder(aware, train, tuning, verbose=2)
+    fit_face_encoder(aware, train, tuning, faces, verbose=2)
     encoder.save(options.out / "encoder.keras")
     file = convert(aware, options.out / "encoder.tflite", "int8", "uint8")
     print(f"{file.path}: {file.size_bytes:,} bytes")
@@ -141,8 +156,7 @@ def main() -> None:
             f"{np.mean(accepted[~report.same]):.2%} of two"
         )
     plot_verification(reports, options.out / "roc.png", threshold)
-    report, values = reports["int8 file"], recipe.input_range
-    save_verification(options.out, report, threshold, values, crop=recipe.crop)
+    save_verification(options.out, reports["int8 file"], threshold, values, crop=options.crop)
     verifier = FaceVerifier(embed, threshold)
     for same in (True, False):
         other = 1 + int(np.argmax((unseen.labels[1:] == unseen.labels[0]) == same))

@@ -48,11 +48,11 @@ from keras_cv_course.faces.multitask_training import compile_arguments
 from keras_cv_course.faces.tasks import (
     Age,
     Detection,
+    FaceTask,
     Gender,
     Landmarks,
     Pose,
     Smile,
-    Task,
     label_sizes,
 )
 from keras_cv_course.metrics.landmarks import IBUG_EYES, normalized_mean_error
@@ -77,7 +77,7 @@ class Faces:
     """Sets of pictures, the tasks that they have labels for, and what their points are."""
 
     sets: tuple[LabelledPictures, ...]
-    tasks: tuple[Task, ...]
+    tasks: tuple[FaceTask, ...]
     mirror: tuple[int, ...]
     eyes: tuple[int, int]
 
@@ -105,7 +105,7 @@ def drawings(folder: Path) -> Faces:
 
 
 def training_batches(
-    faces: Faces, tasks: tuple[Task, ...], options: argparse.Namespace, seed: int
+    faces: Faces, tasks: tuple[FaceTask, ...], options: argparse.Namespace, seed: int
 ) -> tf.data.Dataset:
     """Returns distorted pictures with a label for one of some tasks, and their labels.
 
@@ -124,7 +124,7 @@ def training_batches(
 
 def fit(
     model: keras.Model,
-    tasks: tuple[Task, ...],
+    tasks: tuple[FaceTask, ...],
     batches: tf.data.Dataset,
     epochs: int,
     rate: float,

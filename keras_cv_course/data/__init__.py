@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from keras_cv_course.data.images import load_pictures as load_pictures
     from keras_cv_course.data.labelled import LabelledPictures as LabelledPictures
     from keras_cv_course.data.labelled import labelled_batches as labelled_batches
+    from keras_cv_course.data.labelled import labelled_epochs as labelled_epochs
     from keras_cv_course.data.labelled import split_pictures as split_pictures
     from keras_cv_course.data.lfw import PicturePairs as PicturePairs
     from keras_cv_course.data.lfw import lfw_pairs as lfw_pairs
     from keras_cv_course.data.pairs import all_pairs as all_pairs
     from keras_cv_course.data.pairs import balanced_batches as balanced_batches
+    from keras_cv_course.data.pairs import balanced_epochs as balanced_epochs
     from keras_cv_course.data.pairs import image_pairs as image_pairs
     from keras_cv_course.data.pairs import image_triplets as image_triplets
     from keras_cv_course.data.people import People as People
@@ -62,9 +64,20 @@ else:
             "epochs": ("Epochs", "as_epochs"),
             "face_augmentation": ("FaceDistortion", "distorted_faces", "face_distortion"),
             "images": ("image_folder", "labelled_folder", "load_pictures"),
-            "labelled": ("LabelledPictures", "labelled_batches", "split_pictures"),
+            "labelled": (
+                "LabelledPictures",
+                "labelled_batches",
+                "labelled_epochs",
+                "split_pictures",
+            ),
             "lfw": ("PicturePairs", "lfw_pairs"),
-            "pairs": ("all_pairs", "balanced_batches", "image_pairs", "image_triplets"),
+            "pairs": (
+                "all_pairs",
+                "balanced_batches",
+                "balanced_epochs",
+                "image_pairs",
+                "image_triplets",
+            ),
             "people": ("People", "digit_people", "join_people", "people_folder", "split_people"),
             "photographs": ("read_photograph",),
             "shapes": ("DrawnScenes",),

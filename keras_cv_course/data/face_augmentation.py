@@ -3,11 +3,14 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
 from keras_cv_course._validation import check_rate
+from keras_cv_course.data.epochs import Epochs
+
+Batches = TypeVar("Batches", tf.data.Dataset, Epochs)
 
 # Runs of iBUG's 68 points that a mirror reverses: jaw, brows, nostrils, and the rows of the mouth.
 _REVERSED = ((0, 16), (17, 26), (31, 35), (48, 54), (55, 59), (60, 64), (65, 67))
@@ -60,11 +63,11 @@ class FaceDistortion:
 
 
 def distorted_faces(
-    train: tf.data.Dataset,
+    train: Batches,
     input_range: tuple[float, float],
     distortion: FaceDistortion | None = None,
     seed: int = 0,
-) -> tf.data.Dataset:
+) -> Batches:
     """Returns batches of faces that are mirrored, turned, shifted, zoomed, and seen in other light.
 
     Points move with the picture, their visibility is mirrored, yaw and roll change sign in a
@@ -73,10 +76,12 @@ def distorted_faces(
 
     Args:
         train: Batches of float32 pictures (batch, height, width, channels) in `input_range` and a
-            dict of labels, as `labelled_batches` returns them. Turns take pixels to be square.
+            dict of labels, as `labelled_batches` and `labelled_epochs` return them. Turns take
+            pixels to be square.
         input_range: Smallest and largest value.
         distortion: How far; the usual when None.
-        seed: Decides the changes, which are new in every epoch.
+        seed: Decides the changes, which are new in every epoch. Of `Epochs` they are a function of
+            the epoch and the number of the batch.
 
     Raises:
         ValueError: If the labels are of another number of points than `distortion.mirror`.
@@ -86,20 +91,26 @@ def distorted_faces(
         >>> model.fit(distorted_faces(batches, (-1.0, 1.0)), epochs=20)
     """
     distortion = distortion or FaceDistortion()
-    points = train.element_spec[1].get("landmarks")
+    element = train.at(tf.constant(0, tf.int64)) if isinstance(train, Epochs) else train
+    points = element.element_spec[1].get("landmarks")
     known = None if points is None else points.shape[-1] // 2
     if distortion.mirror is not None and known not in (None, len(distortion.mirror)):
         raise ValueError(
             "`distortion.mirror` must say for each point which it becomes in a mirror. Received: "
             f"{len(distortion.mirror)} for labels of {known} points. Set it, or None."
         )
-    change = _changer(input_range, distortion, seed)
+    change = _changer(input_range, distortion)
 
-    def distort(images: tf.Tensor, labels: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, Any]:
-        changed, moves = change(images)
+    def distort(
+        key: tf.Tensor, images: tf.Tensor, labels: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, Any]:
+        changed, moves = change(key, images)
         return changed, _move_labels(labels, moves, images.shape[1:3], distortion)
 
-    return train.map(distort).prefetch(tf.data.AUTOTUNE)
+    if isinstance(train, Epochs):
+        return train.map_with_key(distort, seed)
+    keys = _Keys(seed)
+    return train.map(lambda *batch: distort(keys(), *batch)).prefetch(tf.data.AUTOTUNE)
 
 
 def face_distortion(
@@ -119,8 +130,35 @@ def face_distortion(
         >>> distort = face_distortion((-1.0, 1.0))
         >>> encoder.fit(batches.map(lambda images, labels: (distort(images), labels)))
     """
-    change = _changer(input_range, distortion or FaceDistortion(), seed)
-    return lambda images: change(images)[0]
+    change, keys = keyed_distortion(input_range, distortion), _Keys(seed)
+    return lambda images: change(keys(), images)
+
+
+def keyed_distortion(
+    input_range: tuple[float, float], distortion: FaceDistortion | None = None
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Returns a function of a key and pictures that does what that of `face_distortion` does.
+
+    Args:
+        input_range: Smallest and largest value of the pictures.
+        distortion: How far; the usual when None.
+
+    Example:
+        >>> distort = keyed_distortion((-1.0, 1.0))
+        >>> epochs = epochs.map_with_key(lambda key, x, y: (distort(key, x), y), seed=0)
+    """
+    change = _changer(input_range, distortion or FaceDistortion())
+    return lambda key, images: change(key, images)[0]
+
+
+class _Keys:
+    """Seeds for stateless functions, one after the other."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = tf.random.Generator.from_seed(seed)
+
+    def __call__(self) -> tf.Tensor:
+        return self._random.make_seeds(1)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -138,28 +176,28 @@ class _Moves:
 
 
 def _changer(
-    input_range: tuple[float, float], distortion: FaceDistortion, seed: int
-) -> Callable[[tf.Tensor], tuple[tf.Tensor, _Moves]]:
+    input_range: tuple[float, float], distortion: FaceDistortion
+) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, _Moves]]:
     """Returns a function that gives distorted pictures, and where their pixels come from."""
-    random = tf.random.Generator.from_seed(seed)
 
-    def change(images: tf.Tensor) -> tuple[tf.Tensor, _Moves]:
-        moves = _draw_moves(random, tf.shape(images)[0], distortion)
-        return _relight(random, _move_pixels(images, moves), input_range, distortion), moves
+    def change(key: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, _Moves]:
+        moving, lighting = tf.unstack(tf.random.split(key, 2))
+        moves = _draw_moves(moving, tf.shape(images)[0], distortion)
+        return _relight(lighting, _move_pixels(images, moves), input_range, distortion), moves
 
     return change
 
 
-def _draw_moves(
-    random: tf.random.Generator, count: tf.Tensor, distortion: FaceDistortion
-) -> _Moves:
+def _draw_moves(key: tf.Tensor, count: tf.Tensor, distortion: FaceDistortion) -> _Moves:
     half = math.radians(distortion.turn_degrees)
     share = 0.0 if distortion.mirror is None else 0.5
+    flip, turn, zoom, shift = tf.unstack(tf.random.split(key, 4))
+    uniform = tf.random.stateless_uniform
     return _Moves(
-        flip=tf.where(random.uniform([count]) < share, -1.0, 1.0),
-        turn=random.uniform([count], -half, half),
-        zoom=random.uniform([count], 1 - distortion.zoom, 1 + distortion.zoom),
-        shift=random.uniform([count, 2], -distortion.shift, distortion.shift),
+        flip=tf.where(uniform([count], flip) < share, -1.0, 1.0),
+        turn=uniform([count], turn, -half, half),
+        zoom=uniform([count], zoom, 1 - distortion.zoom, 1 + distortion.zoom),
+        shift=uniform([count, 2], shift, -distortion.shift, distortion.shift),
     )
 
 
@@ -182,18 +220,20 @@ def _move_pixels(images: tf.Tensor, moves: _Moves) -> tf.Tensor:
 
 
 def _relight(
-    random: tf.random.Generator,
+    key: tf.Tensor,
     images: tf.Tensor,
     input_range: tuple[float, float],
     distortion: FaceDistortion,
 ) -> tf.Tensor:
     low, high = input_range
     shape = [tf.shape(images)[0], 1, 1, 1]
+    colour, contrast, light = tf.unstack(tf.random.split(key, 3))
+    uniform = tf.random.stateless_uniform
     grey = tf.reduce_mean(images, -1, keepdims=True) + tf.zeros_like(images)
-    images = tf.where(random.uniform(shape) < distortion.grey_share, grey, images)
+    images = tf.where(uniform(shape, colour) < distortion.grey_share, grey, images)
     mean = tf.reduce_mean(images, (1, 2, 3), keepdims=True)
-    gain = random.uniform(shape, 1 - distortion.contrast, 1 + distortion.contrast)
-    step = random.uniform(shape, -distortion.brightness, distortion.brightness) * (high - low)
+    gain = uniform(shape, contrast, 1 - distortion.contrast, 1 + distortion.contrast)
+    step = uniform(shape, light, -distortion.brightness, distortion.brightness) * (high - low)
     return tf.clip_by_value((images - mean) * gain + mean + step, low, high)
 
 

@@ -1,6 +1,6 @@
 """Pictures with the labels of several tasks, of which each set has its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cv_course.data.dataset import check_input, rescale
+from keras_cv_course.data.epochs import Epochs, shuffled
 from keras_cv_course.data.photographs import photograph_reader, readable
 
 
@@ -114,6 +115,64 @@ def labelled_batches(
             of a task.
     """
     check_input(input_shape, input_range, batch_size)
+    files, labels, read = _table(sources, label_sizes, input_shape)
+    to_range = rescale(input_range)
+    dataset = tf.data.Dataset.from_tensor_slices((files, labels))
+    dataset = dataset.map(
+        lambda path, label: (read(path), label), num_parallel_calls=tf.data.AUTOTUNE
+    ).cache()
+    if shuffle:
+        dataset = dataset.shuffle(len(files), seed=seed)
+    dataset = dataset.batch(batch_size).map(lambda images, label: (to_range(images), label))
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def labelled_epochs(
+    sources: Sequence[LabelledPictures],
+    label_sizes: Mapping[str, int],
+    input_shape: tuple[int, int, int],
+    input_range: tuple[float, float],
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Epochs:
+    """Returns the batches of `labelled_batches`, in an order that is a function of the epoch.
+
+    All pictures are decoded here, and kept in memory as bytes.
+
+    Args:
+        sources: As in `labelled_batches`, like the arguments that follow.
+        label_sizes: Size of the label of each output.
+        input_shape: (height, width, channels) of the model's input.
+        input_range: Smallest and largest value that the model takes.
+        batch_size: Pictures in a batch.
+        seed: Decides the orders.
+
+    Raises:
+        ValueError: As in `labelled_batches`.
+    """
+    check_input(input_shape, input_range, batch_size)
+    files, labels, read = _table(sources, label_sizes, input_shape)
+    pictures = tf.data.Dataset.from_tensor_slices(files)
+    pictures = pictures.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(files))
+    kept = (next(iter(pictures)), {name: tf.constant(x) for name, x in labels.items()})
+    to_range = rescale(input_range)
+
+    def at(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.data.Dataset.from_tensor_slices(shuffled(len(files), seed, epoch))
+        return order.batch(batch_size).map(
+            lambda rows: tf.nest.map_structure(lambda x: tf.gather(x, rows), kept)
+        )
+
+    batches = Epochs(at, -(-len(files) // batch_size))
+    return batches.map(lambda images, label: (to_range(images), label))
+
+
+def _table(
+    sources: Sequence[LabelledPictures],
+    label_sizes: Mapping[str, int],
+    input_shape: tuple[int, int, int],
+) -> tuple[list[str], dict[str, np.ndarray], Callable[[tf.Tensor], tf.Tensor]]:
+    """Returns the files of all sources, their labels, and what reads a file as uint8 pixels."""
     sources = [_decodable(source, input_shape[2]) for source in sources]
     files = [file for source in sources for file in source.files]
     if not files:
@@ -125,17 +184,12 @@ def labelled_batches(
 
     picture_in = photograph_reader(files, input_shape[2])
 
-    def read(path: tf.Tensor, label: dict[str, tf.Tensor]) -> tuple[tf.Tensor, dict[str, Any]]:
+    def read(path: tf.Tensor) -> tf.Tensor:
         picture = tf.image.resize(picture_in(path), input_shape[:2])
-        return tf.cast(tf.round(picture), tf.uint8), label
+        picture = tf.ensure_shape(picture, input_shape)
+        return tf.cast(tf.round(picture), tf.uint8)
 
-    to_range = rescale(input_range)
-    dataset = tf.data.Dataset.from_tensor_slices((files, labels))
-    dataset = dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE).cache()
-    if shuffle:
-        dataset = dataset.shuffle(len(files), seed=seed)
-    dataset = dataset.batch(batch_size).map(lambda images, label: (to_range(images), label))
-    return dataset.prefetch(tf.data.AUTOTUNE)
+    return files, labels, read
 
 
 def _decodable(source: LabelledPictures, channels: int) -> LabelledPictures:

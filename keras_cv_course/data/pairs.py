@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cv_course._validation import check_whole
+from keras_cv_course.data.epochs import Epochs
 from keras_cv_course.data.people import People, picture_reader
 
 # What a model of two pictures calls its inputs, see `faces.SiameseNetwork`.
@@ -173,15 +174,16 @@ def balanced_batches(
 ) -> tf.data.Dataset:
     """Returns batches with several pictures of each of several people, new in every epoch.
 
+    For runs that must go on exactly after a kill there is `balanced_epochs`.
+
     Args:
         people: Whose pictures.
-        input_shape: (height, width, channels) of the model's input.
+        input_shape: As in `balanced_epochs`, like the arguments that follow.
         input_range: Smallest and largest value that the model takes.
-        people_per_batch: People in a batch, at most as many as there are.
-        pictures_per_person: Pictures of each; of one who has fewer, some come again.
-        batches: Batches in an epoch; None is as many as it takes to see as many pictures as there
-            are.
-        crop: Share of each side that is kept around the centre first.
+        people_per_batch: People in a batch.
+        pictures_per_person: Pictures of each.
+        batches: Batches in an epoch.
+        crop: Share of each side that is kept around the center first.
         seed: Decides the batches.
 
     Returns:
@@ -195,6 +197,48 @@ def balanced_batches(
         >>> batches = balanced_batches(train, (112, 112, 3), (-1.0, 1.0))
         >>> encoder.fit(batches, epochs=10, shuffle=False)  # they are new in every epoch
     """
+    return balanced_epochs(
+        people,
+        input_shape,
+        input_range,
+        people_per_batch,
+        pictures_per_person,
+        batches,
+        crop,
+        seed,
+    ).passes()
+
+
+def balanced_epochs(
+    people: People,
+    input_shape: tuple[int, int, int],
+    input_range: tuple[float, float],
+    people_per_batch: int = 16,
+    pictures_per_person: int = 4,
+    batches: int | None = None,
+    crop: float = 1.0,
+    seed: int = 0,
+) -> Epochs:
+    """Returns the batches of `balanced_batches`, which are a function of the epoch.
+
+    Args:
+        people: Whose pictures.
+        input_shape: (height, width, channels) of the model's input.
+        input_range: Smallest and largest value that the model takes.
+        people_per_batch: People in a batch, at most as many as there are.
+        pictures_per_person: Pictures of each; of one who has fewer, some come again.
+        batches: Batches in an epoch; None is as many as it takes to see as many pictures as there
+            are.
+        crop: Share of each side that is kept around the center first.
+        seed: Decides the batches, with the number of the epoch.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> epochs = balanced_epochs(train, (112, 112, 3), (-1.0, 1.0))
+        >>> model.fit(epochs.since(7), steps_per_epoch=epochs.batches, initial_epoch=7, epochs=20)
+    """
     rows_of = _rows_of_each(people.labels)
     check_whole("pictures_per_person", pictures_per_person)
     if not 2 <= people_per_batch <= len(rows_of):
@@ -202,24 +246,30 @@ def balanced_batches(
             f"`people_per_batch` must be from 2 to the number of people, {len(rows_of)}. "
             f"Received: {people_per_batch!r}."
         )
-    batch_size = people_per_batch * pictures_per_person
-    batches = -(-len(people.labels) // batch_size) if batches is None else batches
+    size = people_per_batch * pictures_per_person
+    count = -(-len(people.labels) // size) if batches is None else batches
 
-    def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(epoch: np.ndarray) -> np.ndarray:
+        rng = np.random.default_rng([seed, int(epoch)])
         rows = []
-        for _ in range(batches):
+        for _ in range(count):
             for person in rng.choice(len(rows_of), people_per_batch, replace=False):
                 again = len(rows_of[person]) < pictures_per_person
                 rows.append(rng.choice(rows_of[person], pictures_per_person, replace=again))
-        drawn = np.concatenate(rows)
-        return drawn[:, None], people.labels[drawn]
+        return np.concatenate(rows)
 
     read = picture_reader(people, input_shape, input_range, crop)
+    labels = tf.constant(people.labels, tf.int32)
 
-    def picture(rows: tf.Tensor, label: tf.Tensor) -> Any:
-        return read(rows[0]), tf.cast(label, tf.int32)
+    def at(epoch: tf.Tensor) -> tf.data.Dataset:
+        rows = tf.ensure_shape(tf.numpy_function(draw, [epoch], tf.int64), [count * size])
+        drawn = tf.data.Dataset.from_tensor_slices(rows)
+        pictures = drawn.map(
+            lambda row: (read(row), labels[row]), num_parallel_calls=tf.data.AUTOTUNE
+        )
+        return pictures.batch(size, drop_remainder=True)
 
-    return _streamed(draw, picture, batches * batch_size, (1,), batch_size, seed)
+    return Epochs(at, count)
 
 
 def _rows_of_each(labels: np.ndarray) -> list[np.ndarray]:

@@ -69,18 +69,41 @@ class People:
         input_shape: tuple[int, int, int],
         input_range: tuple[float, float],
         crop: float = 1.0,
+        rows: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Returns all pictures as a model takes them, float32 `(n, height, width, channels)`.
+        """Returns pictures as a model takes them, float32 `(n, height, width, channels)`.
 
         Args:
             input_shape: (height, width, channels) of the model's input.
             input_range: Smallest and largest value that the model takes.
-            crop: Share of each side that is kept around the centre, see `picture_reader`.
+            crop: Share of each side that is kept around the center, see `picture_reader`.
+            rows: Numbers of the pictures; None is all.
         """
         read = picture_reader(self, input_shape, input_range, crop)
-        rows = tf.data.Dataset.range(len(self.labels))
-        pictures = rows.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(self.labels))
+        rows = np.arange(len(self.labels)) if rows is None else np.asarray(rows, np.int64)
+        drawn = tf.data.Dataset.from_tensor_slices(rows)
+        pictures = drawn.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(rows))
         return np.asarray(next(pictures.as_numpy_iterator()))
+
+    def at_most(self, count: int) -> "People":
+        """Returns the first pictures of the first people, as many of each as there is room for.
+
+        Args:
+            count: The most pictures; at least 4, two each of two people.
+
+        Raises:
+            ValueError: If it is less.
+        """
+        if count < 4:
+            raise ValueError(
+                f"`count` must be at least 4: two pictures each of two people. Received: {count!r}."
+            )
+        names = self.names[: count // 2]
+        chosen = self.select(names)
+        each = max(2, count // len(names))
+        earlier = np.array([np.sum(chosen.labels[:i] == x) for i, x in enumerate(chosen.labels)])
+        kept = earlier < each
+        return People(chosen.pictures[kept], chosen.labels[kept], names)
 
 
 def people_folder(folder: str | os.PathLike[str], min_pictures: int = 1) -> People:

@@ -1,13 +1,16 @@
 """Answers of a multitask network about one picture, with their units and confidence."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
 Predict = Callable[[np.ndarray], Mapping[str, Any]]
+GENDER_NAMES = ("male", "female")
+# Answers without a probability, whose error is measured instead.
+MEASURED = ("age", "landmarks", "pose")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,55 @@ class Attribute:
         return {
             name: np.asarray(field).tolist() if isinstance(field, np.ndarray) else field
             for name, field in vars(self).items()
+        }
+
+
+@dataclass(frozen=True)
+class AnswerReader:
+    """Makes answers of what a multitask network returns for an image.
+
+    Attributes:
+        gender_names: What labels 0 and 1 of "gender" stood for in training.
+        people: Names by number for "identity"; None gives the number.
+        errors: Typical error of "age" (years), "landmarks" (in percent of the image's width) or
+            "pose" (degrees), which becomes the spread.
+
+    Raises:
+        ValueError: If `errors` names another task.
+    """
+
+    gender_names: Sequence[str] = GENDER_NAMES
+    people: Sequence[str] | None = None
+    errors: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unknown = set(self.errors) - set(MEASURED)
+        if unknown:
+            raise ValueError(
+                "`errors` must be of 'age', 'landmarks' or 'pose': other answers carry their "
+                f"probability. Received: {sorted(unknown)}."
+            )
+
+    def read(self, values: Mapping[str, np.ndarray], size: tuple[int, int]) -> dict[str, Attribute]:
+        """Returns an answer to each task.
+
+        Args:
+            values: By task, what the network returned for one image.
+            size: (width, height) of the image in pixels.
+
+        Raises:
+            ValueError: If there is a value that is not a task's.
+        """
+        unknown = set(values) - set(_ANSWERS)
+        if unknown:
+            raise ValueError(
+                "`predict` must give the outputs of a MultitaskFaceNetwork, some of "
+                f"{', '.join(_ANSWERS)}. Received: {', '.join(sorted(unknown))}."
+            )
+        pixels = np.array(size, np.float32)
+        return {
+            name: _ANSWERS[name](self, np.asarray(y, np.float32), pixels)
+            for name, y in values.items()
         }
 
 
@@ -69,7 +121,7 @@ class FaceAnalyzer:
         predict: Predict,
         input_shape: tuple[int, int, int],
         input_range: tuple[float, float] = (-1.0, 1.0),
-        gender_names: Sequence[str] = ("male", "female"),
+        gender_names: Sequence[str] = GENDER_NAMES,
         people: Sequence[str] | None = None,
         errors: Mapping[str, float] | None = None,
     ) -> None:
@@ -82,18 +134,10 @@ class FaceAnalyzer:
             raise ValueError(
                 f"`input_shape` must be (height, width, channels). Received: {input_shape!r}."
             )
-        unknown = set(errors or {}) - {"age", "landmarks", "pose"}
-        if unknown:
-            raise ValueError(
-                "`errors` must be of 'age', 'landmarks' or 'pose': other answers carry their "
-                f"probability. Received: {sorted(unknown)}."
-            )
         self.predict = predict
         self.input_shape = tuple(input_shape)
         self.input_range = input_range
-        self.gender_names = tuple(gender_names)
-        self.people = people
-        self.errors = dict(errors or {})
+        self.reader = AnswerReader(tuple(gender_names), people, dict(errors or {}))
 
     def analyze(self, image: np.ndarray) -> dict[str, Attribute]:
         """Returns an answer to each task.
@@ -117,14 +161,7 @@ class FaceAnalyzer:
                 "is, e.g. `lambda batch: {'age': file(batch)}`."
             )
         values = {name: np.asarray(y, np.float32)[0] for name, y in outputs.items()}
-        unknown = set(values) - set(_ANSWERS)
-        if unknown:
-            raise ValueError(
-                "`predict` must give the outputs of a MultitaskFaceNetwork, some of "
-                f"{', '.join(_ANSWERS)}. Received: {', '.join(sorted(unknown))}."
-            )
-        size = np.array([image.shape[1], image.shape[0]], np.float32)
-        return {name: _ANSWERS[name](self, y, size) for name, y in values.items()}
+        return self.reader.read(values, (image.shape[1], image.shape[0]))
 
     def _prepare(self, image: np.ndarray) -> np.ndarray:
         height, width, channels = self.input_shape
@@ -145,42 +182,42 @@ class FaceAnalyzer:
         return keras.ops.convert_to_numpy(resized)[None] / 255.0 * (high - low) + low
 
 
-def _yes_or_no(analyzer: FaceAnalyzer, y: np.ndarray, size: np.ndarray) -> Attribute:
+def _yes_or_no(reader: AnswerReader, y: np.ndarray, size: np.ndarray) -> Attribute:
     return Attribute(bool(y[0] >= 0.5), float(max(y[0], 1 - y[0])))
 
 
-def _gender(analyzer: FaceAnalyzer, y: np.ndarray, size: np.ndarray) -> Attribute:
-    answer = _yes_or_no(analyzer, y, size)
-    return Attribute(analyzer.gender_names[int(answer.value)], answer.confidence)
+def _gender(reader: AnswerReader, y: np.ndarray, size: np.ndarray) -> Attribute:
+    answer = _yes_or_no(reader, y, size)
+    return Attribute(reader.gender_names[int(answer.value)], answer.confidence)
 
 
-def _age(analyzer: FaceAnalyzer, y: np.ndarray, size: np.ndarray) -> Attribute:
-    return Attribute(float(y[0]), spread=analyzer.errors.get("age"))
+def _age(reader: AnswerReader, y: np.ndarray, size: np.ndarray) -> Attribute:
+    return Attribute(float(y[0]), spread=reader.errors.get("age"))
 
 
-def _landmarks(analyzer: FaceAnalyzer, y: np.ndarray, size: np.ndarray) -> Attribute:
-    error = analyzer.errors.get("landmarks")
+def _landmarks(reader: AnswerReader, y: np.ndarray, size: np.ndarray) -> Attribute:
+    error = reader.errors.get("landmarks")
     pixels = (y.reshape(-1, 2) + 0.5) * size  # (points, 2)
     return Attribute(pixels, spread=None if error is None else float(error / 100 * size[0]))
 
 
-def _visibility(analyzer: FaceAnalyzer, y: np.ndarray, size: np.ndarray) -> Attribute:
+def _visibility(reader: AnswerReader, y: np.ndarray, size: np.ndarray) -> Attribute:
     return Attribute(y >= 0.5, np.maximum(y, 1 - y))
 
 
-def _pose(analyzer: FaceAnalyzer, y: np.ndarray, size: np.ndarray) -> Attribute:
+def _pose(reader: AnswerReader, y: np.ndarray, size: np.ndarray) -> Attribute:
     degrees = dict(zip(("yaw", "pitch", "roll"), map(float, y), strict=True))
-    return Attribute(degrees, spread=analyzer.errors.get("pose"))
+    return Attribute(degrees, spread=reader.errors.get("pose"))
 
 
-def _identity(analyzer: FaceAnalyzer, y: np.ndarray, size: np.ndarray) -> Attribute:
+def _identity(reader: AnswerReader, y: np.ndarray, size: np.ndarray) -> Attribute:
     likely = int(y.argmax())
     odds = np.exp(y - y.max())
-    name = likely if analyzer.people is None else analyzer.people[likely]
+    name = likely if reader.people is None else reader.people[likely]
     return Attribute(name, float(odds[likely] / odds.sum()))
 
 
-_ANSWERS: dict[str, Callable[[FaceAnalyzer, np.ndarray, np.ndarray], Attribute]] = {
+_ANSWERS: dict[str, Callable[[AnswerReader, np.ndarray, np.ndarray], Attribute]] = {
     "detection": _yes_or_no,
     "landmarks": _landmarks,
     "visibility": _visibility,
@@ -190,3 +227,6 @@ _ANSWERS: dict[str, Callable[[FaceAnalyzer, np.ndarray, np.ndarray], Attribute]]
     "age": _age,
     "identity": _identity,
 }
+
+# What a multitask network may be asked.
+ANSWERS = tuple(_ANSWERS)

@@ -8,7 +8,7 @@ from keras import KerasTensor
 from keras_cv_course._validation import check_rate
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
 from keras_cv_course.blocks.separable import separable_block
-from keras_cv_course.faces.tasks import Output, Task, checked_tasks
+from keras_cv_course.faces.tasks import FaceTask, Output, checked_tasks
 from keras_cv_course.networks.feature_maps import feature_maps
 
 _FUSED_FILTERS = 64
@@ -17,7 +17,7 @@ _SHARED_UNITS = 256
 
 def MultitaskFaceNetwork(
     backbone: keras.Model,
-    tasks: Sequence[Task],
+    tasks: Sequence[FaceTask],
     early_levels: Sequence[str] = ("P3", "P4"),
     dropout_rate: float = 0.0,
     batch_norm_momentum: float = 0.99,

@@ -17,7 +17,7 @@ from typing import Any
 
 import keras
 
-from keras_cv_course.faces.tasks import Age, Task, checked_tasks
+from keras_cv_course.faces.tasks import Age, FaceTask, checked_tasks
 from keras_cv_course.losses.age import AgeLoss
 from keras_cv_course.losses.landmarks import LandmarkLoss
 from keras_cv_course.losses.masked import MaskedLoss
@@ -52,7 +52,7 @@ _TABLE: dict[str, tuple[_Loss, _Metric]] = {
 }
 
 
-def compile_arguments(tasks: Sequence[Task]) -> dict[str, dict[str, Any]]:
+def compile_arguments(tasks: Sequence[FaceTask]) -> dict[str, dict[str, Any]]:
     """Returns `loss`, `loss_weights` and `metrics` for `compile` of a multitask network.
 
     Each loss is a mean over the labelled pictures of a batch, 0 where there is none. Binary tasks

@@ -64,7 +64,7 @@ class FaceReader:
             face = find_face(photograph, self.detector, self.largest)
             photograph = cut_out(photograph, face, max(height, width))
         else:
-            photograph = _centre(photograph, self.crop)
+            photograph = crop_center(photograph, self.crop)
         if channels == 1:
             photograph = np.asarray(Image.fromarray(photograph).convert("L"))[..., None]
         pixels = keras.preprocessing.image.smart_resize(photograph, (height, width))
@@ -72,8 +72,13 @@ class FaceReader:
         return np.asarray(pixels, np.float32) * np.float32((high - low) / _BRIGHTEST) + low
 
 
-def _centre(picture: np.ndarray, share: float) -> np.ndarray:
-    """Returns the middle of a picture, as `data.picture_reader` cuts it out."""
-    height, width = picture.shape[:2]
+def crop_center(image: np.ndarray, share: float) -> np.ndarray:
+    """Returns the middle of an image, as `data.picture_reader` cuts it out.
+
+    Args:
+        image: `(height, width, channels)`.
+        share: Of each side, above 0 and at most 1.
+    """
+    height, width = image.shape[:2]
     top, left = (int((side - side * share) / 2) for side in (height, width))
-    return picture[top : height - top, left : width - left]
+    return image[top : height - top, left : width - left]

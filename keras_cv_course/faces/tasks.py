@@ -34,7 +34,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Task:
+class FaceTask:
     """What all tasks have in common; see the tasks themselves.
 
     Attributes:
@@ -61,7 +61,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Detection(Task):
+class Detection(FaceTask):
     """Whether the picture shows a face: the probability; label 1 for a face, else 0."""
 
     name: ClassVar[str] = "detection"
@@ -69,7 +69,7 @@ class Detection(Task):
 
 
 @dataclass(frozen=True)
-class Landmarks(Task):
+class Landmarks(FaceTask):
     """Where the points of the face are, and with `visibility` which of them can be seen.
 
     Output and label "landmarks" are x0, y0, x1, y1, … from the picture's centre, over its width
@@ -104,7 +104,7 @@ class Landmarks(Task):
 
 
 @dataclass(frozen=True)
-class Pose(Task):
+class Pose(FaceTask):
     """How the head is turned: yaw, pitch and roll in degrees, see `faces.head_pose`."""
 
     name: ClassVar[str] = "pose"
@@ -117,7 +117,7 @@ class Pose(Task):
 
 
 @dataclass(frozen=True)
-class Smile(Task):
+class Smile(FaceTask):
     """Whether the face smiles: the probability; label 1 for a smile, else 0."""
 
     name: ClassVar[str] = "smile"
@@ -125,7 +125,7 @@ class Smile(Task):
 
 
 @dataclass(frozen=True)
-class Gender(Task):
+class Gender(FaceTask):
     """Which of two genders the picture was labelled with: the probability of label 1.
 
     UTKFace has 0 for male and 1 for female.
@@ -135,7 +135,7 @@ class Gender(Task):
 
 
 @dataclass(frozen=True)
-class Age(Task):
+class Age(FaceTask):
     """How old the person looks, in years; labels as `losses.age.AgeLoss` takes them.
 
     Attributes:
@@ -161,7 +161,7 @@ class Age(Task):
 
 
 @dataclass(frozen=True)
-class Identity(Task):
+class Identity(FaceTask):
     """Who of the people in training it is: logits, because an int8 softmax of thousands is flat.
 
     Labels are numbers of people, from 0. To recognise people who were not in training takes an
@@ -184,7 +184,7 @@ class Identity(Task):
         return (Output(self.name, self.people, label_size=1, loss_weight=self.loss_weight),)
 
 
-def checked_tasks(tasks: Sequence[Task]) -> tuple[Task, ...]:
+def checked_tasks(tasks: Sequence[FaceTask]) -> tuple[FaceTask, ...]:
     """Returns tasks as a tuple.
 
     Raises:
@@ -193,7 +193,7 @@ def checked_tasks(tasks: Sequence[Task]) -> tuple[Task, ...]:
     """
     tasks = tuple(tasks)
     for task in tasks:
-        if not isinstance(task, Task):
+        if not isinstance(task, FaceTask):
             raise TypeError(
                 f"`tasks` must hold instances, e.g. Age() or Smile(). Received: {task!r}."
             )
@@ -203,7 +203,7 @@ def checked_tasks(tasks: Sequence[Task]) -> tuple[Task, ...]:
     return tasks
 
 
-def label_sizes(tasks: Sequence[Task]) -> dict[str, int]:
+def label_sizes(tasks: Sequence[FaceTask]) -> dict[str, int]:
     """Returns how many values the label of each output has, by its name.
 
     Example:

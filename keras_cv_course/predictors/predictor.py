@@ -48,6 +48,7 @@ class Predictor:
         read_outputs: ReadOutputs,
         path: Path | None = None,
         keras_model: keras.Model | None = None,
+        prepare: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         self.model = model
         self.spec = spec
@@ -55,6 +56,7 @@ class Predictor:
         self.path = path
         self.keras_model = keras_model
         self._read_outputs = read_outputs
+        self._prepare = prepare
 
     def __repr__(self) -> str:
         name = "" if self.path is None else f"{self.path}, "
@@ -109,6 +111,8 @@ class Predictor:
         """Returns an image as the model takes it, and the way back to its pixels."""
         assert self.spec.input_range is not None  # `tasks.opening` asks for what is missing.
         assert self.spec.resize is not None
+        if self._prepare is not None:
+            image = self._prepare(image)
         channels = self.input_shape[2]
         if channels == 1 and image.shape[2] == 3:
             image = image @ np.array([[0.299], [0.587], [0.114]], np.float32)  # BT.601 luma

@@ -64,6 +64,9 @@ class _Registered:
 _ROWS = (
     TaskRow("classify", "name what an image shows", f"{__name__}.classification"),
     TaskRow("detect", "find objects in an image", f"{__name__}.detection"),
+    TaskRow("localize", "name and find the one object of an image", f"{__name__}.localization"),
+    TaskRow("verify", "tell people apart by their faces", f"{__name__}.verification"),
+    TaskRow("multitask", "tell points, age, smile and more of a face", f"{__name__}.multitask"),
 )
 TASKS: dict[str, Any] = {row.name: row for row in _ROWS}
 

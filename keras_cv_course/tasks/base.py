@@ -7,6 +7,7 @@ runner (`tasks.running`), the predictor and the commands know nothing else of it
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -75,6 +76,7 @@ class Evaluation:
         details: What else JSON holds.
         table: Title of the columns and rows of a table for people; empty for `metrics`.
         plots: By the name of a picture, what writes it.
+        facts: What the model of a run is to carry of this, e.g. a threshold; see `ModelSpec.facts`.
     """
 
     metrics: Mapping[str, float]
@@ -82,6 +84,7 @@ class Evaluation:
     details: Mapping[str, Any] = field(default_factory=dict)
     table: tuple[tuple[str, ...], ...] = ()
     plots: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the evaluation as JSON can hold it, which has no NaN."""
@@ -211,6 +214,57 @@ class Task(ABC):
     def recognizes(self, model: keras.Model | TFLiteModel) -> bool:
         """Whether a model that does not tell its task looks like one of this."""
         return False
+
+    def prepare(self, image: np.ndarray, spec: ModelSpec) -> np.ndarray:
+        """Returns the part of an image that is resized to the input, by default the whole.
+
+        Args:
+            image: `(height, width, channels)`.
+            spec: Of the model.
+        """
+        return image
+
+    def call(
+        self, model: keras.Model | TFLiteModel, spec: ModelSpec, options: Any
+    ) -> Callable[[np.ndarray], Any]:
+        """Returns what makes of a batch the outputs that `read_outputs` takes.
+
+        Args:
+            model: What is in a file.
+            spec: Of the model.
+            options: Of the task's `Predict`.
+        """
+        if isinstance(model, TFLiteModel):
+            return model.predict
+        call: Callable[[np.ndarray], Any] = self.runnable(model, spec, options).predict_on_batch
+        return call
+
+    def predictor(
+        self,
+        model: keras.Model | TFLiteModel,
+        spec: ModelSpec,
+        input_shape: tuple[int, int, int],
+        options: Any,
+        path: Path | None = None,
+    ) -> Predictor:
+        """Returns what takes photographs and returns results.
+
+        Args:
+            model: What is in a file.
+            spec: Of the model, with `input_range` and `resize`.
+            input_shape: (height, width, channels) of its input.
+            options: Of the task's `Predict`.
+            path: The file.
+        """
+        return Predictor(
+            self.call(model, spec, options),
+            spec,
+            input_shape,
+            partial(self.read_outputs, spec=spec, options=options),
+            path,
+            model if isinstance(model, keras.Model) else None,
+            partial(self.prepare, spec=spec),
+        )
 
     def runnable(self, model: keras.Model, spec: ModelSpec, options: Any) -> keras.Model:
         """Returns the Keras model whose outputs `read_outputs` takes.

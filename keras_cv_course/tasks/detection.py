@@ -184,15 +184,8 @@ class DetectionTask(Task):
     def predictor_at(self, predictor: Predictor, score: float) -> Predictor:
         """Returns a Keras predictor that finds objects from another score on."""
         options = DetectionPredict(score=score)
-        runnable = self.runnable(predictor.keras_model, predictor.spec, options)
-        return Predictor(
-            runnable.predict_on_batch,
-            predictor.spec,
-            predictor.input_shape,
-            partial(self.read_outputs, spec=predictor.spec, options=options),
-            predictor.path,
-            predictor.keras_model,
-        )
+        model, shape = predictor.keras_model, predictor.input_shape
+        return self.predictor(model, predictor.spec, shape, options, predictor.path)
 
     def read_outputs(
         self,
@@ -214,7 +207,7 @@ class DetectionTask(Task):
         """Whether a model carries box codes, or a file returns boxes."""
         if isinstance(model, keras.Model):
             return any(isinstance(layer, BoxCodes) for layer in model.layers)
-        return "boxes" in {output.name for output in model.outputs}
+        return any(x.name == "boxes" and len(x.shape) == 3 for x in model.outputs)
 
     def why_unreadable(self, file: TFLiteModel) -> str | None:
         """Returns what is wrong with a file without suppression; None for others."""

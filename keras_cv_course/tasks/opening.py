@@ -3,11 +3,11 @@
 import dataclasses
 import os
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_cv_course.networks.loading import load_model
 from keras_cv_course.networks.specs import output_names, spec_of
@@ -49,6 +49,11 @@ class OpenedModel:
         height, width, channels = (int(size) for size in self.model.inputs[0].shape[1:])
         return height, width, channels
 
+    def call(self, batch: np.ndarray) -> Any:
+        """Returns the model's own outputs for a batch, float32 in its range."""
+        file = isinstance(self.model, TFLiteModel)
+        return (self.model.predict if file else self.model.predict_on_batch)(batch)
+
     def need_range(self) -> tuple[float, float]:
         """Returns the range of pixel values that the model takes.
 
@@ -74,16 +79,11 @@ class OpenedModel:
         """
         self.need_range()
         options = self.task.Predict() if options is None else options
-        read = partial(self.task.read_outputs, spec=self.spec, options=options)
         if isinstance(self.model, TFLiteModel):
             why = self.task.why_unreadable(self.model)
             if why is not None:
                 raise ValueError(f"{self.path} {why}")
-            return Predictor(self.model.predict, self.spec, self.input_shape, read, self.path)
-        runnable = self.task.runnable(self.model, self.spec, options)
-        return Predictor(
-            runnable.predict_on_batch, self.spec, self.input_shape, read, self.path, self.model
-        )
+        return self.task.predictor(self.model, self.spec, self.input_shape, options, self.path)
 
 
 def load(
@@ -153,7 +153,7 @@ def open_model(
     shapes = [tuple(tensor.shape) for tensor in model.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
         raise ValueError(f"{file} must take one image of a fixed size. Its inputs are {shapes}.")
-    spec = given.filled(told).filled(_told_by_args(args)).for_outputs(names)
+    spec = given.filled(told.for_outputs(names)).filled(_told_by_args(args))
     task = _task_of(spec, model, file)
     spec = dataclasses.replace(spec, task=task.name, resize=spec.resize or task.resize)
     return OpenedModel(file, model, task, spec, args)

@@ -7,7 +7,6 @@ differs between tasks is asked of the `Task`.
 import dataclasses
 import importlib.metadata
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import keras
@@ -18,7 +17,6 @@ from keras_cv_course._atomic import replacing
 from keras_cv_course.networks.loading import load_model
 from keras_cv_course.networks.specs import spec_of, with_spec
 from keras_cv_course.predictors.mosaics import save_mosaic
-from keras_cv_course.predictors.predictor import Predictor
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tasks import get_task
 from keras_cv_course.tasks.args import RunArgs
@@ -265,14 +263,13 @@ def _measured(
     history: dict[str, list[float]],
 ) -> dict[str, Any]:
     """Returns what the best model of a stage reaches, and plots it."""
-    spec, options = spec_of(model), task.measuring()
-    read = partial(task.read_outputs, spec=spec, options=options)
-    runnable = task.runnable(model, spec, options)
-    predictor = Predictor(
-        runnable.predict_on_batch, spec, args.input_shape, read, keras_model=model
-    )
+    spec = spec_of(model)
+    predictor = task.predictor(model, spec, args.input_shape, task.measuring())
     samples = task.held_out(data)
     result: Evaluation = task.evaluate(predictor, samples)
+    if result.facts:
+        with replacing(run.model) as path:
+            with_spec(model, facts={**spec.facts, **result.facts}).save(path)
     plot_results(run.results, run.results_plot, task.metrics, task.score)
     for name, write in result.plots.items():
         write(run.plot(name))

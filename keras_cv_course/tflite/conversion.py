@@ -316,9 +316,9 @@ def _check_names(
         sizes = [tail.postprocess.classes]
     else:
         sizes = [y.shape[-1] for y in network.outputs]
-    if sizes != [len(class_names)]:
+    if len(class_names) not in sizes:
         raise ValueError(
-            "`class_names` must have one name for each class of the model's only output. Received: "
+            "`class_names` must have one name for each class of one of the outputs. Received: "
             f"{len(class_names)} names for outputs of {sizes} classes."
         )
 

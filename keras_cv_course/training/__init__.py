@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from keras_cv_course.training.divergence import StopOnDivergence as StopOnDivergence
     from keras_cv_course.training.evaluation import ClassifierReport as ClassifierReport
     from keras_cv_course.training.evaluation import evaluate_classifier as evaluate_classifier
-    from keras_cv_course.training.face_encoder import FaceRecipe as FaceRecipe
+    from keras_cv_course.training.face_encoder import FaceOptions as FaceOptions
     from keras_cv_course.training.face_encoder import distorted_copies as distorted_copies
     from keras_cv_course.training.face_encoder import fit_face_encoder as fit_face_encoder
     from keras_cv_course.training.face_encoder import train_only as train_only
@@ -95,7 +95,7 @@ else:
             "detection_fit": ("detection_pictures", "fit_detector"),
             "divergence": ("StopOnDivergence",),
             "evaluation": ("ClassifierReport", "evaluate_classifier"),
-            "face_encoder": ("FaceRecipe", "distorted_copies", "fit_face_encoder", "train_only"),
+            "face_encoder": ("FaceOptions", "distorted_copies", "fit_face_encoder", "train_only"),
             "feature_depths": ("depth_features",),
             "fitting": ("fit_classifier", "fit_run"),
             "gap": ("GapReport", "gap_report"),

@@ -7,57 +7,67 @@ import keras
 import numpy as np
 
 from keras_cv_course._validation import check_positive, check_whole
-from keras_cv_course.data.face_augmentation import FaceDistortion, face_distortion
-from keras_cv_course.data.pairs import balanced_batches
+from keras_cv_course.data.epochs import Epochs
+from keras_cv_course.data.face_augmentation import (
+    FaceDistortion,
+    face_distortion,
+    keyed_distortion,
+)
+from keras_cv_course.data.pairs import balanced_epochs
 from keras_cv_course.data.people import People
 from keras_cv_course.faces.verification import embed_unit
 from keras_cv_course.layers.cosine_logits import CosineLogits
 from keras_cv_course.losses.margin_softmax import CosFace
+from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.quantization.aware import is_quantize_aware
 from keras_cv_course.quantization.calibration import FreezeRanges
+from keras_cv_course.training.applying import recipe_callbacks, recipe_optimizer
+from keras_cv_course.training.recipe import Recipe
 
 _BATCH = 64
+_STILL = FaceDistortion(0.0, 0.0, 0.0, None, 0.0, 0.0, 0.0)
 # Who somebody is shows in less than what a face does: changes are small, and colours stay.
 GENTLE = FaceDistortion(
     shift=0.06, turn_degrees=7.0, zoom=0.1, contrast=0.2, brightness=0.1, grey_share=0.0
 )
+# Fields of a recipe that would mix people, or that need a network for images of any size.
+FOREIGN = frozenset(
+    {"layer_decay", "label_smoothing", "rand_augment", "rand_augment_strength", "erase"}
+    | {"mixup", "cutmix", "mosaic", "batch_sizes_px"}
+)
 
 
 @dataclass(frozen=True)
-class FaceRecipe:
-    """How an encoder is trained.
+class FaceOptions:
+    """What the training of an encoder has beside its recipe.
 
     Attributes:
-        input_range: Smallest and largest value that it takes.
-        epochs: Passes over as many pictures as there are.
-        learning_rate: Highest rate of Adam, which falls to 0 along half a cosine.
-        people_per_batch: At most; all where there are fewer.
-        pictures_per_person: In a batch.
         margin: Of CosFace.
         scale: Of CosFace.
-        distortion: How far pictures are changed; None leaves them as they are.
-        crop: Share of each side that is kept around the centre first.
-        seed: Decides batches and distortions.
+        people_per_batch: At most; all where there are fewer.
+        pictures_per_person: In a batch.
+        crop: Share of each side that is kept around the center first.
     """
 
-    input_range: tuple[float, float] = (-1.0, 1.0)
-    epochs: int = 10
-    learning_rate: float = 1e-4
-    people_per_batch: int = 16
-    pictures_per_person: int = 4
     margin: float = 0.2
     scale: float = 24.0
-    distortion: FaceDistortion | None = GENTLE
+    people_per_batch: int = 16
+    pictures_per_person: int = 4
     crop: float = 1.0
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        check_whole("epochs", self.epochs)
-        check_positive("learning_rate", self.learning_rate)
+        for name in ("people_per_batch", "pictures_per_person"):
+            check_whole(name, getattr(self, name))
+        check_positive("scale", self.scale)
 
 
 def fit_face_encoder(
-    encoder: keras.Model, people: People, recipe: FaceRecipe, verbose: int = 0
+    encoder: keras.Model,
+    people: People,
+    recipe: Recipe,
+    options: FaceOptions | None = None,
+    input_range: tuple[float, float] | None = None,
+    verbose: int = 0,
 ) -> dict[str, list[float]]:
     """Returns loss and accuracy of every epoch of training an encoder on people.
 
@@ -69,48 +79,121 @@ def fit_face_encoder(
     Args:
         encoder: Gives embeddings `(batch, n)`; float, or what `quantize_aware` has made of it.
         people: Whom to train on; each needs a picture, and is the better for several.
-        recipe: How.
+        recipe: How; `flip`, `shift`, `turn`, `zoom` and `colour`, which changes contrast and
+            brightness here, distort the pictures.
+        options: What else there is to decide; None is the defaults.
+        input_range: Smallest and largest value that the encoder takes; None where it tells.
         verbose: As in `model.fit`.
 
     Raises:
-        ValueError: If the data does not fit the recipe.
+        ValueError: If the data does not fit, the recipe asks for what has no meaning for an
+            encoder, or nothing tells the range.
 
     Example:
         >>> train, unseen = split_people(people_folder("people"))
-        >>> fit_face_encoder(encoder, train, FaceRecipe(epochs=5))
+        >>> fit_face_encoder(encoder, train, Recipe(epochs=5, learning_rate=3e-5, flip=True))
     """
-    shape = encoder.input_shape[1:]
-    pictures = people.load(shape, recipe.input_range, recipe.crop)
-    vectors = embed_unit(encoder.predict_on_batch, pictures)
-    means = np.stack([vectors[people.labels == i].mean(axis=0) for i in range(len(people.names))])
-    head = CosineLogits(len(people.names), name="people")
-    model = keras.Model(encoder.input, head(encoder.output))
-    head.set_weights([means])
-
-    batches = balanced_batches(
-        people,
-        shape,
-        recipe.input_range,
-        min(recipe.people_per_batch, len(people.names)),
-        recipe.pictures_per_person,
-        crop=recipe.crop,
-        seed=recipe.seed,
-    )
-    if recipe.distortion is not None:
-        distort = face_distortion(recipe.input_range, recipe.distortion, recipe.seed)
-        batches = batches.map(lambda images, labels: (distort(images), labels))
-    rate = keras.optimizers.schedules.CosineDecay(
-        recipe.learning_rate, recipe.epochs * len(batches)
-    )
-    loss = CosFace(recipe.margin, recipe.scale)
-    model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+    model, train = face_training(encoder, people, recipe, options or FaceOptions(), input_range)
     aware = is_quantize_aware(encoder)
-    callbacks = [FreezeRanges(after=recipe.epochs - 1)] if aware else []
+    freeze = [FreezeRanges(after=recipe.epochs - 1)] if aware else []
     fitted = model.fit(
-        batches, epochs=recipe.epochs, callbacks=callbacks, shuffle=False, verbose=verbose
+        train.since(0),
+        epochs=recipe.epochs,
+        steps_per_epoch=train.batches,
+        callbacks=[*recipe_callbacks(recipe), *freeze],
+        shuffle=False,
+        verbose=verbose,
     )
     history: dict[str, list[float]] = fitted.history
     return history
+
+
+def face_training(
+    encoder: keras.Model,
+    people: People,
+    recipe: Recipe,
+    options: FaceOptions,
+    input_range: tuple[float, float] | None = None,
+) -> tuple[keras.Model, Epochs]:
+    """Returns a compiled model with the head that is thrown away, and its batches.
+
+    The model shares its layers with the encoder, so that training it trains the encoder.
+
+    Args:
+        encoder: As in `fit_face_encoder`, like the other arguments.
+        people: Whom to train on.
+        recipe: How.
+        options: What else there is to decide.
+        input_range: Smallest and largest value that the encoder takes.
+
+    Raises:
+        ValueError: As in `fit_face_encoder`.
+    """
+    plain = Recipe()
+    for name in sorted(FOREIGN):
+        if getattr(recipe, name) != getattr(plain, name):
+            raise ValueError(
+                f"`recipe.{name}` has no meaning for an encoder of faces. Received: "
+                f"{getattr(recipe, name)!r}."
+            )
+    values = input_range or spec_of(encoder).input_range
+    if values is None:
+        raise ValueError(
+            f"`input_range` must be given, since {encoder.name!r} does not carry it. Received: "
+            "None. For example (-1.0, 1.0)."
+        )
+    shape = encoder.input_shape[1:]
+    head = CosineLogits(len(people.names), name="people")
+    model = keras.Model(encoder.input, head(encoder.output))
+    head.set_weights([_mean_embeddings(encoder, people, values, options.crop)])
+    train = balanced_epochs(
+        people,
+        shape,
+        values,
+        min(options.people_per_batch, len(people.names)),
+        options.pictures_per_person,
+        crop=options.crop,
+        seed=recipe.seed,
+    )
+    distortion = recipe_distortion(recipe, GENTLE)
+    if distortion is not None:
+        distort = keyed_distortion(values, distortion)
+        train = train.map_with_key(lambda key, x, y: (distort(key, x), y), recipe.seed)
+    optimizer = recipe_optimizer(model, recipe, train.batches)
+    model.compile(optimizer, CosFace(options.margin, options.scale), metrics=["accuracy"])
+    return model, train
+
+
+def recipe_distortion(recipe: Recipe, like: FaceDistortion) -> FaceDistortion | None:
+    """Returns how a recipe distorts pictures of faces; None if it does not.
+
+    Args:
+        recipe: Its `flip`, `shift`, `turn` and `zoom` count, and `colour`.
+        like: What pictures are mirrored by and how their light is changed, where that is asked for.
+    """
+    distortion = FaceDistortion(
+        shift=recipe.shift,
+        turn_degrees=360 * recipe.turn,
+        zoom=recipe.zoom,
+        mirror=like.mirror if recipe.flip else None,
+        contrast=like.contrast if recipe.colour else 0.0,
+        brightness=like.brightness if recipe.colour else 0.0,
+        grey_share=like.grey_share if recipe.colour else 0.0,
+    )
+    return None if distortion == _STILL else distortion
+
+
+def _mean_embeddings(
+    encoder: keras.Model, people: People, input_range: tuple[float, float], crop: float
+) -> np.ndarray:
+    """Returns the mean embedding of each person, `(people, n)`."""
+    shape, parts = encoder.input_shape[1:], []
+    for start in range(0, len(people.labels), _BATCH):
+        rows = np.arange(start, min(start + _BATCH, len(people.labels)))
+        pictures = people.load(shape, input_range, crop, rows)
+        parts.append(embed_unit(encoder.predict_on_batch, pictures))
+    vectors = np.concatenate(parts)
+    return np.stack([vectors[people.labels == i].mean(axis=0) for i in range(len(people.names))])
 
 
 def train_only(encoder: keras.Model, prefixes: Sequence[str]) -> None:

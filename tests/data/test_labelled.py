@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_cv_course.data.labelled import LabelledPictures, labelled_batches, split_pictures
+from keras_cv_course.data.face_augmentation import FaceDistortion, distorted_faces
+from keras_cv_course.data.labelled import (
+    LabelledPictures,
+    labelled_batches,
+    labelled_epochs,
+    split_pictures,
+)
 
 SHAPE = (8, 8, 3)
 RANGE = (-1.0, 1.0)
@@ -53,6 +59,25 @@ def test_the_order_is_new_in_each_epoch_and_seeded(sources):
     assert repr(first) != repr(second)
     assert sorted(v for v in first if v == v) == [10, 20, 30, 40]
     assert repr(orders(1)[0]) == repr(first)
+
+
+def test_epochs_are_functions_of_their_number(sources):
+    def read(first, epochs=1, distortion=None):
+        data = labelled_epochs(sources, {"age": 1}, SHAPE, RANGE, 4)
+        if distortion is not None:
+            data = distorted_faces(data, RANGE, distortion)
+        pairs = list(data.since(first).take(epochs * data.batches).as_numpy_iterator())
+        return [np.concatenate(x) for x in zip(*((i, y["age"]) for i, y in pairs), strict=True)]
+
+    images, ages = read(0, epochs=2)
+    assert images.shape == (20, *SHAPE)
+    assert sorted(ages[:10][np.isfinite(ages[:10])]) == [10, 20, 30, 40]
+    assert repr(ages[:10].tolist()) != repr(ages[10:].tolist())
+    np.testing.assert_array_equal(read(1)[1], ages[10:])
+    lighter = FaceDistortion(mirror=None, brightness=0.3)
+    both, _ = read(0, epochs=2, distortion=lighter)
+    assert np.abs(both - images).max() > 0.1
+    np.testing.assert_array_equal(read(1, distortion=lighter)[0], both[10:])
 
 
 def test_parts_have_nobody_in_common(sources):

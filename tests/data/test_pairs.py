@@ -6,6 +6,7 @@ from keras_cv_course.data import (
     People,
     all_pairs,
     balanced_batches,
+    balanced_epochs,
     image_pairs,
     image_triplets,
 )
@@ -107,6 +108,18 @@ def test_balanced_batches(people):
             seen.extend(rows)
     assert set(seen) == set(range(12))
     assert len(balanced_batches(people, SHAPE, RANGE, 2, 2, batches=7)) == 7
+
+
+def test_balanced_epochs_are_functions_of_their_number(people):
+    def labels(first, epochs=1, seed=0):
+        data = balanced_epochs(people, SHAPE, RANGE, 2, 2, seed=seed)
+        batches = data.since(first).take(epochs * data.batches)
+        return [rows_of(pictures).tolist() for pictures, _ in batches]
+
+    both = labels(0, epochs=2)
+    assert len(both) == 6
+    assert labels(1) == both[3:] != both[:3]
+    assert labels(1, seed=1) != both[3:]
 
 
 def test_trains_a_classifier_of_people(people):

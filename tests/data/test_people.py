@@ -148,3 +148,18 @@ def test_every_number_has_pictures_and_a_name():
         People(np.zeros((2, 4, 4, 1), np.uint8), np.zeros(3), ("a",))
     with pytest.raises(ValueError, match=r"`names` must name each person"):
         People(np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 2]), ("a", "b"))
+
+
+def test_the_first_pictures_of_the_first_people():
+    labels = np.array([0, 1, 0, 2, 1, 0, 2, 2], np.int32)
+    pictures = np.arange(8, dtype=np.uint8).reshape(8, 1, 1, 1) * np.ones((1, 2, 2, 1), np.uint8)
+    people = People(pictures, labels, ("a", "b", "c"))
+    some = people.at_most(5)
+    assert some.names == ("a", "b")
+    assert some.pictures[:, 0, 0, 0].tolist() == [0, 1, 2, 4]
+    assert people.at_most(6).pictures[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 6]
+    assert people.at_most(100).names == people.names
+    read = people.load((2, 2, 1), (0.0, 255.0), rows=np.array([7, 2]))
+    assert read[:, 0, 0, 0].tolist() == [7, 2]
+    with pytest.raises(ValueError, match=r"`count` must be at least 4"):
+        people.at_most(3)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from keras_cv_course.faces import FaceAnalyzer
     from keras_cv_course.faces.detection import Detector
 
-_MOST_NUMBERS = 3  # of a value that is shown in the table
+_TASK = "multitask"
 
 
 def command(
@@ -38,6 +38,7 @@ def command(
     """Tell what a multitask network sees in faces."""
     engine.start()
     from keras_cv_course.cli.faces.sources import open_detector
+    from keras_cv_course.predictors.face_results import shown
     from keras_cv_course.predictors.photographs import files_below
 
     analyzer = _open_analyzer(model, input_range)
@@ -56,7 +57,7 @@ def command(
         emit_json({"analyzed": rows, "skipped": reasons})
         return
     cells = [
-        (row["image"], task, _shown(found["value"]), _shown(found["confidence"]))
+        (row["image"], task, shown(found["value"]), shown(found["confidence"]))
         for row in rows
         for task, found in row["tasks"].items()
     ]
@@ -67,17 +68,21 @@ def command(
 def _open_analyzer(model: str, input_range: tuple[float, float] | None) -> "FaceAnalyzer":
     import numpy as np
 
-    from keras_cv_course.cli.sources import open_classifier
     from keras_cv_course.faces import FaceAnalyzer
+    from keras_cv_course.faces.analysis import GENDER_NAMES
+    from keras_cv_course.specs.model_spec import ModelSpec
+    from keras_cv_course.tasks.opening import open_model
 
-    opened = open_classifier(model, input_range)
-    predict = opened.predict
-    if len(opened.outputs) == 1:  # Of which a file gives the array, without its name.
-
-        def predict(batch: Any) -> Any:
-            return {opened.outputs[0]: opened.predict(batch)}
-
-    analyzer = FaceAnalyzer(predict, opened.input_shape, opened.need_range())
+    opened = open_model(model, ModelSpec(task=_TASK, input_range=input_range))
+    facts = opened.spec.facts
+    analyzer = FaceAnalyzer(
+        opened.task.call(opened.model, opened.spec, opened.task.Predict()),
+        opened.input_shape,
+        opened.need_range(),
+        facts.get("gender_names", GENDER_NAMES),
+        facts.get("people"),
+        facts.get("errors"),
+    )
     try:
         analyzer.analyze(np.zeros(opened.input_shape, np.uint8))
     except (TypeError, ValueError) as error:
@@ -106,16 +111,3 @@ def _analyzed(
         points = found["landmarks"].value + corner
         found["landmarks"] = replace(found["landmarks"], value=points)
     return {task: attribute.to_dict() for task, attribute in found.items()}
-
-
-def _shown(value: Any) -> str:
-    """Returns a value as a table shows it; long ones are in the JSON."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(number)}" for name, number in value.items())
-    if isinstance(value, list) and len(value) > _MOST_NUMBERS:
-        return f"{len(value)} of them"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.2f}"
-    return "" if value is None else str(value)

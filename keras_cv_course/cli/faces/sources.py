@@ -13,12 +13,15 @@ from keras_cv_course.data.photographs import read_photograph
 from keras_cv_course.faces.detection import Detector, haar_detector, yunet_detector
 from keras_cv_course.faces.photographs import FaceReader
 from keras_cv_course.faces.verification import embed_unit
+from keras_cv_course.specs.model_spec import ModelSpec
+from keras_cv_course.tasks.opening import open_model
 from keras_cv_course.training.verification_record import (
     RECORD,
     VerificationRecord,
     read_verification,
 )
 
+_TASK = "verify"
 _WHOLE = "none"
 _HAAR = "haar"
 _SUM_TOLERANCE = 0.05  # of probabilities in 8 bits
@@ -54,8 +57,8 @@ class Encoder:
         if found is None:
             raise ValueError(
                 f"Nothing tells how alike two faces of one person are to {self.path}: there is no "
-                f"{RECORD} beside it. Say it with --threshold, or measure it with "
-                "`keras-cv-course faces evaluate`."
+                f"{RECORD} beside it, and it carries no threshold. Say it with --threshold, or "
+                "measure it with `keras-cv-course faces evaluate`."
             )
         return found
 
@@ -88,12 +91,12 @@ class Embedded:
 
 
 def open_encoder(path: str, preparation: Preparation) -> Encoder:
-    """Returns the encoder in a file, with what `verification.json` beside it tells.
+    """Returns the encoder in a file, with what is known of it.
 
     Args:
         path: A .keras or .tflite file.
-        preparation: How faces are made ready. What is None is as `verification.json` tells, or
-            else pictures are taken whole.
+        preparation: How faces are made ready. What is None is as `verification.json` beside the
+            file tells, or else the file itself; or else pictures are taken whole.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -101,10 +104,11 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
             an option is out of its range.
     """
     told = read_verification(Path(path).expanduser().parent)
-    known = told or VerificationRecord(threshold=1.0)  # Only for its defaults.
-    opened = open_classifier(path, preparation.input_range or known.input_range)
+    values = preparation.input_range or (told.input_range if told else None)
+    opened = open_model(path, ModelSpec(task=_TASK, input_range=values))
+    known = told or _carried(opened.spec)
     values = opened.need_range()
-    embedding = opened.predict(np.zeros((1, *opened.input_shape), np.float32))
+    embedding = opened.call(np.zeros((1, *opened.input_shape), np.float32))
     if not hasattr(embedding, "shape") or len(embedding.shape) != 2:
         raise ValueError(f"{path} is no encoder: it must make one vector of a picture.")
     given = np.asarray(embedding)
@@ -116,7 +120,7 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
     mirrored, crop = preparation.mirrored, preparation.crop
     return Encoder(
         path=opened.path,
-        predict=opened.predict,
+        predict=opened.call,
         read=FaceReader(
             opened.input_shape,
             values,
@@ -126,8 +130,14 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
         ),
         detector=detector,
         mirrored=known.mirrored if mirrored is None else mirrored,
-        threshold=told.threshold if told else None,
+        threshold=told.threshold if told else _number(opened.spec.facts.get("threshold")),
     )
+
+
+def _carried(spec: ModelSpec) -> VerificationRecord:
+    """Returns how faces are made ready for an encoder, as far as its file tells."""
+    crop, mirrored = spec.facts.get("crop", 1.0), spec.facts.get("mirrored", False)
+    return VerificationRecord(threshold=1.0, crop=float(crop), mirrored=bool(mirrored))
 
 
 def embed_files(encoder: Encoder, images: Sequence[Path], as_json: bool) -> Embedded:
@@ -165,3 +175,7 @@ def open_detector(name: str) -> Detector | None:
     if name == _WHOLE:
         return None
     return haar_detector() if name == _HAAR else yunet_detector(name)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
