@@ -48,7 +48,7 @@ def as_photographs(images: Any) -> Iterator[Photograph]:
     if isinstance(images, str | os.PathLike):
         for path in files_below([images]):
             yield Photograph(read_photograph(path), path)
-    elif is_one(images):
+    elif is_one(images) or not isinstance(images, Iterable):
         yield _one(images)
     else:
         for image in images:

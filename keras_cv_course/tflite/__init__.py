@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from keras_cv_course._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from keras_cv_course.tflite.carried_spec import read_spec as read_spec
     from keras_cv_course.tflite.conversion import ConversionResult as ConversionResult
     from keras_cv_course.tflite.conversion import convert as convert
     from keras_cv_course.tflite.detector_file import TFLiteDetector as TFLiteDetector
@@ -27,6 +28,7 @@ else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         {
+            "carried_spec": ("read_spec",),
             "conversion": ("ConversionResult", "convert"),
             "detector_file": ("TFLiteDetector",),
             "inspection": ("ModelReport", "inspect"),
