@@ -86,6 +86,7 @@ def efficientnet_features(
             squeeze if row.squeeze and not lite else None,
             drop_connect_rate * block.index / block.count,
             block.dilation,
+            block.shortcut,
         )
     return conv_bn_activation(x, round_filters(_TOP_FILTERS, ends_width), 1, style, TOP)
 

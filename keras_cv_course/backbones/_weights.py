@@ -91,7 +91,7 @@ def _imagenet_layers(
 ) -> list[StoredLayer]:
     if imagenet.unavailable:
         raise ValueError(
-            f"`weights='imagenet'` is not to be had here: {imagenet.unavailable} "
+            f"`weights='imagenet'` is not available for this network: {imagenet.unavailable} "
             "Use `weights=None` or the path of a weights file."
         )
     options = dict(imagenet.options or {})

@@ -95,6 +95,7 @@ def MobileNetV2(
             block.name,
             block.strides,
             dilation_rate=block.dilation,
+            shortcut=block.shortcut,
         )
     x = conv_bn_activation(x, round_filters(_TOP_FILTERS, max(alpha, 1.0)), 1, style, TOP)
     return finish(x, image, build, head, _imagenet(alpha, depth_coefficient))

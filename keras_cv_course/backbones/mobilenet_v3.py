@@ -243,6 +243,7 @@ def _bneck(
         block.strides,
         squeeze if row.squeeze else None,
         dilation_rate=block.dilation,
+        shortcut=block.shortcut,
     )
 
 

@@ -123,6 +123,7 @@ class Block(Generic[AnyRow]):
         name: Prefix of the names of its layers, e.g. "stage3_block2".
         strides: Its own step, 1 if it is not the first of its row or is dilated instead.
         dilation: Distance of the pixels that its windows read.
+        shortcut: Whether its input may be added to its output: not if its step is or was above 1.
         index: Number of blocks before it.
         count: Number of blocks of the network.
     """
@@ -131,6 +132,7 @@ class Block(Generic[AnyRow]):
     name: str
     strides: int
     dilation: int
+    shortcut: bool
     index: int
     count: int
 
@@ -167,11 +169,11 @@ def blocks(
     stride, dilation, index = stem_stride, 1, 0
     for s, table in enumerate(tables, 1):
         for b, (row, strides) in enumerate(table, 1):
-            own = row.dilation * dilation
+            own, shortcut = row.dilation * dilation, strides == 1
             if stride * strides > output_stride:
                 dilation, strides = dilation * strides, 1
             stride *= strides
-            yield Block(row, block_name(s, b), strides, own, index, count)
+            yield Block(row, block_name(s, b), strides, own, shortcut, index, count)
             index += 1
 
 

@@ -23,6 +23,7 @@ def inverted_residual(
     squeeze: SqueezeExcite | None = None,
     drop_rate: float = 0.0,
     dilation_rate: int = 1,
+    shortcut: bool = True,
 ) -> KerasTensor:
     """Returns `x` widened, filtered channel by channel, and projected without an activation.
 
@@ -42,12 +43,13 @@ def inverted_residual(
         drop_rate: Probability with which training skips the block for a whole picture, where
             there is an addition (stochastic depth).
         dilation_rate: Distance of the pixels that the depthwise window reads.
+        shortcut: False leaves the addition out, as in a block that is dilated instead of strided.
 
     Reference:
         MobileNetV2, arXiv:1801.04381, table 1; MobileNetV3, arXiv:1905.02244, figure 4;
         stochastic depth, arXiv:1603.09382.
     """
-    shortcut = x
+    start = x
     if expanded_filters != x.shape[-1]:
         x = conv_bn_activation(x, expanded_filters, 1, style, f"{name}_expand")
     x = depthwise_bn_activation(
@@ -56,8 +58,8 @@ def inverted_residual(
     if squeeze is not None:
         x = squeeze_excite(x, squeeze, f"{name}_se")
     x = conv_bn(x, filters, 1, style, f"{name}_project")
-    if strides == 1 and filters == shortcut.shape[-1]:
+    if shortcut and strides == 1 and filters == start.shape[-1]:
         if drop_rate > 0:
             x = keras.layers.Dropout(drop_rate, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(x)
-        x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
+        x = keras.layers.Add(name=f"{name}_add")([start, x])
     return x

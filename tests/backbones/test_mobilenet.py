@@ -118,7 +118,7 @@ def test_width_multiplier_rounds_down_as_in_keras():
         ({"activation": "relu7"}, "`activation` must be one of"),
         ({"batch_norm_momentum": 1.5}, "`batch_norm_momentum` must be at least 0"),
         ({"alpha": 0.3, "weights": "imagenet"}, "`alpha` 0.25, 0.5, 0.75 or 1"),
-        ({"separable": False, "weights": "imagenet"}, "not to be had here"),
+        ({"separable": False, "weights": "imagenet"}, "not available for this network"),
     ],
 )
 def test_bad_options_are_refused(options, message):

@@ -84,7 +84,10 @@ def test_minimalistic_does_without_what_is_slow():
         ({"alpha": 0}, "`alpha` must be a number above 0"),
         ({"depth_coefficient": 0}, "`depth_coefficient` must be a number above 0"),
         ({"alpha": 0.5, "weights": "imagenet"}, "`alpha` 0.75 or 1"),
-        ({"alpha": 0.75, "minimalistic": True, "weights": "imagenet"}, "not to be had here"),
+        (
+            {"alpha": 0.75, "minimalistic": True, "weights": "imagenet"},
+            "not available for this network",
+        ),
     ],
 )
 def test_bad_options_are_refused(options, message):
