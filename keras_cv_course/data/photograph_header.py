@@ -19,7 +19,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 # What Pillow raises for a file that is no picture, is damaged or cut off.
 UNREADABLE = (
     *(OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, EOFError),
-    *(ArithmeticError, struct.error),
+    *(ArithmeticError, struct.error, Image.DecompressionBombError),
 )
 # How stored pixels become upright ones, by EXIF orientation: whether rows and columns change
 # places, and whether the new rows and the new columns are then reversed.

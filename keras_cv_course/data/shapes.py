@@ -85,6 +85,11 @@ class DrawnScenes:
         """Names of the classes, by label."""
         return CLASS_NAMES
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """None: scenes are drawn. See `Annotations.files`."""
+        return ()
+
     def __len__(self) -> int:
         return self.count
 
