@@ -68,6 +68,8 @@ def test_what_is_no_rate_is_refused(value):
         (lambda: Recipe(batch_sizes_px=(32 * 10**6,)), "`batch_sizes_px` must be at most 8192"),
         (lambda: Recipe(rand_augment=10**6), "`rand_augment` must be at most 100"),
         (lambda: Recipe(learning_rate=float("inf")), "`learning_rate` must be finite"),
+        (lambda: Recipe(learning_rate=10**400), "`learning_rate` must be finite"),
+        (lambda: Recipe(decay_epochs=(10**400,)), "`decay_epochs` must be finite"),
         (lambda: Recipe(weight_decay=float("nan")), "`weight_decay` must be finite"),
         (lambda: MobileNetV2(input_shape=(10**6, 32, 3)), "must be at most 8192"),
         (lambda: MobileNetV2(alpha=1e6), "filters"),

@@ -76,6 +76,7 @@ def test_no_code_in_a_file_is_run(tmp_path):
     assert not ran.exists()
 
 
+@pytest.mark.slow
 def test_reading_asks_no_other_machine(tmp_path):
     """Python tells of every connection that it makes; those of this machine are milvus-lite's."""
     program = (

@@ -145,10 +145,11 @@ class Recipe:
                 item = float if field.name == "decay_epochs" else int
                 whole = [isinstance(x, item | int) and not isinstance(x, bool) for x in value]
                 if all(whole):
-                    object.__setattr__(self, field.name, tuple(item(x) for x in value))
+                    numbers = tuple(_converted(field.name, x, item) for x in value)
+                    object.__setattr__(self, field.name, numbers)
                     continue
             elif kind is float and isinstance(value, int) and not isinstance(value, bool):
-                object.__setattr__(self, field.name, float(value))
+                object.__setattr__(self, field.name, _converted(field.name, value, float))
                 continue
             elif type(value) is kind and kind is not tuple:
                 continue
@@ -216,6 +217,13 @@ class Recipe:
         for name in values:
             check_choice("recipe", name, names)
         return cls(**values)
+
+
+def _converted(name: str, value: Any, kind: type) -> Any:
+    try:
+        return kind(value)
+    except OverflowError as error:
+        raise ValueError(f"`{name}` must be finite. Received: {shortened(value)}.") from error
 
 
 def check_schedule(

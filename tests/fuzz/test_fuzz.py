@@ -1,6 +1,7 @@
 """Damaged files: nothing crashes or hangs, and every error is one line that names the file."""
 
 import ast
+import contextlib
 import json
 import os
 import queue
@@ -76,7 +77,8 @@ class Child:
             env=environment,
         )
         self.lines = queue.SimpleQueue()
-        threading.Thread(target=self._forward, args=(self.process, self.lines), daemon=True).start()
+        self.reader = threading.Thread(target=self._forward, args=(self.process, self.lines))
+        self.reader.start()
 
     @staticmethod
     def _forward(process, lines):
@@ -88,7 +90,10 @@ class Child:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            self.process.stdin.close()
+            self.reader.join()
+            self.process.stdout.close()
+            with contextlib.suppress(BrokenPipeError):  # A line that the dead child never took.
+                self.process.stdin.close()
             self.process = None
 
 
