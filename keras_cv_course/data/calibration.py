@@ -135,7 +135,8 @@ def _check_range(pictures: np.ndarray, input_range: tuple[float, float]) -> None
         raise ValueError(
             f"{wanted} {seen}. Rescale them as for training, or give the folder of pictures."
         )
-    if (low, high) != (0.0, 1.0) and 0.0 <= darkest <= _DARK and brightest <= 1.0:
+    most_dark = _DARK if high <= 1.0 else 1.0
+    if (low, high) != (0.0, 1.0) and 0.0 <= darkest <= most_dark and brightest <= 1.0:
         raise ValueError(
             f"{wanted} {seen}, which is the range of pixels divided by 255. "
             f"Rescale them with `pictures * {high - low:g} + {low:g}`."

@@ -82,6 +82,13 @@ def test_wrong_ranges_are_refused_with_what_was_seen(values, input_range, messag
     assert len(calibration_array(pictures, SHAPE)) == 3
 
 
+def test_bright_pictures_are_not_taken_for_pixels_divided_by_255(rng):
+    bright = rng.uniform(0.1, 1.0, (3, *SHAPE))
+    np.testing.assert_allclose(calibration_array(bright, SHAPE, SIGNED), bright, rtol=1e-6)
+    with pytest.raises(ValueError, match="divided by 255"):  # no pixel of 0 to 255 is so small
+        calibration_array(bright, SHAPE, PIXELS)
+
+
 def test_wrong_data_is_refused(pictures, tmp_path):
     with pytest.raises(ValueError, match=r"\(n, 4, 4, 3\).*Received: \(10, 4, 4\)"):
         calibration_array(pictures[..., 0], SHAPE)

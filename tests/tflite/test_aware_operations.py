@@ -13,6 +13,9 @@ from keras import layers, ops
 
 from keras_cv_course.layers.distances import AbsoluteDifference, CosineDistance, CosineSimilarity
 from keras_cv_course.quantization import quantize_aware
+from keras_cv_course.quantization.graph import trace
+from keras_cv_course.quantization.rewriting import rewrite_for_integers
+from keras_cv_course.quantization.rules import OPERATIONS, TRAINING_ONLY, kind_of
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 from keras_cv_course.tflite.flatbuffer import output_steps
 
@@ -277,6 +280,19 @@ def test_file_computes_what_the_aware_model_does(name, tmp_path, rng):
     operators = inspect(path, validate=False).operators
     assert not CONVERSIONS & set(operators)
     assert len(operators) <= len(inspect(after, validate=False).operators) + case.more
+
+
+def kinds_of(case):
+    """Returns the rows of the table of operations that a case goes through."""
+    network_ = rewrite_for_integers(network(case))
+    return {kind_of(call.operation) for call in trace(network_).calls}
+
+
+def test_every_operation_of_the_table_has_a_case():
+    """Each is quantized, trained and run by the interpreter above."""
+    covered = set().union(*(kinds_of(case) for case in CASES.values()))
+    missing = [kind for kind in OPERATIONS if kind not in covered and kind not in TRAINING_ONLY]
+    assert not missing
 
 
 def test_concatenated_sigmoid_is_brought_to_the_shared_range_once(tmp_path, rng):
