@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.layers.distances import AbsoluteDifference, CosineDistance, CosineSimilarity
+from keras_cv_course.ops.anchors import AnchorMap
+from keras_cv_course.ops.detection_spec import DetectionSpec
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.quantization.graph import trace
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
@@ -148,8 +151,11 @@ LINEAR = {
 ACTIVATIONS = {
     "relu": Case(alone(layers.ReLU)),
     "relu6": Case(alone(layers.ReLU, 6.0)),
+    "relu6_function": Case(function("relu6")),
+    "linear_function": Case(lambda x: function("linear")(CONV(5, 1)(x))),
     "leaky_relu": Case(alone(layers.LeakyReLU, 0.1), share=OFTEN),
     "leaky_relu_function": Case(function("leaky_relu"), share=OFTEN),
+    "leaky_relu_operator": Case(lambda x: ops.leaky_relu(x, 0.1), share=OFTEN),
     "relu_with_slope": Case(alone(layers.ReLU, negative_slope=0.2), share=OFTEN),
     "prelu": Case(alone(layers.PReLU, slopes(-0.2), shared_axes=[1, 2]), share=OFTEN),
     "prelu_slope_for_each_pixel": Case(alone(layers.PReLU, slopes(0.0)), share=OFTEN),
@@ -163,6 +169,7 @@ ACTIVATIONS = {
     "gelu": Case(function("gelu")),
     "gelu_operator": Case(ops.gelu),
     "softmax": Case(alone(layers.Softmax), (VECTOR,)),
+    "softmax_operator": Case(ops.softmax, (VECTOR,)),
     "l2": Case(alone(layers.UnitNormalization), (VECTOR,)),
     "l2_operator": Case(ops.normalize, (VECTOR,)),
 }
@@ -177,8 +184,10 @@ ARITHMETIC = {
     "add_constant": Case(lambda x: x + 3.0),
     "add_constants": Case(lambda x: x + np.array([1.0, 2.0, -3.0, 0.5], "float32")),
     "subtract": Case(alone(layers.Subtract), TWO),
+    "subtract_operator": Case(lambda x, y: x - y, TWO),
     "absolute": Case(ops.abs),
     "multiply": Case(alone(layers.Multiply), TWO),
+    "multiply_operator": Case(lambda x, y: x * y, TWO),
     "multiply_gate": Case(alone(layers.Multiply), GATE),
     "multiply_constant_before_conv": Case(before_conv(lambda x: x * 0.3)),
     "squeeze_excite": Case(squeeze_excite("sigmoid"), passed_on=1.0),
@@ -188,10 +197,15 @@ ARITHMETIC = {
     "cosine": Case(alone(CosineSimilarity), VECTORS, passed_on=2.0),
     "cosine_distance": Case(alone(CosineDistance), VECTORS, passed_on=2.0),
     "concatenate": Case(alone(layers.Concatenate), TWO),
+    "concatenate_operator": Case(lambda x, y: ops.concatenate([x, y], axis=-1), TWO),
+    "split_operator": Case(lambda x: layers.Add()(ops.split(x, 2, axis=-1))),
     "concatenate_relu": Case(
         lambda x, y: layers.Concatenate()([layers.ReLU()(x), layers.ReLU(6.0)(y)]), TWO
     ),
 }
+SPEC = DetectionSpec(
+    (32, 32), 3, (AnchorMap(2, 2, (16.0, 16.0), ((8.0, 8.0),)),), "center", "sigmoid"
+)
 MOVES = {
     "average_pooling": Case(alone(layers.AveragePooling2D, 2)),
     "average_pooling_padded": Case(alone(layers.AveragePooling2D, 3, 2, padding="same")),
@@ -209,6 +223,13 @@ MOVES = {
     "padding": Case(alone(layers.ZeroPadding2D)),
     "cropping": Case(alone(layers.Cropping2D)),
     "slice": Case(lambda x: x[:, 1:5]),
+    "expand_operator": Case(lambda x: ops.expand_dims(x, 1), (VECTOR,)),
+    "max_operator": Case(lambda x: ops.max(x, axis=(1, 2))),
+    "padding_operator": Case(lambda x: ops.pad(x, ((0, 0), (1, 2), (2, 1), (0, 0)))),
+    "reshape_operator": Case(lambda x: ops.reshape(x, (-1, 64, 4))),
+    "squeeze_operator": Case(lambda x: ops.squeeze(x, 1), ((1, 12),)),
+    "transpose_operator": Case(lambda x: ops.transpose(x, (0, 2, 1, 3))),
+    "box_codes": Case(lambda x: BoxCodes(SPEC)(DENSE(4)(x)), ((SPEC.count, 4),)),
 }
 CASES = LINEAR | ACTIVATIONS | ARITHMETIC | MOVES
 
