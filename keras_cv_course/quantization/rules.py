@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -149,11 +150,14 @@ _ACTIVATIONS: dict[Callable[..., object], Rule] = {
 }
 
 
+# The rule of each kind of operation: a layer's class, an operator's name, or the function of an
+# Activation layer. Tests hold that each is quantized, trained and run by the interpreter.
+OPERATIONS: dict[Any, Rule] = {**_LAYERS, **_OPERATORS, **_ACTIVATIONS}
+
+
 def rule_of(call: Call) -> Rule | None:
     """Returns how a call is quantized; None for one that has no int8 form."""
     operation = call.operation
-    if is_exactly(operation, layers.Activation):
-        return _ACTIVATIONS.get(operation.activation)
     if is_exactly(operation, layers.ReLU):
         return _OWN if is_relu(operation) else None
     if is_exactly(operation, layers.Resizing, layers.UpSampling2D):
@@ -164,12 +168,18 @@ def rule_of(call: Call) -> Rule | None:
         len(call.inputs[0].shape) - 1
     ):
         return None
-    if isinstance(operation, keras.Layer):
-        return next((rule for kind, rule in _LAYERS.items() if is_exactly(operation, kind)), None)
-    name = operator(operation) or ""
-    if name == "Multiply" and len(call.inputs) == 1:
+    if operator(operation) == "Multiply" and len(call.inputs) == 1:
         return None  # by constants that `primitives` could not bring into another form
-    return _OPERATORS.get(name)
+    return OPERATIONS.get(kind_of(operation))
+
+
+def kind_of(operation: keras.Operation) -> Any:
+    """Returns the key of an operation in `OPERATIONS`; None for one that is not in it."""
+    if is_exactly(operation, layers.Activation):
+        return operation.activation
+    if isinstance(operation, keras.Layer):
+        return next((kind for kind in _LAYERS if is_exactly(operation, kind)), None)
+    return operator(operation)
 
 
 def _changes_nothing(call: Call) -> bool:

@@ -10,17 +10,26 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
+from keras_cv_course.ops.detection_spec import DetectionSpec
 
+from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.layers.distances import AbsoluteDifference, CosineDistance, CosineSimilarity
+from keras_cv_course.ops.anchors import AnchorMap
 from keras_cv_course.quantization import quantize_aware
+from keras_cv_course.quantization.graph import trace
+from keras_cv_course.quantization.rewriting import rewrite_for_integers
+from keras_cv_course.quantization.rules import OPERATIONS, TRAINING_ONLY, kind_of
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 from keras_cv_course.tflite.flatbuffer import output_steps
+from keras_cv_course.tflite.operator_sets import TFLITE_MICRO
 
 MAP, VECTOR = (8, 8, 4), (12,)
 SIGNED = (-8.0, 7.9375)  # in steps of 1/16
 PIXELS = (0.0, 255.0)
 SAMPLES = 32
 CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
+# Of what operations become, LiteRT has these, and TensorFlow Lite Micro does not.
+MORE_THAN_MICRO = {"GELU"}
 
 
 @dataclass(frozen=True)
@@ -145,8 +154,11 @@ LINEAR = {
 ACTIVATIONS = {
     "relu": Case(alone(layers.ReLU)),
     "relu6": Case(alone(layers.ReLU, 6.0)),
+    "relu6_function": Case(function("relu6")),
+    "linear_function": Case(lambda x: function("linear")(CONV(5, 1)(x))),
     "leaky_relu": Case(alone(layers.LeakyReLU, 0.1), share=OFTEN),
     "leaky_relu_function": Case(function("leaky_relu"), share=OFTEN),
+    "leaky_relu_operator": Case(lambda x: ops.leaky_relu(x, 0.1), share=OFTEN),
     "relu_with_slope": Case(alone(layers.ReLU, negative_slope=0.2), share=OFTEN),
     "prelu": Case(alone(layers.PReLU, slopes(-0.2), shared_axes=[1, 2]), share=OFTEN),
     "prelu_slope_for_each_pixel": Case(alone(layers.PReLU, slopes(0.0)), share=OFTEN),
@@ -160,6 +172,7 @@ ACTIVATIONS = {
     "gelu": Case(function("gelu")),
     "gelu_operator": Case(ops.gelu),
     "softmax": Case(alone(layers.Softmax), (VECTOR,)),
+    "softmax_operator": Case(ops.softmax, (VECTOR,)),
     "l2": Case(alone(layers.UnitNormalization), (VECTOR,)),
     "l2_operator": Case(ops.normalize, (VECTOR,)),
 }
@@ -174,8 +187,10 @@ ARITHMETIC = {
     "add_constant": Case(lambda x: x + 3.0),
     "add_constants": Case(lambda x: x + np.array([1.0, 2.0, -3.0, 0.5], "float32")),
     "subtract": Case(alone(layers.Subtract), TWO),
+    "subtract_operator": Case(lambda x, y: x - y, TWO),
     "absolute": Case(ops.abs),
     "multiply": Case(alone(layers.Multiply), TWO),
+    "multiply_operator": Case(lambda x, y: x * y, TWO),
     "multiply_gate": Case(alone(layers.Multiply), GATE),
     "multiply_constant_before_conv": Case(before_conv(lambda x: x * 0.3)),
     "squeeze_excite": Case(squeeze_excite("sigmoid"), passed_on=1.0),
@@ -185,10 +200,15 @@ ARITHMETIC = {
     "cosine": Case(alone(CosineSimilarity), VECTORS, passed_on=2.0),
     "cosine_distance": Case(alone(CosineDistance), VECTORS, passed_on=2.0),
     "concatenate": Case(alone(layers.Concatenate), TWO),
+    "concatenate_operator": Case(lambda x, y: ops.concatenate([x, y], axis=-1), TWO),
+    "split_operator": Case(lambda x: layers.Add()(ops.split(x, 2, axis=-1))),
     "concatenate_relu": Case(
         lambda x, y: layers.Concatenate()([layers.ReLU()(x), layers.ReLU(6.0)(y)]), TWO
     ),
 }
+SPEC = DetectionSpec(
+    (32, 32), 3, (AnchorMap(2, 2, (16.0, 16.0), ((8.0, 8.0),)),), "center", "sigmoid"
+)
 MOVES = {
     "average_pooling": Case(alone(layers.AveragePooling2D, 2)),
     "average_pooling_padded": Case(alone(layers.AveragePooling2D, 3, 2, padding="same")),
@@ -206,6 +226,13 @@ MOVES = {
     "padding": Case(alone(layers.ZeroPadding2D)),
     "cropping": Case(alone(layers.Cropping2D)),
     "slice": Case(lambda x: x[:, 1:5]),
+    "expand_operator": Case(lambda x: ops.expand_dims(x, 1), (VECTOR,)),
+    "max_operator": Case(lambda x: ops.max(x, axis=(1, 2))),
+    "padding_operator": Case(lambda x: ops.pad(x, ((0, 0), (1, 2), (2, 1), (0, 0)))),
+    "reshape_operator": Case(lambda x: ops.reshape(x, (-1, 64, 4))),
+    "squeeze_operator": Case(lambda x: ops.squeeze(x, 1), ((1, 12),)),
+    "transpose_operator": Case(lambda x: ops.transpose(x, (0, 2, 1, 3))),
+    "box_codes": Case(lambda x: BoxCodes(SPEC)(DENSE(4)(x)), ((SPEC.count, 4),)),
 }
 CASES = LINEAR | ACTIVATIONS | ARITHMETIC | MOVES
 
@@ -276,7 +303,21 @@ def test_file_computes_what_the_aware_model_does(name, tmp_path, rng):
     assert np.mean(apart > 0.5) <= case.share
     operators = inspect(path, validate=False).operators
     assert not CONVERSIONS & set(operators)
+    assert set(operators) <= TFLITE_MICRO | MORE_THAN_MICRO
     assert len(operators) <= len(inspect(after, validate=False).operators) + case.more
+
+
+def kinds_of(case):
+    """Returns the rows of the table of operations that a case goes through."""
+    network_ = rewrite_for_integers(network(case))
+    return {kind_of(call.operation) for call in trace(network_).calls}
+
+
+def test_every_operation_of_the_table_has_a_case():
+    """Each is quantized, trained and run by the interpreter above."""
+    covered = set().union(*(kinds_of(case) for case in CASES.values()))
+    missing = [kind for kind in OPERATIONS if kind not in covered and kind not in TRAINING_ONLY]
+    assert not missing
 
 
 def test_concatenated_sigmoid_is_brought_to_the_shared_range_once(tmp_path, rng):
