@@ -1,17 +1,15 @@
 """Converts a Keras model to a .tflite file."""
 
 import os
-import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_cv_course._validation import check_choice
 from keras_cv_course.data.calibration import calibration_array
@@ -20,14 +18,13 @@ from keras_cv_course.detectors.detector import Detector
 from keras_cv_course.networks.input_range import pixel_range
 from keras_cv_course.quantization.aware import float_layers, is_quantize_aware
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
-from keras_cv_course.quantization.distances import float_only_layers
-from keras_cv_course.quantization.graph import as_functional, output_names
+from keras_cv_course.quantization.graph import as_functional, input_names, output_names
+from keras_cv_course.quantization.islands import float_islands
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
-from keras_cv_course.tflite import detection_tail, flatbuffer, quantizers, trained_ranges
+from keras_cv_course.tflite import chain, detection_tail, flatbuffer, quantizers, trained_ranges
 from keras_cv_course.tflite._files import write_atomic
-from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.describing import check_target, describe
-from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs
+from keras_cv_course.tflite.freezing import named_inputs
 from keras_cv_course.tflite.metadata import OutputMetadata
 from keras_cv_course.tflite.quantizers import SCHEMES
 from keras_cv_course.tflite.quiet import quiet
@@ -95,8 +92,8 @@ def convert(
             is known.
         class_names: Names of the classes of the only output, or of detections, in order; they
             travel in the file.
-        keep_float: Names of Keras layers whose operations stay in float; those of an
-            `EuclideanDistance` do in any case.
+        keep_float: Names of Keras layers whose operations stay in float; those of layers that
+            declare it, see `quantization.islands`, do in any case.
         calibration_count: How many samples are used, at most.
         input_range: Smallest and largest pixel value that the model takes; calibration data of
             another range is refused, and the pictures of a folder are brought into it. It becomes
@@ -141,9 +138,10 @@ def convert(
     _check_consistency(quantize, io_dtype, calibration_data, keep_float, aware)
     _check_layer_names(network, keep_float)
     _check_class_names(network, tail, class_names)
+    if scheme.quantizes and not aware:
+        keep_float = (*keep_float, *float_islands(network))
     samples = None
     if scheme.calibrated and not aware:
-        keep_float = (*keep_float, *float_only_layers(network))
         input_range = pixel_range(functional, input_range)
         samples = calibration_samples(network, calibration_data, calibration_count, input_range)
 
@@ -151,27 +149,19 @@ def convert(
     with quiet() as (_, console), console.status(f"converting {functional.name} to {quantize}"):
         with watch.stage("rewrite"):
             ready = rewrite(network, keep_float) if scheme.calibrated else network
-        with watch.stage("freeze"):
-            frozen = freeze(ready, output_names(network))
-        with watch.stage("translate"):
-            data = _translate(ready, frozen, scheme.float16)
-        with watch.stage("quantize"):
-            output_dtype = io_dtype if tail is None else "float32"
-            if aware:
-                data = trained_ranges.take(data)
-            kept = _tensors_of(data, ready, frozen, keep_float)
-            if aware:
-                data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
-            elif scheme.recipe:
-                data = quantizers.by_recipe(data, scheme.recipe, samples, kept)
-            elif scheme.calibrated:
-                ranges = measure_ranges(data, samples or [])
-                if input_range is not None:
-                    ranges |= dict.fromkeys(flatbuffer.input_indices(data), input_range)
-                data = flatbuffer.set_ranges(data, ranges)
-                data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
+        quantizer = _Quantizer(
+            scheme,
+            aware,
+            keep_float,
+            (io_dtype, io_dtype if tail is None else "float32"),
+            output_names(network),
+            dict.fromkeys(input_names(network), input_range),
+        )
+        data = chain.write(
+            ready, output_names(network), quantizer, samples, scheme.float16, watch.stage
+        )
+        quantizer.check_found(float_islands(ready))
         with watch.stage("write"):
-            data = flatbuffer.rename_tensors(data, layer_names(ready).shorten)
             if tail is not None:
                 data = detection_tail.append(data, tail, form)
                 metadata, class_names = _raw_metadata(tail, form, metadata, class_names)
@@ -213,15 +203,10 @@ def rewrite(model: keras.Model, keep_float: Sequence[str] = ()) -> keras.Model:
     return fold_batch_normalization(rewrite_for_integers(model, keep_float))
 
 
-def layer_names(model: keras.Model) -> LayerNames:
-    """Returns what finds the model's layers in the names of nodes and tensors."""
-    return LayerNames(model.name, _operation_names(model))
-
-
 def calibration_samples(
     model: keras.Model, data: Any, count: int, input_range: tuple[float, float] | None = None
-) -> list[list[np.ndarray]]:
-    """Returns up to `count` samples, each a list of one array an input, without batch.
+) -> list[dict[str, np.ndarray]]:
+    """Returns up to `count` samples, each an array without batch for the name of each input.
 
     Raises:
         ValueError: If the data does not fit the inputs, see `convert`.
@@ -235,7 +220,7 @@ def calibration_samples(
         raise ValueError(
             f"`calibration_data` must hold as many samples for each input. Received: {lengths}."
         )
-    return [list(sample) for sample in zip(*arrays.values(), strict=True)]
+    return [dict(zip(arrays, sample, strict=True)) for sample in zip(*arrays.values(), strict=True)]
 
 
 def _check_consistency(
@@ -270,16 +255,7 @@ def _check_consistency(
 
 def _check_layer_names(model: keras.Model, keep_float: Sequence[str]) -> None:
     for name in keep_float:
-        check_choice("keep_float", name, _operation_names(model))
-
-
-def _operation_names(model: keras.Model) -> list[str]:
-    names = []
-    for operation in as_functional(model).operations:
-        names.append(operation.name)
-        if isinstance(operation, keras.Model):
-            names.extend(_operation_names(operation))
-    return names
+        check_choice("keep_float", name, chain.operation_names(model))
 
 
 def _check_class_names(
@@ -300,48 +276,81 @@ def _check_class_names(
         )
 
 
-def _translate(model: keras.Model, frozen: FrozenModel, float16: bool) -> bytes:
-    try:
-        return quantizers.to_float(frozen, float16)
-    except ConverterError as error:
-        operations = set(re.findall(r"'tf\.(\w+)' op is neither", str(error)))
-        if not operations:
-            raise
-        names = layer_names(model)
-        nodes = [n for n in frozen.function.graph.get_operations() if n.type in operations]
-        layers = sorted({name for node in nodes for name in names.of(node.name)})
-        raise ValueError(
-            "`model` must be made of operations that TFLite has built in. Received: "
-            f"{', '.join(sorted(operations))} in layer {', '.join(layers) or 'unknown'}. Replace "
-            "the layer, or leave it out of the exported model."
-        ) from error
+@dataclass
+class _Quantizer:
+    """Makes the file of a piece of the network from its float file.
 
+    Attributes:
+        scheme: How it quantizes.
+        aware: Whether the float file holds the ranges.
+        keep_float: Names of layers that stay in float.
+        io_dtypes: Types of the network's inputs and outputs.
+        outputs: Names of the network's outputs.
+        input_ranges: Range of each of the network's inputs, by name, where it is known.
+        found: Names of the layers in `keep_float` that the files have operations of.
+    """
 
-def _tensors_of(
-    data: bytes, model: keras.Model, frozen: FrozenModel, keep_float: Sequence[str]
-) -> list[str]:
-    """Returns the output tensors of the operations that come from the layers in `keep_float`."""
-    if not keep_float:
-        return []
-    names = layer_names(model)
-    file = flatbuffer.read(data)
-    graph = file.subgraphs[0]
-    outputs = [graph.tensors[i].name.decode() for op in graph.operators for i in op.outputs]
-    makers = {tensor: set(names.of(tensor)) for tensor in outputs}
-    # The tensors of outputs are not called after the layers that make them.
-    lasts = [y._keras_history.operation.name for y in model.outputs]
-    last_of = dict(zip(frozen.outputs.values(), lasts, strict=True))
-    for output in file.signatureDefs[0].outputs:
-        tensor = graph.tensors[output.tensorIndex].name.decode()
-        makers[tensor].add(last_of[output.name.decode()])
-    found = {name: [t for t, layers in makers.items() if name in layers] for name in keep_float}
-    missing = [name for name, kept in found.items() if not kept]
-    if missing:
-        raise ValueError(
-            "`keep_float` must name layers that become operations of their own. Received: "
-            f"{missing}, which TFLite fuses into the layer before or leaves out. Name that layer."
-        )
-    return list(dict.fromkeys(tensor for kept in found.values() for tensor in kept))
+    scheme: quantizers.Scheme
+    aware: bool
+    keep_float: Sequence[str]
+    io_dtypes: tuple[str, str]
+    outputs: tuple[str, ...]
+    input_ranges: Mapping[str, tuple[float, float] | None]
+    found: set[str] = field(default_factory=set)
+
+    def __call__(self, piece: chain.Piece) -> bytes:
+        data = trained_ranges.take(piece.data) if self.aware else piece.data
+        kept = self._float_tensors(piece, data)
+        if self.scheme.recipe:
+            return quantizers.by_recipe(data, self.scheme.recipe, piece.samples, kept)
+        if not self.scheme.calibrated:
+            return data
+        if not self.aware:
+            ranges = measure_ranges(data, piece.samples or [])
+            for name, index in flatbuffer.input_indices(data).items():
+                known = self.input_ranges.get(name)
+                ranges |= {} if known is None else {index: known}
+            data = flatbuffer.set_ranges(data, ranges)
+        return quantizers.to_int8(data, *self._io_dtypes(piece, data), kept)
+
+    def check_found(self, optional: Collection[str]) -> None:
+        """Raises ValueError if a layer that shall stay in float is no operation of the file."""
+        missing = [n for n in self.keep_float if n not in self.found and n not in optional]
+        if missing:
+            raise ValueError(
+                "`keep_float` must name layers that become operations of their own. Received: "
+                f"{missing}, which TFLite fuses into the layer before or leaves out. Name that "
+                "layer."
+            )
+
+    def _io_dtypes(self, piece: chain.Piece, data: bytes) -> tuple[str, str]:
+        """Returns the types of a piece's inputs and outputs: float between two pieces."""
+        of_inputs, of_outputs = self.io_dtypes
+        if not set(flatbuffer.input_indices(data)) <= set(self.input_ranges):
+            of_inputs = "float32"
+        if not set(piece.segment.outputs) <= set(self.outputs):
+            of_outputs = "float32"
+        return of_inputs, of_outputs
+
+    def _float_tensors(self, piece: chain.Piece, data: bytes) -> list[str]:
+        """Returns the output tensors of the operations that come from layers in `keep_float`."""
+        if not self.keep_float:
+            return []
+        model = piece.segment.model
+        names = chain.layer_names(model)
+        file = flatbuffer.read(data)
+        graph = file.subgraphs[0]
+        outputs = [graph.tensors[i].name.decode() for op in graph.operators for i in op.outputs]
+        makers = {tensor: set(names.of(tensor)) for tensor in outputs}
+        # The tensors of outputs are not called after the layers that make them.
+        lasts = [y._keras_history.operation.name for y in model.outputs]
+        last_of = dict(zip(piece.frozen.outputs.values(), lasts, strict=True))
+        for output in file.signatureDefs[0].outputs:
+            tensor = graph.tensors[output.tensorIndex].name.decode()
+            makers[tensor].add(last_of[output.name.decode()])
+        wanted = set(self.keep_float)
+        self.found |= wanted & {layer for layers in makers.values() for layer in layers}
+        return [tensor for tensor, layers in makers.items() if layers & wanted]
 
 
 class _Stopwatch:
@@ -352,4 +361,5 @@ class _Stopwatch:
     def stage(self, name: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
