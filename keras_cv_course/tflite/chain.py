@@ -11,10 +11,10 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
-from keras_cv_course.quantization.graph import as_functional
+from keras_cv_course.quantization.graph import as_functional, input_names
 from keras_cv_course.tflite import detection_postprocess, flatbuffer, quantizers
 from keras_cv_course.tflite._layer_names import LayerNames
-from keras_cv_course.tflite.freezing import FrozenModel, freeze
+from keras_cv_course.tflite.freezing import FrozenModel, check_outputs, freeze
 from keras_cv_course.tflite.joining import arrange, join
 from keras_cv_course.tflite.segments import Island, Segment, cut
 
@@ -64,7 +64,9 @@ def write(
     Raises:
         ValueError: If an operation has no builtin TFLite form.
     """
+    check_outputs(model)
     segments = cut(model, names)
+    inputs = input_names(model)
     file = None
     for i, segment in enumerate(segments):
         with stage("freeze"):
@@ -78,9 +80,9 @@ def write(
             if segment.island is None:
                 data = quantize(Piece(segment, frozen, data, samples))
         data = flatbuffer.rename_tensors(data, layer_names(model).shorten)
-        file = data if file is None else join(file, data, segment.passed)
+        file = data if file is None else join(file, data, segment.passed, inputs)
     assert file is not None
-    return file if len(segments) == 1 else arrange(file, names)
+    return file if len(segments) == 1 else arrange(file, inputs, names)
 
 
 def translate(

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from keras_cv_course._validation import check_choice
 from keras_cv_course.data.calibration import calibration_array
@@ -39,7 +40,8 @@ class ConversionResult:
     Attributes:
         path: The .tflite file.
         quantize: As given to `convert`.
-        io_dtype: Type of the file's inputs and outputs; detections are always float32.
+        io_dtype: Type of the file's inputs and outputs; detections are always float32, and so is
+            all that a network with islands that convert alone gives before its last piece.
         size_bytes: Size of the file.
         seconds: Time of each stage, in order.
     """
@@ -161,6 +163,7 @@ def convert(
             ready, output_names(network), quantizer, samples, scheme.float16, watch.stage
         )
         quantizer.check_found(float_islands(ready))
+        _check_input_type(data, io_dtype)
         with watch.stage("write"):
             if tail is not None:
                 data = detection_tail.append(data, tail, form)
@@ -256,6 +259,21 @@ def _check_consistency(
 def _check_layer_names(model: keras.Model, keep_float: Sequence[str]) -> None:
     for name in keep_float:
         check_choice("keep_float", name, chain.operation_names(model))
+
+
+def _check_input_type(data: bytes, io_dtype: str) -> None:
+    """Refuses integers as inputs of what stays in float."""
+    graph = flatbuffer.read(data).subgraphs[0]
+    floats = [
+        graph.tensors[i].name.decode()
+        for i in graph.inputs
+        if graph.tensors[i].type == schema.TensorType.FLOAT32
+    ]
+    if io_dtype != "float32" and floats:
+        raise ValueError(
+            '`io_dtype` must be "float32" for a model whose inputs are read by a float island that '
+            f'converts alone, or behind one. Received: "{io_dtype}", with the inputs {floats}.'
+        )
 
 
 def _check_class_names(

@@ -10,7 +10,9 @@ from keras_cv_course.tflite import flatbuffer
 _MIDDLE = "raw_"  # before the name of what the first file gave
 
 
-def join(first: bytes, second: bytes, passed: Sequence[str] = ()) -> bytes:
+def join(
+    first: bytes, second: bytes, passed: Sequence[str] = (), inputs: Sequence[str] = ()
+) -> bytes:
     """Returns a .tflite with the inputs of one file and the outputs of another behind it.
 
     So an integer network gets an island that computes in float, which no quantizer has touched.
@@ -21,6 +23,7 @@ def join(first: bytes, second: bytes, passed: Sequence[str] = ()) -> bytes:
         second: Another; its inputs are outputs of the first, or what the first takes too, by name,
             in shape and type.
         passed: Names of outputs of the first that are outputs of the whole, behind the second's.
+        inputs: Names that become further inputs of the whole where only the second takes them.
 
     Raises:
         ValueError: If an input of the second is neither output nor input of the first.
@@ -31,11 +34,17 @@ def join(first: bytes, second: bytes, passed: Sequence[str] = ()) -> bytes:
     outputs = {output.name: int(output.tensorIndex) for output in signature.outputs}
     given = {item.name: int(item.tensorIndex) for item in signature.inputs} | outputs
     taken = {int(item.tensorIndex): item.name for item in end_signature.inputs}
+    further = {
+        i: name for i, name in taken.items() if name not in given and name.decode() in inputs
+    }
+    taken = {i: name for i, name in taken.items() if i not in further}
     _check_fit(graph, given, end, taken)
     kept = {name: index for name, index in outputs.items() if name.decode() in passed}
     for name in outputs.keys() - kept.keys():
         graph.tensors[outputs[name]].name = _MIDDLE.encode() + name
     place = _add_tensors(model, tail, {index: given[name] for index, name in taken.items()})
+    graph.inputs = [*map(int, graph.inputs), *(place[i] for i in further)]
+    signature.inputs.extend(_tensor_maps({name: place[i] for i, name in further.items()}))
     kinds = len(model.operatorCodes)
     model.operatorCodes.extend(tail.operatorCodes)
     for operator in end.operators:
@@ -52,15 +61,19 @@ def join(first: bytes, second: bytes, passed: Sequence[str] = ()) -> bytes:
     return flatbuffer.write(model)
 
 
-def arrange(data: bytes, outputs: Sequence[str]) -> bytes:
-    """Returns a joined .tflite with its outputs in another order.
+def arrange(data: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """Returns a joined .tflite with its inputs and outputs in another order.
 
     Args:
         data: The file.
-        outputs: The names of its outputs, in the order in which they shall be.
+        inputs: The names of its inputs, in the order in which they shall be; others may be among
+            them.
+        outputs: The names of its outputs likewise; outputs that are not among them are left out.
     """
     model = flatbuffer.read(data)
     signature = model.signatureDefs[0]
+    taken = {item.name.decode(): int(item.tensorIndex) for item in signature.inputs}
+    model.subgraphs[0].inputs = [taken[name] for name in inputs if name in taken]
     given = {output.name.decode(): int(output.tensorIndex) for output in signature.outputs}
     model.subgraphs[0].outputs = [given[name] for name in outputs]
     signature.outputs = _tensor_maps({name.encode(): given[name] for name in outputs})

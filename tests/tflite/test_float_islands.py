@@ -168,6 +168,35 @@ def test_islands_may_vanish_into_a_constant(images, tmp_path):
     np.testing.assert_allclose(TFLiteModel(path).predict(images), expected, atol=0.05)
 
 
+def test_inputs_that_only_a_later_piece_reads(images, tmp_path, rng):
+    later, image = keras.Input((4,), name="a_later"), keras.Input((8, 8, 3), name="image")
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, name="stem")(image))
+    x = layers.Concatenate()([DecodeAlone(name="decode")(x), later])
+    model = keras.Model([image, later], layers.Dense(3, name="scores")(x))
+    data = {"image": images, "a_later": rng.uniform(-2, 2, (32, 4)).astype("float32")}
+    inputs = [data["image"], data["a_later"]]
+    for quantize in ("none", "int8"):
+        calibration = inputs if quantize == "int8" else None
+        path = convert(model, tmp_path / "m.tflite", quantize, calibration_data=calibration).path
+        file = TFLiteModel(path)
+        assert [x.name for x in file.inputs] == ["image", "a_later"]
+        expected = model.predict(inputs, verbose=0)
+        np.testing.assert_allclose(file.predict(data), expected, atol=0.05 * np.ptp(expected))
+    with pytest.raises(ValueError, match=r'"float32" for a model whose.*inputs \[\'a_later\'\]'):
+        convert(model, path, "int8", "uint8", inputs)
+
+
+def test_integers_in_and_out_around_an_island(images, tmp_path):
+    image = keras.Input((8, 8, 3), name="image")
+    x = DecodeAlone(name="decode")(layers.Conv2D(4, 3, name="stem")(image))
+    model = keras.Model(image, layers.Dense(3, name="scores")(layers.Flatten()(x)))
+    path = convert(model, tmp_path / "m.tflite", "int8", "uint8", images, input_range=(-1, 1)).path
+    file = TFLiteModel(path)
+    assert [x.dtype for x in (*file.inputs, *file.outputs)] == ["uint8", "uint8"]
+    expected = model.predict(images, verbose=0)
+    np.testing.assert_allclose(file.predict(images), expected, atol=0.05 * np.ptp(expected))
+
+
 def test_pieces_have_the_names_of_layers_in_between():
     pieces = cut(chain(DecodeAlone(name="decode_1"), DecodeAlone(name="decode_2")), ["y"])
     assert [p.island and p.island.layer.name for p in pieces] == [
