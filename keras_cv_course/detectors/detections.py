@@ -56,22 +56,19 @@ def split_detections(model: keras.Model) -> tuple[keras.Model, DetectionTail | N
     Returns:
         A network that shares the model's layers and returns a dict: of what a `HeadDecoding`
         takes, or else of "boxes" (codes) and "scores"; and the layers behind it. The model itself
-        and None where it does not end in detections.
-
-    Raises:
-        ValueError: If the layer is not the last, is called twice, or other outputs stand beside.
+        and None where it does not end in detections and nothing else; a DetectionPostProcess
+        elsewhere is one of its float islands.
     """
-    found = [layer for layer in model.layers if isinstance(layer, DetectionPostProcess)]
-    if not found:
+    ends = [
+        layer
+        for layer in model.layers
+        if isinstance(layer, DetectionPostProcess)
+        and len(layer._inbound_nodes) == 1
+        and _returned(model.output, layer)
+    ]
+    if not ends:
         return model, None
-    layer = found[0]
-    alone = len(found) == 1 and len(layer._inbound_nodes) == 1
-    if not alone or not _returned(model.output, layer):
-        raise ValueError(
-            "`model` must return what its only DetectionPostProcess gives, and nothing else, to "
-            f"become a file. Received: {model.name!r} with the outputs {list(model.output_names)}. "
-            "Make it with keras.Model(inputs, layer([codes, scores]))."
-        )
+    layer = ends[0]
     makers = {id(x._keras_history.operation): x._keras_history.operation for x in layer.input}
     decoding = next((maker for maker in makers.values() if isinstance(maker, HeadDecoding)), None)
     if decoding is None:

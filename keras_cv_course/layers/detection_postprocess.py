@@ -50,6 +50,10 @@ class DetectionPostProcess(keras.layers.Layer):
         TFLite_Detection_PostProcess of LiteRT with use_regular_nms.
     """
 
+    # In a file it is one operator, or several that no quantizer knows.
+    float_island = True
+    converts_alone = True
+
     def __init__(
         self,
         anchors: Any,

@@ -51,6 +51,10 @@ class EuclideanDistance(_OfTwo):
         >>> distance = EuclideanDistance()([encoder(image_a), encoder(image_b)])
     """
 
+    # 8 bits of a square are 4 of the difference: what is closer than a sixteenth of the largest
+    # difference would be equal.
+    float_island = True
+
     def __init__(self, epsilon: float = _EPSILON, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_positive("epsilon", epsilon)

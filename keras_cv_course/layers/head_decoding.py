@@ -26,6 +26,10 @@ class HeadDecoding(keras.layers.Layer):
         **kwargs: As in `keras.layers.Layer`.
     """
 
+    # The codes of boxes need more than 8 bits, and a quantizer would split the scores from them.
+    float_island = True
+    converts_alone = True
+
     def __init__(self, spec: DetectionSpec | Mapping[str, Any], **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.spec = spec if isinstance(spec, DetectionSpec) else DetectionSpec.from_dict(spec)

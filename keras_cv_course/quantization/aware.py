@@ -11,7 +11,6 @@ from keras_cv_course._validation import check_choice
 from keras_cv_course.detectors.detections import join_detections, split_detections
 from keras_cv_course.networks.specs import pixel_range
 from keras_cv_course.quantization.calibration import calibrate, rounding_layers
-from keras_cv_course.quantization.distances import float_only_layers
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
 from keras_cv_course.quantization.graph import (
     Call,
@@ -24,6 +23,7 @@ from keras_cv_course.quantization.graph import (
     trace,
 )
 from keras_cv_course.quantization.inputs import with_float_inputs
+from keras_cv_course.quantization.islands import float_islands
 from keras_cv_course.quantization.keep_float import KeepFloat
 from keras_cv_course.quantization.kernels import FLOAT, float_weights
 from keras_cv_course.quantization.placement import place_ranges
@@ -52,7 +52,8 @@ def quantize_aware(
             DetectionPostProcess at its end, and a HeadDecoding before it, stay in float.
         calibration_data: Typical inputs, see `calibrate`; about 100 samples. None leaves the
             ranges to the first batch of training.
-        keep_float: Names of layers that stay in float; an `EuclideanDistance` does in any case.
+        keep_float: Names of layers that stay in float; those that declare it, see
+            `quantization.islands`, do in any case.
         depthwise_per_channel: Whether each channel of a depthwise kernel has its own step. False
             is tfmot's way, for comparison; such a model does not convert.
         input_range: Smallest and largest value of all inputs, that of pixels, so that an exported
@@ -90,7 +91,7 @@ def quantize_aware(
     input_range = pixel_range(model, input_range)
     network, tail = split_detections(model)
     network, input_ranges = with_float_inputs(network, input_range)
-    keep_float = (*keep_float, *float_only_layers(network))
+    keep_float = (*keep_float, *float_islands(network))
     ready, gains = rewrite_with_gains(network, keep_float)
     _check_float32(ready)
     graph = trace(ready)

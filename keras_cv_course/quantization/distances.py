@@ -1,4 +1,4 @@
-"""Distances of two vectors in the operations that integer kernels have, or left in float."""
+"""Distances of two vectors in the operations that integer kernels have."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,32 +11,12 @@ from keras_cv_course.layers.distances import (
     AbsoluteDifference,
     CosineDistance,
     CosineSimilarity,
-    EuclideanDistance,
 )
 from keras_cv_course.ops.activations import absolute
 from keras_cv_course.ops.normalization import l2_normalize
-from keras_cv_course.quantization.graph import as_functional
 
 # Gets a suffix and what makes the layer of that name, and returns the layer.
 Make = Callable[[str, Callable[[str], keras.Layer]], keras.Layer]
-
-
-def float_only_layers(model: keras.Model) -> list[str]:
-    """Returns the names of layers that stay in float because int8 would take their sense.
-
-    Of a Euclidean distance, 8 bits of a square are 4 of the difference: what is closer than a
-    sixteenth of the largest difference would be equal.
-
-    Args:
-        model: Functional or built Sequential model, which may hold others.
-    """
-    names = []
-    for operation in as_functional(model).operations:
-        if isinstance(operation, keras.Model):
-            names.extend(float_only_layers(operation))
-        elif type(operation) is EuclideanDistance:
-            names.append(operation.name)
-    return list(dict.fromkeys(names))
 
 
 def split_difference(make: Make, inputs: list[Any]) -> Any:

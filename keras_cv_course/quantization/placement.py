@@ -168,9 +168,15 @@ class _Placer:
             raise ValueError(_no_int8_form(call, self._layer_names))
         inputs = [self._ranges[id(x)] for x in call.inputs if id(x) in self._ranges]
         self._join_repeated(call, inputs)
-        head = _Head(call.operation.name, _key(call, inputs), kept)
+        call_key = _key(call, inputs)
+        head = _Head(call.operation.name, call_key, kept)
         head = next((self._heads[id(x)] for x in call.inputs if id(x) in self._heads), head)
-        for y in tensors(call.outputs):
+        outputs = tensors(call.outputs)
+        for i, y in enumerate(outputs):
+            if not keras.backend.is_float_dtype(y.dtype):
+                continue  # Numbers of classes, of an island.
+            if len(outputs) > 1:
+                head = replace(head, key=(call_key, i))
             if self._is_taken_along(rule, y):
                 self._heads[id(y)] = head
                 self._result.inside.add(id(y))

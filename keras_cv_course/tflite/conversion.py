@@ -1,7 +1,6 @@
 """Converts a Keras model to a .tflite file."""
 
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 
 import keras
 import numpy as np
-from tensorflow.lite.python.convert_phase import ConverterError
+from ai_edge_litert import schema_py_generated as schema
 
 from keras_cv_course._atomic import write_atomic
 from keras_cv_course._validation import check_choice
@@ -24,19 +23,24 @@ from keras_cv_course.quantization.aware import (
     is_quantize_aware,
 )
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
-from keras_cv_course.quantization.distances import float_only_layers
-from keras_cv_course.quantization.graph import as_functional, output_names
+from keras_cv_course.quantization.graph import as_functional, input_names, output_names
+from keras_cv_course.quantization.islands import float_islands
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
 from keras_cv_course.specs.model_spec import ModelSpec
-from keras_cv_course.tflite import detection_tail, flatbuffer, quantizers, scales, trained_ranges
-from keras_cv_course.tflite._layer_names import LayerNames
+from keras_cv_course.tflite import (
+    chain,
+    detection_tail,
+    flatbuffer,
+    quantizers,
+    trained_ranges,
+)
 from keras_cv_course.tflite.describing import check_target, described
-from keras_cv_course.tflite.freezing import FrozenModel, freeze, named_inputs
+from keras_cv_course.tflite.freezing import named_inputs
 from keras_cv_course.tflite.metadata import OutputMetadata
 from keras_cv_course.tflite.operator_names import name_operators
+from keras_cv_course.tflite.piece_quantizer import PieceQuantizer
 from keras_cv_course.tflite.quantizers import SCHEMES
 from keras_cv_course.tflite.quiet import quiet
-from keras_cv_course.tflite.ranges import measure_ranges
 from keras_cv_course.tflite.targets import choose
 
 
@@ -111,8 +115,8 @@ def convert(
             is known.
         class_names: Names of the classes of the only output, or of detections, in order; they
             travel in the file. None takes those that the model carries.
-        keep_float: Names of Keras layers whose operations stay in float; those of an
-            `EuclideanDistance` do in any case.
+        keep_float: Names of Keras layers whose operations stay in float; those of layers that
+            declare it, see `quantization.islands`, do in any case.
         calibration_count: How many samples are used, at most.
         input_range: Smallest and largest pixel value that the model takes; calibration data of
             another range is refused, and the pictures of a folder are brought into it. It becomes
@@ -159,9 +163,10 @@ def convert(
         keep_float = float_layers(network)
     _check_consistency(quantize, io_dtype, calibration_data, keep_float, aware)
     _check_names(network, tail, keep_float, class_names)
+    if scheme.quantizes and not aware:
+        keep_float = (*keep_float, *float_islands(network))
     samples = None
     if scheme.calibrated and not aware:
-        keep_float = (*keep_float, *float_only_layers(network))
         samples = calibration_samples(
             network, calibration_data, calibration_count, spec.input_range
         )
@@ -170,27 +175,20 @@ def convert(
     with quiet() as (_, console), console.status(f"converting {functional.name} to {quantize}"):
         with watch.stage("rewrite"):
             ready = rewrite(network, keep_float) if scheme.calibrated else network
-        with watch.stage("freeze"):
-            frozen = freeze(ready, output_names(network))
-        with watch.stage("translate"):
-            data = _translate(ready, frozen, scheme.float16)
-        with watch.stage("quantize"):
-            output_dtype = io_dtype if tail is None else "float32"
-            if aware:
-                data = trained_ranges.take(data)
-            kept = _tensors_of(data, ready, frozen, keep_float)
-            if aware:
-                data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
-            elif scheme.recipe:
-                data = quantizers.by_recipe(data, scheme.recipe, samples, kept)
-            elif scheme.calibrated:
-                ranges = scales.fit_ranges(data, measure_ranges(data, samples or []))
-                if spec.input_range is not None:
-                    ranges |= dict.fromkeys(flatbuffer.input_indices(data), spec.input_range)
-                data = flatbuffer.set_ranges(data, ranges)
-                data = quantizers.to_int8(data, io_dtype, output_dtype, kept)
+        quantizer = PieceQuantizer(
+            scheme,
+            aware,
+            keep_float,
+            (io_dtype, io_dtype if tail is None else "float32"),
+            output_names(network),
+            dict.fromkeys(input_names(network), spec.input_range),
+        )
+        data = chain.write(
+            ready, output_names(network), quantizer, samples, scheme.float16, watch.stage
+        )
+        quantizer.check_found(float_islands(ready))
+        _check_input_type(data, io_dtype)
         with watch.stage("write"):
-            data = _named(data, layer_names(ready), quantize)
             if tail is not None:
                 data = detection_tail.append(data, tail, form)
                 metadata, class_names = _raw_metadata(tail, form, metadata, class_names)
@@ -238,15 +236,10 @@ def rewrite(model: keras.Model, keep_float: Sequence[str] = ()) -> keras.Model:
     return fold_batch_normalization(name_operators(ready, keep_float))
 
 
-def layer_names(model: keras.Model) -> LayerNames:
-    """Returns what finds the model's layers in the names of nodes and tensors."""
-    return LayerNames(model.name, _operation_names(model))
-
-
 def calibration_samples(
     model: keras.Model, data: Any, count: int, input_range: tuple[float, float] | None = None
-) -> list[list[np.ndarray]]:
-    """Returns up to `count` samples, each a list of one array an input, without batch.
+) -> list[dict[str, np.ndarray]]:
+    """Returns up to `count` samples, each an array without batch for the name of each input.
 
     Raises:
         ValueError: If the data does not fit the inputs, see `convert`.
@@ -260,7 +253,7 @@ def calibration_samples(
         raise ValueError(
             f"`calibration_data` must hold as many samples for each input. Received: {lengths}."
         )
-    return [list(sample) for sample in zip(*arrays.values(), strict=True)]
+    return [dict(zip(arrays, sample, strict=True)) for sample in zip(*arrays.values(), strict=True)]
 
 
 def _check_consistency(
@@ -293,13 +286,19 @@ def _check_consistency(
         )
 
 
-def _operation_names(model: keras.Model) -> list[str]:
-    names = []
-    for operation in as_functional(model).operations:
-        names.append(operation.name)
-        if isinstance(operation, keras.Model):
-            names.extend(_operation_names(operation))
-    return names
+def _check_input_type(data: bytes, io_dtype: str) -> None:
+    """Refuses integers as inputs of what stays in float."""
+    graph = flatbuffer.read(data).subgraphs[0]
+    floats = [
+        graph.tensors[i].name.decode()
+        for i in graph.inputs
+        if graph.tensors[i].type == schema.TensorType.FLOAT32
+    ]
+    if io_dtype != "float32" and floats:
+        raise ValueError(
+            '`io_dtype` must be "float32" for a model whose inputs are read by a float island that '
+            f'converts alone, or behind one. Received: "{io_dtype}", with the inputs {floats}.'
+        )
 
 
 def _check_names(
@@ -309,7 +308,7 @@ def _check_names(
     class_names: Sequence[str] | None,
 ) -> None:
     for name in keep_float:
-        check_choice("keep_float", name, _operation_names(network))
+        check_choice("keep_float", name, chain.operation_names(network))
     if class_names is None:
         return
     if tail is not None:
@@ -323,57 +322,6 @@ def _check_names(
         )
 
 
-def _translate(model: keras.Model, frozen: FrozenModel, float16: bool) -> bytes:
-    try:
-        return quantizers.to_float(frozen, float16)
-    except ConverterError as error:
-        operations = set(re.findall(r"'tf\.(\w+)' op is neither", str(error)))
-        if not operations:
-            raise
-        names = layer_names(model)
-        nodes = [n for n in frozen.function.graph.get_operations() if n.type in operations]
-        layers = sorted({name for node in nodes for name in names.of(node.name)})
-        raise ValueError(
-            "`model` must be made of operations that TFLite has built in. Received: "
-            f"{', '.join(sorted(operations))} in layer {', '.join(layers) or 'unknown'}. Replace "
-            "the layer, or leave it out of the exported model."
-        ) from error
-
-
-def _named(data: bytes, names: LayerNames, quantize: str) -> bytes:
-    """Returns a file whose tensors are called after layers, if its kernels can compute it."""
-    if quantize == "int8":
-        scales.check_scales(data, names)
-    return flatbuffer.rename_tensors(data, names.shorten)
-
-
-def _tensors_of(
-    data: bytes, model: keras.Model, frozen: FrozenModel, keep_float: Sequence[str]
-) -> list[str]:
-    """Returns the output tensors of the operations that come from the layers in `keep_float`."""
-    if not keep_float:
-        return []
-    names = layer_names(model)
-    file = flatbuffer.read(data)
-    graph = file.subgraphs[0]
-    outputs = [graph.tensors[i].name.decode() for op in graph.operators for i in op.outputs]
-    makers = {tensor: set(names.of(tensor)) for tensor in outputs}
-    # The tensors of outputs are not called after the layers that make them.
-    lasts = [y._keras_history.operation.name for y in model.outputs]
-    last_of = dict(zip(frozen.outputs.values(), lasts, strict=True))
-    for output in file.signatureDefs[0].outputs:
-        tensor = graph.tensors[output.tensorIndex].name.decode()
-        makers[tensor].add(last_of[output.name.decode()])
-    found = {name: [t for t, layers in makers.items() if name in layers] for name in keep_float}
-    missing = [name for name, kept in found.items() if not kept]
-    if missing:
-        raise ValueError(
-            "`keep_float` must name layers that become operations of their own. Received: "
-            f"{missing}, which TFLite fuses into the layer before or leaves out. Name that layer."
-        )
-    return list(dict.fromkeys(tensor for kept in found.values() for tensor in kept))
-
-
 class _Stopwatch:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -382,4 +330,5 @@ class _Stopwatch:
     def stage(self, name: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds

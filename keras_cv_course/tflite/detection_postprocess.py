@@ -5,6 +5,7 @@ the layer is cut off before the conversion, the network in front of it becomes a
 other, and TFLite_Detection_PostProcess is put at that file's end.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ from flatbuffers import flexbuffers
 from keras_cv_course.detectors.detections import NETWORK_OUTPUTS
 from keras_cv_course.layers.detection_postprocess import OUTPUTS, SWAP_XY, DetectionPostProcess
 from keras_cv_course.tflite import flatbuffer
+from keras_cv_course.tflite.joining import join
+
+_SCHEMA_VERSION = 3  # of the FlatBuffer
 
 OPERATOR = "TFLite_Detection_PostProcess"
 
@@ -35,40 +39,55 @@ def append(data: bytes, layer: DetectionPostProcess) -> bytes:
         ValueError: If the outputs are others.
     """
     model = flatbuffer.read(data)
-    graph, signature = model.subgraphs[0], model.signatureDefs[0]
-    inputs = _network_outputs(graph, signature, layer)
-    most = layer.max_detections
-    shapes = ([1, most, 4], [1, most], [1, most], [1])
+    _check_network_outputs(model.subgraphs[0], model.signatureDefs[0], layer)
+    return join(data, file_of(layer, NETWORK_OUTPUTS, OUTPUTS))
+
+
+def file_of(layer: DetectionPostProcess, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """Returns a .tflite with nothing but the operator.
+
+    Args:
+        layer: What the operator shall do.
+        inputs: Names of codes and scores.
+        outputs: Names of boxes, classes, scores and count.
+    """
+    count, most = len(layer.anchors), layer.max_detections
+    graph = schema.SubGraphT(tensors=[], operators=[])
+    taken = [
+        _add_tensor(graph, name, [1, count, size])
+        for name, size in zip(inputs, (4, layer.classes), strict=True)
+    ]
     anchors = np.ascontiguousarray(layer.anchors[:, SWAP_XY], np.float32)
-    model.buffers.append(schema.BufferT(data=np.frombuffer(anchors.tobytes(), np.uint8)))
-    inputs.append(_add_tensor(graph, "anchors", list(anchors.shape), len(model.buffers) - 1))
-    outputs = [_add_tensor(graph, *item) for item in zip(OUTPUTS, shapes, strict=True)]
-    custom = schema.BuiltinOperator.CUSTOM
-    model.operatorCodes.append(
-        schema.OperatorCodeT(
-            deprecatedBuiltinCode=custom, builtinCode=custom, customCode=OPERATOR, version=1
-        )
-    )
-    graph.operators.append(
+    constants = schema.BufferT(data=np.frombuffer(anchors.tobytes(), np.uint8))
+    constant = _add_tensor(graph, "anchors", list(anchors.shape), 1)
+    shapes = ([1, most, 4], [1, most], [1, most], [1])
+    made = [_add_tensor(graph, *item) for item in zip(outputs, shapes, strict=True)]
+    graph.operators = [
         schema.OperatorT(
-            opcodeIndex=len(model.operatorCodes) - 1,
-            inputs=inputs,
-            outputs=outputs,
+            opcodeIndex=0,
+            inputs=[*taken, constant],
+            outputs=made,
             customOptions=np.frombuffer(flexbuffers.Dumps(_options(layer)), np.uint8),
         )
-    )
-    graph.outputs = outputs
-    signature.outputs = [
-        schema.TensorMapT(name=name, tensorIndex=index)
-        for name, index in zip(OUTPUTS, outputs, strict=True)
     ]
-    return flatbuffer.write(model)
+    graph.inputs, graph.outputs = taken, made
+    custom = schema.BuiltinOperator.CUSTOM
+    code = schema.OperatorCodeT(
+        deprecatedBuiltinCode=custom, builtinCode=custom, customCode=OPERATOR, version=1
+    )
+    model = schema.ModelT(
+        version=_SCHEMA_VERSION,
+        subgraphs=[graph],
+        buffers=[schema.BufferT(), constants],
+        operatorCodes=[code],
+    )
+    names = {name: name for name in (*inputs, *outputs)}
+    return flatbuffer.name_signature(flatbuffer.write(model), names, names)
 
 
-def _network_outputs(
+def _check_network_outputs(
     graph: schema.SubGraphT, signature: schema.SignatureDefT, layer: DetectionPostProcess
-) -> list[int]:
-    """Returns the indices of codes and scores."""
+) -> None:
     indices = {output.name.decode(): output.tensorIndex for output in signature.outputs}
     count = len(layer.anchors)
     expected = {"boxes": (1, count, 4), "scores": (1, count, layer.classes)}
@@ -80,7 +99,6 @@ def _network_outputs(
             f"Received: {received}{'' if floats else ', not all float32'}. "
             "Convert the network that `split_detections` returns, with float outputs."
         )
-    return [indices[name] for name in NETWORK_OUTPUTS]
 
 
 def _add_tensor(graph: schema.SubGraphT, name: str, shape: list[int], buffer: int = 0) -> int:

@@ -45,9 +45,10 @@ def set_ranges(data: bytes, ranges: Mapping[int, tuple[float, float]]) -> bytes:
     return write(model)
 
 
-def input_indices(data: bytes) -> list[int]:
-    """Returns the indices of the tensors that go into a .tflite with one subgraph."""
-    return [int(index) for index in read(data).subgraphs[0].inputs]
+def input_indices(data: bytes) -> dict[str, int]:
+    """Returns the index of each tensor that goes into a .tflite, by its name in the signature."""
+    inputs = read(data).signatureDefs[0].inputs
+    return {item.name.decode(): int(item.tensorIndex) for item in inputs}
 
 
 def read(data: bytes) -> schema.ModelT:

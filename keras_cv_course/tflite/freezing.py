@@ -69,7 +69,7 @@ def freeze(model: keras.Model, outputs: Sequence[str] | None = None) -> FrozenMo
                 f"`model` must have inputs of fixed size. Received: input {x.name!r} of shape "
                 f"{tuple(x.shape)}. Build the model with input_shape=(height, width, channels)."
             )
-    _check_outputs(model)
+    check_outputs(model)
     names = input_names(model)
     specs = [
         tf.TensorSpec((1, *x.shape[1:]), x.dtype, name=name)
@@ -100,8 +100,8 @@ def freeze_function(function: Any, inputs: Sequence[str], outputs: Sequence[str]
     )
 
 
-def _check_outputs(model: keras.Model) -> None:
-    """Refuses what the converter would merge, so that a name would be lost."""
+def check_outputs(model: keras.Model) -> None:
+    """Raises ValueError for outputs that the converter would merge, so that a name is lost."""
     own = {id(y) for y in model.outputs} - {id(x) for x in model.inputs}
     if len(own) < len(model.outputs):
         raise ValueError(

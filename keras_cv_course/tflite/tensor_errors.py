@@ -11,10 +11,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from keras_cv_course.detectors.detections import split_detections
 from keras_cv_course.quantization.graph import output_names
-from keras_cv_course.tflite import flatbuffer
-from keras_cv_course.tflite.conversion import layer_names, rewrite
-from keras_cv_course.tflite.freezing import freeze
-from keras_cv_course.tflite.quantizers import to_float
+from keras_cv_course.tflite import chain
+from keras_cv_course.tflite.conversion import rewrite
 from keras_cv_course.tflite.quiet import quiet
 from keras_cv_course.tflite.runtime import named_details
 from keras_cv_course.tflite.tensors import dequantize, quantize, spec_from_details
@@ -57,8 +55,7 @@ def worst_tensors(
     with quiet():
         network, _ = split_detections(reference)
         ready = rewrite(network)
-        twin = to_float(freeze(ready, output_names(network)))
-        floats = _Probe(flatbuffer.rename_tensors(twin, layer_names(ready).shorten))
+        floats = _Probe(chain.write(ready, output_names(network)))
         integers = _Probe(Path(path).read_bytes())
         one_by_one = list(_samples(inputs))
         errors: dict[str, list[np.ndarray]] = {}

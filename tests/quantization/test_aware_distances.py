@@ -13,7 +13,7 @@ from keras_cv_course.layers.distances import (
 from keras_cv_course.ops.normalization import l2_normalize
 from keras_cv_course.quantization import quantize_aware, strip
 from keras_cv_course.quantization.aware import float_layers
-from keras_cv_course.quantization.distances import float_only_layers
+from keras_cv_course.quantization.islands import float_islands
 from keras_cv_course.quantization.primitives import split_into_primitives
 
 COSINE = ["Activation", "Activation", "Multiply", "Dense"]
@@ -61,12 +61,12 @@ def test_euclidean_distance_stays_in_float_wherever_it_is(rng):
     pair = SiameseNetwork(SiameseEncoder((8, 8, 1), 4))
     image = keras.Input((8, 8, 1))
     nested = keras.Model(image, pair([image, image]))
-    assert float_only_layers(nested) == float_only_layers(pair) == ["distance"]
+    assert float_islands(nested) == float_islands(pair) == ["distance"]
     data = [rng.uniform(0, 1, (8, 8, 8, 1)).astype("float32") for _ in "ab"]
     aware = quantize_aware(pair, data)
     assert float_layers(aware) == ["distance"]
     np.testing.assert_allclose(strip(aware)(data), pair(data), rtol=1e-5)
-    assert float_only_layers(SiameseNetwork(SiameseEncoder((8, 8, 1)), "cosine")) == []
+    assert float_islands(SiameseNetwork(SiameseEncoder((8, 8, 1)), "cosine")) == []
 
 
 def test_shared_encoder_has_one_set_of_ranges(rng):

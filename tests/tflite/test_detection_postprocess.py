@@ -161,11 +161,14 @@ def test_model_without_the_layer_is_left_alone():
     assert join_detections(model, None) is model
 
 
-def test_layer_that_is_not_the_end_is_refused():
+def test_some_of_its_outputs_are_enough_for_a_file(images, tmp_path):
     model = detector()
-    wrong = keras.Model(model.input, {"boxes": model.output["boxes"]})
-    with pytest.raises(ValueError, match="what its only DetectionPostProcess gives"):
-        split_detections(wrong)
+    some = keras.Model(model.input, {"boxes": model.output["boxes"]})
+    assert split_detections(some) == (some, None)
+    file = TFLiteModel(convert(some, tmp_path / "m.tflite", "none").path)
+    assert [y.name for y in file.outputs] == ["boxes"]
+    expected = model.predict(images, verbose=0)["boxes"]
+    np.testing.assert_allclose(file.predict(images), expected, atol=1e-5)
 
 
 def test_file_with_other_outputs_is_refused(images, tmp_path):
