@@ -1,5 +1,7 @@
 """The pair model: one encoder for two pictures, and a distance between what it gives."""
 
+import math
+
 import keras
 
 from keras_cv_course._validation import check_choice
@@ -10,6 +12,8 @@ from keras_cv_course.layers.distances import (
 )
 
 INPUTS = ("image_a", "image_b")
+# A distance makes a pair less likely the same, a similarity more.
+_SLOPES = {"euclidean": -1.0, "cosine": 1.0}
 _LAYERS = {
     "euclidean": ("distance", EuclideanDistance),
     "cosine": ("similarity", CosineSimilarity),
@@ -26,7 +30,10 @@ def SiameseNetwork(
     """Returns a model of two pictures, "image_a" and "image_b", that share one encoder.
 
     With a head it gives the probability `(batch, 1)`, "same", that both show one person (or
-    digit, or whatever the encoder tells apart); train it with "binary_crossentropy". Without, it
+    digit, or whatever the encoder tells apart); train it with "binary_crossentropy". The head
+    starts so that what is further apart is less likely the same. From a random slope, which has
+    the wrong sign in half of the cases, training shrinks all embeddings to a point and ends there.
+    Without, it
     gives the distance or similarity `(batch, 1)` itself; train a "euclidean" one with
     `ContrastiveLoss`. Pictures have the shape and range that the encoder takes. In quantization
     the encoder is one, with one set of ranges.
@@ -65,9 +72,18 @@ def SiameseNetwork(
     layer_name, layer = _LAYERS[distance]
     x = layer(name=layer_name)([encoder(a), encoder(b)])
     if head == "sigmoid":
-        x = keras.layers.Dense(1, name="same_logit")(x)
+        slope = _slope(distance, x.shape[-1])
+        x = keras.layers.Dense(1, kernel_initializer=slope, name="same_logit")(x)
         x = keras.layers.Activation("sigmoid", name="same")(x)
     return keras.Model([a, b], x, name=name)
+
+
+def _slope(distance: str, size: int) -> keras.initializers.Initializer:
+    """Returns the first weights of the head, with the sign that the distance asks for."""
+    if distance == "absolute":
+        largest = math.sqrt(6 / (size + 1))  # Glorot's, of which the negative half
+        return keras.initializers.RandomUniform(-largest, 0.0)
+    return keras.initializers.Constant(_SLOPES[distance])
 
 
 def _check_encoder(encoder: keras.Model) -> None:

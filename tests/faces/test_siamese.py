@@ -49,6 +49,17 @@ def test_head_weighs_the_distance(distance, encoder, pictures):
     np.testing.assert_allclose(pair(pictures), expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("distance", ["euclidean", "cosine", "absolute"])
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_further_apart_is_less_likely_the_same_from_the_start(
+    distance, seed, encoder, pictures
+):
+    keras.utils.set_random_seed(seed)
+    pair = SiameseNetwork(encoder, distance)
+    equal, other = pair([pictures[0], pictures[0]]), pair([pictures[0], pictures[1]])
+    assert (np.asarray(equal) > np.asarray(other)).all()
+
+
 def test_training_the_pair_trains_the_encoder(pictures):
     encoder = SiameseEncoder(SHAPE)
     before = np.asarray(encoder(pictures[0]))
