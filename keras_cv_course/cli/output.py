@@ -1,6 +1,7 @@
 """What commands print: a table for people, or JSON for programs and nothing else."""
 
 import json
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, TypeVar
@@ -58,6 +59,16 @@ def progress(
     console = Console(stderr=True)
     silent = as_json or not console.is_terminal
     return track(items, title, total=total, console=console, disable=silent, transient=True)
+
+
+def show_progress() -> None:
+    """Lets what the runner logs of its progress appear on standard output."""
+    logger = logging.getLogger("keras_cv_course.tasks.running")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
 
 
 def fit_verbosity(as_json: bool) -> int:

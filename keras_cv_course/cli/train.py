@@ -1,6 +1,8 @@
 """`keras-cv-course train`: from images to a run folder."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,7 +17,13 @@ from keras_cv_course.cli.dataclass_options import (
     given,
     with_options,
 )
-from keras_cv_course.cli.output import Json, emit_json, emit_table, fit_verbosity
+from keras_cv_course.cli.output import (
+    Json,
+    emit_json,
+    emit_table,
+    fit_verbosity,
+    show_progress,
+)
 from keras_cv_course.tasks import TASKS
 from keras_cv_course.tasks.args import RunArgs, option
 from keras_cv_course.training.recipe import Recipe, load_recipe
@@ -98,6 +106,8 @@ def make_command() -> Any:
         """Train a network."""
         check_choice("task", task, TASKS)
         options, verbose = given(context), fit_verbosity(as_json)
+        if not as_json:
+            show_progress()
         if resume:
             _refuse_changes(options)
             run = interrupted_run(project, name)
@@ -105,7 +115,8 @@ def make_command() -> Any:
             engine.start()
             from keras_cv_course.tasks.running import continue_run
 
-            report = continue_run(run, verbose)
+            with _way_on(project):
+                report = continue_run(run, verbose)
         else:
             arguments = run_arguments(task, args)
             if find_lr and args.lr0 is not None:
@@ -116,13 +127,27 @@ def make_command() -> Any:
             from keras_cv_course.tasks.running import start_run
 
             loaded = TASKS[task].load()
-            run, report = start_run(loaded, arguments, project, name, exist_ok, verbose, find_lr)
+            with _way_on(project):
+                run, report = start_run(
+                    loaded, arguments, project, name, exist_ok, verbose, find_lr
+                )
         if as_json:
             emit_json({"run": str(run.path), **report})
         else:
             emit_table(f"{run.path}", ("", "value"), _rows(report))
 
     return command
+
+
+@contextlib.contextmanager
+def _way_on(project: str) -> Iterator[None]:
+    """Tells after Ctrl-C how the run goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        known = "" if project == "runs" else f" --project {project}"
+        typer.echo(f"Interrupted. Go on with: keras-cv-course train --resume{known}", err=True)
+        raise
 
 
 def run_arguments(task: str, flags: Any) -> RunArgs:
@@ -145,9 +170,21 @@ def run_arguments(task: str, flags: Any) -> RunArgs:
     recipe = kind.default_recipe(data)
     if recipe_flags.recipe is not None:
         recipe = load_recipe(recipe_flags.recipe)
-    arguments: RunArgs = kind(**values, recipe=recipe_flags.changed(recipe))
+    try:
+        arguments: RunArgs = kind(**values, recipe=recipe_flags.changed(recipe))
+    except ValueError as error:
+        raise ValueError(f"{error}{_other_task(task, values.get('model'))}") from error
     arguments.check_source()
     return arguments
+
+
+def _other_task(task: str, model: str | None) -> str:
+    """Returns which task trains a network, where it is another one."""
+    for name, row in TASKS.items():
+        kind = row.arguments("Args")
+        if name != task and model is not None and model in kind.NETWORKS:
+            return f" It is trained with --task {name}."
+    return ""
 
 
 def _check_task(run: Any, passed: str | None) -> None:

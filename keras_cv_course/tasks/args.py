@@ -50,6 +50,8 @@ class RunArgs:
 
     # Data that the package has itself.
     BUILT_IN: ClassVar[tuple[str, ...]] = ()
+    # Networks that the task trains, where it has a list of them.
+    NETWORKS: ClassVar[tuple[str, ...]] = ()
     # Fields of these arguments and of `Recipe` that have no meaning for the task.
     WITHOUT: ClassVar[frozenset[str]] = frozenset()
 

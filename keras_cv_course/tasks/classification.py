@@ -1,5 +1,6 @@
 """The task of naming what an image shows."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from keras_cv_course.data import (
 )
 from keras_cv_course.data.framing import Frame
 from keras_cv_course.data.shards import holds_shards
+from keras_cv_course.predictors.mosaics import save_mosaic
 from keras_cv_course.predictors.predictor import Predictor
 from keras_cv_course.predictors.results import Classification, Result
 from keras_cv_course.registry import build_model
@@ -33,12 +35,14 @@ from keras_cv_course.training.applying import compile_classifier, prepared_for
 from keras_cv_course.training.evaluation import ClassifierReport, evaluate_classifier
 from keras_cv_course.training.history import by_accuracy
 from keras_cv_course.training.plots import plot_confusion
+from keras_cv_course.training.preparation import prepared
 from keras_cv_course.training.recipe import Recipe
 
 # The families' own 0.99 to 0.999 leaves the statistics unsettled after a few hundred steps.
 BATCH_NORM_MOMENTUM = 0.9
 _SPLITS = ("train", "val", "test")
 _BATCH = 32
+_SHOWN = 9  # images in a mosaic
 
 
 class ClassificationTask(Task):
@@ -154,6 +158,7 @@ class ClassificationTask(Task):
         total = int(samples.content.cardinality())
         batches = progress(samples.content.as_numpy_iterator(), total if total >= 0 else None)
         report = evaluate_classifier(predictor.model, batches, samples.class_names)
+        shown = partial(_save_predictions, predictor, samples)
         details = report.to_dict()
         del details["accuracy"], details["pictures"]
         counts = np.array(report.confusion)
@@ -162,7 +167,10 @@ class ClassificationTask(Task):
             images=sum(report.support),
             details=details,
             table=_table(report),
-            plots={"confusion_matrix": partial(plot_confusion, counts, report.class_names)},
+            plots={
+                "confusion_matrix": partial(plot_confusion, counts, report.class_names),
+                "predictions": shown,
+            },
         )
 
     def compare(
@@ -208,10 +216,46 @@ class ClassificationTask(Task):
             results.append(Classification(image, ordered, row[order], options.top))
         return results
 
+    def first_batch(self, args: ClassificationArgs, data: ImageDataset) -> list[Result]:
+        """Returns the first images that are learned from, as the recipe changes them."""
+        images, labels = next(
+            prepared(data.epochs, _unmixed(args.recipe), len(data.class_names), args.input_range)
+            .since(0)
+            .take(1)
+            .as_numpy_iterator()
+        )
+        return [
+            Classification(pixels, (data.class_names[label],), np.ones(1, np.float32))
+            for pixels, label in zip(
+                _pixels(images[:_SHOWN], args.input_range), labels, strict=False
+            )
+        ]
+
     def recognizes(self, model: keras.Model | TFLiteModel) -> bool:
         """Whether a model returns one vector."""
         shapes = [tuple(output.shape) for output in model.outputs]
         return len(shapes) == 1 and len(shapes[0]) == 2
+
+
+def _save_predictions(predictor: Predictor, samples: Samples, path: Path) -> None:
+    """Writes a mosaic of the first images with what they show and what they are taken for."""
+    images, labels = next(samples.content.as_numpy_iterator())
+    scores = np.asarray(predictor.model(images[:_SHOWN]))
+    names, results = samples.class_names, []
+    for pixels, label, row in zip(
+        _pixels(images, predictor.spec.input_range), labels, scores, strict=False
+    ):
+        best = int(row.argmax())
+        verdict = names[best] if best == label else f"{names[best]}, not {names[label]}"
+        results.append(Classification(pixels, (verdict,), row[[best]]))
+    save_mosaic(results, path)
+
+
+def _pixels(images: np.ndarray, input_range: tuple[float, float] | None) -> np.ndarray:
+    """Returns images in a model's range as uint8 pixels."""
+    assert input_range is not None
+    low, high = input_range
+    return np.clip(np.rint((images - low) / (high - low) * 255), 0, 255).astype(np.uint8)
 
 
 def open_images(
@@ -244,6 +288,11 @@ def open_images(
             "Train a detector on them with --task detect."
         )
     return image_folder(source, input_shape, input_range, batch, val_split, seed, files)
+
+
+def _unmixed(recipe: Recipe) -> Recipe:
+    """Returns a recipe under which an image shows one class."""
+    return dataclasses.replace(recipe, mixup=0.0, cutmix=0.0, label_smoothing=0.0)
 
 
 def _table(report: ClassifierReport) -> tuple[tuple[str, ...], ...]:

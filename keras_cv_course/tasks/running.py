@@ -6,6 +6,7 @@ differs between tasks is asked of the `Task`.
 
 import dataclasses
 import importlib.metadata
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,7 @@ from keras_cv_course.training.history import best_row
 from keras_cv_course.training.patience import StopWithoutProgress
 from keras_cv_course.training.tensorboard_logs import check_tensorboard, tensorboard_logs
 
+_LOG = logging.getLogger(__name__)
 _CALIBRATION = 200  # images
 _QAT_RATE = 0.1  # of the float training's learning rate
 _OLDEST = "classify"  # What runs trained that do not tell their task.
@@ -88,6 +90,7 @@ def start_run(
         run = create_run(content, project, name, exist_ok)
         with run.locked():
             run.save_split(data.split_files)
+            _announce(task, run, args, data, model, devices)
             if search is not None:
                 plot_rates(search, run.rates_plot)
             shown = task.first_batch(args, data)
@@ -117,6 +120,28 @@ def continue_run(run: RunFolder, verbose: int = 0) -> dict[str, Any]:
             model = _built(task, args, data, devices)
             history = _fit(task, run, args, args.recipe, data, model, verbose)
         return _complete(task, run, args, data, history, verbose)
+
+
+def _announce(
+    task: Task, run: RunFolder, args: RunArgs, data: Any, model: keras.Model, devices: int
+) -> None:
+    """Logs what is about to be trained, on what and where."""
+    learning = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    counts = ", ".join(f"{len(files):,} {name}" for name, files in data.split_files.items())
+    _LOG.info(
+        "%s: %s with %s of %s parameters learning, from %s, on %s%s; %s (%d epochs, %s) into %s",
+        task.name,
+        args.model,
+        f"{learning:,}",
+        f"{model.count_params():,}",
+        args.weights or "fresh weights",
+        args.data,
+        f" ({counts})" if counts else "",
+        f"{len(data.class_names)} classes" if data.class_names else "no classes",
+        args.recipe.epochs,
+        f"{devices} device{'s' if devices > 1 else ''}, seed {args.recipe.seed}",
+        run.path,
+    )
 
 
 def task_of_run(args: Mapping[str, Any]) -> Task:

@@ -217,9 +217,11 @@ def test_the_demo_reaches_its_goals(keras_cv_course, tmp_path):
         "model.keras",
         "model_float32.tflite",
         "model_int8.tflite",
+        "predictions.png",
         "report.json",
         "results.csv",
         "results.png",
+        "train_batch.png",
     ]
     saved = json.loads((run / "report.json").read_text())
     assert {"run": str(run), **saved} == report

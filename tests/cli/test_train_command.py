@@ -19,9 +19,11 @@ FILES = [
     "args.yaml",
     "confusion_matrix.png",
     "model.keras",
+    "predictions.png",
     "report.json",
     "results.csv",
     "results.png",
+    "train_batch.png",
 ]
 
 
@@ -93,7 +95,7 @@ def test_a_folder_of_pictures_is_learned_and_a_corrupt_one_named(
     assert "bad.jpg" in result.err
     assert result.err.count("\n") == 1
     run = tmp_path / "runs" / "colours"
-    assert names(run) == FILES
+    assert names(run) == sorted([*FILES, "split.json"])
     assert "val accuracy" in result.out
     loaded = yaml.safe_load((run / "args.yaml").read_text())
     assert loaded["class_names"] == ["blue", "red"]

@@ -16,11 +16,14 @@ FILES = [
     "confusion_matrix_qat.png",
     "model.keras",
     "model_qat.keras",
+    "predictions.png",
+    "predictions_qat.png",
     "report.json",
     "results.csv",
     "results.png",
     "results_qat.csv",
     "results_qat.png",
+    "train_batch.png",
 ]
 OPTIONS = ["--imgsz", 16, "--epochs", 2, "--batch", 64, "--lr0", 0.02, "--no-augment"]
 QAT = ["--qat", "--qat-epochs", 2]
