@@ -16,7 +16,7 @@ from keras_cv_course.ops.anchor_clustering import cluster_shapes
 from keras_cv_course.tflite import TFLiteDetector, TFLiteModel, convert
 from keras_cv_course.training import Recipe, create_run, fit_detector, target_encoder
 
-pytestmark = [pytest.mark.slow, pytest.mark.data]
+pytestmark = [pytest.mark.full, pytest.mark.data]
 SIZE = 192
 PICTURES = 32  # the first in which no object is smaller than this part of a side
 SMALLEST = 1 / 16

@@ -10,7 +10,7 @@ from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.metrics.detection_callback import detection_metrics
 from keras_cv_course.training import compile_detector, target_encoder
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.full
 SIZE = 96
 SCENES = DrawnScenes(16, (SIZE, SIZE), most_shapes=2, seed=5)
 
