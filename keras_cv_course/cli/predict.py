@@ -42,7 +42,7 @@ def make_command() -> Any:
             if not path.expanduser().exists():
                 raise FileNotFoundError(f"There is no image {path}.")
         engine.start()
-        from keras_cv_course.predictors.photographs import files_below
+        from keras_cv_course.data.image_sources import files_below
         from keras_cv_course.tasks.opening import open_model
 
         opened = open_model(file, given_spec(task, input_range))

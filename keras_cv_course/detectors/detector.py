@@ -1,5 +1,6 @@
 """From pictures to boxes: a trained network, the decoding of its outputs, and suppression."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.data.framing import Frame, frame_picture
+from keras_cv_course.data.image_sources import as_photographs, with_channels
 from keras_cv_course.detectors.detections import (
     DetectionTail,
     detection_spec,
@@ -88,25 +90,25 @@ class Detector:
         found = on_outputs(DetectionTail(postprocess, decoding), self.network.output)
         self.model = keras.Model(self.network.input, found, name=self.network.name)
 
-    def predict(
-        self, images: Sequence[np.ndarray], batch_size: int = 32
-    ) -> list[dict[str, np.ndarray]]:
+    def predict(self, images: Any, batch_size: int = 32) -> list[dict[str, np.ndarray]]:
         """Returns what is found in each picture, the best first.
 
         Each is a dict of "boxes" `(count, 4)`, float32 xyxy in pixels of the picture and within its
         border, "scores" float32 `(count,)` and "classes" int32 `(count,)`, from 0.
 
         Args:
-            images: Pictures `(height, width, channels)` of any sizes, or one array of them; pixel
-                values of 0 to 255.
+            images: Images `(height, width, channels)` of any sizes, or one array of them, pixel
+                values of 0 to 255; also paths of files, a folder, PIL images, or one of these.
             batch_size: Pictures that run at once.
 
         Raises:
             ValueError: If a picture has another shape.
         """
         found: list[dict[str, np.ndarray]] = []
-        for start in range(0, len(images), batch_size):
-            frames = [self.frame(image) for image in images[start : start + batch_size]]
+        photographs = as_photographs(images)
+        while batch := list(itertools.islice(photographs, batch_size)):
+            channels = self.network.inputs[0].shape[-1]
+            frames = [self.frame(with_channels(photo.pixels, channels)) for photo in batch]
             outputs = self.model.predict_on_batch(np.stack([frame.pixels for frame in frames]))
             found.extend(detections_of(outputs, frames))
         return found

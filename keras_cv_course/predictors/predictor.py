@@ -8,7 +8,13 @@ import keras
 import numpy as np
 
 from keras_cv_course.data.framing import Frame, frame_picture
-from keras_cv_course.predictors.photographs import Photograph, as_photographs, files_below, is_one
+from keras_cv_course.data.image_sources import (
+    Photograph,
+    as_photographs,
+    files_below,
+    is_one,
+    with_channels,
+)
 from keras_cv_course.predictors.results import Result
 from keras_cv_course.specs.model_spec import ModelSpec
 
@@ -113,9 +119,5 @@ class Predictor:
         assert self.spec.resize is not None
         if self._prepare is not None:
             image = self._prepare(image)
-        channels = self.input_shape[2]
-        if channels == 1 and image.shape[2] == 3:
-            image = image @ np.array([[0.299], [0.587], [0.114]], np.float32)  # BT.601 luma
-        elif channels == 3 and image.shape[2] == 1:
-            image = np.repeat(image, 3, axis=2)
+        image = with_channels(image, self.input_shape[2])
         return frame_picture(image, self.input_shape, self.spec.input_range, self.spec.resize)

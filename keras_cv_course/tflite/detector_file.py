@@ -1,13 +1,13 @@
 """A detector's .tflite file that finds objects in pictures of any size, as `Detector` does."""
 
 import os
-from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.data.framing import frame_picture
+from keras_cv_course.data.image_sources import as_photographs, with_channels
 from keras_cv_course.detectors.detector import detections_of
 from keras_cv_course.layers.detection_postprocess import OUTPUTS
 from keras_cv_course.specs.detection import RESIZINGS
@@ -67,13 +67,15 @@ class TFLiteDetector:
         self.class_names = self.file.class_names
         self.lowest_score = lowest_score(path)
 
-    def predict(self, images: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+    def predict(self, images: Any) -> list[dict[str, np.ndarray]]:
         """Returns what is found in each picture; takes and gives what `Detector.predict` does."""
         height, width, channels = self.file.inputs[0].shape[1:]
         found: list[dict[str, np.ndarray]] = []
-        for image in images:
+        for photograph in as_photographs(images):
             shape = (height, width, channels)
-            frame = frame_picture(image, shape, self.input_range, self.resize)
+            frame = frame_picture(
+                with_channels(photograph.pixels, channels), shape, self.input_range, self.resize
+            )
             outputs = self.file.predict(frame.pixels[None])
             found.extend(detections_of(cast(dict[str, np.ndarray], outputs), [frame]))
         return found

@@ -205,7 +205,7 @@ def test_demo_exports_and_compares(keras_cv_course, tmp_path, monkeypatch):
         (("--task", "segment"), "`task` must be one of 'classify', 'detect'"),
         (("--task", "detect", "--val-split", "0.3"), "--task detect has no --val-split"),
         (("--task", "detect", "--model", "mobilenet_v2"), "`model` must be one of 'ssdlite'"),
-        (("--model", "ssdlite"), "`model` must be one of 'mobilenet'"),
+        (("--model", "ssdlite"), "It is trained with --task detect"),
         (("--smallest", "0.1"), "--task classify has no --smallest"),
         (("--task", "detect", "--stride", "8"), "`stride` must be one of 16, 32"),
         (("--task", "detect", "--extra-maps", "5"), "`extra_maps` must be one of 1, 2, 3, 4"),

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from contracts.random_weights import randomize
+from PIL import Image
 
 from keras_cv_course import Detector, MobileNetV2, SSDLite
 from keras_cv_course.data.framing import frame_picture
@@ -167,5 +168,16 @@ def test_what_is_no_detector_is_refused():
 
 
 def test_picture_of_another_kind_is_refused(network):
-    with pytest.raises(ValueError, match=r"shape \(height, width, 3\). Received: \(8, 8\)"):
-        Detector(network).predict([np.zeros((8, 8))])
+    with pytest.raises(ValueError, match=r"An image must be an array .* Received: \(8, 8, 2\)"):
+        Detector(network).predict([np.zeros((8, 8, 2))])
+
+
+def test_a_path_a_pil_image_and_one_array_are_taken(network, tmp_path, rng):
+    pixels = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "p.png")
+    detector = Detector(network, score_threshold=0.01)
+    expected = detector.predict([pixels])
+    for image in (pixels, tmp_path / "p.png", str(tmp_path), Image.fromarray(pixels)):
+        (found,) = detector.predict(image)
+        np.testing.assert_array_equal(found["boxes"], expected[0]["boxes"])
+    assert len(detector.predict(pixels[..., 0])) == 1  # grey

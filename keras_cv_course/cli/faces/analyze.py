@@ -38,8 +38,8 @@ def command(
     """Tell what a multitask network sees in faces."""
     engine.start()
     from keras_cv_course.cli.faces.sources import open_detector
+    from keras_cv_course.data.image_sources import files_below
     from keras_cv_course.predictors.face_results import shown
-    from keras_cv_course.predictors.photographs import files_below
 
     analyzer = _open_analyzer(model, input_range)
     find, images = open_detector(detector), list(files_below(pictures))

@@ -30,8 +30,8 @@ def command(
     people = dict.fromkeys(pictures, name) if name else _people(pictures)
     engine.start()
     from keras_cv_course.cli.faces.sources import embed_files, open_encoder
+    from keras_cv_course.data.image_sources import files_below
     from keras_cv_course.faces.gallery import FaceGallery
-    from keras_cv_course.predictors.photographs import files_below
 
     encoder = open_encoder(model, args)
     owners = {image: owner for path, owner in people.items() for image in files_below([path])}

@@ -34,7 +34,7 @@ def command(
     engine.start()
     from keras_cv_course.cli.faces.existing import existing_gallery
     from keras_cv_course.cli.faces.sources import embed_files, open_encoder
-    from keras_cv_course.predictors.photographs import files_below
+    from keras_cv_course.data.image_sources import files_below
 
     encoder = open_encoder(model, args)
     limit = encoder.need_threshold(threshold)

@@ -69,6 +69,20 @@ def files_below(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
         yield from files
 
 
+def with_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """Returns an image with as many channels as a network takes.
+
+    Args:
+        image: `(height, width, 1)` or `(height, width, 3)`.
+        channels: 1 for grey values (BT.601), 3 for colour, of which grey ones are repeated.
+    """
+    if channels == 1 and image.shape[-1] == 3:
+        return image @ np.array([[0.299], [0.587], [0.114]], np.float32)
+    if channels == 3 and image.shape[-1] == 1:
+        return np.repeat(image, 3, axis=-1)
+    return image
+
+
 def _one(image: Any) -> Photograph:
     if isinstance(image, Image.Image):
         return Photograph(np.asarray(image.convert("RGB")))
