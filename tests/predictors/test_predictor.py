@@ -73,7 +73,7 @@ def test_a_result_draws_itself(path, photos):
     result = load(path)(photos / "red.png")
     drawn = result.draw()
     assert drawn.size == (30, 20)
-    assert (np.asarray(drawn) == 255).all(axis=-1).any()  # white letters
+    assert (np.asarray(drawn) > 200).all(axis=-1).any()  # white letters
     assert result._repr_png_().startswith(b"\x89PNG")
 
 
