@@ -14,7 +14,7 @@ from keras_cv_course.data.annotations import Annotations
 from keras_cv_course.data.dataset import check_input, rescale
 from keras_cv_course.data.epochs import Epochs, shuffled
 from keras_cv_course.data.framing import border
-from keras_cv_course.data.photographs import photograph_reader
+from keras_cv_course.data.photographs import or_empty, photograph_reader
 from keras_cv_course.data.shapes import DrawnScenes
 from keras_cv_course.specs.detection import RESIZINGS
 
@@ -269,18 +269,14 @@ def _listed(
 
 def _named_reader(annotations: Annotations, channels: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function from the path of a picture to it, whose errors name the file."""
-    read = photograph_reader(
-        [picture.path for picture in annotations.pictures], channels, annotations.max_pixels
-    )
+    files = [picture.path for picture in annotations.pictures]
+    read = or_empty(photograph_reader(files, channels, annotations.max_pixels))
 
     def named(path: tf.Tensor) -> tf.Tensor:
-        # The operator's own error does not name the file, and only a dataset can go on after it.
-        whole = tf.data.Dataset.from_tensors(path).map(read).ignore_errors()
-        nothing = tf.data.Dataset.from_tensors(tf.zeros((0, 0, channels), tf.uint8))
-        picture = whole.concatenate(nothing).take(1).get_single_element()
+        picture = read(path)
         message = tf.strings.join([path, "cannot be decoded."], " ")
         with tf.control_dependencies([tf.debugging.Assert(tf.size(picture) > 0, [message])]):
-            return tf.ensure_shape(picture, (None, None, channels))
+            return tf.identity(picture)
 
     return named
 

@@ -172,6 +172,26 @@ def decode_plain(content: tf.Tensor, channels: int) -> tf.Tensor:
     return tf.ensure_shape(picture, (None, None, channels))
 
 
+def or_empty(read: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    """Returns a reader that gives a picture of size 0 where `read` fails, for its caller to name.
+
+    The errors of TensorFlow's decoders do not name a file, and in a graph only a dataset can go on
+    after one.
+
+    Args:
+        read: Takes scalar strings and returns a picture, as the readers above.
+    """
+
+    def reader(*source: tf.Tensor) -> tf.Tensor:
+        whole = tf.data.Dataset.from_tensors(source).map(read).ignore_errors(log_warning=False)
+        shape = [side or 0 for side in whole.element_spec.shape]
+        nothing = tf.data.Dataset.from_tensors(tf.zeros(shape, tf.uint8))
+        picture = whole.concatenate(nothing).take(1).get_single_element()
+        return tf.ensure_shape(picture, whole.element_spec.shape)
+
+    return reader
+
+
 def count_pixels(content: tf.Tensor) -> tf.Tensor:
     """Returns how many pixels a JPEG or PNG file has by its header, int64 `()`.
 

@@ -14,7 +14,12 @@ from keras_cv_course.data.dataset import ImageDataset, check_input
 from keras_cv_course.data.epochs import Epochs, random_key, shuffled
 from keras_cv_course.data.images import picture_fitter
 from keras_cv_course.data.photograph_header import MAX_PIXELS
-from keras_cv_course.data.photographs import content_reader, count_pixels, decode_plain
+from keras_cv_course.data.photographs import (
+    content_reader,
+    count_pixels,
+    decode_plain,
+    or_empty,
+)
 from keras_cv_course.data.shards import LABEL, PICTURE, Shard, read_index
 
 Record = dict[str, tf.Tensor]
@@ -23,8 +28,8 @@ _FEATURES = {
     PICTURE: tf.io.FixedLenFeature([], tf.string),
     LABEL: tf.io.FixedLenFeature([], tf.int64),
 }
-_NAME = "name"  # Of a record, for messages.
-# How TensorFlow reports the assertion below.
+_SHARD, _NUMBER = "shard", "number"  # Where a record stands, for messages.
+# How TensorFlow reports the assertion of `_corrupt_unless`.
 _CORRUPT = re.compile(r"\[The shard\] \[(.*?)\] \[is corrupt at record\] \[(\d+)\]")
 # Read from so many shards at once, and shuffled among so many records of them.
 _CYCLE = 16
@@ -59,7 +64,7 @@ def sharded(
 
     Reading a shard whose content is corrupt raises tf.errors.InvalidArgumentError with its name and
     the number of the record, and in `training.fit_run` a ValueError. Corrupt is also a record that
-    is no example, has a label of no class, or whose picture is too large or none.
+    is no example, has a label of no class, or whose picture is too large or cannot be decoded.
     """
     check_input(input_shape, input_range, batch_size)
     root = Path(folder).expanduser()
@@ -153,17 +158,15 @@ def _records(
 
     def check(place: tf.Tensor, numbered: tuple[tf.Tensor, Record]) -> Record:
         number, record = numbered
-        whole = tf.debugging.Assert(
-            tf.equal(number, place), ["The shard", path, "is corrupt at record", place]
-        )
-        with tf.control_dependencies([whole]):
-            return {
-                **record,
-                PICTURE: tf.identity(record[PICTURE]),
-                _NAME: tf.strings.join([path, " record ", tf.strings.as_string(place)]),
-            }
+        with tf.control_dependencies([_corrupt_unless(number == place, path, place)]):
+            picture = tf.identity(record[PICTURE])
+        return {PICTURE: picture, LABEL: record[LABEL], _SHARD: path, _NUMBER: place}
 
     return filled.enumerate().map(check)
+
+
+def _corrupt_unless(right: tf.Tensor, shard: tf.Tensor, number: tf.Tensor) -> tf.Operation:
+    return tf.debugging.Assert(right, ["The shard", shard, "is corrupt at record", number])
 
 
 def _parser(classes: int, plain: bool, max_pixels: int) -> Callable[[tf.Tensor], Record]:
@@ -187,15 +190,17 @@ def _decoder(
     input_range: tuple[float, float],
     max_pixels: int,
 ) -> Callable[[Record], tuple[tf.Tensor, tf.Tensor]]:
-    fit = picture_fitter(input_shape, input_range)
-    of_any_kind = content_reader(input_shape[2], max_pixels)
+    fit, channels = picture_fitter(input_shape, input_range), input_shape[2]
+    if plain:
+        read = or_empty(lambda content, _: decode_plain(content, channels))
+    else:
+        read = or_empty(content_reader(channels, max_pixels))
 
     def decode(record: Record) -> tuple[tf.Tensor, tf.Tensor]:
-        if plain:
-            picture = decode_plain(record[PICTURE], input_shape[2])
-        else:
-            picture = of_any_kind(record[PICTURE], record[_NAME])
-        return fit(picture), record[LABEL]
+        picture = read(record[PICTURE], record[_SHARD])
+        named = _corrupt_unless(tf.size(picture) > 0, record[_SHARD], record[_NUMBER])
+        with tf.control_dependencies([named]):
+            return fit(tf.identity(picture)), record[LABEL]
 
     return decode
 

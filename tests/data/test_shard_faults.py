@@ -88,6 +88,7 @@ def example(picture, label, **more):
 
 
 PNG = tf.io.encode_png(np.zeros((4, 4, 3), np.uint8)).numpy()
+NOISE = tf.io.encode_jpeg(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)).numpy()
 LARGE = PNG[:16] + (13_000).to_bytes(4, "big") * 2 + PNG[24:]
 RECORDS = {
     "no example": b"no example",
@@ -98,21 +99,27 @@ RECORDS = {
     "no picture": example(b"no picture", 0),
     "an empty picture": example(b"", 0),
     "a picture too large": example(LARGE, 0),
+    "half a picture": example(NOISE[: len(NOISE) // 2], 0),
 }
 
 
+@pytest.mark.parametrize("plain", [True, False])
 @pytest.mark.parametrize(
     ("kind", "split", "place"),
-    [*((kind, "val", 1) for kind in RECORDS), ("no example", "train", 0), ("no picture", "val", 2)],
+    [
+        *((kind, "val", 1) for kind in RECORDS),
+        ("no example", "train", 0),
+        ("half a picture", "train", 2),
+    ],
 )
-def test_a_wrong_record_is_named_with_its_shard(written, kind, split, place):
+def test_a_wrong_record_is_named_with_its_shard(written, kind, split, place, plain):
     path = written / f"{split}-00000.tfrecord"
     records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
     with tf.io.TFRecordWriter(str(path)) as writer:
         for i, record in enumerate(records):
             writer.write(RECORDS[kind] if i == place else record)
     index = json.loads((written / "shards.json").read_text())
-    index["splits"][split][0]["size"] = path.stat().st_size
+    index["splits"][split][0] |= {"size": path.stat().st_size, "plain": plain}
     (written / "shards.json").write_text(json.dumps(index))
     data = sharded(written, SHAPE, PIXELS)
     message = rf"The shard {path} is corrupt at record {place}\. Copy it again"
