@@ -42,12 +42,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     ):
         temporary = Path(folder, Path(path).name)
         yield temporary
+        # On the disk before it has the name, so that a power cut leaves no half file either.
+        _flush_to_disk(temporary, os.O_RDWR)
         if target.exists():
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-        # On the disk before it has the name, so that a power cut leaves no half file either.
-        _flush_to_disk(temporary)
         temporary.replace(target)
-        _flush_to_disk(target.parent)
+        if os.name == "posix":  # Windows opens no folders.
+            _flush_to_disk(target.parent, os.O_RDONLY)
 
 
 def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> Path:
@@ -79,8 +80,8 @@ def _errors_name(target: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(target)) from error
 
 
-def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _flush_to_disk(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     except OSError as error:
