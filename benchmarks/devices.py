@@ -136,13 +136,14 @@ def measure_model(
     name: str, weights: str, model: keras.Model, options: argparse.Namespace
 ) -> dict[str, Any]:
     """Returns the row of a Keras model."""
-    pictures = noise(model, (0.0, 1.0) if name == VWW else MODELS[name.split()[0]].input_range)
+    input_range = (0.0, 1.0) if name == VWW else MODELS[name.split()[0]].input_range
+    pictures = noise(model, input_range)
     with tempfile.TemporaryDirectory() as folder:
         files = {kind: Path(folder) / f"{kind}.tflite" for kind in ("int8", "uint8")}
-        convert(model, files["int8"], "int8", "int8", pictures)
+        convert(model, files["int8"], "int8", "int8", pictures, input_range=input_range)
         row = measure(name, weights, files["int8"], options.runs)
         if options.browser:
-            convert(model, files["uint8"], "int8", "uint8", pictures)
+            convert(model, files["uint8"], "int8", "uint8", pictures, input_range=input_range)
             row["browser_ms"] = time_in_browser(files["uint8"], options.runs, options.runtime)
         return row
 

@@ -131,12 +131,13 @@ def measure(
     rows = np.random.default_rng(seed).permutation(len(train[0]))[:CALIBRATION]
     samples = train[0][rows]
     classes = {"float": logits_of(model, test[0]).argmax(-1)}
-    aware = quantize_aware(model, samples)
+    known = recipe.input_range
+    aware = quantize_aware(model, samples, input_range=known)
     fit(aware, dataset, recipe.qat_epochs, recipe.qat_rate, FreezeRanges(recipe.freeze_after))
     with tempfile.TemporaryDirectory() as folder:
         files = {way: Path(folder) / f"{way}.tflite" for way in ("float", "ptq", "qat")}
         convert(model, files["float"], "none")
-        convert(model, files["ptq"], "int8", calibration_data=samples)
+        convert(model, files["ptq"], "int8", calibration_data=samples, input_range=known)
         convert(aware, files["qat"])
         for way in ("ptq", "qat"):
             classes[way] = logits_of(TFLiteModel(files[way]), test[0]).argmax(-1)

@@ -62,7 +62,7 @@ def build(who: str, name: str, images: np.ndarray) -> Any:
     from keras_cv_course.quantization import quantize_aware
 
     model = build_model(name, input_shape=shape, classes=CLASSES, **CASES[name])
-    return quantize_aware(model, images) if who == "qat" else model
+    return quantize_aware(model, images, input_range=(-1, 1)) if who == "qat" else model
 
 
 class Contestant:

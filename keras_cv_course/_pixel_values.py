@@ -35,8 +35,10 @@ def check_pixel_values(
             f"Rescale them with `{rescaling(input_range)}`. {advice}"
         )
     if least < low - tolerance or most > high + tolerance:
+        are_pixels = least >= 0 and 1 < most <= _LARGEST_PIXEL
+        how = f"with `{rescaling(input_range)}`" if are_pixels else "as for training"
         raise ValueError(
-            f"{wanted} {seen}. Rescale them as for training, or give the folder of images. {advice}"
+            f"{wanted} {seen}. Rescale them {how}, or give the folder of images. {advice}"
         )
     is_divided = least >= 0 and _BRIGHT <= most <= 1 and (low == 0 or least <= _BLACK)
     if is_divided and not is_uint8 and (low, high) != (0.0, 1.0):

@@ -133,7 +133,9 @@ def test_mlperfs_person_detector_and_ours_of_the_same_weights(shared, tmp_path):
     theirs = shared / "models" / "mlperf_tiny_vww_96_int8.tflite"
     weights = shared / "models" / "mlperf_tiny_vww_96.h5"
     model = MobileNet(VWW_SHAPE, alpha=0.25, activation="relu", classes=2, weights=weights)
-    ours = convert(model, tmp_path / "vww.tflite", "int8", "int8", pictures).path
+    ours = convert(
+        model, tmp_path / "vww.tflite", "int8", "int8", pictures, input_range=(0, 1)
+    ).path
     arenas = {}
     for path in (theirs, ours):
         inputs = numbers_for(path, pictures[:10])

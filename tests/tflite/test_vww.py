@@ -32,7 +32,7 @@ def test_network_gives_the_scores_of_mlperfs_file(model, images, shared):
 
 
 def test_int8_file_is_no_larger_and_decides_the_same(model, images, shared, tmp_path):
-    file = convert(model, tmp_path / "vww.tflite", "int8", "int8", images)
+    file = convert(model, tmp_path / "vww.tflite", "int8", "int8", images, input_range=(0, 1))
     assert file.size_bytes <= STOCK_BYTES
     theirs = inspect(shared / "models" / "mlperf_tiny_vww_96_int8.tflite")
     ours = inspect(file.path)
