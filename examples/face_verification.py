@@ -12,7 +12,7 @@ out far too low. The folder `--out` then holds `encoder.keras`, `encoder.tflite`
 
 Seed 0, one split, as int8 files: digits EER 27.9 % of 63,903 pairs (float 25.0 %), a minute; ORL's
 30 people with MobileNetV2 from ImageNet EER 2.87 % of 1,770 pairs (float 3.60 %), three minutes on
-two cores that had other work as well. docs/faces.md has folds and intervals.
+two cores that had other work as well. benchmarks/faces.md has folds and intervals.
 """
 
 import argparse

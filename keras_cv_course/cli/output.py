@@ -1,9 +1,10 @@
 """What commands print: a table for people, or JSON for programs and nothing else."""
 
+import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -61,14 +62,24 @@ def progress(
     return track(items, title, total=total, console=console, disable=silent, transient=True)
 
 
-def show_progress() -> None:
-    """Lets what the runner logs of its progress appear on standard output."""
+@contextlib.contextmanager
+def progress_shown(as_json: bool) -> Iterator[None]:
+    """Shows what the runner logs of its progress, on standard output and not with JSON."""
+    if as_json:
+        yield
+        return
     logger = logging.getLogger("keras_cv_course.tasks.running")
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    logger.handlers = [handler]
+    logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True
 
 
 def fit_verbosity(as_json: bool) -> int:

@@ -22,7 +22,7 @@ from keras_cv_course.cli.output import (
     emit_json,
     emit_table,
     fit_verbosity,
-    show_progress,
+    progress_shown,
 )
 from keras_cv_course.tasks import TASKS
 from keras_cv_course.tasks.args import RunArgs, option
@@ -106,8 +106,6 @@ def make_command() -> Any:
         """Train a network."""
         check_choice("task", task, TASKS)
         options, verbose = given(context), fit_verbosity(as_json)
-        if not as_json:
-            show_progress()
         if resume:
             _refuse_changes(options)
             run = interrupted_run(project, name)
@@ -115,7 +113,7 @@ def make_command() -> Any:
             engine.start()
             from keras_cv_course.tasks.running import continue_run
 
-            with _way_on(project):
+            with _way_on(project), progress_shown(as_json):
                 report = continue_run(run, verbose)
         else:
             arguments = run_arguments(task, args)
@@ -127,7 +125,7 @@ def make_command() -> Any:
             from keras_cv_course.tasks.running import start_run
 
             loaded = TASKS[task].load()
-            with _way_on(project):
+            with _way_on(project), progress_shown(as_json):
                 run, report = start_run(
                     loaded, arguments, project, name, exist_ok, verbose, find_lr
                 )

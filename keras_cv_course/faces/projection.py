@@ -30,7 +30,7 @@ def fit_projection(
     values, the directions are those that tell the people apart (linear discriminants), each as
     long as it is reliable; else those in which the pictures vary most, since fewer people than
     directions say too little about these. There are no gradients, and it takes a minute or so;
-    `docs/faces.md` has what it reaches.
+    `benchmarks/faces.md` has what it reaches.
 
     Args:
         encoder: What `FaceEncoder` has returned, on a trained backbone.

@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_cv_course import __version__
 from keras_cv_course._atomic import replacing
+from keras_cv_course.data.shard_reader import corrupt_shards_named
 from keras_cv_course.networks.loading import load_model
 from keras_cv_course.networks.specs import spec_of, with_spec
 from keras_cv_course.predictors.mosaics import save_mosaic
@@ -48,6 +49,7 @@ _QAT_RATE = 0.1  # of the float training's learning rate
 _OLDEST = "classify"  # What runs trained that do not tell their task.
 
 
+@corrupt_shards_named()
 def start_run(
     task: Task,
     args: RunArgs,
@@ -100,6 +102,7 @@ def start_run(
             return run, _complete(task, run, args, data, history, verbose)
 
 
+@corrupt_shards_named()
 def continue_run(run: RunFolder, verbose: int = 0) -> dict[str, Any]:
     """Returns the report of a run whose interrupted training has been brought to its end.
 

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from keras_cv_course.ops.detection_spec import DetectionSpec
 
 from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.layers.distances import AbsoluteDifference, CosineDistance, CosineSimilarity
@@ -19,6 +18,7 @@ from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.quantization.graph import trace
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
 from keras_cv_course.quantization.rules import OPERATIONS, TRAINING_ONLY, kind_of
+from keras_cv_course.specs.detection import DetectionSpec
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 from keras_cv_course.tflite.flatbuffer import output_steps
 from keras_cv_course.tflite.operator_sets import TFLITE_MICRO
