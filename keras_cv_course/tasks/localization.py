@@ -259,7 +259,7 @@ def _boxes(
     return dataclasses.replace(boxes, most_shapes=1) if source == SHAPES else boxes  # type: ignore
 
 
-def _found(predictor: Predictor, boxes: Boxes) -> Iterator[tuple[np.ndarray, Truth, Localization]]:
+def _found(predictor: Predictor, boxes: Boxes) -> Iterator[tuple[np.ndarray, Any, Localization]]:
     """Yields images with what is in them and what is found, a few of them in memory at once."""
     samples = boxes.samples()
     while batch := list(itertools.islice(samples, _AT_ONCE)):
