@@ -108,7 +108,7 @@ class LocalizationTask(Task):
             batch_norm_momentum=BATCH_NORM_MOMENTUM,
             **({} if args.alpha is None else {"alpha": args.alpha}),
         )
-        return Localizer(body, len(data.class_names), dropout_rate=args.dropout)
+        return Localizer(body, len(data.class_names), dropout_rate=args.dropout_rate)
 
     def training(
         self, model: keras.Model, args: LocalizationArgs, recipe: Recipe, data: LocalizationData
