@@ -29,7 +29,6 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +37,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cv_course import MobileNet, MobileNetV2
-from keras_cv_course.data import face_sets
-from keras_cv_course.data.drawn_faces import DRAWN_MIRROR, drawn_faces
-from keras_cv_course.data.face_augmentation import IBUG_MIRROR, FaceDistortion, distorted_faces
-from keras_cv_course.data.labelled import LabelledPictures, labelled_batches, split_pictures
-from keras_cv_course.faces.head_pose import head_pose
+from keras_cv_course.data.face_augmentation import FaceDistortion, distorted_faces
+from keras_cv_course.data.labelled import labelled_batches, split_pictures
 from keras_cv_course.faces.multitask import MultitaskFaceNetwork
 from keras_cv_course.faces.multitask_training import compile_arguments
-from keras_cv_course.faces.tasks import (
-    Age,
-    Detection,
-    FaceTask,
-    Gender,
-    Landmarks,
-    Pose,
-    Smile,
-    label_sizes,
-)
-from keras_cv_course.metrics.landmarks import IBUG_EYES, normalized_mean_error
+from keras_cv_course.faces.tasks import FaceTask, label_sizes
+from keras_cv_course.metrics.landmarks import normalized_mean_error
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
+from keras_cv_course.tasks.multitask_data import Faces, open_faces
 from keras_cv_course.tflite import TFLiteModel, convert
 
 RANGE = (-1.0, 1.0)
@@ -70,38 +58,6 @@ BACKBONES = {
         shape, include_top=False, weights=weights, batch_norm_momentum=0.99
     ),
 }
-
-
-@dataclass(frozen=True)
-class Faces:
-    """Sets of pictures, the tasks that they have labels for, and what their points are."""
-
-    sets: tuple[LabelledPictures, ...]
-    tasks: tuple[FaceTask, ...]
-    mirror: tuple[int, ...]
-    eyes: tuple[int, int]
-
-
-def photographs(folder: Path) -> Faces:
-    """Returns three sets of real faces, each labelled for tasks of its own, and one of none."""
-    points = face_sets.landmark_table(folder / "youtube_faces_landmarks")
-    points = points.with_labels(pose=head_pose(points.labels["landmarks"].reshape(-1, 68, 2)))
-    people = face_sets.age_gender_folder(folder / "utkface")
-    smiles = face_sets.smile_folder(folder / "smiles")
-    faceless = face_sets.faceless_folder(folder / "person_coco" / "not_person")
-    tasks = (Landmarks(points=68), Pose(), Smile(), Gender(), Age(), Detection())
-    return Faces((points, people, smiles, faceless), tasks, IBUG_MIRROR, IBUG_EYES)
-
-
-def drawings(folder: Path) -> Faces:
-    """Returns two sets of drawn faces, of which one has points and smiles, and one ages."""
-    both = drawn_faces(folder, 600)
-    with_points, with_ages = split_pictures(both, (0.5, 0.5))
-    keep = {name: with_points.labels[name] for name in ("landmarks", "smile")}
-    with_points = LabelledPictures(with_points.files, keep)
-    with_ages = LabelledPictures(with_ages.files, {"age": with_ages.labels["age"]})
-    tasks = (Landmarks(points=5), Smile(), Age())
-    return Faces((with_points, with_ages), tasks, DRAWN_MIRROR, (0, 1))
 
 
 def training_batches(
@@ -200,7 +156,7 @@ def main() -> None:
     options = parser.parse_args()
 
     options.out.mkdir(parents=True, exist_ok=True)
-    faces = photographs(options.data) if options.data else drawings(options.out / "drawn")
+    faces = open_faces(str(options.data or "drawn_faces"))
     networks = {"all": faces.tasks, **{task.name: (task,) for task in faces.tasks}}
     for seed in options.seeds:
         for name in options.networks or networks:

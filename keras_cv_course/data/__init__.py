@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from keras_cv_course.data.labelled import labelled_batches as labelled_batches
     from keras_cv_course.data.labelled import labelled_epochs as labelled_epochs
     from keras_cv_course.data.labelled import split_pictures as split_pictures
+    from keras_cv_course.data.largest_box import with_largest_box as with_largest_box
     from keras_cv_course.data.lfw import PicturePairs as PicturePairs
     from keras_cv_course.data.lfw import lfw_pairs as lfw_pairs
     from keras_cv_course.data.pairs import all_pairs as all_pairs
@@ -70,6 +71,7 @@ else:
                 "labelled_epochs",
                 "split_pictures",
             ),
+            "largest_box": ("with_largest_box",),
             "lfw": ("PicturePairs", "lfw_pairs"),
             "pairs": (
                 "all_pairs",

@@ -108,7 +108,8 @@ def face_maps(backbone: keras.Model) -> keras.Model:
     """Returns a network's feature maps that tell faces apart best where few people are known.
 
     They are "P3", "P4" and "expanded", the widened map inside the block that follows P4. What comes
-    behind is about the things of ImageNet; before, about edges. `benchmarks/faces.md` has the figures.
+    behind is about the things of ImageNet; before, about edges. Figures are in
+    `benchmarks/faces.md`.
 
     Args:
         backbone: Network of this package with inverted residuals: MobileNetV2, MobileNetV3,

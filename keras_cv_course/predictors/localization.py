@@ -60,7 +60,7 @@ class Localization(Result):
         count = int(self.present)
         found = {
             "boxes": self.box_xyxy[None][:count],
-            "scores": np.float32([self.probability])[:count],
+            "scores": np.full(count, self.probability, np.float32),
             "classes": np.zeros(count, np.int32),
         }
         return Image.fromarray(draw_detections(self.image, found, (self.name,)))

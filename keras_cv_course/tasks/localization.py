@@ -108,7 +108,7 @@ class LocalizationTask(Task):
             batch_norm_momentum=BATCH_NORM_MOMENTUM,
             **({} if args.alpha is None else {"alpha": args.alpha}),
         )
-        return Localizer(body, len(data.class_names), dropout_rate=args.dropout)
+        return Localizer(body, len(data.class_names), dropout_rate=args.dropout_rate)
 
     def training(
         self, model: keras.Model, args: LocalizationArgs, recipe: Recipe, data: LocalizationData
@@ -259,7 +259,7 @@ def _boxes(
     return dataclasses.replace(boxes, most_shapes=1) if source == SHAPES else boxes  # type: ignore
 
 
-def _found(predictor: Predictor, boxes: Boxes) -> Iterator[tuple[np.ndarray, Truth, Localization]]:
+def _found(predictor: Predictor, boxes: Boxes) -> Iterator[tuple[np.ndarray, Any, Localization]]:
     """Yields images with what is in them and what is found, a few of them in memory at once."""
     samples = boxes.samples()
     while batch := list(itertools.islice(samples, _AT_ONCE)):

@@ -19,7 +19,7 @@ class Args(RunArgs):
 
     Attributes:
         backbone: Network under the heads.
-        dropout: Share of the vector in front of the heads that training sets to zero.
+        dropout_rate: Share of the vector in front of the heads that training sets to zero.
     """
 
     BUILT_IN = (SHAPES,)
@@ -37,14 +37,14 @@ class Args(RunArgs):
     model: str = option(_NETWORK, "localizer.")
     backbone: str = option("mobilenet_v2", "Network under the heads, see `models`.")
     imgsz: int | None = option(96, "Height and width of the input in pixels.")
-    dropout: float = option(0.0, "Share of the vector before the heads that is set to zero.")
+    dropout_rate: float = option(0.0, "Share of the vector before the heads that is set to zero.")
     recipe: Recipe = _RECIPE
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, (_NETWORK,))
         check_choice("backbone", self.backbone, list_models("classifier"))
         super().__post_init__()
-        check_rate("dropout", self.dropout)
+        check_rate("dropout_rate", self.dropout_rate)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -83,7 +83,7 @@ class MultitaskTask(Task):
             batch_norm_momentum=_BATCH_NORM_MOMENTUM,
             **({} if args.alpha is None else {"alpha": args.alpha}),
         )
-        return MultitaskFaceNetwork(body, data.train.tasks, dropout_rate=args.dropout)
+        return MultitaskFaceNetwork(body, data.train.tasks, dropout_rate=args.dropout_rate)
 
     def spec(self, args: MultitaskArgs, data: FaceData) -> dict[str, Any]:
         """Returns the fields of the spec, with the tasks and the names of genders."""

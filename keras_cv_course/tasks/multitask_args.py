@@ -26,7 +26,7 @@ class Args(RunArgs):
 
     Attributes:
         backbone: Network that the heads share.
-        dropout: Share of the features in front of the heads that training sets to zero.
+        dropout_rate: Share of the features in front of the heads that training sets to zero.
         val_split: Share of the people, or of the images where these are not known, held out.
     """
 
@@ -44,7 +44,7 @@ class Args(RunArgs):
     model: str = option(_NETWORK, "multitask_faces.")
     backbone: str = option("mobilenet_v2", "Network that the heads share, see `models`.")
     imgsz: int | None = option(64, "Height and width of the input in pixels.")
-    dropout: float = option(0.2, "Share of the features before the heads that is set to zero.")
+    dropout_rate: float = option(0.2, "Share of the features before the heads that is set to zero.")
     val_split: float = option(0.2, "Share held out: of people where they are known, or of images.")
     recipe: Recipe = _RECIPE
 
@@ -52,7 +52,7 @@ class Args(RunArgs):
         check_choice("model", self.model, (_NETWORK,))
         check_choice("backbone", self.backbone, list_models("classifier"))
         super().__post_init__()
-        check_rate("dropout", self.dropout)
+        check_rate("dropout_rate", self.dropout_rate)
         if not 0 < self.val_split < 1:
             raise ValueError(
                 f"`val_split` must be above 0 and below 1. Received: {self.val_split}."

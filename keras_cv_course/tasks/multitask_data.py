@@ -53,9 +53,16 @@ class Faces:
         return train, val
 
     def at_most(self, limit: int) -> "Faces":
-        """Returns a share of each set, at most `limit` images, and at least one of each set."""
+        """Returns a share of each set, at most `limit` images, and at least one of each set.
+
+        They are spread over the set, whose order may be that of its labels.
+        """
         share = min(1.0, limit / len(self))
-        some = tuple(one.take(range(max(1, int(len(one) * share)))) for one in self.sets)
+        counts = [max(1, int(len(one) * share)) for one in self.sets]
+        some = tuple(
+            one.take(np.linspace(0, len(one) - 1, count).round().astype(int))
+            for one, count in zip(self.sets, counts, strict=True)
+        )
         return Faces(some, self.tasks, self.mirror, self.eyes)
 
 

@@ -51,8 +51,9 @@ class OpenedModel:
 
     def call(self, batch: np.ndarray) -> Any:
         """Returns the model's own outputs for a batch, float32 in its range."""
-        file = isinstance(self.model, TFLiteModel)
-        return (self.model.predict if file else self.model.predict_on_batch)(batch)
+        if isinstance(self.model, TFLiteModel):
+            return self.model.predict(batch)
+        return self.model.predict_on_batch(batch)
 
     def need_range(self) -> tuple[float, float]:
         """Returns the range of pixel values that the model takes.

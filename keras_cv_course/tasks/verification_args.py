@@ -106,8 +106,10 @@ class Args(RunArgs):
     @classmethod
     def default_recipe(cls, data: str) -> Recipe:
         """Returns the recipe of a run that asks for no other: faces are distorted gently."""
-        gentle = {"flip": True, "shift": 0.06, "turn": 0.02, "zoom": 0.1, "colour": True}
-        return cls.recipe if data == DIGITS else dataclasses.replace(cls.recipe, **gentle)
+        gentle = dataclasses.replace(
+            cls.recipe, flip=True, shift=0.06, turn=0.02, zoom=0.1, colour=True
+        )
+        return cls.recipe if data == DIGITS else gentle
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 from typer.main import get_command
 
+from keras_cv_course.networks.specs import with_spec
 from keras_cv_course.tflite import convert
 from keras_cv_course.tflite.metadata import EmbedderMetadata
 
@@ -160,6 +161,23 @@ def test_what_evaluation_chooses_the_others_use(keras_cv_course, model, people):
     assert "not measurable, there are too few strangers" in table.out
 
 
+def test_a_file_that_carries_its_threshold_needs_no_record(keras_cv_course, people, tmp_path):
+    facts = {"threshold": 0.9, "crop": 0.5, "mirrored": False}
+    carrying = with_spec(encoder(), task="verify", input_range=(0.0, 255.0), facts=facts)
+    carrying.save(tmp_path / "encoder.keras")
+    convert(carrying, tmp_path / "encoder.tflite", "none")
+    images = [people / "red" / "red_0001.jpg", people / "yellow" / "yellow_0001.jpg"]
+    for name in ("encoder.keras", "encoder.tflite"):
+        found = keras_cv_course("faces", "verify", tmp_path / name, *images, "--json").json
+        assert (found["threshold"], found["same"]) == (0.9, False)
+        assert found["similarity"] == pytest.approx(1 / 3, abs=0.05)
+    line = ["faces", "evaluate", tmp_path / "encoder.tflite", "--data", people, "--json"]
+    measured = keras_cv_course(*line).json
+    assert measured["preparation"]["crop"] == 0.5
+    again = keras_cv_course("faces", "verify", tmp_path / "encoder.keras", *images, "--json").json
+    assert again["threshold"] == measured["threshold"] != 0.9  # The record outranks the file.
+
+
 def test_a_list_of_pairs(keras_cv_course, model, people, tmp_path):
     pairs = [f"{name}\t1\t{i}" for name in ("red", "cyan") for i in (2, 3, 4)]
     others = [f"red\t{i}\tcyan\t{i}" for i in (1, 2, 3)] + [f"blue\t{i}\tred\t4" for i in (1, 2, 3)]
@@ -225,7 +243,8 @@ def multitask(tasks):
 
 
 def test_what_a_multitask_network_tells(keras_cv_course, people, tmp_path):
-    multitask(["smile", "age", "landmarks"]).save(tmp_path / "m.keras")
+    network = with_spec(multitask(["smile", "age", "landmarks"]), facts={"errors": {"age": 7.5}})
+    network.save(tmp_path / "m.keras")
     images = [people / "red" / "red_0001.jpg", people / "cyan" / "cyan_0001.jpg"]
     line = ["faces", "analyze", tmp_path / "m.keras", *images]
     done = keras_cv_course(*line, "--json")
@@ -233,7 +252,7 @@ def test_what_a_multitask_network_tells(keras_cv_course, people, tmp_path):
     red, cyan = (row["tasks"] for row in done.json["analyzed"])
     assert (red["smile"]["value"], cyan["smile"]["value"]) == (True, False)
     assert red["smile"]["confidence"] > 0.9
-    assert red["age"] == {"value": 30, "confidence": None, "spread": None}
+    assert red["age"] == {"value": 30, "confidence": None, "spread": 7.5}
     np.testing.assert_allclose(red["landmarks"]["value"], np.full((2, 2), SIZE_PX / 2))
     table = keras_cv_course(*line).out
     assert "30.00" in table
