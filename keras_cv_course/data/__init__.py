@@ -18,6 +18,7 @@ from keras_cv_course.data.labelled import (
     labelled_epochs,
     split_pictures,
 )
+from keras_cv_course.data.largest_box import with_largest_box
 from keras_cv_course.data.lfw import PicturePairs, lfw_pairs
 from keras_cv_course.data.pairs import (
     all_pairs,
@@ -79,6 +80,7 @@ __all__ = [
     "split_pictures",
     "table_annotations",
     "voc_annotations",
+    "with_largest_box",
     "with_targets",
     "write_shards",
 ]
