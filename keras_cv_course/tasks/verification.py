@@ -66,6 +66,16 @@ class PeopleData:
         """Files that could not be decoded."""
         return self.train.skipped
 
+    @property
+    def split_files(self) -> dict[str, tuple[str, ...]]:
+        """Paths of the files of each split; none of digits."""
+        parts = {"train": self.train, "val": self.val}
+        return {
+            name: tuple(map(str, people.pictures))
+            for name, people in parts.items()
+            if people.pictures.ndim == 1
+        }
+
 
 class VerificationTask(Task):
     """Tells whether two images show one person, by the cosine of their vectors."""
