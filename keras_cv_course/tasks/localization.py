@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course.data import DrawnScenes, Epochs, detection_epochs
+from keras_cv_course.data import Annotations, DrawnScenes, Epochs, detection_epochs
 from keras_cv_course.data.box_augmentation import augmented_boxes
 from keras_cv_course.data.framing import Frame
 from keras_cv_course.data.largest_box import with_largest_box
@@ -70,6 +70,16 @@ class LocalizationData:
         """What was left out of the annotations."""
         parts = (getattr(part, "skipped", ()) for part in (self.train, self.val))
         return tuple(itertools.chain(*parts))
+
+    @property
+    def split_files(self) -> dict[str, tuple[str, ...]]:
+        """Names of the files of each split; none of drawn scenes."""
+        parts = {"train": self.train, "val": self.val}
+        return {
+            name: tuple(picture.path.as_posix() for picture in part.pictures)
+            for name, part in parts.items()
+            if isinstance(part, Annotations)
+        }
 
 
 class LocalizationTask(Task):

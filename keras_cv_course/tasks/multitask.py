@@ -1,7 +1,7 @@
 """The task of telling many things of a face at once: points, age, smile and more."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,18 @@ class FaceData:
     train: Faces
     val: Faces
     class_names: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = field(default=())
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def split_files(self) -> dict[str, tuple[str, ...]]:
+        """Paths of the files of each split; none of drawn faces, which are drawn anew."""
+        if self.train.drawn:
+            return {}
+        parts = {"train": self.train, "val": self.val}
+        return {
+            name: tuple(file for one in faces.sets for file in one.files)
+            for name, faces in parts.items()
+        }
 
 
 class MultitaskTask(Task):

@@ -1,6 +1,7 @@
 """Opens sets of faces, each with the labels of some tasks, for a multitask network."""
 
 import atexit
+import dataclasses
 import functools
 import shutil
 import tempfile
@@ -34,12 +35,14 @@ class Faces:
         tasks: The tasks.
         mirror: For each point, which one it becomes in a mirror.
         eyes: Numbers of the points between which the distance of the eyes is measured.
+        drawn: Whether they are drawn, and no photographs.
     """
 
     sets: tuple[LabelledPictures, ...]
     tasks: tuple[FaceTask, ...]
     mirror: tuple[int, ...]
     eyes: tuple[int, int]
+    drawn: bool = False
 
     def __len__(self) -> int:
         return sum(len(one) for one in self.sets)
@@ -47,9 +50,7 @@ class Faces:
     def split(self, held_out: float, seed: int) -> tuple["Faces", "Faces"]:
         """Returns the sets to learn from, and those that are held out."""
         parts = [split_pictures(one, (1 - held_out, held_out), seed) for one in self.sets]
-        train, val = (
-            Faces(sets, self.tasks, self.mirror, self.eyes) for sets in zip(*parts, strict=True)
-        )
+        train, val = (dataclasses.replace(self, sets=sets) for sets in zip(*parts, strict=True))
         return train, val
 
     def at_most(self, limit: int) -> "Faces":
@@ -63,7 +64,7 @@ class Faces:
             one.take(np.linspace(0, len(one) - 1, count).round().astype(int))
             for one, count in zip(self.sets, counts, strict=True)
         )
-        return Faces(some, self.tasks, self.mirror, self.eyes)
+        return dataclasses.replace(self, sets=some)
 
 
 def open_faces(source: str) -> Faces:
@@ -136,4 +137,4 @@ def _drawings() -> Faces:
         points.files, {name: points.labels[name] for name in ("landmarks", "smile")}
     )
     ages = LabelledPictures(ages.files, {"age": ages.labels["age"]})
-    return Faces((points, ages), (Landmarks(points=5), Smile(), Age()), DRAWN_MIRROR, (0, 1))
+    return Faces((points, ages), (Landmarks(points=5), Smile(), Age()), DRAWN_MIRROR, (0, 1), True)

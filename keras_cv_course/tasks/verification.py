@@ -51,10 +51,12 @@ class PeopleData:
     Attributes:
         train: People to learn from.
         val: Others.
+        skipped: Files that could not be decoded.
     """
 
     train: People
     val: People
+    skipped: tuple[str, ...] = ()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -62,9 +64,14 @@ class PeopleData:
         return ()
 
     @property
-    def skipped(self) -> tuple[str, ...]:
-        """Files that could not be decoded."""
-        return self.train.skipped
+    def split_files(self) -> dict[str, tuple[str, ...]]:
+        """Paths of the files of each split; none of digits."""
+        parts = {"train": self.train, "val": self.val}
+        return {
+            name: tuple(map(str, people.pictures))
+            for name, people in parts.items()
+            if people.pictures.ndim == 1
+        }
 
 
 class VerificationTask(Task):
@@ -85,7 +92,9 @@ class VerificationTask(Task):
 
     def open(self, args: VerificationArgs, files: Mapping[str, Any] | None = None) -> PeopleData:
         """Returns people of a folder, or digits in their place; nobody is on both sides."""
-        return PeopleData(*_split(args.source, args.held_out, args.recipe.seed))
+        people = _people(args.source)
+        train, val = _split(people, args.source, args.held_out, args.recipe.seed)
+        return PeopleData(train, val, people.skipped)
 
     def build(self, args: VerificationArgs, data: PeopleData) -> keras.Model:
         """Returns an encoder; of one on a trained backbone, the projection is fitted to people."""
@@ -145,9 +154,10 @@ class VerificationTask(Task):
                     f"{source} has no splits: all its people are strangers to the encoder. Leave "
                     "out --split."
                 )
-            return Samples("all", people_folder(source, _FEWEST_PICTURES))
+            return Samples("all", _people(source))
         held_out = args.get("held_out", VerificationArgs.held_out)
-        parts = _split(source, held_out, args.get("recipe", {}).get("seed", 0))
+        seed = args.get("recipe", {}).get("seed", 0)
+        parts = _split(_people(source), source, held_out, seed)
         people = dict(zip(("train", "val"), parts, strict=True))
         chosen = split or "val"
         if chosen not in people:
@@ -215,8 +225,11 @@ class VerificationTask(Task):
         return verification_report(np.einsum("nd,nd->n", vectors[a], vectors[b]), same)
 
 
-def _split(source: str, held_out: float, seed: int) -> tuple[People, People]:
-    people = digit_people() if source == DIGITS else people_folder(source, _FEWEST_PICTURES)
+def _people(source: str) -> People:
+    return digit_people() if source == DIGITS else people_folder(source, _FEWEST_PICTURES)
+
+
+def _split(people: People, source: str, held_out: float, seed: int) -> tuple[People, People]:
     count = round(len(people.names) * held_out)
     if not 2 <= count <= len(people.names) - 2:
         raise ValueError(

@@ -340,9 +340,9 @@ def test_a_missing_package_is_told_in_one_line(keras_cv_course, gallery, monkeyp
 
 
 def test_every_command_can_print_json():
-    from keras_cv_course.cli.main import app
+    from keras_cv_course.cli.main import make_app
 
-    commands = get_command(app).commands["faces"].commands
+    commands = get_command(make_app()).commands["faces"].commands
     assert sorted(commands) == sorted(COMMANDS)
     for name, command in commands.items():
         options = [option for parameter in command.params for option in parameter.opts]

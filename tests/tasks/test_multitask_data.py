@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_cv_course.tasks.multitask import FaceData
 from keras_cv_course.tasks.multitask_data import open_faces
 
 
@@ -29,6 +30,8 @@ def test_the_tasks_are_those_that_the_sets_have_labels_for(sets):
     train, val = found.split(0.5, seed=1)
     assert [len(one) for one in train.sets] == [5, 4, 1]
     assert not set(train.sets[0].files) & set(val.sets[0].files)
+    recorded = FaceData(train, val).split_files
+    assert [len(files) for files in recorded.values()] == [10, 10]
 
 
 def test_a_share_of_a_sorted_set_has_all_of_its_labels(sets):
@@ -55,6 +58,7 @@ def test_drawn_faces_are_the_same_each_time():
     faces = open_faces("drawn_faces")
     assert open_faces("drawn_faces") is faces
     assert [task.name for task in faces.tasks] == ["landmarks", "smile", "age"]
+    assert FaceData(*faces.split(0.5, seed=0)).split_files == {}
     assert set(faces.sets[0].labels) == {"landmarks", "smile"}
 
 

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_cv_course.data import People
 from keras_cv_course.networks.specs import with_spec
@@ -88,3 +89,18 @@ def test_wrong_arguments(options, message):
 def test_too_few_people_are_refused():
     with pytest.raises(ValueError, match=r"`held_out` must leave at least two people on each side"):
         TASK.open(Args(held_out=0.1))
+
+
+def test_nobody_is_on_both_sides_and_what_cannot_be_read_is_told(tmp_path, rng):
+    for name in "abcdef":
+        for i in range(3):
+            (tmp_path / name).mkdir(exist_ok=True)
+            pixels = rng.integers(0, 255, (8, 8, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
+    (tmp_path / "a" / "broken.png").write_bytes(b"no picture")
+    data = TASK.open(Args(data=str(tmp_path), model="mobile_face_net", held_out=0.4))
+    assert (len(data.train.names), len(data.val.names)) == (4, 2)
+    assert not set(data.train.names) & set(data.val.names)
+    assert [path.endswith("a/broken.png") for path in data.skipped] == [True]
+    assert [len(files) for files in data.split_files.values()] == [12, 6]
+    assert TASK.open(Args()).split_files == {}
