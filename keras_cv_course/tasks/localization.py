@@ -3,14 +3,13 @@
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_cv_course.data import Annotations, DrawnScenes, Epochs, detection_epochs
+from keras_cv_course.data import DrawnScenes, detection_epochs
 from keras_cv_course.data.box_augmentation import augmented_boxes
 from keras_cv_course.data.framing import Frame
 from keras_cv_course.data.largest_box import with_largest_box
@@ -27,7 +26,13 @@ from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
 from keras_cv_course.tasks.classification import BATCH_NORM_MOMENTUM
 from keras_cv_course.tasks.detection_args import SHAPES
-from keras_cv_course.tasks.detection_data import Boxes, open_boxes, typical_pictures
+from keras_cv_course.tasks.detection_data import (
+    Boxes,
+    DetectionData,
+    check_files,
+    open_boxes,
+    typical_pictures,
+)
 from keras_cv_course.tasks.held_out import HeldOutMetrics
 from keras_cv_course.tasks.localization_args import Args as LocalizationArgs
 from keras_cv_course.tasks.localization_args import Export as LocalizationExport
@@ -46,42 +51,6 @@ _SHOWN = 6  # images in a mosaic, each beside what is true
 _OUTPUTS = {"boxes", "classes"}
 
 
-@dataclass(frozen=True)
-class LocalizationData:
-    """What a run learns from, as boxes and as batches, and what it is measured on.
-
-    Attributes:
-        train: Annotated images to learn from.
-        val: Those that are held out.
-        epochs: Batches of `train`.
-    """
-
-    train: Boxes
-    val: Boxes
-    epochs: Epochs
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Name of each class, by label."""
-        return tuple(self.train.class_names)
-
-    @property
-    def skipped(self) -> tuple[str, ...]:
-        """What was left out of the annotations."""
-        parts = (getattr(part, "skipped", ()) for part in (self.train, self.val))
-        return tuple(itertools.chain(*parts))
-
-    @property
-    def split_files(self) -> dict[str, tuple[str, ...]]:
-        """Names of the files of each split; none of drawn scenes."""
-        parts = {"train": self.train, "val": self.val}
-        return {
-            name: tuple(picture.path.as_posix() for picture in part.pictures)
-            for name, part in parts.items()
-            if isinstance(part, Annotations)
-        }
-
-
 class LocalizationTask(Task):
     """Names the one object of an image and finds its box; of several the largest counts."""
 
@@ -98,17 +67,18 @@ class LocalizationTask(Task):
         """Returns what an epoch is worth: objects that are named and found, then overlap."""
         return (float(row["val_localization_accuracy"]), float(row["val_mean_iou"]))
 
-    def open(
-        self, args: LocalizationArgs, files: Mapping[str, Any] | None = None
-    ) -> LocalizationData:
+    def open(self, args: LocalizationArgs, files: Mapping[str, Any] | None = None) -> DetectionData:
         """Returns drawn scenes of one shape, or the annotated images of a folder."""
         size = args.input_shape[:2]
         train = _boxes(args.source, "train", size)
         val = _boxes(args.source, "val", size, tuple(train.class_names))
         epochs = detection_epochs(train, args.input_shape, args.batch, seed=args.recipe.seed)
-        return LocalizationData(train, val, epochs)
+        data = DetectionData(train, val, epochs)
+        if files is not None:
+            check_files(args.data, files, data.split_files)
+        return data
 
-    def build(self, args: LocalizationArgs, data: LocalizationData) -> keras.Model:
+    def build(self, args: LocalizationArgs, data: DetectionData) -> keras.Model:
         """Returns a localizer for the classes of the data."""
         body = build_model(
             args.backbone,
@@ -121,7 +91,7 @@ class LocalizationTask(Task):
         return Localizer(body, len(data.class_names), dropout_rate=args.dropout_rate)
 
     def training(
-        self, model: keras.Model, args: LocalizationArgs, recipe: Recipe, data: LocalizationData
+        self, model: keras.Model, args: LocalizationArgs, recipe: Recipe, data: DetectionData
     ) -> Training:
         """Returns the localizer compiled, and its images as the recipe wants them."""
         epochs = data.epochs
@@ -150,11 +120,11 @@ class LocalizationTask(Task):
 
         return Training(model, train, None, self.score, None, (HeldOutMetrics(measure),))
 
-    def calibration(self, args: LocalizationArgs, data: LocalizationData, count: int) -> np.ndarray:
+    def calibration(self, args: LocalizationArgs, data: DetectionData, count: int) -> np.ndarray:
         """Returns the first images that are learned from."""
         return typical_pictures(data.train, args.input_shape, args.input_range, count)
 
-    def held_out(self, data: LocalizationData) -> Samples:
+    def held_out(self, data: DetectionData) -> Samples:
         """Returns the validation split."""
         return Samples("val", data.val, data.class_names)
 
@@ -249,7 +219,7 @@ class LocalizationTask(Task):
             shapes = dict(zip(output_names(model), sizes, strict=True))
         return set(shapes) >= _OUTPUTS and shapes["boxes"] == 2
 
-    def first_batch(self, args: LocalizationArgs, data: LocalizationData) -> list[Result]:
+    def first_batch(self, args: LocalizationArgs, data: DetectionData) -> list[Result]:
         """Returns the first images that are learned from, each with its largest box."""
         images, boxes = next(data.epochs.since(0).take(1).as_numpy_iterator())
         shown: list[Result] = []

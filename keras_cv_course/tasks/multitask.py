@@ -23,6 +23,7 @@ from keras_cv_course.predictors.results import Result
 from keras_cv_course.registry import build_model
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
+from keras_cv_course.tasks.detection_data import check_files
 from keras_cv_course.tasks.multitask_args import DRAWN
 from keras_cv_course.tasks.multitask_args import Args as MultitaskArgs
 from keras_cv_course.tasks.multitask_args import Export as MultitaskExport
@@ -82,7 +83,10 @@ class MultitaskTask(Task):
 
     def open(self, args: MultitaskArgs, files: Mapping[str, Any] | None = None) -> FaceData:
         """Returns drawn faces, or the sets of a folder."""
-        return FaceData(*open_faces(args.source).split(args.val_split, args.recipe.seed))
+        data = FaceData(*open_faces(args.source).split(args.val_split, args.recipe.seed))
+        if files is not None:
+            check_files(args.data, files, data.split_files)
+        return data
 
     def build(self, args: MultitaskArgs, data: FaceData) -> keras.Model:
         """Returns a network with a head for each task that the data has labels for."""

@@ -24,6 +24,7 @@ from keras_cv_course.predictors.results import Embedding, Result
 from keras_cv_course.registry import build_model
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
+from keras_cv_course.tasks.detection_data import check_files
 from keras_cv_course.tasks.held_out import HeldOutMetrics
 from keras_cv_course.tasks.verification_args import DIGITS
 from keras_cv_course.tasks.verification_args import Args as VerificationArgs
@@ -94,7 +95,10 @@ class VerificationTask(Task):
         """Returns people of a folder, or digits in their place; nobody is on both sides."""
         people = _people(args.source)
         train, val = _split(people, args.source, args.held_out, args.recipe.seed)
-        return PeopleData(train, val, people.skipped)
+        data = PeopleData(train, val, people.skipped)
+        if files is not None:
+            check_files(args.data, files, data.split_files)
+        return data
 
     def build(self, args: VerificationArgs, data: PeopleData) -> keras.Model:
         """Returns an encoder; of one on a trained backbone, the projection is fitted to people."""
