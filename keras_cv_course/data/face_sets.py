@@ -133,7 +133,7 @@ def number_people(pictures: LabelledPictures) -> tuple[LabelledPictures, tuple[s
         ValueError: If they are not.
     """
     if not pictures.people:
-        raise ValueError("`pictures` must tell who is shown. Received a set of unknown people.")
+        raise ValueError("`pictures` must name the people shown. Received a set of unknown people.")
     names, numbers = np.unique(pictures.people, return_inverse=True)
     return pictures.with_labels(identity=numbers), tuple(map(str, names))
 

@@ -83,7 +83,7 @@ def image_pairs(
         input_range: Smallest and largest value that the model takes.
         batch_size: Pairs in a batch.
         count: Pairs in an epoch; None is as many as there are pictures.
-        crop: Share of each side that is kept around the centre first.
+        crop: Share of each side to crop around the centre first.
         seed: Decides the pairs.
 
     Returns:
@@ -132,7 +132,7 @@ def image_triplets(
         input_range: Smallest and largest value that the model takes.
         batch_size: Triplets in a batch.
         count: Triplets in an epoch; None is as many as there are pictures.
-        crop: Share of each side that is kept around the centre first.
+        crop: Share of each side to crop around the centre first.
         seed: Decides the triplets.
 
     Returns:
@@ -183,7 +183,7 @@ def balanced_batches(
         people_per_batch: People in a batch.
         pictures_per_person: Pictures of each.
         batches: Batches in an epoch.
-        crop: Share of each side that is kept around the center first.
+        crop: Share of each side to crop around the center first.
         seed: Decides the batches.
 
     Returns:
@@ -229,7 +229,7 @@ def balanced_epochs(
         pictures_per_person: Pictures of each; of one who has fewer, some come again.
         batches: Batches in an epoch; None is as many as it takes to see as many pictures as there
             are.
-        crop: Share of each side that is kept around the center first.
+        crop: Share of each side to crop around the center first.
         seed: Decides the batches, with the number of the epoch.
 
     Raises:

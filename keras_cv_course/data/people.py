@@ -76,7 +76,7 @@ class People:
         Args:
             input_shape: (height, width, channels) of the model's input.
             input_range: Smallest and largest value that the model takes.
-            crop: Share of each side that is kept around the center, see `picture_reader`.
+            crop: Share of each side to crop around the center, see `picture_reader`.
             rows: Numbers of the pictures; None is all.
         """
         read = picture_reader(self, input_shape, input_range, crop)
@@ -206,7 +206,7 @@ def picture_reader(
         people: Whose pictures.
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes.
-        crop: Share of each side that is kept around the centre first, above 0 and at most 1: for
+        crop: Share of each side to crop around the centre first, above 0 and at most 1: for
             pictures with much around the face.
 
     Raises:

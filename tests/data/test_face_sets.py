@@ -70,7 +70,7 @@ def test_what_is_missing_is_said(tmp_path):
     with pytest.raises(ValueError, match="must hold pictures"):
         face_sets.faceless_folder(tmp_path)
     picture(tmp_path / "5_0_.jpg")
-    with pytest.raises(ValueError, match="`pictures` must tell who is shown"):
+    with pytest.raises(ValueError, match="`pictures` must name the people shown"):
         face_sets.number_people(face_sets.age_gender_folder(tmp_path))
 
 
