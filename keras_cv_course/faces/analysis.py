@@ -23,7 +23,7 @@ class Attribute:
             ("visibility"), or degrees by the names yaw, pitch and roll ("pose").
         confidence: Probability of the value, of each point for "visibility"; None where the network
             gives none, that is for years, pixels and degrees.
-        spread: Typical error in the unit of the value, if the analyzer was told; else None.
+        spread: Typical error in the unit of the value, if the analyzer was given one; else None.
     """
 
     value: Any
