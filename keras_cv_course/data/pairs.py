@@ -276,9 +276,7 @@ def _rows_of_each(labels: np.ndarray) -> list[np.ndarray]:
     """Returns the rows of each person's pictures, of at least two people."""
     rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     if len(rows) < 2:
-        raise ValueError(
-            f"There must be pictures of at least two people. Received: of {len(rows)}."
-        )
+        raise ValueError(f"There must be images of at least two people. Received: of {len(rows)}.")
     return rows
 
 
@@ -286,8 +284,8 @@ def _with_several(rows: list[np.ndarray]) -> np.ndarray:
     several = np.array([i for i, own in enumerate(rows) if len(own) > 1])
     if not len(several):
         raise ValueError(
-            "There must be two pictures of at least one person, to make a pair of them. Received: "
-            f"one picture of each of {len(rows)} people."
+            "There must be two images of at least one person, to make a pair of them. Received: "
+            f"one image of each of {len(rows)} people."
         )
     return several
 
