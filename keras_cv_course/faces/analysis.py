@@ -127,7 +127,7 @@ class FaceAnalyzer:
     ) -> None:
         if not callable(predict):
             raise TypeError(
-                "`predict` must be a model or a function of a batch of pictures. Received: "
+                "`predict` must be a model or a function of a batch of images. Received: "
                 f"{predict!r}."
             )
         if len(input_shape) != 3 or None in input_shape:

@@ -113,9 +113,9 @@ def set_projection(
     people = np.unique(labels)
     if labels.shape != (len(features[0]),) or not 1 < len(people) < len(labels):
         raise ValueError(
-            "`labels` must be the person on each picture, of at least two people, one of them with "
-            f"two pictures. Received: the shape {labels.shape}, {len(people)} people, for "
-            f"{len(features[0])} pictures."
+            "`labels` must be the person on each image, of at least two people, one of them with "
+            f"two images. Received: the shape {labels.shape}, {len(people)} people, for "
+            f"{len(features[0])} images."
         )
     parts, directions = [], []
     for own, wide in zip(features, basis, strict=True):
