@@ -136,9 +136,7 @@ def test_bad_folders_are_refused(tmp_path):
     with pytest.raises(ValueError, match="at least two classes"):
         image_folder(tmp_path / "one", SHAPE, SIGNED)
     (tmp_path / "one" / "other").mkdir()
-    with pytest.raises(
-        ValueError, match=r"must hold an image .* None is there in 'only', 'other'"
-    ):
+    with pytest.raises(ValueError, match=r"must hold an image .* None is there in 'only', 'other'"):
         image_folder(tmp_path / "one", SHAPE, SIGNED)
     class_folders(tmp_path / "half" / "train")
     with pytest.raises(ValueError, match="both `train` and `val`"):
