@@ -249,7 +249,7 @@ class Reading:
             _LOG.warning("Left out %d broken annotations: %s", count, " ".join(logged))
         if not self._found:
             raise ValueError(
-                f"No annotated picture of {self.source} can be read."
+                f"No annotated image of {self.source} can be read."
                 + (f" The first problem: {self._problems[0]}" if self._problems else "")
             )
         self._check_unit()
@@ -263,7 +263,7 @@ class Reading:
         if ends and max(ends) <= self.one + _ROUNDING:
             raise ValueError(
                 f"The boxes of {self.source} must be in pixels. All {len(ends)} lie between 0 and "
-                "1, as shares of a picture do: multiply them by its width and height."
+                "1, as shares of an image do: multiply them by its width and height."
             )
 
     def _wrong(self, box: RawBox, height: int, width: int) -> str | None:

@@ -115,7 +115,7 @@ def random_window(
 ) -> tuple[tf.Tensor, Found]:
     """Returns a random part of each picture, enlarged, or the picture made smaller in grey.
 
-    Boxes go along. One is kept if at least 0.3 of its area is left, and it is cut at the border.
+    Boxes go along. Those with at least 0.3 of their area left stay, clipped at the border.
 
     Args:
         images: float32 `(n, height, width, channels)` in 0 to 255.

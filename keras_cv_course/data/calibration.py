@@ -87,7 +87,7 @@ def _from_folder(
     files = [files[i] for i in np.random.default_rng(_SEED).permutation(len(files))]
     good = readable(files, input_shape[2], limit)
     if not good:
-        raise ValueError(f"{root} must hold pictures to calibrate with: none can be decoded.")
+        raise ValueError(f"{root} must hold images to calibrate with: none can be decoded.")
     return load_pictures(good, input_shape, input_range)
 
 
@@ -98,7 +98,7 @@ def _from_dataset(dataset: tf.data.Dataset, rank: int, limit: int | None) -> np.
         dataset = dataset.map(lambda pictures, *_: pictures)
     if not isinstance(dataset.element_spec, tf.TensorSpec):
         raise TypeError(
-            "A calibration dataset must yield pictures, or (pictures, labels). "
+            "A calibration dataset must yield images, or (images, labels). "
             f"Received elements of {dataset.element_spec}."
         )
     if dataset.element_spec.shape.rank == rank + 1:
@@ -111,7 +111,7 @@ def _from_array(source: Any, limit: int | None) -> np.ndarray:
     array = keras.ops.convert_to_numpy(source) if keras.ops.is_tensor(source) else source
     if not isinstance(array, np.ndarray):
         raise TypeError(
-            "Calibration data must be an array, a tf.data.Dataset or a folder of pictures. "
+            "Calibration data must be an array, a tf.data.Dataset or a folder of images. "
             f"Received: {type(source).__name__}."
         )
     if limit is not None and 0 < limit < len(array):

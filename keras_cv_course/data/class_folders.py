@@ -108,7 +108,7 @@ def class_folders(folder: Path) -> tuple[str, ...]:
     names = sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     if len(names) < 2:
         raise ValueError(
-            f"{folder} must hold a sub-folder of pictures for each of at least two classes. "
+            f"{folder} must hold a sub-folder of images for each of at least two classes. "
             f"It holds {names}."
         )
     for name in names:
@@ -171,7 +171,7 @@ def _held_out(
     _check_classes(root, names, None, paths)
     if int(len(paths) * validation_split) < 1:
         raise ValueError(
-            f"`validation_split` must hold out at least one picture of the {len(paths)} in {root}. "
+            f"`validation_split` must hold out at least one image of the {len(paths)} in {root}. "
             f"Received: {validation_split!r}."
         )
     train, val = draw_split(paths, validation_split, seed)
@@ -182,7 +182,7 @@ def _held_out(
     _check_classes(root, names, list(splits.values()), paths)
     for name, split in splits.items():
         if not split.paths:
-            raise ValueError(f"No picture of {root} that falls into {name!r} can be decoded.")
+            raise ValueError(f"No image of {root} that falls into {name!r} can be decoded.")
     return splits
 
 
@@ -202,7 +202,7 @@ def _recorded(
     missing = [path for named in paths.values() for path in named if not Path(path).is_file()]
     if missing:
         raise ValueError(
-            f"{root} must hold the pictures that `files` records. {len(missing)} are missing, "
+            f"{root} must hold the images that `files` records. {len(missing)} are missing, "
             f"first {missing[0]}. Put them back, or begin anew without `files`."
         )
     bases = {name: root / name if separate else root for name in paths}
@@ -213,7 +213,7 @@ def _recorded(
         split = _decodable(bases[name], named, names, channels, max_pixels)
         if split.skipped:
             raise ValueError(
-                f"{split.skipped[0]} is a picture that `files` records, and cannot be decoded. "
+                f"{split.skipped[0]} is an image that `files` records, and cannot be decoded. "
                 "Put it back as it was, or begin anew without `files`."
             )
         splits[name] = split
@@ -255,8 +255,7 @@ def _recorded_path(root: Path, base: Path, split: str, name: str) -> str:
     path = below(root, name)
     if not path.is_relative_to(base) or len(path.relative_to(base).parts) < 2:
         raise ValueError(
-            f"`files` must name pictures of {split!r} in class folders of {base}. "
-            f"Received: {name!r}."
+            f"`files` must name images of {split!r} in class folders of {base}. Received: {name!r}."
         )
     return str(path)
 
@@ -296,7 +295,7 @@ def _check_classes(
     if empty:
         what = "can be decoded" if listed.intersection(empty) else "is there"
         raise ValueError(
-            f"Each class folder of {folder} must hold a picture ({', '.join(SUFFIXES)}). None "
+            f"Each class folder of {folder} must hold an image ({', '.join(SUFFIXES)}). None "
             f"{what} in {', '.join(map(repr, empty[:_MOST_NAMED]))}"
             + (f" and {len(empty) - _MOST_NAMED} more." if len(empty) > _MOST_NAMED else ".")
         )

@@ -44,7 +44,7 @@ def landmark_table(
     )
     if not columns or not {"file", "identity"} <= set(rows[0]):
         raise ValueError(
-            f"{root / table} must have a row for each picture, with the columns file, identity, "
+            f"{root / table} must have a row for each image, with the columns file, identity, "
             f"x0, y0, x1, y1 and so on. It has {len(rows)} rows with {list(*rows[:1])}."
         )
     if not all(row["file"] and row["identity"] for row in rows):
@@ -82,7 +82,7 @@ def age_gender_folder(folder: str | os.PathLike[str]) -> LabelledPictures:
         if match is not None:
             found.append((path, float(match.group(1)), float(match.group(2))))
     if not found:
-        raise ValueError(f"{folder} must hold pictures called like '34_1_…jpg'. It holds none.")
+        raise ValueError(f"{folder} must hold images called like '34_1_…jpg'. It holds none.")
     files, ages, genders = zip(*found, strict=True)
     return _faces(files).with_labels(age=ages, gender=genders)
 
@@ -133,7 +133,7 @@ def number_people(pictures: LabelledPictures) -> tuple[LabelledPictures, tuple[s
         ValueError: If they are not.
     """
     if not pictures.people:
-        raise ValueError("`pictures` must tell who is shown. Received a set of unknown people.")
+        raise ValueError("`pictures` must name the people shown. Received a set of unknown people.")
     names, numbers = np.unique(pictures.people, return_inverse=True)
     return pictures.with_labels(identity=numbers), tuple(map(str, names))
 
@@ -145,7 +145,7 @@ def _faces(files: list[str] | tuple[str, ...], people: tuple[str, ...] = ()) -> 
 def _pictures_of(folder: Path) -> list[str]:
     files = picture_files(existing_folder(folder))
     if not files:
-        raise ValueError(f"{folder} must hold pictures. It holds none.")
+        raise ValueError(f"{folder} must hold images. It holds none.")
     return files
 
 

@@ -59,7 +59,7 @@ def frame_picture(
     image = np.asarray(image, np.float32)
     if image.ndim != 3 or image.shape[-1] != shape[-1] or not image.size:
         raise ValueError(
-            f"A picture must have the shape (height, width, {shape[-1]}). Received: {image.shape}."
+            f"An image must have the shape (height, width, {shape[-1]}). Received: {image.shape}."
         )
     height, width = image.shape[:2]
     top = left = 0

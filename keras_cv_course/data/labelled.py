@@ -176,7 +176,7 @@ def _table(
     sources = [_decodable(source, input_shape[2]) for source in sources]
     files = [file for source in sources for file in source.files]
     if not files:
-        raise ValueError("`sources` must hold at least one picture. Received none.")
+        raise ValueError("`sources` must hold at least one image. Received none.")
     labels = {name: _joined(sources, name, size) for name, size in label_sizes.items()}
     missing = [name for name, values in labels.items() if np.isnan(values).all()]
     if missing:

@@ -77,7 +77,7 @@ def lfw_pairs(
     missing = sorted({str(f) for pair in files for f in pair if not f.is_file()})
     if missing:
         raise FileNotFoundError(
-            f"{root} must hold all pictures of the pairs. {len(missing)} are missing, first "
+            f"{root} must hold all images of the pairs. {len(missing)} are missing, first "
             f"{missing[0]}. `fold` reads one fold alone."
         )
     names = np.array([[str(f) for f in pair] for pair in files])

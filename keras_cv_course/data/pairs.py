@@ -83,7 +83,7 @@ def image_pairs(
         input_range: Smallest and largest value that the model takes.
         batch_size: Pairs in a batch.
         count: Pairs in an epoch; None is as many as there are pictures.
-        crop: Share of each side that is kept around the centre first.
+        crop: Share of each side to crop around the centre first.
         seed: Decides the pairs.
 
     Returns:
@@ -132,7 +132,7 @@ def image_triplets(
         input_range: Smallest and largest value that the model takes.
         batch_size: Triplets in a batch.
         count: Triplets in an epoch; None is as many as there are pictures.
-        crop: Share of each side that is kept around the centre first.
+        crop: Share of each side to crop around the centre first.
         seed: Decides the triplets.
 
     Returns:
@@ -183,7 +183,7 @@ def balanced_batches(
         people_per_batch: People in a batch.
         pictures_per_person: Pictures of each.
         batches: Batches in an epoch.
-        crop: Share of each side that is kept around the center first.
+        crop: Share of each side to crop around the center first.
         seed: Decides the batches.
 
     Returns:
@@ -229,7 +229,7 @@ def balanced_epochs(
         pictures_per_person: Pictures of each; of one who has fewer, some come again.
         batches: Batches in an epoch; None is as many as it takes to see as many pictures as there
             are.
-        crop: Share of each side that is kept around the center first.
+        crop: Share of each side to crop around the center first.
         seed: Decides the batches, with the number of the epoch.
 
     Raises:
@@ -276,9 +276,7 @@ def _rows_of_each(labels: np.ndarray) -> list[np.ndarray]:
     """Returns the rows of each person's pictures, of at least two people."""
     rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     if len(rows) < 2:
-        raise ValueError(
-            f"There must be pictures of at least two people. Received: of {len(rows)}."
-        )
+        raise ValueError(f"There must be images of at least two people. Received: of {len(rows)}.")
     return rows
 
 
@@ -286,8 +284,8 @@ def _with_several(rows: list[np.ndarray]) -> np.ndarray:
     several = np.array([i for i, own in enumerate(rows) if len(own) > 1])
     if not len(several):
         raise ValueError(
-            "There must be two pictures of at least one person, to make a pair of them. Received: "
-            f"one picture of each of {len(rows)} people."
+            "There must be two images of at least one person, to make a pair of them. Received: "
+            f"one image of each of {len(rows)} people."
         )
     return several
 

@@ -38,12 +38,12 @@ class People:
     def __post_init__(self) -> None:
         if len(self.pictures) != len(self.labels):
             raise ValueError(
-                "`labels` must be the person of each picture. Received: "
-                f"{len(self.labels)} for {len(self.pictures)} pictures."
+                "`labels` must be the person of each image. Received: "
+                f"{len(self.labels)} for {len(self.pictures)} images."
             )
         if not np.array_equal(np.unique(self.labels), np.arange(len(self.names))):
             raise ValueError(
-                "`names` must name each person that there are pictures of, by number from 0. "
+                "`names` must name each person that there are images of, by number from 0. "
                 f"Received: {len(self.names)} names for the numbers "
                 f"{np.unique(self.labels)[:5].tolist()}…"
             )
@@ -76,7 +76,7 @@ class People:
         Args:
             input_shape: (height, width, channels) of the model's input.
             input_range: Smallest and largest value that the model takes.
-            crop: Share of each side that is kept around the center, see `picture_reader`.
+            crop: Share of each side to crop around the center, see `picture_reader`.
             rows: Numbers of the pictures; None is all.
         """
         read = picture_reader(self, input_shape, input_range, crop)
@@ -96,7 +96,7 @@ class People:
         """
         if count < 4:
             raise ValueError(
-                f"`count` must be at least 4: two pictures each of two people. Received: {count!r}."
+                f"`count` must be at least 4: two images each of two people. Received: {count!r}."
             )
         names = self.names[: count // 2]
         chosen = self.select(names)
@@ -135,7 +135,7 @@ def people_folder(folder: str | os.PathLike[str], min_pictures: int = 1) -> Peop
     if len(names) < 2:
         raise ValueError(
             f"{root} must hold a folder for each of at least two people, with {fewest} or more "
-            f"pictures. It holds {len(names)} such folders."
+            f"images. It holds {len(names)} such folders."
         )
     files = [file for file in good if owners[file] in names]
     labels = [names.index(owners[file]) for file in files]
@@ -206,7 +206,7 @@ def picture_reader(
         people: Whose pictures.
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes.
-        crop: Share of each side that is kept around the centre first, above 0 and at most 1: for
+        crop: Share of each side to crop around the centre first, above 0 and at most 1: for
             pictures with much around the face.
 
     Raises:

@@ -171,10 +171,10 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         if regular:
             return Path(path).open("rb")
     except FileNotFoundError:
-        raise FileNotFoundError(f"There is no picture {name}.") from None
+        raise FileNotFoundError(f"There is no image {name}.") from None
     except (OSError, ValueError) as error:  # ValueError: of a name with a null character.
         raise ValueError(f"{name} cannot be opened: {error}.") from error
-    raise ValueError(f"{name} is no regular file. Give a picture, not a folder, pipe or device.")
+    raise ValueError(f"{name} is no regular file. Give an image, not a folder, pipe or device.")
 
 
 def readable_name(path: str | os.PathLike[str]) -> str:

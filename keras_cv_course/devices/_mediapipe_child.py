@@ -86,7 +86,7 @@ def main() -> None:
     try:
         found = _answer(name, path, np.load(pictures)["pictures"])
         np.savez(answers, allow_pickle=False, **found)
-    # MediaPipe raises whatever its status codes become; the parent tells what it said.
+    # MediaPipe raises whatever its status codes become; the parent reports what it said.
     except Exception as error:
         Path(error_file).write_text(str(error) or type(error).__name__, encoding="utf-8")
     # Not the usual way out: a task whose graph has failed never returns from its destructor.

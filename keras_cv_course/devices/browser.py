@@ -234,7 +234,7 @@ def _check_tensors(report: ModelReport) -> tuple[TensorSpec, TensorSpec]:
         problem = f"takes {tensors[0].shape} and gives {tensors[1].shape}"
     if problem is not None:
         raise ValueError(
-            "`path_tflite` must be a file for a browser: one picture (1, height, width, 1 or 3) "
+            "`path_tflite` must be a file for a browser: one image (1, height, width, 1 or 3) "
             f"in, scores (1, classes) out, both uint8 or float32. {report.path} {problem}. Convert "
             'the model with io_dtype="uint8" or "float32".'
         )

@@ -112,7 +112,7 @@ def find_python(folder: str | os.PathLike[str] = ".") -> Path:
         folder: Where `.venv-mediapipe` is looked for.
 
     Raises:
-        FileNotFoundError: If it is not there; the message tells how to install it.
+        FileNotFoundError: If it is not there; the message says how to install it.
     """
     named = os.environ.get(PYTHON_VARIABLE)
     python = Path(named) if named else Path(folder) / _DEFAULT_PYTHON

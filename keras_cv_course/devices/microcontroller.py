@@ -127,7 +127,7 @@ def smallest_arena(path: str | os.PathLike[str], timeout_s: float = _TIMEOUT_S) 
     """Returns the fewest bytes, a multiple of 16, with which tflite-micro takes a file.
 
     The runtime uses some memory only while it prepares the operators, so this can be more than what
-    a `MicroRun` tells. A board with the same kernels needs somewhat less, since its pointers are
+    a `MicroRun` reports. A board with the same kernels needs somewhat less, since its pointers are
     shorter; kernels that are made for one processor may ask for scratch buffers of their own.
 
     Args:

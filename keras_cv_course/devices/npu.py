@@ -1,4 +1,4 @@
-"""Compiles a .tflite file for Arm's Ethos-U neural processors with Vela, and tells what it costs.
+"""Compiles a .tflite file for Arm's Ethos-U neural processors with Vela, and reports its cost.
 
 Nothing runs here: the figures are the compiler's own estimates.
 """
@@ -64,7 +64,7 @@ class NpuReport:
     Attributes:
         path: The file.
         accelerator: One of `ACCELERATORS`.
-        npu_share: Share of the file's operators that the NPU runs. Vela's console tells a larger
+        npu_share: Share of the file's operators that the NPU runs. Vela's console prints a larger
             one where it is not 1: it counts the parts into which it splits them.
         cpu_operators: Vela's names of the operators that stay on the CPU, in order.
         sram_kib: SRAM for activations, and with Ethos-U65 for weights in use.

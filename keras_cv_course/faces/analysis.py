@@ -23,7 +23,7 @@ class Attribute:
             ("visibility"), or degrees by the names yaw, pitch and roll ("pose").
         confidence: Probability of the value, of each point for "visibility"; None where the network
             gives none, that is for years, pixels and degrees.
-        spread: Typical error in the unit of the value, if the analyzer was told; else None.
+        spread: Typical error in the unit of the value, if the analyzer was given one; else None.
     """
 
     value: Any
@@ -127,7 +127,7 @@ class FaceAnalyzer:
     ) -> None:
         if not callable(predict):
             raise TypeError(
-                "`predict` must be a model or a function of a batch of pictures. Received: "
+                "`predict` must be a model or a function of a batch of images. Received: "
                 f"{predict!r}."
             )
         if len(input_shape) != 3 or None in input_shape:

@@ -50,7 +50,7 @@ def bootstrap_interval(
         raise ValueError(f"`coverage` must be above 0 and below 1. Received: {coverage!r}.")
     if not np.shape(people_a) == np.shape(people_b) == same.shape:
         raise ValueError(
-            "`people_a` and `people_b` must name who is on each picture of each pair. Received: "
+            "`people_a` and `people_b` must name who is on each image of each pair. Received: "
             f"{np.shape(people_a)} and {np.shape(people_b)} for {len(same)} pairs."
         )
     names, rows = np.unique(np.concatenate([people_a, people_b]), return_inverse=True)

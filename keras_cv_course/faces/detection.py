@@ -160,12 +160,12 @@ def find_face(image: np.ndarray, detector: Detector, largest: bool = False) -> F
     faces = detector(image)
     if not faces:
         raise ValueError(
-            "There is no face in the picture. Give one that is upright, looks into the camera and "
+            "There is no face in the image. Give one that is upright, looks into the camera and "
             "is not too small."
         )
     if len(faces) > 1 and not largest:
         raise ValueError(
-            f"There are {len(faces)} faces in the picture. Cut it to one, or take the largest."
+            f"There are {len(faces)} faces in the image. Cut it to one, or take the largest."
         )
     return max(faces, key=lambda face: face.area)
 

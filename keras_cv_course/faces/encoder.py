@@ -1,4 +1,4 @@
-"""From a picture to the vector that tells whose face it shows."""
+"""From an image to the vector that identifies the face in it."""
 
 import keras
 from keras import KerasTensor, layers
@@ -105,7 +105,7 @@ def FaceEncoder(
 
 
 def face_maps(backbone: keras.Model) -> keras.Model:
-    """Returns a network's feature maps that tell faces apart best where few people are known.
+    """Returns a network's feature maps that separate faces best where few people are known.
 
     They are "P3", "P4" and "expanded", the widened map inside the block that follows P4. What comes
     behind is about the things of ImageNet; before, about edges. Figures are in

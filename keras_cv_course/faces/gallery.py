@@ -1,4 +1,4 @@
-"""A gallery of named faces: keeps embeddings, and tells whose face a new one is."""
+"""A gallery of named faces: stores embeddings, and identifies new ones."""
 
 import os
 import threading
@@ -33,7 +33,7 @@ _BATCH = 1000  # faces in one message
 # Of one person there may be many faces: so many are looked at first for each person asked for.
 _FACES_A_PERSON = 4
 _MOST_HITS = 16_384  # that Milvus returns
-# milvus-lite answers on this machine, where a proxy has no business, and takes it amiss if it is
+# milvus-lite answers on this machine, where a proxy has no business, and fails if it is
 # asked too often whether it is still there.
 _LOCAL = {"grpc.enable_http_proxy": 0, "grpc.keepalive_permit_without_calls": 0}
 
@@ -73,7 +73,7 @@ class Identification:
 
 
 class FaceGallery:
-    """Named embeddings on disk or on a server, which tells whose face a new embedding is.
+    """Named embeddings on disk or on a server, which identifies the face of a new embedding.
 
     What is on disk is a folder that milvus-lite keeps; one object at a time can have it open. A
     face is there once `enroll` has returned, also if the process is killed then; after a power

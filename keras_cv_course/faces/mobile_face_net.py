@@ -53,7 +53,7 @@ def MobileFaceNet(
 
     Reference:
         MobileFaceNets, arXiv:1804.07573, table 1. The last batch norm, which there follows the
-        embedding layer, is kept; the vectors are normalized to length 1 here, which there only
+        embedding layer, is retained; the vectors are normalized to length 1 here, which there only
         the comparison does.
     """
     check_whole("embedding_dim", embedding_dim)

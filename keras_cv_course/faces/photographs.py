@@ -23,7 +23,7 @@ class FaceReader:
         input_shape: (height, width, channels) of the encoder's input, 1 or 3 channels.
         input_range: Smallest and largest value that the encoder takes.
         detector: What finds faces, e.g. `haar_detector()`; None takes pictures whole.
-        crop: Share of each side that is kept around the centre, without a detector.
+        crop: Share of each side to crop around the centre, without a detector.
         largest: Whether the largest of several faces is taken.
 
     Raises:

@@ -22,12 +22,12 @@ def fit_projection(
     shrinkage: float = 0.1,
     seed: int = 0,
 ) -> None:
-    """Sets the projection of a `FaceEncoder` so that it tells people apart; nothing else changes.
+    """Sets the projection of a `FaceEncoder` so that it separates people; nothing else changes.
 
     The features of each map are reduced to their principal components. Then directions in which
     pictures of one person differ are made short: within a person, all directions vary alike
     (within-class covariance normalization). If there are more people than the embedding has
-    values, the directions are those that tell the people apart (linear discriminants), each as
+    values, the directions are those that separate the people (linear discriminants), each as
     long as it is reliable; else those in which the pictures vary most, since fewer people than
     directions say too little about these. There are no gradients, and it takes a minute or so;
     `benchmarks/faces.md` has what it reaches.
@@ -113,9 +113,9 @@ def set_projection(
     people = np.unique(labels)
     if labels.shape != (len(features[0]),) or not 1 < len(people) < len(labels):
         raise ValueError(
-            "`labels` must be the person on each picture, of at least two people, one of them with "
-            f"two pictures. Received: the shape {labels.shape}, {len(people)} people, for "
-            f"{len(features[0])} pictures."
+            "`labels` must be the person on each image, of at least two people, one of them with "
+            f"two images. Received: the shape {labels.shape}, {len(people)} people, for "
+            f"{len(features[0])} images."
         )
     parts, directions = [], []
     for own, wide in zip(features, basis, strict=True):

@@ -57,7 +57,7 @@ class FaceVerifier:
     def __init__(self, embed: Embed, threshold: float, mirrored: bool = False) -> None:
         if not callable(embed):
             raise TypeError(
-                "`embed` must be a function from pictures to vectors, e.g. "
+                "`embed` must be a function from images to vectors, e.g. "
                 f"`encoder.predict_on_batch`. Received: {type(embed).__name__}."
             )
         if not -1 <= threshold <= 1:
@@ -107,8 +107,8 @@ def embed_unit(embed: Embed, images: np.ndarray, mirrored: bool = False) -> np.n
     images = np.asarray(images, np.float32)
     if images.ndim != 4 or not len(images):
         raise ValueError(
-            "`images` must be at least one picture, (n, height, width, channels). Received: "
-            f"{images.shape}. A picture alone needs `image[None]`."
+            "`images` must be at least one image, (n, height, width, channels). Received: "
+            f"{images.shape}. An image alone needs `image[None]`."
         )
     vectors = _unit(_embed(embed, images))
     if mirrored:
@@ -184,8 +184,8 @@ def _embed(embed: Embed, images: np.ndarray) -> np.ndarray:
     shapes = [(x.ndim, len(x)) for x in vectors]
     if shapes != [(2, len(images[i : i + _BATCH])) for i in starts]:
         raise ValueError(
-            "`embed` must return a vector for each picture, (n, d). Received: "
-            f"{vectors[0].shape} for {len(images[:_BATCH])} pictures."
+            "`embed` must return a vector for each image, (n, d). Received: "
+            f"{vectors[0].shape} for {len(images[:_BATCH])} images."
         )
     return np.concatenate(vectors)
 
@@ -199,6 +199,6 @@ def _one(image: np.ndarray) -> np.ndarray:
     image = np.asarray(image)
     if image.ndim != 3:
         raise ValueError(
-            f"A picture must be an array (height, width, channels). Received: {image.shape}."
+            f"An image must be an array (height, width, channels). Received: {image.shape}."
         )
     return image[None]

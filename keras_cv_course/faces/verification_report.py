@@ -1,4 +1,4 @@
-"""How well pairs of one person are told from pairs of two."""
+"""How well pairs of one person are separated from pairs of two."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -95,7 +95,7 @@ class VerificationReport:
 def verification_report(
     similarity: np.ndarray, same: np.ndarray, fold: np.ndarray | None = None
 ) -> VerificationReport:
-    """Returns how well similarities tell pairs of one person from pairs of two.
+    """Returns how well similarities separate pairs of one person from pairs of two.
 
     The accuracy is LFW's: for each part of the pairs, the threshold is what decides most of the
     other parts rightly. It says nothing about another mix of pairs than the one given.

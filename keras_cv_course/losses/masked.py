@@ -17,7 +17,7 @@ class MaskedLoss(keras.losses.Loss):
     single ones may be NaN: they count as predicted without error. Sample weights are honoured.
 
     Keras logs the mean over batches of what a loss returns, with batches that have no label as
-    zeros. What a model does on the labels that there are, tells `MaskedMetric`.
+    zeros. `MaskedMetric` measures a model on the labels that exist.
 
     Args:
         loss: A `keras.losses.Loss` that gives one value a sample; its own reduction is not used.

@@ -47,8 +47,8 @@ def paired_bootstrap(
     """Returns how far the mAP of two detectors is apart, with an interval over pictures.
 
     Pictures are drawn with replacement, the same for both detectors, and the mAP (the area, as in
-    `voc_average_precision`) is computed anew; the interval holds 95 % of the differences. It tells
-    of chance in the choice of pictures, not in training.
+    `voc_average_precision`) is computed anew; the interval holds 95 % of the differences. It covers
+    chance in the choice of pictures, not in training.
 
     Args:
         truths: What is in each picture.

@@ -95,7 +95,7 @@ def _dataset(truths: Sequence[Truth], class_names: Sequence[str]) -> dict[str, A
             if not 0 <= label < len(class_names):
                 raise ValueError(
                     f"`truths` must have labels from 0 to {len(class_names) - 1}, as `class_names` "
-                    f"has. Received: {label} in picture {image_id - 1}."
+                    f"has. Received: {label} in image {image_id - 1}."
                 )
             annotations.append(
                 {
@@ -122,7 +122,7 @@ def _rows(detections: Sequence[Mapping[str, Any]], classes: int) -> list[dict[st
             if label >= classes:
                 raise ValueError(
                     f"`detections` must have classes from 0 to {classes - 1}, as `class_names` "
-                    f"has. Received: {label} in picture {image_id - 1}."
+                    f"has. Received: {label} in image {image_id - 1}."
                 )
             x, y, width, height = _xywh(box)
             rows.append(

@@ -92,7 +92,7 @@ def check_same_length(truths: Sequence[Any], detections: Sequence[Any]) -> None:
     if len(truths) != len(detections):
         raise ValueError(
             "`detections` must hold one dict for each of `truths`. "
-            f"Received: {len(detections)} for {len(truths)} pictures."
+            f"Received: {len(detections)} for {len(truths)} images."
         )
     if not truths:
-        raise ValueError("`truths` must hold at least one picture. Received none.")
+        raise ValueError("`truths` must hold at least one image. Received none.")

@@ -46,7 +46,7 @@ def voc_average_precision(
 
     Reference:
         "The Pascal Visual Object Classes (VOC) Challenge", IJCV 2010, section 4.2; the development
-        kit's VOCevaldet.m. Two boxes that are equally near are told apart by their order.
+        kit's VOCevaldet.m. Boxes that are equally near are ranked by their order.
     """
     check_choice("kind", kind, KINDS)
     check_same_length(truths, detections)

@@ -64,7 +64,7 @@ def iou(boxes: Any, others: Any) -> Any:
 
 
 def giou(boxes: Any, others: Any) -> Any:
-    """Returns the generalized IoU, which tells of boxes apart how far they are apart.
+    """Returns the generalized IoU, which also measures the gap between boxes that do not overlap.
 
     Args:
         boxes: `(..., 4)` xyxy.
@@ -82,7 +82,7 @@ def giou(boxes: Any, others: Any) -> Any:
 
 
 def diou(boxes: Any, others: Any) -> Any:
-    """Returns the distance IoU, which also tells how far the middles are apart.
+    """Returns the distance IoU, which also measures the distance between the centers.
 
     Args:
         boxes: `(..., 4)` xyxy.
@@ -102,7 +102,7 @@ def diou(boxes: Any, others: Any) -> Any:
 
 
 def ciou(boxes: Any, others: Any) -> Any:
-    """Returns the complete IoU, which also tells how much the aspect ratios differ.
+    """Returns the complete IoU, which also measures the difference of aspect ratios.
 
     Args:
         boxes: `(..., 4)` xyxy.

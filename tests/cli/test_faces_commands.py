@@ -214,11 +214,11 @@ def test_faces_are_looked_for_in_photographs(keras_cv_course, model, tmp_path):
     done = keras_cv_course(*line, "--gallery", tmp_path / "people.db")
     assert done.code == 0, done.err
     assert "1 faces" in done.out
-    assert f"skipped {images[1]}: There is no face in the picture" in done.err
+    assert f"skipped {images[1]}: There is no face in the image" in done.err
     line = ["faces", "verify", model, *images, "--detector", "haar", "--threshold", 0.5]
     result = keras_cv_course(*line)
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("error: There is no face in the picture")
+    assert result.err.startswith("error: There is no face in the image")
 
 
 def multitask(tasks):
@@ -283,7 +283,7 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
     ("arguments", "message"),
     [
         ("verify {model} {red} {blue}", "Say it with --threshold, or measure it with"),
-        ("verify {model} {red} nosuch.jpg --threshold 0.5", "There is no picture nosuch.jpg"),
+        ("verify {model} {red} nosuch.jpg --threshold 0.5", "There is no image nosuch.jpg"),
         ("verify {model} {red} {model} --threshold 0.5", "encoder.keras cannot be decoded"),
         ("verify {model} {red} {blue} --threshold 5", "`threshold` must be a cosine"),
         (

@@ -87,7 +87,7 @@ def test_a_row_that_stands_twice_is_one_picture(folder):
 
 def test_an_id_of_several_files_is_none(folder):
     images = [image(0, "a.jpg"), image(0, "b.jpg")]
-    with pytest.raises(ValueError, match=r"No annotated picture .* shares its id with other files"):
+    with pytest.raises(ValueError, match=r"No annotated image .* shares its id with other files"):
         read_coco(folder, images=images, annotations=list(ROWS.values()))
     Image.new("RGB", (30, 20)).save(folder / "JPEGImages/c.jpg")
     found = read_coco(folder, images=[*images, image(1, "c.jpg")], annotations=[])
@@ -116,7 +116,7 @@ def test_of_two_files_that_name_one_picture_its_own_is_read(folder):
     (line,) = found.skipped
     assert line.endswith("b.xml: names the picture a.jpg, as a.xml does. Name its own.")
     (folder / "Annotations/a.xml").rename(folder / "Annotations/c.xml")
-    with pytest.raises(ValueError, match="No annotated picture"):
+    with pytest.raises(ValueError, match="No annotated image"):
         voc_annotations(folder)
 
 
@@ -152,7 +152,7 @@ SHARES = [("a.jpg", "dog", 0.1, 0.1, 0.5, 0.5), ("b.jpg", "cat", 0.2, 0.2, 1.0, 
 @pytest.mark.parametrize("broken", ["skip", "raise"])
 def test_boxes_from_0_to_1_are_refused(folder, broken):
     pictures = folder / "JPEGImages"
-    message = r"must be in pixels. All 2 lie between 0 and 1, as shares of a picture do"
+    message = r"must be in pixels. All 2 lie between 0 and 1, as shares of an image do"
     with pytest.raises(ValueError, match=rf"boxes.csv {message}"):
         table_annotations(write_csv(folder, *SHARES), pictures, broken=broken)
     rows = [coco_row(1, 0, 3, [0.1, 0.1, 0.5, 0.5]), coco_row(2, 1, 7, [0.2, 0.2, 0.8, 0.6])]

@@ -227,15 +227,15 @@ def test_files_of_other_kinds_are_refused(folder):
     path = write_csv(folder, ("a.jpg", "dog", 1, 2, 3))
     with pytest.raises(
         ValueError,
-        match=r"No annotated picture of .*boxes.csv can be read. .*row 2: must be image_",
+        match=r"No annotated image of .*boxes.csv can be read. .*row 2: must be image_",
     ):
         table_annotations(path, folder / "JPEGImages")
-    with pytest.raises(ValueError, match=r"No annotated picture of .*/Annotations can be read"):
+    with pytest.raises(ValueError, match=r"No annotated image of .*/Annotations can be read"):
         voc_annotations(folder)
     (folder / "ImageSets/Main/train.txt").touch()
-    with pytest.raises(ValueError, match=r"No annotated picture of .*/train\.txt can be read"):
+    with pytest.raises(ValueError, match=r"No annotated image of .*/train\.txt can be read"):
         voc_annotations(folder, "train")
-    with pytest.raises(ValueError, match=r"No annotated picture of .*/instances\.json can be read"):
+    with pytest.raises(ValueError, match=r"No annotated image of .*/instances\.json can be read"):
         coco_annotations(write_coco(folder, images=[], annotations=[]), folder)
     for call in (coco_annotations, table_annotations):
         with pytest.raises(FileNotFoundError, match="There is no file"):

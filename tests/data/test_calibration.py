@@ -124,7 +124,7 @@ def test_wrong_data_is_refused(pictures, tmp_path):
             calibration_array(array, SHAPE)
     with pytest.raises(TypeError, match="Received: int"):
         calibration_array(3, SHAPE)
-    with pytest.raises(TypeError, match="must yield pictures"):
+    with pytest.raises(TypeError, match="must yield images"):
         calibration_array(tf.data.Dataset.from_tensors({"a": pictures}), SHAPE)
     with pytest.raises(FileNotFoundError, match="There is no folder"):
         calibration_array(tmp_path / "none", SHAPE, SIGNED)

@@ -88,7 +88,7 @@ def test_a_recorded_picture_that_is_gone_or_broken_is_named(tmp_path):
     files = open_folder(folder).split_files
     path = folder / files["val"][0]
     truncated(path)
-    with pytest.raises(ValueError, match=f"{path} is a picture that `files` records"):
+    with pytest.raises(ValueError, match=f"{path} is an image that `files` records"):
         open_folder(folder, files=files)
     path.unlink()
     with pytest.raises(ValueError, match=f"1 are missing, first {path}. Put them back"):
@@ -106,7 +106,7 @@ def test_a_recorded_picture_that_is_gone_or_broken_is_named(tmp_path):
         ({"train": ["red/0.png"], "val": ["/etc/passwd"]}, "is not below"),
         (
             {"train": ["red/0.png"], "val": ["0.png"]},
-            "must name pictures of 'val' in class folders",
+            "must name images of 'val' in class folders",
         ),
         (["red/0.png"], "`files` must name the files"),
     ],

@@ -55,22 +55,22 @@ def test_what_is_missing_is_said(tmp_path):
         face_sets.landmark_table(tmp_path)
     table = tmp_path / "landmarks.csv"
     table.write_text("file,x0,y0\na.jpg,1,2\n")
-    with pytest.raises(ValueError, match="must have a row for each picture, with the columns file"):
+    with pytest.raises(ValueError, match="must have a row for each image, with the columns file"):
         face_sets.landmark_table(tmp_path)
     table.write_text("file,identity,x0,y0\n")
     with pytest.raises(ValueError, match="It has 0 rows"):
         face_sets.landmark_table(tmp_path)
     table.write_text("file,identity,x0,y0\na.jpg,Ada,1,2\n")
-    with pytest.raises(FileNotFoundError, match=r"There is no picture .*a\.jpg"):
+    with pytest.raises(FileNotFoundError, match=r"There is no image .*a\.jpg"):
         face_sets.landmark_table(tmp_path)
-    with pytest.raises(ValueError, match="must hold pictures called like '34_1_"):
+    with pytest.raises(ValueError, match="must hold images called like '34_1_"):
         face_sets.age_gender_folder(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"There is no folder .*smiling"):
         face_sets.smile_folder(tmp_path)
-    with pytest.raises(ValueError, match="must hold pictures"):
+    with pytest.raises(ValueError, match="must hold images"):
         face_sets.faceless_folder(tmp_path)
     picture(tmp_path / "5_0_.jpg")
-    with pytest.raises(ValueError, match="`pictures` must tell who is shown"):
+    with pytest.raises(ValueError, match="`pictures` must name the people shown"):
         face_sets.number_people(face_sets.age_gender_folder(tmp_path))
 
 
@@ -94,7 +94,7 @@ def test_the_real_sets(shared):
         ("a.jpg,Ada,1,inf\n", r"landmarks\.csv must hold points as finite numbers"),
         ("a.jpg\n", r"landmarks\.csv must name a file and an identity in each row"),
         (",Ada,1,2\n", r"landmarks\.csv must name a file and an identity in each row"),
-        ("a.jpg,Ada,1,2,3,4\nb.jpg,Bob\n", r"There is no picture .*b\.jpg"),
+        ("a.jpg,Ada,1,2,3,4\nb.jpg,Bob\n", r"There is no image .*b\.jpg"),
         (f"{'a' * 200_000},Ada,1,2\n", r"landmarks\.csv is no CSV that can be read"),
         ("a.jpg,\udcff,1,2\n", r"landmarks\.csv must be text in UTF-8"),
     ],

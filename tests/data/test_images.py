@@ -136,9 +136,7 @@ def test_bad_folders_are_refused(tmp_path):
     with pytest.raises(ValueError, match="at least two classes"):
         image_folder(tmp_path / "one", SHAPE, SIGNED)
     (tmp_path / "one" / "other").mkdir()
-    with pytest.raises(
-        ValueError, match=r"must hold a picture .* None is there in 'only', 'other'"
-    ):
+    with pytest.raises(ValueError, match=r"must hold an image .* None is there in 'only', 'other'"):
         image_folder(tmp_path / "one", SHAPE, SIGNED)
     class_folders(tmp_path / "half" / "train")
     with pytest.raises(ValueError, match="both `train` and `val`"):
@@ -174,7 +172,7 @@ def test_bad_options_are_refused(tmp_path, options, message):
 
 
 def test_bad_pictures_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no picture"):
+    with pytest.raises(FileNotFoundError, match="There is no image"):
         load_pictures([tmp_path / "none.png"], SHAPE, SIGNED)
     with pytest.raises(ValueError, match="cannot be decoded"):
         load_pictures([truncated(tmp_path / "half.jpg")], SHAPE, SIGNED)

@@ -112,5 +112,5 @@ def test_wrong_arguments_are_refused(sources):
         labelled_batches(sources, {"age": 2}, SHAPE, RANGE)
     with pytest.raises(ValueError, match=r"labels of every task. There are none of \['pose'\]"):
         labelled_batches(sources, {"age": 1, "pose": 3}, SHAPE, RANGE)
-    with pytest.raises(ValueError, match="`sources` must hold at least one picture"):
+    with pytest.raises(ValueError, match="`sources` must hold at least one image"):
         labelled_batches((), {"age": 1}, SHAPE, RANGE)

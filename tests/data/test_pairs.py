@@ -132,12 +132,12 @@ def test_trains_a_classifier_of_people(people):
 
 def test_arguments(people):
     alone = people.select(["b", "d"]).select(["b"])
-    with pytest.raises(ValueError, match=r"pictures of at least two people. Received: of 1"):
+    with pytest.raises(ValueError, match=r"images of at least two people. Received: of 1"):
         image_triplets(alone, SHAPE, RANGE)
     single = People(people.pictures[:2], np.arange(2), ("a", "b"))
-    with pytest.raises(ValueError, match=r"two pictures of at least one person"):
+    with pytest.raises(ValueError, match=r"two images of at least one person"):
         image_triplets(single, SHAPE, RANGE)
-    with pytest.raises(ValueError, match=r"two pictures of at least one person"):
+    with pytest.raises(ValueError, match=r"two images of at least one person"):
         sample_pairs(single.labels, 4, np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"`people_per_batch` must be from 2 to .* 4. Received: 5"):
         balanced_batches(people, SHAPE, RANGE, 5)

@@ -48,7 +48,7 @@ def test_reads_who_is_on_each(folder):
 
 def test_leaves_out_who_has_too_few_pictures(folder):
     assert people_folder(folder, min_pictures=2).names == ("ann", "bob")
-    with pytest.raises(ValueError, match=r"at least two people, with 3 or more pictures.* 1 such"):
+    with pytest.raises(ValueError, match=r"at least two people, with 3 or more images.* 1 such"):
         people_folder(folder, min_pictures=3)
 
 
@@ -144,7 +144,7 @@ def test_join_takes_one_name_for_one_person(folder):
 
 
 def test_every_number_has_pictures_and_a_name():
-    with pytest.raises(ValueError, match=r"`labels` must be the person of each picture"):
+    with pytest.raises(ValueError, match=r"`labels` must be the person of each image"):
         People(np.zeros((2, 4, 4, 1), np.uint8), np.zeros(3), ("a",))
     with pytest.raises(ValueError, match=r"`names` must name each person"):
         People(np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 2]), ("a", "b"))

@@ -177,7 +177,7 @@ def test_boxes_are_turned_with_their_picture():
 
 
 def test_what_is_no_photograph(tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no picture"):
+    with pytest.raises(FileNotFoundError, match="There is no image"):
         read_photograph(tmp_path / "none.jpg")
     path = tmp_path / "photo.png"
     path.write_text("text")
@@ -206,7 +206,7 @@ def test_only_regular_files_are_opened_and_links_are_followed(tmp_path, upright)
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "device.png").symlink_to("/dev/zero")
     for name in ("pipe.png", "device.png", "."):
-        with pytest.raises(ValueError, match=r"is no regular file\. Give a picture"):
+        with pytest.raises(ValueError, match=r"is no regular file\. Give an image"):
             read_photograph(tmp_path / name)
     with pytest.raises(ValueError, match="cannot be opened: embedded null byte"):
         read_photograph("a\0.png")

@@ -43,11 +43,11 @@ def test_the_place_of_a_face_is_told():
 
 def test_no_face_and_many_faces_are_said():
     detector = haar_detector()
-    with pytest.raises(ValueError, match="There is no face in the picture"):
+    with pytest.raises(ValueError, match="There is no face in the image"):
         find_face(EMPTY, detector)
     small = np.pad(drawn_face(200), ((100, 100), (100, 100), (0, 0)), "edge")
     both = np.concatenate([small, drawn_face()], axis=1)
-    with pytest.raises(ValueError, match="There are 2 faces in the picture"):
+    with pytest.raises(ValueError, match="There are 2 faces in the image"):
         find_face(both, detector)
     assert find_face(both, detector, largest=True).box_xyxy[0] > 400
 

@@ -131,5 +131,5 @@ def test_arguments(rng):
     with pytest.raises(ValueError, match=r"`components` must be a whole number above 0"):
         fit_projection(encoder, pictures, labels, components=0)
     for wrong in (labels[:-1], np.zeros(12), np.arange(12)):
-        with pytest.raises(ValueError, match=r"`labels` must be the person on each picture"):
+        with pytest.raises(ValueError, match=r"`labels` must be the person on each image"):
             fit_projection(encoder, pictures, wrong)

@@ -101,13 +101,13 @@ def test_arguments():
     with pytest.raises(ValueError, match=r"`threshold` must be a cosine.* Received: nan"):
         FaceVerifier(rows_and_columns, float("nan"))
     verifier = FaceVerifier(rows_and_columns, 0.5)
-    with pytest.raises(ValueError, match=r"A picture must be .* Received: \(1, 2, 2, 1\)"):
+    with pytest.raises(ValueError, match=r"An image must be .* Received: \(1, 2, 2, 1\)"):
         verifier.verify(picture(1)[None], picture(1))
     with pytest.raises(ValueError, match=r"must have one shape. Received: \(1, 2, 2, 1\) and"):
         verifier.verify(picture(1), np.zeros((3, 2, 1)))
-    with pytest.raises(ValueError, match=r"`images` must be at least one picture"):
+    with pytest.raises(ValueError, match=r"`images` must be at least one image"):
         embed_unit(rows_and_columns, np.zeros((0, 2, 2, 1)))
-    with pytest.raises(ValueError, match=r"`embed` must return a vector for each picture"):
+    with pytest.raises(ValueError, match=r"`embed` must return a vector for each image"):
         embed_unit(lambda images: images, np.zeros((2, 2, 2, 1)))
 
 

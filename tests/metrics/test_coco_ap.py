@@ -89,7 +89,7 @@ def test_nothing_is_printed(capsys, backend):
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="`backend` must be one of"):
         coco_average_precision([picture()], [detections()], NAMES, "mine")
-    with pytest.raises(ValueError, match=r"labels from 0 to 0.*Received: 2 in picture 0"):
+    with pytest.raises(ValueError, match=r"labels from 0 to 0.*Received: 2 in image 0"):
         coco_average_precision([picture([square(0)], labels=[2])], [detections()], NAMES)
-    with pytest.raises(ValueError, match=r"classes from 0 to 0.*Received: 1 in picture 0"):
+    with pytest.raises(ValueError, match=r"classes from 0 to 0.*Received: 1 in image 0"):
         coco_average_precision([picture()], [detections((*square(0), 0.5, 1))], NAMES)

@@ -32,7 +32,7 @@ def test_all_numbers_of_a_detector():
 
 
 def test_a_detector_that_forgets_pictures_is_refused():
-    with pytest.raises(ValueError, match="Received: 19 for 20 pictures"):
+    with pytest.raises(ValueError, match="Received: 19 for 20 images"):
         detection_metrics(lambda pictures: find_first(pictures[:15]), samples(), NAMES)
 
 

@@ -35,5 +35,5 @@ def test_crowds_and_difficult_boxes_do_not_count():
 
 def test_empty_pictures():
     assert detection_confusion([picture()], [detections()], 1).sum() == 0
-    with pytest.raises(ValueError, match="at least one picture"):
+    with pytest.raises(ValueError, match="at least one image"):
         detection_confusion([], [], 1)

@@ -112,7 +112,7 @@ def test_padding_is_left_out():
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match=r"one dict for each of `truths`. Received: 0 for 1"):
         voc_average_precision([picture()], [], NAMES)
-    with pytest.raises(ValueError, match="at least one picture"):
+    with pytest.raises(ValueError, match="at least one image"):
         precision_recall([], [], 0)
     with pytest.raises(ValueError, match="`kind` must be one of"):
         voc_average_precision([picture()], [detections()], NAMES, kind="12_points")
