@@ -99,6 +99,7 @@ SERIALIZABLE_MODULES = (
     "optimizers.layer_rates",
     "optimizers.warm_up",
     "quantization.fake_quantization",
+    "quantization.keep_float",
     "quantization.kernels",
 )
 

@@ -58,7 +58,7 @@ def test_a_false_size_is_refused_without_unpacking_all(tmp_path, stated):
     before = peak_bytes()
     with pytest.raises((ValueError, zipfile.BadZipFile)):
         check_archive(path)
-    with pytest.raises(ValueError, match=r"a\.tflite holds class names that cannot be read"):
+    with pytest.raises(ValueError, match=r"a\.tflite holds a list labels\.txt that cannot be read"):
         read_labels(path)
     with pytest.raises(ValueError, match="archive behind the model cannot be read"):
         split_archive(path.read_bytes())

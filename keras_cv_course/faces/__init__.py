@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from keras_cv_course.faces.open_set import OpenSetReport as OpenSetReport
     from keras_cv_course.faces.open_set import open_set_report as open_set_report
     from keras_cv_course.faces.photographs import FaceReader as FaceReader
+    from keras_cv_course.faces.photographs import read_photograph as read_photograph
     from keras_cv_course.faces.projection import fit_projection as fit_projection
     from keras_cv_course.faces.siamese import SiameseNetwork as SiameseNetwork
     from keras_cv_course.faces.tasks import Age as Age
@@ -62,7 +63,7 @@ else:
             "multitask": ("MultitaskFaceNetwork",),
             "multitask_training": ("age_loss", "compile_arguments"),
             "open_set": ("OpenSetReport", "open_set_report"),
-            "photographs": ("FaceReader",),
+            "photographs": ("FaceReader", "read_photograph"),
             "projection": ("fit_projection",),
             "siamese": ("SiameseNetwork",),
             "tasks": (

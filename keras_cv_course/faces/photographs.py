@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from keras_cv_course._validation import check_input_range
+from keras_cv_course.data.photographs import read_photograph as read_photograph
 from keras_cv_course.faces.detection import Detector, cut_out, find_face
 
 _BRIGHTEST = 255.0

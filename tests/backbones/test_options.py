@@ -15,7 +15,7 @@ from keras_cv_course.registry import MODELS, Traits
 
 def test_typed_options_are_those_that_are_checked():
     checked = {field.name: field.type for field in dataclasses.fields(BuildOptions)}
-    own = {"size_px", "input_shape", "traits"}
+    own = {"size_px", "input_shape", "traits", "input_range"}
     assert ClassifierOptions.__annotations__ == {n: checked[n] for n in checked if n not in own}
 
 
@@ -63,7 +63,7 @@ FLAT = Traits(head="flatten", classifier_layers=3, min_size_px=4)
 
 def test_a_flattened_head_of_three_layers(rng, tmp_path):
     model = network(Head(0.5, (7, 5)), FLAT, input_shape=(8, 6, 3))
-    assert [layer.name for layer in model.layers[2:]] == [
+    assert [layer.name for layer in model.layers[3:]] == [
         *("top_flat", "top_hidden1_dense", "top_hidden1_activation", "top_dropout1"),
         *("top_hidden2_dense", "top_hidden2_activation", "top_dropout", "logits", "predictions"),
     ]

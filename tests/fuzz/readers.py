@@ -191,11 +191,11 @@ def _read_weights(folder: Path) -> None:
 
 def _tflite(folder: Path) -> None:
     from keras_cv_course.tflite import convert
-    from keras_cv_course.tflite.metadata import Classifier
+    from keras_cv_course.tflite.metadata import ClassifierMetadata
 
     folder.mkdir(parents=True, exist_ok=True)
-    task = Classifier(labels=CLASSES)
-    convert(_network(), folder / "model.tflite", "none", task=task, input_range=(0.0, 1.0))
+    metadata = ClassifierMetadata(labels=CLASSES)
+    convert(_network(), folder / "model.tflite", "none", metadata=metadata, input_range=(0.0, 1.0))
 
 
 def _read_tflite(folder: Path) -> None:
@@ -207,12 +207,14 @@ def _read_tflite(folder: Path) -> None:
 
 
 def _read_labels(folder: Path) -> None:
+    from keras_cv_course.tflite.carried_spec import read_spec
     from keras_cv_course.tflite.labels import read_labels
     from keras_cv_course.tflite.lowest_score import lowest_score
     from keras_cv_course.tflite.metadata import read_metadata
 
     path = folder / "model.tflite"
     read_labels(path)
+    read_spec(path)
     read_metadata(path)
     lowest_score(path)
 
@@ -345,7 +347,10 @@ READERS: tuple[Reader, ...] = (
     ),
     Reader(
         "labels",
-        ("tflite.labels", "tflite.metadata.reading", "tflite.lowest_score"),
+        (
+            *("tflite.carried_spec", "tflite.labels", "tflite.metadata.reading"),
+            "tflite.lowest_score",
+        ),
         ("model.tflite",),
         _tflite,
         _read_labels,

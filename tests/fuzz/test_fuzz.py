@@ -36,6 +36,7 @@ NO_READER = {
     "tflite.kernel_comparison": "reads the answer of its own child process",
     "tflite.parity": "reads a file that `TFLiteModel` has opened",
     "tflite.tensor_errors": "reads a file that `compare` has opened",
+    "tflite.chain": "runs bytes that this process has converted",
     "tflite.ranges": "runs bytes that this process has converted",
     "tflite.quiet": "opens descriptors of its own",
 }

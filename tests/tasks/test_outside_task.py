@@ -1,8 +1,8 @@
 """A task of somebody else goes through every command without an edit in the package."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import keras
 import numpy as np
@@ -66,7 +66,7 @@ class Dots:
     val: tuple[np.ndarray, np.ndarray]
     class_names: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-    split_files: Any = None
+    split_files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def draw(count, seed):

@@ -13,12 +13,14 @@ from keras import layers, ops
 
 from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.layers.distances import AbsoluteDifference, CosineDistance, CosineSimilarity
+from keras_cv_course.layers.spec_carrier import SpecCarrier
 from keras_cv_course.ops.anchors import AnchorMap
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.quantization.graph import trace
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
 from keras_cv_course.quantization.rules import OPERATIONS, TRAINING_ONLY, kind_of
 from keras_cv_course.specs.detection import DetectionSpec
+from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 from keras_cv_course.tflite.flatbuffer import output_steps
 from keras_cv_course.tflite.operator_sets import TFLITE_MICRO
@@ -232,6 +234,7 @@ MOVES = {
     "reshape_operator": Case(lambda x: ops.reshape(x, (-1, 64, 4))),
     "squeeze_operator": Case(lambda x: ops.squeeze(x, 1), ((1, 12),)),
     "transpose_operator": Case(lambda x: ops.transpose(x, (0, 2, 1, 3))),
+    "spec": Case(lambda x: layers.ReLU()(SpecCarrier(ModelSpec(task="segment"))(x))),
     "box_codes": Case(lambda x: BoxCodes(SPEC)(DENSE(4)(x)), ((SPEC.count, 4),)),
 }
 CASES = LINEAR | ACTIVATIONS | ARITHMETIC | MOVES

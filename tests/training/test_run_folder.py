@@ -1,11 +1,10 @@
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from keras_cv_course.training.run_folder import arguments_of, create_run, latest_run, open_run
+from keras_cv_course.training.run_folder import create_run, latest_run, open_run
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGS = {
@@ -50,7 +49,8 @@ def test_nothing_is_overwritten_without_leave(tmp_path):
     assert run.model.read_text() == "weights"
     assert create_run({"seed": 1}, tmp_path, "a", exist_ok=True) == run
     assert run.load_args() == {"seed": 1}
-    assert sorted(path.name for path in run.path.iterdir()) == ["args.yaml", "model_int8.tflite"]
+    # A file that was exported from the old model would pass for one of the new.
+    assert [path.name for path in run.path.iterdir()] == ["args.yaml"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/tmp"])
@@ -80,20 +80,6 @@ def test_other_folders_are_refused(tmp_path):
     (tmp_path / "args.yaml").write_text("- a")
     with pytest.raises(ValueError, match="arguments of a run by name"):
         open_run(tmp_path).load_args()
-
-
-def test_arguments_that_a_run_lacks_are_named():
-    @dataclass(frozen=True)
-    class Arguments:
-        epochs: int
-        batch: int
-
-    assert arguments_of(Arguments, {"epochs": 2, "batch": 3, "versions": {}}) == {
-        "epochs": 2,
-        "batch": 3,
-    }
-    with pytest.raises(ValueError, match=r"must hold every argument.* Missing: \['batch'\]"):
-        arguments_of(Arguments, {"epochs": 2})
 
 
 def test_classes_that_changed_are_told(tmp_path):
