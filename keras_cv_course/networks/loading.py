@@ -56,9 +56,9 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
     # limited to a few classes.
     except Exception as error:
         raise ValueError(
-            f"{path} is not a saved model that Keras can load: {error} "
-            "A whole model is saved with `model.save('name.keras')`; weights alone are read with "
-            "`model.load_weights(path)`."
+            f"{path} is not a saved model that Keras can load. A whole model is saved with "
+            "`model.save('name.keras')`; weights alone are read with "
+            f"`model.load_weights(path)`. Keras said: {error}"
         ) from error
     return model
 
