@@ -111,11 +111,14 @@ def continue_run(run: RunFolder, verbose: int = 0) -> dict[str, Any]:
         verbose: As in `model.fit`.
 
     Raises:
-        ValueError: If its data has changed.
+        ValueError: If its data has changed, or its `args.yaml` is wrong.
     """
     loaded = run.load_args()
     task = task_of_run(loaded)
-    args = task.Args.from_yaml(loaded)
+    try:
+        args = task.Args.from_yaml(loaded)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{run.args} cannot be gone on with: {error}") from error
     with run.locked():
         data = _opened(task, args, run.load_split())
         run.check_classes(args.data, data.class_names)

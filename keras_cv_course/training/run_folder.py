@@ -15,6 +15,7 @@ import yaml
 
 from keras_cv_course._atomic import TEMPORARY_PREFIX, write_atomic
 from keras_cv_course._reading import read_json, read_yaml, write_yaml
+from keras_cv_course._validation import shortened
 
 _logger = logging.getLogger(__name__)
 
@@ -89,11 +90,15 @@ class RunFolder:
         """Returns what `create_run` was given.
 
         Raises:
-            ValueError: If the file is not a YAML mapping.
+            ValueError: If the file, or the recipe in it, is not a YAML mapping.
         """
         args = read_yaml(self.args)
         if not isinstance(args, dict):
             raise ValueError(f"{self.args} must hold the arguments of a run by name.")
+        if not isinstance(args.get("recipe", {}), dict):
+            raise ValueError(
+                f"{self.args} must hold a recipe by name. Received: {shortened(args['recipe'])}."
+            )
         return args
 
     def save_split(self, files: Mapping[str, Sequence[str]]) -> None:

@@ -80,6 +80,9 @@ def test_other_folders_are_refused(tmp_path):
     (tmp_path / "args.yaml").write_text("- a")
     with pytest.raises(ValueError, match="arguments of a run by name"):
         open_run(tmp_path).load_args()
+    (tmp_path / "args.yaml").write_text("recipe: null")
+    with pytest.raises(ValueError, match=r"args\.yaml must hold a recipe by name.*None"):
+        open_run(tmp_path).load_args()
 
 
 def test_classes_that_changed_are_told(tmp_path):
