@@ -2,8 +2,8 @@
 
     python benchmarks/detection.py
 
-Pictures with 5, 20 and 100 boxes each, padded to 100, are encoded for the 8,732 priors of SSD300:
-picture by picture, as `with_targets` does it in tf.data, and all of a batch at once. The peer is
+Images with 5, 20 and 100 boxes each, padded to 100, are encoded for the 8,732 priors of SSD300:
+image by image, as `with_targets` does it in tf.data, and all of a batch at once. The peer is
 the same in NumPy with a loop over boxes; the targets of both are compared before they are timed.
 Times are those of one call; in tf.data several run at once, beside the training step. Prints
 Markdown.
@@ -33,7 +33,7 @@ CLASSES = 20
 
 
 def batch_of_boxes(batch: int, boxes: int) -> dict[str, np.ndarray]:
-    """Returns random boxes of a batch of pictures, padded to `SLOTS`."""
+    """Returns random boxes of a batch of images, padded to `SLOTS`."""
     rng = np.random.default_rng(0)
     middle = rng.uniform(0, SIZE_PX, (batch, SLOTS, 2))
     half = rng.uniform(8, 120, (batch, SLOTS, 2)) / 2
@@ -85,7 +85,7 @@ def encoders(
     """Returns ways to the box targets of one batch, each traced and compared with the loop."""
     encode = partial(encode_anchor_targets, anchors=anchors)
     functions = {
-        "picture by picture": lambda all_: keras.ops.map(lambda one: encode(**one), all_),
+        "image by image": lambda all_: keras.ops.map(lambda one: encode(**one), all_),
         "batch at once": lambda all_: encode(**all_),
     }
     tensors = {name: tf.constant(value) for name, value in found.items()}
@@ -136,7 +136,7 @@ def main() -> None:
         "--step-batch",
         type=int,
         default=4,
-        help="pictures of the training step; its time is scaled",
+        help="images of the training step; its time is scaled",
     )
     options = parser.parse_args()
     anchors = anchor_boxes(ssd300_maps())
@@ -147,7 +147,7 @@ def main() -> None:
         f"{caption()}; {len(anchors)} priors, batch {options.batch}; a training step of SSD300 "
         f"takes {train_ms:.0f} ms ({options.batch // pictures} times that of {pictures})\n"
     )
-    print("| boxes a picture | encoded | ms a batch | of the step |\n|" + "---|" * 4)
+    print("| boxes an image | encoded | ms a batch | of the step |\n|" + "---|" * 4)
     for boxes in options.boxes:
         ways = encoders(batch_of_boxes(options.batch, boxes), anchors)
         for name, way in ways.items():

@@ -3,7 +3,7 @@
     python benchmarks/detection_accuracy.py bccd penn_fudan --shared ../shared
 
 Detectors on MobileNetV2 with ImageNet weights learn blood cells on BCCD's list `train` and find
-them in the pictures of `val`; people of Penn-Fudan are learned and found in five folds of both
+them in the images of `val`; people of Penn-Fudan are learned and found in five folds of both
 lists. Nothing is chosen by what is held out: the weights are those of the last epoch. From float a
 detector goes two ways into int8: as it is, and through quantization-aware training at a tenth of
 the rate. All three are .tflite files with suppression inside, on the default kernels. Every file
@@ -109,7 +109,7 @@ class Training:
         return self._fit(aware, stage, epochs, self.rate * QAT_RATE, FreezeRanges(epochs - 1))
 
     def typical(self) -> np.ndarray:
-        """Returns pictures for calibration."""
+        """Returns images for calibration."""
         batches = detection_batches(self.lists()[0], self.shape, self.task.batch)
         pictures = with_targets(batches, lambda boxes, *_: boxes, RANGE).map(lambda x, _: x)
         return calibration_array(pictures, self.shape, RANGE, CALIBRATION)
@@ -139,7 +139,7 @@ class Training:
 
 @cache
 def lists(task: str, shared: Path, fold: int) -> tuple[Annotations, Annotations]:
-    """Returns what is in the pictures to learn, and in those that are held out."""
+    """Returns what is in the images to learn, and in those that are held out."""
     return TASKS[task].lists(shared, fold)
 
 
@@ -180,7 +180,7 @@ def measure(key: dict[str, Any], options: argparse.Namespace) -> None:
 
 
 def rounded(found: dict[str, np.ndarray]) -> dict[str, list[Any]]:
-    """Returns detections of a picture as JSON can hold them."""
+    """Returns detections of an image as JSON can hold them."""
     return {
         "boxes": np.round(found["boxes"].astype(float), 2).tolist(),
         "scores": np.round(found["scores"].astype(float), 5).tolist(),
@@ -196,7 +196,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 def table(lines: Sequence[dict[str, Any]], task: str, shared: Path) -> Iterator[str]:
     """Yields the rows of a task's table: of each detector its files, and what int8 costs.
 
-    Folds of a detector are one row: mAP50 is the mean over folds, and pictures are drawn for the
+    Folds of a detector are one row: mAP50 is the mean over folds, and images are drawn for the
     interval from all of them.
     """
     names = lists(task, shared, 0)[1].class_names

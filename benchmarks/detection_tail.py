@@ -3,9 +3,9 @@
     python benchmarks/detection_tail.py runs/cells/model.keras --pictures bccd/JPEGImages
 
 What they take depends on how many boxes the lowest score lets through, so that models should be
-trained ones and pictures of what they find. Each model becomes a file that ends in the network's
-own outputs, and one for each way to go on behind them; all run on the same pictures, in turns, on
-one thread. Prints Markdown: medians over pictures and rounds, and the part of each file's time
+trained ones and images of what they find. Each model becomes a file that ends in the network's
+own outputs, and one for each way to go on behind them; all run on the same images, in turns, on
+one thread. Prints Markdown: medians over images and rounds, and the part of each file's time
 that the network alone does not take.
 """
 
@@ -48,7 +48,7 @@ def files(
 def medians_ms(
     interpreters: Sequence[Interpreter], pictures: np.ndarray, rounds: int
 ) -> np.ndarray:
-    """Returns the median time of each file, over the pictures and rounds after a first one."""
+    """Returns the median time of each file, over the images and rounds after a first one."""
     times = np.zeros((rounds + 1, len(pictures), len(interpreters)))
     for turn in range(rounds + 1):
         for number, picture in enumerate(pictures):

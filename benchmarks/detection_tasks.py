@@ -36,7 +36,7 @@ def ssdlite(smallest: float, largest: float) -> Build:
     pixels of its last map.
 
     Args:
-        smallest: Side of the smallest anchors, as a share of the picture.
+        smallest: Side of the smallest anchors, as a share of the image.
         largest: Of the largest.
     """
 
@@ -64,15 +64,15 @@ def yolo(body: keras.Model, train: Annotations) -> keras.Model:
 
 @dataclass(frozen=True)
 class Task:
-    """A set of annotated pictures, and how detectors learn it.
+    """A set of annotated images, and how detectors learn it.
 
     Attributes:
         folder: In the folder of data, with the layout of Pascal VOC and the lists `train`, `val`.
         models: Detectors by name.
         epochs: In float by the name of the detector, and quantization-aware.
         size: Height and width of the input.
-        batch: Pictures in a step of training.
-        window: Smallest and largest part of a picture that is shown in training.
+        batch: Images in a step of training.
+        window: Smallest and largest part of an image that is shown in training.
         folds: Whether both lists together are divided into folds.
     """
 
@@ -85,7 +85,7 @@ class Task:
     folds: bool = False
 
     def lists(self, shared: Path, fold: int = 0) -> tuple[Annotations, Annotations]:
-        """Returns what is in the pictures to learn, and in those that are held out."""
+        """Returns what is in the images to learn, and in those that are held out."""
         folder = shared / "data" / self.folder
         train = voc_annotations(folder, "train")
         val = voc_annotations(folder, "val", train.class_names)
@@ -98,7 +98,7 @@ class Task:
 
 
 TASKS = {
-    # A platelet is a twelfth of the picture. Cells have one size: the windows differ little.
+    # A platelet is a twelfth of the image. Cells have one size: the windows differ little.
     "bccd": Task(
         "bccd",
         {"ssdlite": ssdlite(0.07, 0.4), "yolo": yolo},
@@ -107,7 +107,7 @@ TASKS = {
         batch=8,
         window=(0.75, 1.15),
     ),
-    # Only two people are in a picture: small batches make more steps of them.
+    # Only two people are in an image: small batches make more steps of them.
     "penn_fudan": Task(
         "penn_fudan",
         {"ssdlite": ssdlite(0.15, 0.8), "yolo": yolo},

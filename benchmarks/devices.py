@@ -127,7 +127,7 @@ def build(network: Network, folder: Path | None) -> tuple[keras.Model, str]:
 
 
 def noise(model: keras.Model, input_range: tuple[float, float]) -> np.ndarray:
-    """Returns pictures without anything on them."""
+    """Returns images without anything on them."""
     shape = (CALIBRATION_PICTURES, *model.inputs[0].shape[1:])
     return np.random.default_rng(0).uniform(*input_range, shape).astype("float32")
 

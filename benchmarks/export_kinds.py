@@ -2,7 +2,7 @@
 
     python benchmarks/export_kinds.py runs/flowers/model.keras --data flowers17 --input-range -1 1
 
-Calibrates on the pictures of `train`, and measures on those of `val`. Prints Markdown.
+Calibrates on the images of `train`, and measures on those of `val`. Prints Markdown.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main() -> None:
         ]
         timings = benchmark([result.path for result in results], runs=30).files
         reports = [compare(model, result.path, images, labels) for result in results]
-    print(f"{caption()}; {len(images)} pictures, Keras {reports[0].metric_reference:.4f}\n")
+    print(f"{caption()}; {len(images)} images, Keras {reports[0].metric_reference:.4f}\n")
     print("| " + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS))
     for result, timing, report in zip(results, timings, reports, strict=True):
         print(

@@ -2,7 +2,7 @@
 
     python benchmarks/export_vs_stock.py
 
-For each family, both networks have the same weights and are calibrated on the same pictures; the
+For each family, both networks have the same weights and are calibrated on the same images; the
 stock one goes through `TFLiteConverter.from_keras_model`. Prints Markdown. A few minutes.
 """
 

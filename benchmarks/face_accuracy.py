@@ -2,10 +2,10 @@
 
     python benchmarks/face_accuracy.py orl lfw --shared ../shared --out faces.jsonl
 
-ORL: five folds of 30 people, of which those of one fold are unseen, all pairs of their pictures;
+ORL: five folds of 30 people, of which those of one fold are unseen, all pairs of their images;
 the principal components of the projection are of the people that LFW's encoder is trained on.
 LFW: the pairs of the official fold 1, of whom nobody is trained on; the training people are 70 of
-LFW and 241 of YouTube Faces, whose landmarks put eyes and mouth where they are in LFW's pictures.
+LFW and 241 of YouTube Faces, whose landmarks put eyes and mouth where they are in LFW's images.
 Each encoder is MobileNetV2 with ImageNet weights and a projection set by `fit_projection`, and is
 then fine-tuned, if `--epochs` says so. From there it goes two ways into int8: as it is, and through
 quantization-aware training. Files run on the default kernels. Every fold is a line of `--out` for
@@ -55,7 +55,7 @@ WEIGHTS = "mobilenet_v2_1.0_224.weights.h5"
 FOLDS = 5
 DATA = ("orl", "lfw")
 LFW_CROP = 0.5  # of 250 pixels: the box of the detector that LFW was made with, and a little more
-BLOCK = 300  # pictures whose features are computed and kept together
+BLOCK = 300  # images whose features are computed and kept together
 TRAINED = ("stage5", "stage6", "projection", "p3_", "p4_", "expanded_")
 CALIBRATION = 200
 TUNING = Recipe(warmup_epochs=0, flip=True, shift=0.06, turn=0.02, zoom=0.1, colour=True)
@@ -64,7 +64,7 @@ WAYS = {
     "ptq": "int8 post-training",
     "qat": "int8 quantization-aware",
 }
-# Of a cropped picture, height of the eyes and of the mouth, and half the distance of the eyes.
+# Of a cropped image, height of the eyes and of the mouth, and half the distance of the eyes.
 EYES, MOUTH, HALF_EYES = 0.408, 0.78, 0.168
 
 Embed = Callable[[np.ndarray], Any]
@@ -103,7 +103,7 @@ class Task:
         self.people = who[self.a], who[self.b]
 
     def similarity(self, embed: Embed) -> np.ndarray:
-        """Returns the cosine of each pair, pictures mirrored as well."""
+        """Returns the cosine of each pair, images mirrored as well."""
         vectors = embed_unit(embed, self.pictures, mirrored=True)
         return np.sum(vectors[self.a] * vectors[self.b], axis=1)
 
@@ -116,7 +116,7 @@ def cropped_lfw(data: Path) -> People:
 
 
 def aligned_youtube(data: Path) -> People:
-    """Returns YouTube Faces' people, eyes and mouth where they are in LFW's pictures."""
+    """Returns YouTube Faces' people, eyes and mouth where they are in LFW's images."""
     root = data / "youtube_faces_landmarks"
     with (root / "landmarks.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -127,7 +127,7 @@ def aligned_youtube(data: Path) -> People:
 
 
 def aligned(images: Path, row: dict[str, str]) -> np.ndarray:
-    """Returns a picture turned, scaled and shifted by its landmarks, uint8 of `SHAPE`."""
+    """Returns an image turned, scaled and shifted by its landmarks, uint8 of `SHAPE`."""
     points = np.array([[float(row[f"{axis}{i}"]) for axis in "xy"] for i in range(68)])
     left, right = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
     across, middle = right - left, (left + right) / 2
@@ -148,7 +148,7 @@ def aligned(images: Path, row: dict[str, str]) -> np.ndarray:
 
 
 def grey_half(data: Path) -> People:
-    """Returns every second picture of LFW's and YouTube Faces' people, in grey."""
+    """Returns every second image of LFW's and YouTube Faces' people, in grey."""
     people = join_people(cropped_lfw(data), aligned_youtube(data))
     grey = people.pictures[1::2].mean(axis=-1, keepdims=True).round().astype(np.uint8)
     rows = people.labels[1::2]
@@ -166,7 +166,7 @@ SOURCES: dict[str, Callable[[Path], People]] = {
 
 
 class Features:
-    """What the frozen network gives of training pictures, computed once and kept in files.
+    """What the frozen network gives of training images, computed once and kept in files.
 
     Args:
         encoder: A FaceEncoder.
@@ -178,7 +178,7 @@ class Features:
         self.data, self.cache = options.shared / "data", options.cache
 
     def of(self, source: str, copies: int) -> tuple[list[np.ndarray], np.ndarray]:
-        """Returns features of pictures and of distorted copies, and who is on each."""
+        """Returns features of images and of distorted copies, and who is on each."""
         people = SOURCES[source](self.data)
         names = np.array(people.names)[people.labels]
         starts = range(0, len(names), BLOCK)
@@ -208,7 +208,7 @@ class Features:
 
 
 def joined(*sets: list[np.ndarray]) -> list[np.ndarray]:
-    """Returns the features of several sets of pictures, for each map together."""
+    """Returns the features of several sets of images, for each map together."""
     return [np.concatenate(maps) for maps in zip(*sets, strict=True)]
 
 
@@ -346,7 +346,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/face_features"), help="folder")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=list(WAYS))
     parser.add_argument("--folds", type=int, nargs="*", default=range(FOLDS), help="of ORL")
-    parser.add_argument("--copies", type=int, default=3, help="distorted copies of each picture")
+    parser.add_argument("--copies", type=int, default=3, help="distorted copies of each image")
     parser.add_argument("--epochs", type=int, default=0, help="of fine-tuning in float")
     parser.add_argument("--int8-epochs", type=int, default=2, help="quantization-aware")
     parser.add_argument("--rate", type=float, default=3e-5, help="learning rate in float")

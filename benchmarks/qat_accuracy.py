@@ -55,15 +55,15 @@ class Recipe:
     """How a network is trained: in float, then quantization-aware or as long in float.
 
     Attributes:
-        size_px: Height and width of the pictures.
+        size_px: Height and width of the images.
         input_range: Smallest and largest pixel value that the network takes.
         epochs: Epochs in float.
         rate: Their first learning rate, which falls to 0 as a cosine does.
         qat_epochs: Epochs after these.
         qat_rate: Their first learning rate.
         freeze_after: Epochs after which ranges stay.
-        batch: Pictures of a step.
-        flip: Whether training mirrors half of the pictures.
+        batch: Images of a step.
+        flip: Whether training mirrors half of the images.
         train_norms: Whether batch normalization learns.
     """
 
@@ -84,7 +84,7 @@ class Task:
     """Networks to train on some data.
 
     Attributes:
-        load: Returns pictures of a size and range, and labels.
+        load: Returns images of a size and range, and labels.
         splits: Returns the rows to train and to test with, given labels and seed.
         networks: How to train each, and what builds it.
         head: Returns the classifier's first weights; None for those of the builder.
@@ -116,7 +116,7 @@ def fit(
 
 
 def logits_of(model: keras.Model | TFLiteModel, pictures: np.ndarray) -> np.ndarray:
-    """Returns what a network or a file gives for pictures."""
+    """Returns what a network or a file gives for images."""
     options = {"verbose": 0} if isinstance(model, keras.Model) else {}
     return np.asarray(model.predict(pictures, **options))
 
@@ -124,7 +124,7 @@ def logits_of(model: keras.Model | TFLiteModel, pictures: np.ndarray) -> np.ndar
 def measure(
     model: keras.Model, recipe: Recipe, train: Data, test: Data, seed: int, first: bool
 ) -> dict[str, Any]:
-    """Returns the classes that each way gives to the test pictures, and what the files are like."""
+    """Returns the classes that each way gives to the test images, and what the files are like."""
     dataset = batches(train, recipe, seed)
     if recipe.epochs:
         fit(model, dataset, recipe.epochs, recipe.rate)
@@ -203,7 +203,7 @@ def rescaled(pixels: np.ndarray, input_range: tuple[float, float]) -> np.ndarray
 def folders(
     parents: tuple[Path, ...], size_px: int, input_range: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the pictures in folders with a folder for each class."""
+    """Returns the images in folders with a folder for each class."""
     names = sorted(path.name for path in parents[0].iterdir() if path.is_dir())
     paths = [path for p in parents for name in names for path in sorted((p / name).glob("*.jpg"))]
     pictures = load_pictures(paths, (size_px, size_px, 3), input_range)
@@ -218,7 +218,7 @@ def handwritten(size_px: int, input_range: tuple[float, float]) -> Data:
 
 
 def cifar10(folder: Path, size_px: int, input_range: tuple[float, float]) -> Data:
-    """Returns the pictures to train with, then those to test with."""
+    """Returns the images to train with, then those to test with."""
     kinds = {"image/encoded": tf.string, "image/class/label": tf.int64}
     spec = {name: tf.io.FixedLenFeature([], kind) for name, kind in kinds.items()}
     rows = [
@@ -240,7 +240,7 @@ def _features(weights: Path, size_px: int, mirrored: bool, load: Any, input_rang
 def flowers_head(
     weights: Path, load: Any, recipe: Recipe, labels: np.ndarray, train: np.ndarray, seed: int
 ) -> list[np.ndarray]:
-    """Returns the classifier of frozen ImageNet features, of pictures and their mirror images."""
+    """Returns the classifier of frozen ImageNet features, of images and their mirror images."""
     features = [
         _features(weights, recipe.size_px, mirrored, load, recipe.input_range)[train]
         for mirrored in (False, True)

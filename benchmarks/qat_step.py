@@ -93,7 +93,7 @@ class Contestant:
 
 
 def make_batch(options: argparse.Namespace) -> Batch:
-    """Returns pictures of noise in a range that every network takes, with labels."""
+    """Returns images of noise in a range that every network takes, with labels."""
     rng = np.random.default_rng(0)
     images = rng.uniform(-1, 1, (options.batch, options.size_px, options.size_px, 3))
     return images.astype("float32"), rng.integers(0, CLASSES, options.batch)

@@ -2,7 +2,7 @@
 
     python benchmarks/train_input.py [--data FOLDER]
 
-Pictures a second through decoding, augmentation and batching, from picture files and from shards,
+Images a second through decoding, augmentation and batching, from image files and from shards,
 beside what the step consumes of a batch that is in memory already; and the step fed from files and
 from shards, where both share the processor. Without `--data` it makes JPEG files of 500 x 375 of
 smooth noise. Prints Markdown.
@@ -42,7 +42,7 @@ def make_pictures(folder: Path, count: int) -> Path:
 
 
 def sources(folder: Path, scratch: Path) -> dict[str, Epochs]:
-    """Returns each way to the pictures by name."""
+    """Returns each way to the images by name."""
     data = image_folder(folder, SHAPE, RANGE, BATCH)
     write_shards(data, scratch, pictures_per_shard=64)
     ways = {"files": data.epochs, "shards": sharded(scratch, SHAPE, RANGE, BATCH).epochs}
@@ -50,7 +50,7 @@ def sources(folder: Path, scratch: Path) -> dict[str, Epochs]:
 
 
 def per_second(batches: Iterable[Any], count: int) -> float:
-    """Returns pictures a second over `count` batches, after one to start."""
+    """Returns images a second over `count` batches, after one to start."""
     iterator = iter(batches)
     next(iterator)
     start = time.perf_counter()
@@ -60,7 +60,7 @@ def per_second(batches: Iterable[Any], count: int) -> float:
 
 
 def trained_per_second(model: keras.Model, batches: tf.data.Dataset, count: int) -> float:
-    """Returns pictures a second that a model trains on, after two steps to start."""
+    """Returns images a second that a model trains on, after two steps to start."""
     times: list[float] = []
     note = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: times.append(time.perf_counter())
@@ -85,7 +85,7 @@ def main() -> None:
         batch = np.zeros((BATCH, *SHAPE), np.float32), np.zeros(BATCH, np.int32)
         ready = tf.data.Dataset.from_tensors(batch).repeat()
         step = trained_per_second(model, ready, options.batches)
-        print(f"{caption()}\n\nThe step alone: {step:.0f} pictures a second.\n")
+        print(f"{caption()}\n\nThe step alone: {step:.0f} images a second.\n")
         print("| input | alone, pictures/s | of the step | the step with it | of the step |")
         print("|---|---|---|---|---|")
         for name, epochs in ways.items():

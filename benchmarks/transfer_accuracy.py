@@ -1,10 +1,10 @@
-"""Measures the ways of transfer and the tricks of training on small sets of real pictures.
+"""Measures the ways of transfer and the tricks of training on small sets of real images.
 
     python benchmarks/transfer_accuracy.py folds flowers pets person --shared shared --out t.jsonl
 
 `folds` compares linear classifiers on features of several depths by three times five folds inside
-the training pictures of flowers17, and `tuned-folds` and `tuned-folds-128` ways of going on from
-there; what they choose is then in `CHOSEN`. The others train on the training pictures and count on
+the training images of flowers17, and `tuned-folds` and `tuned-folds-128` ways of going on from
+there; what they choose is then in `CHOSEN`. The others train on the training images and count on
 `val`, `person` on seeded folds, and `digits`, which needs no `--shared`, on what is held out. Every
 training is a line of `--out`, appended when it is done: the same command goes on where it was cut
 off, in the runs beside the file, and without names only prints the tables. `--shared` has the
@@ -83,7 +83,7 @@ PERSON = Recipe(epochs=30, learning_rate=1e-3, flip=True, shift=0.1, zoom=0.2, e
 
 
 def load(root: Path, split: str, size: int) -> Data:
-    """Returns the pictures of a folder of class folders, and their class numbers."""
+    """Returns the images of a folder of class folders, and their class numbers."""
     files = sorted((root / split).rglob("*.jpg"))
     names = sorted({file.parent.name for file in files})
     labels = np.array([names.index(file.parent.name) for file in files])
@@ -91,7 +91,7 @@ def load(root: Path, split: str, size: int) -> Data:
 
 
 def load_pets(root: Path, split: str, size: int) -> Data:
-    """Returns the pictures of a split of oxford_pets_3, and the numbers of their breeds."""
+    """Returns the images of a split of oxford_pets_3, and the numbers of their breeds."""
     with (root / "list.csv").open() as file:
         rows = list(csv.DictReader(file))
     names = sorted({row["breed"] for row in rows})
@@ -102,12 +102,12 @@ def load_pets(root: Path, split: str, size: int) -> Data:
 
 
 def batches(data: Data) -> tf.data.Dataset:
-    """Returns the pictures in batches."""
+    """Returns the images in batches."""
     return tf.data.Dataset.from_tensor_slices(data).batch(BATCH)
 
 
 def epochs(data: Data, seed: int) -> Epochs:
-    """Returns the pictures in batches, in another order in every epoch."""
+    """Returns the images in batches, in another order in every epoch."""
     images, labels = (tf.constant(part) for part in data)
 
     def at(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -121,20 +121,20 @@ def train_in(folder: Path, model: keras.Model, recipe: Recipe, data: Data) -> ke
     """Returns a model trained to its last epoch, going on with what the folder holds of it."""
     run = RunFolder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    # No epoch is chosen, so that it does not matter which pictures a run is watched on.
+    # No epoch is chosen, so that it does not matter which images a run is watched on.
     watched = batches((data[0][:BATCH], data[1][:BATCH]))
     fit_classifier(model, epochs(data, recipe.seed), watched, run, recipe, RANGE, verbose=2)
     return model
 
 
 def right(model: Any, data: Data) -> int:
-    """Returns how many pictures a model, or a file, gives the right class."""
+    """Returns how many images a model, or a file, gives the right class."""
     options = {"verbose": 0} if isinstance(model, keras.Model) else {}
     return int(np.sum(np.argmax(model.predict(data[0], **options), -1) == data[1]))
 
 
 def imagenet(shared: Path, size: int) -> keras.Model:
-    """Returns MobileNetV2 with ImageNet's weights, for pictures of a size."""
+    """Returns MobileNetV2 with ImageNet's weights, for images of a size."""
     weights = shared / "weights" / "mobilenet_v2_1.0_224.weights.h5"
     return MobileNetV2((size, size, 3), weights=weights)
 
@@ -166,7 +166,7 @@ def compare_folds(shared: Path, done: set[str]) -> Iterator[dict[str, Any]]:
 def folds_right(
     plain: np.ndarray, flipped: np.ndarray, labels: np.ndarray, strength: float, seed: int
 ) -> int:
-    """Returns how many pictures a linear classifier has right that learned from other folds."""
+    """Returns how many images a linear classifier has right that learned from other folds."""
     hits = 0
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for train, test in splitter.split(labels, labels):
@@ -176,7 +176,7 @@ def folds_right(
     return hits
 
 
-# From folder of data and weights, folder of the run, pictures and seed.
+# From folder of data and weights, folder of the run, images and seed.
 Way = Callable[[Path, Path, Data, int], keras.Model]
 
 
@@ -251,7 +251,7 @@ def measure_split(loader: Callable[[Path, str, int], Data], folder: str, size: i
 
 
 def measure_inside(size: int) -> Measure:
-    """Returns a function that counts training pictures of flowers that other folds learned."""
+    """Returns a function that counts training images of flowers that other folds learned."""
 
     def run(shared: Path, out: Path, way: str, seed: int) -> dict[str, Any]:
         images, labels = load(shared / "data" / "flowers17", "train", size)
@@ -268,7 +268,7 @@ def measure_inside(size: int) -> Measure:
 
 @cache
 def persons(shared: Path) -> Data:
-    """Returns all pictures of person_coco at 96 px, and whether a person is on them."""
+    """Returns all images of person_coco at 96 px, and whether a person is on them."""
     root = shared / "data" / "person_coco"
     with (root / "labels.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -277,7 +277,7 @@ def persons(shared: Path) -> Data:
 
 
 def measure_person(shared: Path, out: Path, way: str, seed: int) -> dict[str, Any]:
-    """Returns how many pictures are right over five folds, in float and in int8."""
+    """Returns how many images are right over five folds, in float and in int8."""
     images, labels = persons(shared)
     hits, hits8, size = 0, 0, 0
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)

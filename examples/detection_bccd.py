@@ -6,9 +6,9 @@ The folder has the layout of Pascal VOC with the lists `train` and `val`, as BCC
 network is exported to int8 as it is, and once more after quantization-aware training at a tenth
 of the rate. Weights are those of the last epoch: nothing is chosen by `val`.
 
-On BCCD, 205 pictures to learn from and 87 to find cells in, `benchmarks/detection_accuracy.py` saw
+On BCCD, 205 images to learn from and 87 to find cells in, `benchmarks/detection_accuracy.py` saw
 with the same settings, seed 0: mAP50 0.888 in float, 0.891 in int8 (0.001 less to 0.007 more, the
-95 % interval over pictures) and 0.892 after fine-tuning (0.001 less to 0.008 more). An epoch took
+95 % interval over images) and 0.892 after fine-tuning (0.001 less to 0.008 more). An epoch took
 13 to 27 s on two busy cores of an Intel Xeon, one of fine-tuning 22 to 62 s.
 """
 

@@ -33,7 +33,7 @@ RANGE = (-1.0, 1.0)
 def build(classes: int) -> keras.Model:
     """Returns an SSDLite on the first five stages of a narrow MobileNetV2.
 
-    Pictures are small, and so are the shapes: an eighth to two fifths of their side. The whole
+    Images are small, and so are the shapes: an eighth to two fifths of their side. The whole
     network would see them on a map of 4 x 4.
     """
     body = MobileNetV2(SHAPE, alpha=0.35, batch_norm_momentum=0.9, include_top=False)

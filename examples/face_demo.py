@@ -8,7 +8,7 @@ The first learns to tell handwritten digits apart, and with `--data` faces. The 
 `keras-cv-course faces evaluate` writes of any encoder.
 
 Only this machine can open the page, and only by its own address: pages of other sites that have
-their name point here are refused. Pictures are at most 8 MB of JPEG, PNG or WebP. They are
+their name point here are refused. Images are at most 8 MB of JPEG, PNG or WebP. They are
 deleted when the page is stopped; of the people whom you enroll only embeddings are kept, and for
 longer than that only with `--gallery people.db`. Needs `pip install 'keras-cv-course[faces,demo]'`.
 """
@@ -42,7 +42,7 @@ from keras_cv_course.training import read_verification
 
 ADDRESS = "127.0.0.1"
 NAMES = (ADDRESS, "localhost")
-# The page and what it shows come from here: no script, picture or font of another site is loaded,
+# The page and what it shows come from here: no script, image or font of another site is loaded,
 # nothing is sent to one, and no other page can frame this one. Gradio's scripts are inline.
 HEADERS = {
     "content-security-policy": "; ".join(
@@ -92,11 +92,11 @@ class Recognizer:
     def face(self, path: str | None) -> np.ndarray:
         """Returns the face in an uploaded file; raises ValueError with what is wrong with it."""
         if path is None:
-            raise ValueError("Choose a picture first.")
+            raise ValueError("Choose an image first.")
         try:
             return self.read(read_photograph(path, FORMATS))
         except ValueError as error:  # Without the name that the file has on this machine.
-            raise ValueError(str(error).replace(path, "The picture")) from error
+            raise ValueError(str(error).replace(path, "The image")) from error
 
     def embed(self, path: str | None) -> np.ndarray:
         """Returns the embedding of the face in an uploaded file."""
@@ -200,7 +200,7 @@ def said(title: str, text: str = "") -> str:
 
 
 def plain(text: str) -> str:
-    """Returns a text as Markdown shows it as it is: a name must not become a link or a picture."""
+    """Returns a text as Markdown shows it as it is: a name must not become a link or an image."""
     return PUNCTUATION.sub(r"\\\g<0>", text)
 
 
@@ -247,7 +247,7 @@ Action = Callable[[Recognizer, FaceGallery, str | None, str], str]
 
 
 def picture_input(label: str, mark: str) -> Any:
-    """Returns an input for a picture from a file or the webcam, which gives the path of its file.
+    """Returns an input for an image from a file or the webcam, which gives the path of its file.
 
     Gradio itself does not decode it: `read_photograph` does, which knows few formats.
     """
@@ -284,7 +284,7 @@ def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
     }
     with gr.Blocks(title="Faces", analytics_enabled=False, delete_cache=(60, 600)) as page:
         gr.Markdown("# Faces\nPictures stay on this machine. Not for decisions about people.")
-        with gr.Tab("Two pictures"):
+        with gr.Tab("Two images"):
             with gr.Row():
                 both = [picture_input("One", "one"), picture_input("Another", "another")]
             button = gr.Button("Compare", variant="primary", elem_id="compare")

@@ -3,10 +3,10 @@
     python examples/face_verification.py
     python examples/face_verification.py --data people --weights imagenet
 
-`people` holds a folder of pictures for each person, cropped alike; without it, handwritten digits
+`people` holds a folder of images for each person, cropped alike; without it, handwritten digits
 stand in: the encoder learns on six digits to tell others apart. Half of the people held out decide
 the threshold, half the result: by people whom the encoder has learned by heart, a threshold comes
-out far too low. The folder `--out` then holds `encoder.keras`, `encoder.tflite`, the picture
+out far too low. The folder `--out` then holds `encoder.keras`, `encoder.tflite`, the image
 `roc.png`, and `verification.json` and `.npz` with threshold, report and pairs, where
 `keras-cv-course faces` and `face_demo.py` find them.
 
@@ -86,7 +86,7 @@ def face_encoder(
 
 
 def similarity(embed: Embed, pictures: np.ndarray, labels: np.ndarray) -> Pairs:
-    """Returns the cosine of every pair of pictures, and whether it is of one person."""
+    """Returns the cosine of every pair of images, and whether it is of one person."""
     vectors = embed_unit(embed, pictures)
     a, b, same = all_pairs(labels)
     return np.sum(vectors[a] * vectors[b], axis=1), same

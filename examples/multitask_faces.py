@@ -5,9 +5,9 @@
 
 `photographs` holds `youtube_faces_landmarks` (68 points and who it is; the pose is computed from
 the points), `utkface` (age and gender), `smiles` and `person_coco/not_person` (no faces): each
-picture has labels of some tasks, and the network learns from all. A fifth is held out: people
-where they are known, else pictures, so that of UTKFace and smiles some may be on both sides.
-Networks for one task have as many steps, on as many pictures of it, as the one for all.
+image has labels of some tasks, and the network learns from all. A fifth is held out: people
+where they are known, else images, so that of UTKFace and smiles some may be on both sides.
+Networks for one task have as many steps, on as many images of it, as the one for all.
 
 MobileNet 0.25 from ImageNet, 64 px, 12 epochs, seeds 0 and 1, each a split and a training. Points:
 mean distance over that between the outer corners of the eyes, in percent; pose: mean error in
@@ -49,7 +49,7 @@ from keras_cv_course.tflite import TFLiteModel, convert
 
 RANGE = (-1.0, 1.0)
 TEST_SHARE = 0.2
-CALIBRATION = 200  # pictures
+CALIBRATION = 200  # images
 BACKBONES = {
     "mobilenet": lambda shape, weights: MobileNet(
         shape, alpha=0.25, include_top=False, weights=weights, batch_norm_momentum=0.99
@@ -63,9 +63,9 @@ BACKBONES = {
 def training_batches(
     faces: Faces, tasks: tuple[FaceTask, ...], options: argparse.Namespace, seed: int
 ) -> tf.data.Dataset:
-    """Returns distorted pictures with a label for one of some tasks, and their labels.
+    """Returns distorted images with a label for one of some tasks, and their labels.
 
-    Every network has as many steps, each with as many pictures of a task, so that none has more
+    Every network has as many steps, each with as many images of a task, so that none has more
     training than another.
     """
     parts = [split_pictures(one, (1 - TEST_SHARE, TEST_SHARE), seed)[0] for one in faces.sets]
@@ -112,7 +112,7 @@ def int8_files(
 def measure(
     answer: Callable[[np.ndarray], Any], names: Iterable[str], faces: Faces, size: int, seed: int
 ) -> dict[str, float]:
-    """Returns a measure of each output on people and pictures that were not in training."""
+    """Returns a measure of each output on people and images that were not in training."""
     tests = [split_pictures(one, (1 - TEST_SHARE, TEST_SHARE), seed)[1] for one in faces.sets]
     sizes = {name: label_sizes(faces.tasks)[name] for name in names}
     batches = labelled_batches(tests, sizes, (size, size, 3), RANGE)
@@ -134,7 +134,7 @@ def _measure(name: str, labels: np.ndarray, answers: np.ndarray, eyes: tuple[int
     if name in ("age", "pose"):
         return float(np.abs(answers - labels).mean())
     right = (answers >= 0.5) == labels
-    if name == "detection":  # there are twenty faces to one picture without
+    if name == "detection":  # there are twenty faces to one image without
         return float(50 * (right[labels == 1].mean() + right[labels == 0].mean()))
     return float(100 * right.mean())
 

@@ -2,7 +2,7 @@
 
     python examples/training_tricks.py --epochs 30 --out runs/tricks
 
-First the network must learn a few pictures by heart, and a range test shows the learning rates.
+First the network must learn a few images by heart, and a range test shows the learning rates.
 Then recipes that differ in one trick are trained with each seed, as in table 6 of the Bag of
 Tricks (arXiv:1812.01187). The results are added to `tricks.jsonl` as they come, so that the same
 command goes on after an interruption. `--cifar10` is a folder with `train.tfrecord` and
@@ -40,7 +40,7 @@ Data = tuple[np.ndarray, np.ndarray]
 
 @cache
 def load(cifar10: Path | None, split: str) -> Data:
-    """Returns the pictures in [-1, 1] and the class numbers of the split "train" or "test"."""
+    """Returns the images in [-1, 1] and the class numbers of the split "train" or "test"."""
     if cifar10 is None:
         data = digits(SHAPE, (-1.0, 1.0), BATCH)
         return as_arrays(data.train if split == "train" else data.test or data.val)

@@ -4,7 +4,7 @@
 
 First the new classifier alone is trained on the frozen network, then the last stages with it at
 a tenth of the rate, batch norm frozen. The folder has `train` and `val`, each with a folder of
-pictures for each class; `--weights` is "imagenet" or a file.
+images for each class; `--weights` is "imagenet" or a file.
 """
 
 import argparse

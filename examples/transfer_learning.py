@@ -4,9 +4,9 @@
 
 The course's table says which layers learn: the classifier alone, a linear classifier on features of
 several depths, or the last blocks at a tenth of the rate. `--way` takes another one. The folder has
-`train` and `val`, each with a folder of pictures for each class.
+`train` and `val`, each with a folder of images for each class.
 
-With flowers17 (646 pictures to train, 119 in `val`) `--way depths` has 108 of `val` right, 90.76 %;
+With flowers17 (646 images to train, 119 in `val`) `--way depths` has 108 of `val` right, 90.76 %;
 a linear classifier on the network's last features alone 106, 89.08 %. There is nothing random in
 these.
 """
@@ -58,15 +58,15 @@ def main() -> None:
     classes = len(data.class_names)
     count = sum(len(labels) for _, labels in data.train)
     policy = WAYS.get(options.way) or plan_transfer(count, similar=not options.different)
-    print(f"{count} pictures of {classes} classes: {policy}")
+    print(f"{count} images of {classes} classes: {policy}")
 
     network = MobileNetV2(SHAPE, weights=options.weights)
     if policy.depth_features:
-        # The ends of the last three stages, as folds inside the flowers' training pictures chose.
+        # The ends of the last three stages, as folds inside the flowers' training images chose.
         model = fit_linear_probe(network, data.train, classes, 3, False, strength=0.3, flip=True)
         batches = data.val.as_numpy_iterator()
         report = evaluate_classifier(model.predict_on_batch, batches, data.class_names)
-        print(f"val accuracy {report.accuracy:.4f}, of {sum(report.support)} pictures")
+        print(f"val accuracy {report.accuracy:.4f}, of {sum(report.support)} images")
     else:
         model = transfer(network, classes, policy)
         stages = [(HEAD, options.epochs[0]), (policy, options.epochs[1])]

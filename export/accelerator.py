@@ -19,8 +19,8 @@ from keras_cv_course.tflite import compare, convert
 def main() -> None:
     """Parses the command line, converts, compiles and prints the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, nargs="?", help="a .keras file that takes one picture")
-    parser.add_argument("--pictures", type=Path, help="folder of typical pictures")
+    parser.add_argument("model", type=Path, nargs="?", help="a .keras file that takes one image")
+    parser.add_argument("--pictures", type=Path, help="folder of typical images")
     parser.add_argument(
         "--input-range",
         type=float,

@@ -1,10 +1,10 @@
-"""Takes a trained model to a static web page that classifies pictures on the visitor's device.
+"""Takes a trained model to a static web page that classifies images on the visitor's device.
 
     python export/browser.py model.keras --pictures photos --labels names.txt --out page
     python export/browser.py                          # a small network, trained on digits first
 
 Writes a folder with the model (int8 inside, pixels in), the page, and LiteRT.js, which npm fetches
-once. Any web server can serve it; no picture leaves the browser.
+once. Any web server can serve it; no image leaves the browser.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from keras_cv_course.tflite import compare, convert
 def main() -> None:
     """Parses the command line, converts, and writes the folder."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, nargs="?", help="a .keras file that takes one picture")
-    parser.add_argument("--pictures", type=Path, help="folder of typical pictures")
+    parser.add_argument("model", type=Path, nargs="?", help="a .keras file that takes one image")
+    parser.add_argument("--pictures", type=Path, help="folder of typical images")
     parser.add_argument("--labels", type=Path, help="text file with the name of a class a line")
     parser.add_argument("--input-range", type=float, nargs=2, help="values that the model takes")
     parser.add_argument("--runtime", type=Path, help="a node_modules folder that has LiteRT.js")

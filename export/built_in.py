@@ -26,7 +26,7 @@ class Opened:
 
     Attributes:
         model: The classifier.
-        pictures: Typical pictures in the model's own range, float32 `(n, height, width, channels)`.
+        pictures: Typical images in the model's own range, float32 `(n, height, width, channels)`.
         class_names: Name of each class, or None where nobody told.
         input_range: Smallest and largest value that the model takes.
     """
@@ -46,16 +46,16 @@ def open_model(
     """Returns the model of a file, or without one a MobileNetV2 trained on digits for a minute.
 
     Args:
-        path: A .keras file of a classifier that takes one picture, or None.
-        pictures: Folder of typical pictures; must be given with `path`, and only with it.
+        path: A .keras file of a classifier that takes one image, or None.
+        pictures: Folder of typical images; must be given with `path`, and only with it.
         input_range: Smallest and largest value that the model takes. None asks the model, and
             is (-1, 1) where it does not tell.
         labels: Text file with the name of a class a line, in the order of the outputs.
 
     Raises:
         ValueError: If `path` comes without `pictures` or the other way round, the file is not a
-            model with one picture of known size as its input, the names are not one for each
-            class, or the pictures cannot be read.
+            model with one image of known size as its input, the names are not one for each
+            class, or the images cannot be read.
         FileNotFoundError: If `pictures` or `labels` does not exist.
     """
     if path is None:
@@ -67,7 +67,7 @@ def open_model(
         return _train_on_digits()
     if pictures is None:
         raise ValueError(
-            f"{path} needs `pictures`, a folder of about 100 typical pictures: the ranges of its "
+            f"{path} needs `pictures`, a folder of about 100 typical images: the ranges of its "
             "activations are measured on them."
         )
     model = load_model(path)
@@ -99,7 +99,7 @@ def _picture_shape(model: keras.Model, path: Path) -> tuple[int, int, int]:
     shapes = [tuple(x.shape[1:]) for x in model.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 3 or None in shapes[0]:
         raise ValueError(
-            f"{path} must take one picture of known size, (height, width, channels). "
+            f"{path} must take one image of known size, (height, width, channels). "
             f"Its inputs are {shapes}."
         )
     height, width, channels = shapes[0]

@@ -4,7 +4,7 @@
     python export/microcontroller.py                  # a small network, trained on digits first
 
 Writes `<name>.tflite` (int8 throughout) and `model_data.h` and `.cc`: its bytes, the arena that it
-needs, scales and sizes, and one picture with its scores to compare on the board. tflite-micro, the
+needs, scales and sizes, and one image with its scores to compare on the board. tflite-micro, the
 board's own runtime, runs the file beside LiteRT's reference kernels where it is installed.
 """
 
@@ -34,8 +34,8 @@ _KEPT_BYTES = 2048
 def main() -> None:
     """Parses the command line, converts, proves, and writes the source."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, nargs="?", help="a .keras file that takes one picture")
-    parser.add_argument("--pictures", type=Path, help="folder of typical pictures")
+    parser.add_argument("model", type=Path, nargs="?", help="a .keras file that takes one image")
+    parser.add_argument("--pictures", type=Path, help="folder of typical images")
     parser.add_argument("--input-range", type=float, nargs=2, help="values that the model takes")
     parser.add_argument("--out", type=Path, default=Path("firmware"), help="folder to write")
     options = parser.parse_args()
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _prove(report: TargetReport, pictures: np.ndarray) -> tuple[int, Golden]:
-    """Returns the arena that the file needs, and a picture with its scores as the file has them."""
+    """Returns the arena that the file needs, and an image with its scores as the file has them."""
     file = report.path
     reference = TFLiteModel(file, kernels="reference")
     numbers = quantize(pictures, reference.inputs[0])
@@ -77,7 +77,7 @@ def _prove(report: TargetReport, pictures: np.ndarray) -> tuple[int, Golden]:
     pairs = zip(run.outputs, expected, strict=True)
     steps = max(int(np.abs(found.astype(int) - output).max()) for found, output in pairs)
     arena_bytes = smallest_arena(file)
-    print(f"tflite-micro: {len(pictures)} pictures, at most {steps} steps from LiteRT's kernels")
+    print(f"tflite-micro: {len(pictures)} images, at most {steps} steps from LiteRT's kernels")
     print(f"arena: {run.head_bytes:,} B activations + {run.tail_bytes:,} B structures here")
     print(f"smallest that works: {arena_bytes:,} B")
     return arena_bytes, Golden(golden.inputs, [output[:1] for output in run.outputs])

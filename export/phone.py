@@ -4,8 +4,8 @@
     python export/phone.py                            # a small network, trained on digits first
 
 Writes `<name>_uint8.tflite` (int8 inside, pixels of 0 to 255 in, uint8 scores out) and
-`<name>_float16.tflite`, compares both with the model on the pictures and times them. MediaPipe,
-which runs them in an app, must answer to the same pictures as LiteRT does, where it is installed.
+`<name>_float16.tflite`, compares both with the model on the images and times them. MediaPipe,
+which runs them in an app, must answer to the same images as LiteRT does, where it is installed.
 """
 
 import argparse
@@ -42,7 +42,7 @@ class Proof:
 
     Attributes:
         file: The .tflite file.
-        labels: For how many pictures MediaPipe names the class of the largest score; None without
+        labels: For how many images MediaPipe names the class of the largest score; None without
             classes.
         difference: Largest difference of a score, or of an entry of the vector.
         tolerance: How large it may be.
@@ -57,8 +57,8 @@ class Proof:
 def main() -> None:
     """Parses the command line, converts, compares, times and proves."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path, nargs="?", help="a .keras file that takes one picture")
-    parser.add_argument("--pictures", type=Path, help="folder of typical pictures")
+    parser.add_argument("model", type=Path, nargs="?", help="a .keras file that takes one image")
+    parser.add_argument("--pictures", type=Path, help="folder of typical images")
     parser.add_argument("--labels", type=Path, help="text file with the name of a class a line")
     parser.add_argument("--input-range", type=float, nargs=2, help="values that the model takes")
     parser.add_argument("--out", type=Path, default=Path("exported"), help="folder to write")
@@ -107,7 +107,7 @@ def prove(files: list[Path], opened: Opened, python: Path) -> None:
     """Prints how MediaPipe's answers differ, and ends the program with status 1 if too far."""
     output = opened.model.outputs[0]
     if opened.pictures.shape[-1] != _RGB or len(opened.model.outputs) > 1 or len(output.shape) > 2:
-        print("MediaPipe is not asked: its answers are compared for RGB pictures and one vector.")
+        print("MediaPipe is not asked: its answers are compared for RGB images and one vector.")
         return
     low, high = opened.input_range
     pixels = np.rint(255 * (opened.pictures - low) / (high - low)).astype(np.uint8)
@@ -162,7 +162,7 @@ def _real_values(pixels: np.ndarray, spec: TensorSpec, opened: Opened, file: Pat
 
 
 def _table(proofs: list[Proof], pictures: int) -> Table:
-    table = Table(title=f"MediaPipe {VERSION} beside TFLiteModel, {pictures} pictures")
+    table = Table(title=f"MediaPipe {VERSION} beside TFLiteModel, {pictures} images")
     table.add_column("file", overflow="fold")
     for title in ("same label", "largest difference", "allowed"):
         table.add_column(title, justify="right")

@@ -139,7 +139,7 @@ def check_threads(argument: str, value: int) -> None:
 
 
 def check_batch(batch: int, height: int, width: int) -> None:
-    """Raises ValueError unless a batch of pictures of a size has a bearable number of pixels."""
+    """Raises ValueError unless a batch of images of a size has a bearable number of pixels."""
     check_at_most("batch", batch, MOST_BATCH)
     for argument, size_px in (("height", height), ("width", width)):
         check_at_most(argument, size_px, MOST_SIZE_PX)
@@ -147,7 +147,7 @@ def check_batch(batch: int, height: int, width: int) -> None:
     if pixels > MOST_PIXELS_OF_A_BATCH:
         raise ValueError(
             f"`batch` times height times width must be at most {MOST_PIXELS_OF_A_BATCH:,} pixels. "
-            f"Received: {batch} pictures of {height} x {width}, {pixels:,}."
+            f"Received: {batch} images of {height} x {width}, {pixels:,}."
         )
 
 

@@ -28,9 +28,9 @@ def regenerate_golden(request):
 
 @pytest.fixture(scope="session")
 def shared():
-    """Folder of real pictures and weights, which only some machines have."""
+    """Folder of real images and weights, which only some machines have."""
     if not SHARED.is_dir():
-        pytest.skip("the folder of real pictures and weights, ../shared, is not on this machine")
+        pytest.skip("the folder of real images and weights, ../shared, is not on this machine")
     return SHARED
 
 

@@ -87,7 +87,7 @@ def Darknet19(
     batch_norm_momentum: float | None = None,
     **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
-    """Returns a Darknet-19, the body of YOLOv2, for pictures as floats in [0, 1], RGB.
+    """Returns a Darknet-19, the body of YOLOv2, for images as floats in [0, 1], RGB.
 
     Preprocessing is not inside. Feature maps have strides 2 to 32; height and width are at least
     32, and multiples of 32 lose no pixels at the border.
@@ -125,7 +125,7 @@ def Darknet53(
     batch_norm_momentum: float | None = None,
     **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
-    """Returns a Darknet-53, the body of YOLOv3, for pictures as floats in [0, 1], RGB.
+    """Returns a Darknet-53, the body of YOLOv3, for images as floats in [0, 1], RGB.
 
     Takes what `Darknet19` takes, with the same meaning, and raises the same errors.
 

@@ -31,7 +31,7 @@ def EfficientNet(
     output_stride: int = 32,
     **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
-    """Returns an EfficientNet of any scale, for pictures as pixel values in [0, 255], RGB.
+    """Returns an EfficientNet of any scale, for images as pixel values in [0, 255], RGB.
 
     Preprocessing is inside: division by 255 and a `Normalization` layer, which is neutral with
     fresh weights and can be adapted. "imagenet" has weights for B0 to B7; the published files hold
@@ -46,7 +46,7 @@ def EfficientNet(
             `weights=None`.
         scaling: Factors of depth, width and default input size, e.g. `compound_scaling(1)`.
         dropout_rate: Share of the pooled features that training sets to zero, in [0, 1).
-        drop_connect_rate: Probability with which training skips the last block for a picture, in
+        drop_connect_rate: Probability with which training skips the last block for an image, in
             [0, 1); it grows linearly from 0 at the first block.
         activation: "swish" as in the paper and in keras.applications, or e.g. "relu6".
         batch_norm_momentum: Weight of the past in the moving statistics; None is 0.99.

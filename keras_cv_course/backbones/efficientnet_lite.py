@@ -31,7 +31,7 @@ def EfficientNetLite(
     output_stride: int = 32,
     **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
-    """Returns an EfficientNet-Lite of any scale, for pictures as floats in [-1, 1], RGB.
+    """Returns an EfficientNet-Lite of any scale, for images as floats in [-1, 1], RGB.
 
     Preprocessing is not inside (`x / 127.5 - 1`). There is no squeeze-and-excitation, ReLU6
     replaces swish, and neither the first and last convolution grow in width nor the first and
@@ -44,7 +44,7 @@ def EfficientNetLite(
             `weights=None`.
         scaling: Factors of depth, width and default input size, e.g. `compound_scaling(1)`.
         dropout_rate: Share of the pooled features that training sets to zero, in [0, 1).
-        drop_connect_rate: Probability with which training skips the last block for a picture, in
+        drop_connect_rate: Probability with which training skips the last block for an image, in
             [0, 1); it grows linearly from 0 at the first block.
         activation: "relu6", or another activation.
         batch_norm_momentum: Weight of the past in the moving statistics; None is 0.99.

@@ -38,7 +38,7 @@ def MobileNet(
     output_stride: int = 32,
     **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
-    """Returns a MobileNet, for pictures as floats in [-1, 1] (`x / 127.5 - 1`), RGB.
+    """Returns a MobileNet, for images as floats in [-1, 1] (`x / 127.5 - 1`), RGB.
 
     Preprocessing is not inside. Variables are those of `keras.applications.MobileNet`, in the
     same order; "imagenet" has weights for `alpha` 0.25, 0.5, 0.75 and 1. Feature maps have strides

@@ -40,7 +40,7 @@ def MobileNetV2(
     output_stride: int = 32,
     **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
-    """Returns a MobileNetV2, for pictures as floats in [-1, 1] (`x / 127.5 - 1`), RGB.
+    """Returns a MobileNetV2, for images as floats in [-1, 1] (`x / 127.5 - 1`), RGB.
 
     Preprocessing is not inside. Variables are those of `keras.applications.MobileNetV2`, in the
     same order; "imagenet" has weights for `alpha` 0.35, 0.5, 0.75, 1, 1.3 and 1.4. Feature maps

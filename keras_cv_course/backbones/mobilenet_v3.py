@@ -111,7 +111,7 @@ def MobileNetV3Small(
     output_stride: int = 32,
     **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
-    """Returns a MobileNetV3-Small, for pictures as pixel values in [0, 255], RGB.
+    """Returns a MobileNetV3-Small, for images as pixel values in [0, 255], RGB.
 
     Preprocessing is inside. Variables are those of `keras.applications.MobileNetV3Small`, in the
     same order; "imagenet" has weights for `alpha` 0.75 and 1, minimalistic for 1. Feature maps have
@@ -170,7 +170,7 @@ def MobileNetV3Large(
     output_stride: int = 32,
     **options: Unpack[ClassifierOptions],
 ) -> keras.Model:
-    """Returns a MobileNetV3-Large, for pictures as pixel values in [0, 255], RGB.
+    """Returns a MobileNetV3-Large, for images as pixel values in [0, 255], RGB.
 
     Takes what `MobileNetV3Small` takes, with the same meaning, and raises the same errors.
     Preprocessing is inside. Variables are those of `keras.applications.MobileNetV3Large`, in the

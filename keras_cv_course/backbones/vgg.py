@@ -18,7 +18,7 @@ VGG16 = (
 
 
 def vgg16_features(image: KerasTensor, style: ConvStyle | None = None) -> dict[str, KerasTensor]:
-    """Returns the outputs of VGG16's stages, before each is pooled, on a picture.
+    """Returns the outputs of VGG16's stages, before each is pooled, on an image.
 
     `stage4` and `stage5` are conv4_3 and conv5_3 of the paper; 14,714,688 parameters as in
     keras.applications. Pooling rounds odd sizes up, as SSD has it, so that 300 pixels give maps

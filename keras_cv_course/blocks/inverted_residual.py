@@ -40,7 +40,7 @@ def inverted_residual(
         name: Prefix of the layers' names, e.g. "stage2_block1".
         strides: Step of the depthwise convolution.
         squeeze: Squeeze-and-excitation after the depthwise convolution, or None.
-        drop_rate: Probability with which training skips the block for a whole picture, where
+        drop_rate: Probability with which training skips the block for a whole image, where
             there is an addition (stochastic depth).
         dilation_rate: Distance of the pixels that the depthwise window reads.
         shortcut: False leaves the addition out, as in a block that is dilated instead of strided.

@@ -63,8 +63,12 @@ def any_of(name: str, kinds: Mapping[str, type]) -> type:
                 texts.setdefault(field.name, {})[owner] = _help(field)
                 types.setdefault(field.name, field.type)
     fields = [
-        (key, types[key] | None, dataclasses.field(default=None, metadata={"help": _joined(told)}))
-        for key, told in texts.items()
+        (
+            key,
+            types[key] | None,
+            dataclasses.field(default=None, metadata={"help": _joined(by_owner)}),
+        )
+        for key, by_owner in texts.items()
     ]
     return dataclasses.make_dataclass(name, fields, frozen=True)
 
@@ -106,7 +110,7 @@ def _help(field: "dataclasses.Field[Any]") -> str:
     return f"{text} (default: {field.default})" if shown else text
 
 
-def _joined(told: dict[str, str]) -> str:
-    if len(set(told.values())) == 1:
-        return f"{next(iter(told.values()))}."
-    return "; ".join(f"{owner}: {text}" for owner, text in told.items()) + "."
+def _joined(by_owner: dict[str, str]) -> str:
+    if len(set(by_owner.values())) == 1:
+        return f"{next(iter(by_owner.values()))}."
+    return "; ".join(f"{owner}: {text}" for owner, text in by_owner.items()) + "."

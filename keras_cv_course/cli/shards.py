@@ -1,4 +1,4 @@
-"""`keras-cv-course shards`: writes pictures to large files that are fast to read."""
+"""`keras-cv-course shards`: writes images to large files that are fast to read."""
 
 from typing import Annotated
 
@@ -14,12 +14,12 @@ _DIGITS_SIZE_PX = 32
 def command(
     folder: Annotated[str, typer.Argument(help="Where the shards go.")],
     data: Annotated[str, typer.Option(help='Folder of class folders, or "digits".')] = DIGITS,
-    per_shard: Annotated[int, typer.Option(min=1, help="Pictures in a shard.")] = 1000,
+    per_shard: Annotated[int, typer.Option(min=1, help="Images in a shard.")] = 1000,
     val_split: Annotated[float, typer.Option(help="Share held out where there is no `val`.")] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Decides the split and the shards.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Write pictures to TFRecord shards, for `train --data FOLDER`."""
+    """Write images to TFRecord shards, for `train --data FOLDER`."""
     engine.start()
     from keras_cv_course.data import write_shards
     from keras_cv_course.data.shards import read_index

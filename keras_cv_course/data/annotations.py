@@ -1,4 +1,4 @@
-"""Pictures with boxes, whatever they were read from, and what was wrong with the rest."""
+"""Images with boxes, whatever they were read from, and what was wrong with the rest."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -16,25 +16,25 @@ _LOG = logging.getLogger(__name__)
 BROKEN = ("skip", "raise")
 # Annotators count pixels from 0 or from 1, inclusive or not: a box may reach over by this much.
 _TOLERANCE_PX = 1.0
-# Of shares of the picture that are written with few digits.
+# Of shares of the image that are written with few digits.
 _ROUNDING = 1e-3
 _MOST_LOGGED = 5
 
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedPicture:
-    """A picture file and the boxes in it.
+    """An image file and the boxes in it.
 
     Attributes:
         path: The file.
-        size_px: (height, width) of the upright picture.
-        boxes: float32 `(n, 4)` xyxy in pixels of the upright picture, inside it and with an area.
+        size_px: (height, width) of the upright image.
+        boxes: float32 `(n, 4)` xyxy in pixels of the upright image, inside it and with an area.
             The pixel in the upper left corner reaches from 0 to 1.
         labels: int32 `(n,)`, 0 to classes - 1.
         crowd: bool `(n,)`: the box holds many objects, and is not learned.
         difficult: bool `(n,)`: the object is hard to recognize; evaluation does not ask for it.
         areas: float32 `(n,)`, of the object's outline in pixels; of the box where that is unknown.
-        name: The file as a path below the folder of the pictures, with `/`; empty where unknown.
+        name: The file as a path below the folder of the images, with `/`; empty where unknown.
     """
 
     path: Path
@@ -47,7 +47,7 @@ class AnnotatedPicture:
     name: str = ""
 
     def load(self) -> np.ndarray:
-        """Returns the picture upright, uint8 `(height, width, 3)`, see `read_photograph`.
+        """Returns the image upright, uint8 `(height, width, 3)`, see `read_photograph`.
 
         Raises:
             FileNotFoundError: If the file is gone.
@@ -65,10 +65,10 @@ class AnnotatedPicture:
 
 @dataclass(frozen=True)
 class Annotations:
-    """Annotated pictures.
+    """Annotated images.
 
     Attributes:
-        pictures: The pictures, those without boxes too.
+        pictures: The images, those without boxes too.
         class_names: Names of the classes, by label.
         skipped: What was left out, and why; one line each.
     """
@@ -82,21 +82,21 @@ class Annotations:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The pictures as sorted paths below their folder: what a run records and compares."""
+        """The images as sorted paths below their folder: what a run records and compares."""
         return tuple(sorted(picture.name or picture.path.as_posix() for picture in self.pictures))
 
     @property
     def max_pixels(self) -> int:
-        """Pixels of the largest picture."""
+        """Pixels of the largest image."""
         return max((h * w for h, w in (picture.size_px for picture in self.pictures)), default=1)
 
     def samples(self) -> Iterator[tuple[np.ndarray, AnnotatedPicture]]:
-        """Yields each picture, uint8 `(height, width, 3)`, and what is in it; one at a time."""
+        """Yields each image, uint8 `(height, width, 3)`, and what is in it; one at a time."""
         for picture in self.pictures:
             yield picture.load(), picture
 
     def shapes_px(self, input_shape: tuple[int, int]) -> np.ndarray:
-        """Returns widths and heights of all boxes when pictures are stretched to a size.
+        """Returns widths and heights of all boxes when images are stretched to a size.
 
         Args:
             input_shape: (height, width) of the network input in pixels.
@@ -135,7 +135,7 @@ class RawBox:
 
 @dataclass
 class FoundPicture:
-    """A picture and those of its boxes that are right, before classes have numbers."""
+    """An image and those of its boxes that are right, before classes have numbers."""
 
     name: str
     size_px: tuple[int, int]
@@ -150,7 +150,7 @@ class Reading:
         broken: "skip" logs what is wrong and leaves it out; "raise" raises ValueError.
         class_names: The classes that may occur, None for all that do.
         source: The file, list or folder that is read, for messages.
-        max_pixels: The largest number of pixels of a picture.
+        max_pixels: The largest number of pixels of an image.
         one: Where a box ends whose annotation says 1, in pixels.
     """
 
@@ -186,30 +186,30 @@ class Reading:
         boxes: Sequence[RawBox],
         annotated_size_px: tuple[int, int] | None = None,
     ) -> None:
-        """Adds a picture with those of its boxes that are right.
+        """Adds an image with those of its boxes that are right.
 
-        A picture that is added again gets the boxes that it does not have yet.
+        An image that is added again gets the boxes that it does not have yet.
 
         Args:
-            folder: Folder of the pictures.
-            name: The picture file, as a path below the folder.
+            folder: Folder of the images.
+            name: The image file, as a path below the folder.
             where: Where the annotation stands, for messages.
             boxes: What the annotation says.
             annotated_size_px: (height, width) that the annotation says, which must be the file's.
-                Of a picture that EXIF turns it says whether the boxes are of the upright picture or
+                Of an image that EXIF turns it says whether the boxes are of the upright image or
                 of the stored one; where it fits both or is None, they are of the upright one.
         """
         try:
             path = below(folder, name)
         except ValueError as error:
-            return self.problem(where, f"its picture {error}")
+            return self.problem(where, f"its image {error}")
         try:
             header = read_header(path, None, self.max_pixels)
             str(path).encode()
         except UnicodeEncodeError:
-            return self.problem(where, f"its picture {name!a} has a name that is not UTF-8.")
+            return self.problem(where, f"its image {name!a} has a name that is not UTF-8.")
         except FileNotFoundError:
-            return self.problem(where, f"there is no picture {path}.")
+            return self.problem(where, f"there is no image {path}.")
         except ValueError as error:
             return self.problem(where, str(error))
         boxed_size_px = _boxed_size_px(header, annotated_size_px)
@@ -236,7 +236,7 @@ class Reading:
         """Returns all that was right.
 
         Raises:
-            ValueError: If nothing was, or if all boxes are shares of their pictures.
+            ValueError: If nothing was, or if all boxes are shares of their images.
         """
         names = self.class_names
         if names is None:
@@ -258,7 +258,7 @@ class Reading:
         return Annotations(pictures, tuple(names), tuple(self._problems))
 
     def _check_unit(self) -> None:
-        """Raises ValueError if no box reaches out of the first pixel of its picture."""
+        """Raises ValueError if no box reaches out of the first pixel of its image."""
         ends = self._ends
         if ends and max(ends) <= self.one + _ROUNDING:
             raise ValueError(
@@ -277,7 +277,7 @@ class Reading:
             return f"has no area: {text}."
         inside = min(x_min, y_min) >= -_TOLERANCE_PX
         if not inside or x_max > width + _TOLERANCE_PX or y_max > height + _TOLERANCE_PX:
-            return f"reaches out of the picture of {width}x{height} pixels: {text}."
+            return f"reaches out of the image of {width}x{height} pixels: {text}."
         if self.class_names is not None and box.class_name not in self.class_names:
             return f"is of a class that is none of {list(self.class_names)}."
         return None
@@ -286,7 +286,7 @@ class Reading:
 def _boxed_size_px(
     header: PhotographHeader, annotated_size_px: tuple[int, int] | None
 ) -> tuple[int, int] | None:
-    """Returns the size of the picture that boxes are of, upright or stored; None for neither."""
+    """Returns the size of the image that boxes are of, upright or stored; None for neither."""
     if annotated_size_px is None or annotated_size_px == header.size_px:
         return header.size_px
     return header.stored_size_px if annotated_size_px == header.stored_size_px else None
@@ -299,8 +299,7 @@ def _other_size(
     actual = " or, before EXIF turns it, ".join(f"{width}x{height}" for height, width in sizes)
     height, width = annotated_size_px or (0, 0)
     return (
-        f"the picture {path.name} is {actual} pixels and not {width}x{height} as the annotation "
-        "says."
+        f"the image {path.name} is {actual} pixels and not {width}x{height} as the annotation says."
     )
 
 

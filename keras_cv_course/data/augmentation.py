@@ -1,4 +1,4 @@
-"""Changes of pictures that keep what they show."""
+"""Changes of images that keep what they show."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _TURN = 0.025
 
 
 def augmented(epochs: Epochs, seed: int = 0) -> Epochs:
-    """Returns batches whose pictures are shifted by up to 10 % and turned by up to 9 degrees.
+    """Returns batches whose images are shifted by up to 10 % and turned by up to 9 degrees.
 
     Nothing is mirrored, because digits and letters would not survive it. What moves in is the
     nearest pixel of the border.

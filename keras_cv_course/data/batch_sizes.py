@@ -10,8 +10,8 @@ from keras_cv_course.data.epochs import Epochs
 def random_batch_sizes(epochs: Epochs, sizes_px: Sequence[int], seed: int = 0) -> Epochs:
     """Returns batches, each resized to a height and a width drawn for it.
 
-    Height and width are drawn apart, so that pictures are stretched a little as well. The model
-    must take pictures of any size: build it with `input_shape=(None, None, 3)`.
+    Height and width are drawn apart, so that images are stretched a little as well. The model
+    must take images of any size: build it with `input_shape=(None, None, 3)`.
 
     Args:
         epochs: Batches of `(images, labels)`, `(batch, height, width, channels)`.

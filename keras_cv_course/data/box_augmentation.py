@@ -1,4 +1,4 @@
-"""Changes of pictures that take their boxes along: flip, crop, zoom, colour, mosaic and mixup.
+"""Changes of images that take their boxes along: flip, crop, zoom, colour, mosaic and mixup.
 
 Flip and colour are Keras' own layers. Two of Keras' layers do not keep boxes, and are not used:
 `RandomCrop` shifts them along the wrong axes, and `MixUp` cannot be called with boxes in tf.data
@@ -22,10 +22,10 @@ _DEFAULT_STEPS = ("window", "flip", "colour")
 _GREY = 114.0
 # How much of a box must be left in a window, as a share of its area.
 _LEAST_LEFT = 0.3
-# Of the picture's side: from a close look to a distant one, with a border around.
+# Of the image's side: from a close look to a distant one, with a border around.
 _WINDOW_SIDES = (0.5, 1.3)
 _WINDOW_STRETCH = 1.3
-# Of the side of four pictures side by side.
+# Of the side of four images side by side.
 _MOSAIC_SIDES = (0.45, 0.9)
 MIXUP_ALPHA = 1.5
 
@@ -38,18 +38,18 @@ def augmented_boxes(
     window_sides: tuple[float, float] = _WINDOW_SIDES,
     mixup_alpha: float = MIXUP_ALPHA,
 ) -> Batches:
-    """Returns batches whose pictures are changed anew in every epoch, with their boxes.
+    """Returns batches whose images are changed anew in every epoch, with their boxes.
 
     Args:
         batches: Batches of `(images, found)`, as `detection_epochs` gives them, or
             `detection_batches`, shuffled.
-        steps: Some of these, which are done in this order: "mosaic" makes one picture of four,
+        steps: Some of these, which are done in this order: "mosaic" makes one image of four,
             "mixup" blends two, "window" crops and zooms, "flip" mirrors left and right, "colour"
             changes brightness, contrast, saturation and hue.
         seed: Decides all that is random, with the epoch and the number of the batch.
         share: Share of the batches that get "mosaic" and "mixup"; the others are left to the other
             steps.
-        window_sides: Smallest and largest side of "window", as a share of the picture's. Near 1 is
+        window_sides: Smallest and largest side of "window", as a share of the image's. Near 1 is
             for objects of one size, as under a microscope.
         mixup_alpha: Both parameters of the Beta distribution of the shares of "mixup".
 
@@ -113,7 +113,7 @@ def random_window(
     stretch: float = _WINDOW_STRETCH,
     size: tuple[int, int] | None = None,
 ) -> tuple[tf.Tensor, Found]:
-    """Returns a random part of each picture, enlarged, or the picture made smaller in grey.
+    """Returns a random part of each image, enlarged, or the image made smaller in grey.
 
     Boxes go along. Those with at least 0.3 of their area left stay, clipped at the border.
 
@@ -121,12 +121,12 @@ def random_window(
         images: float32 `(n, height, width, channels)` in 0 to 255.
         found: Boxes, labels and weights, padded.
         seed: Whole numbers `(2,)`, for `tf.random.stateless_uniform`.
-        sides: Smallest and largest side of the window, as a share of the picture's.
+        sides: Smallest and largest side of the window, as a share of the image's.
         stretch: Largest factor by which the aspect ratio changes; at least 1.
         size: (height, width) of the result; None is that of `images`.
 
     Returns:
-        Pictures and boxes of the same numbers.
+        Images and boxes of the same numbers.
     """
     height, width = images.shape[1:3]
     batch = tf.shape(images)[0]
@@ -136,14 +136,14 @@ def random_window(
     ratio = tf.exp(tf.random.stateless_uniform((batch, 1), ratio_seed, -log, log))
     side = tf.concat([scale * ratio, scale / ratio], axis=1)  # (batch, xy), in parts
     place = tf.random.stateless_uniform((batch, 2), place_seed)
-    start = place * (1.0 - side)  # Below 0 where the window is larger than the picture.
+    start = place * (1.0 - side)  # Below 0 where the window is larger than the image.
     return _look(images, found, start, side, size or (height, width))
 
 
 def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor, Found]:
-    """Returns pictures that show parts of four of the batch each, side by side.
+    """Returns images that show parts of four of the batch each, side by side.
 
-    Four pictures make one of twice the height and width, and a window of about its half is cut
+    Four images make one of twice the height and width, and a window of about its half is cut
     out of it, so that objects are mostly smaller than before.
 
     Args:
@@ -152,7 +152,7 @@ def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor,
         seed: Whole numbers `(2,)`.
 
     Returns:
-        Pictures and boxes of the same shapes; boxes beyond the padded number are left out.
+        Images and boxes of the same shapes; boxes beyond the padded number are left out.
 
     Reference:
         "YOLOv4", arXiv:2004.10934, section 3.3 and figure 3.
@@ -173,9 +173,9 @@ def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor,
 def detection_mixup(
     images: tf.Tensor, found: Found, seed: tf.Tensor, alpha: float = MIXUP_ALPHA
 ) -> tuple[tf.Tensor, Found]:
-    """Returns blends of two pictures of the batch each, with the boxes of both.
+    """Returns blends of two images of the batch each, with the boxes of both.
 
-    Nothing is resized: pictures of a batch have one canvas. The share of a picture is the weight
+    Nothing is resized: images of a batch have one canvas. The share of an image is the weight
     of its boxes.
 
     Args:
@@ -185,7 +185,7 @@ def detection_mixup(
         alpha: Both parameters of the Beta distribution that the shares are drawn from.
 
     Returns:
-        Pictures and boxes of the same shapes; boxes beyond the padded number are left out.
+        Images and boxes of the same shapes; boxes beyond the padded number are left out.
 
     Reference:
         "Bag of Freebies for Training Object Detection Neural Networks", arXiv:1902.04103, section
@@ -207,7 +207,7 @@ def detection_mixup(
 
 
 def blend(first: tf.Tensor, second: tf.Tensor, share: Any) -> tf.Tensor:
-    """Returns two pictures laid over each other, on a canvas that holds both.
+    """Returns two images laid over each other, on a canvas that holds both.
 
     Args:
         first: float32 `(..., height, width, channels)`.
@@ -215,7 +215,7 @@ def blend(first: tf.Tensor, second: tf.Tensor, share: Any) -> tf.Tensor:
         share: Of the first, in [0, 1].
 
     Returns:
-        float32 of the larger height and the larger width; both pictures are in the upper left
+        float32 of the larger height and the larger width; both images are in the upper left
         corner, so that their boxes stay where they are.
     """
     sizes = [tf.shape(picture)[-3:-1] for picture in (first, second)]
@@ -243,7 +243,7 @@ def random_shapes(
         seed: Decides the sizes, with the epoch and the number of the batch.
 
     Returns:
-        Batches with square pictures. For `with_targets` give an encoder for each size.
+        Batches with square images. For `with_targets` give an encoder for each size.
 
     Raises:
         ValueError: If there is no size, or one is no multiple of `divisor`.
@@ -276,7 +276,7 @@ def random_shapes(
 def _look(
     images: tf.Tensor, found: Found, start: tf.Tensor, side: tf.Tensor, size: tuple[int, int]
 ) -> tuple[tf.Tensor, Found]:
-    """Returns what is seen through a window of each picture; `start` and `side` are (n, xy)."""
+    """Returns what is seen through a window of each image; `start` and `side` are (n, xy)."""
     height, width = images.shape[1:3]
     pixels = tf.constant([width, height], tf.float32)
     # crop_and_resize puts the corners of the window on middles of pixels; here they are on edges.
@@ -284,7 +284,7 @@ def _look(
     step = side * pixels / out
     first = start * pixels + (step - 1.0) / 2
     last = first + step * (out - 1.0)
-    # A window inside the picture does not see behind the middles of its outermost pixels.
+    # A window inside the image does not see behind the middles of its outermost pixels.
     inside = side <= 1.0
     first = tf.where(inside, tf.maximum(first, 0.0), first)
     last = tf.where(inside, tf.minimum(last, pixels - 1.0), last)

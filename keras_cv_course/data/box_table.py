@@ -28,23 +28,23 @@ def table_annotations(
     box_format: str = "xyxy",
     max_pixels: int = MAX_PIXELS,
 ) -> Annotations:
-    """Returns the pictures and boxes of a CSV file with a row for each object.
+    """Returns the images and boxes of a CSV file with a row for each object.
 
-    A row holds the name of a picture, the class and four numbers in pixels from 0, of the upright
-    picture, see `read_photograph`. A first row with words in the place of the numbers is taken for
-    the names of the columns. A picture without objects has a row with nothing behind its name.
+    A row holds the name of an image, the class and four numbers in pixels from 0, of the upright
+    image, see `read_photograph`. A first row with words in the place of the numbers is taken for
+    the names of the columns. An image without objects has a row with nothing behind its name.
 
     Args:
         path: The CSV file.
-        pictures: Folder of the pictures; file names are paths relative to it.
+        pictures: Folder of the images; file names are paths relative to it.
         class_names: The classes, in the order of labels. None takes those that occur, sorted.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
-            ValueError. Broken are a row without six fields or with a box of no numbers; a picture
+            ValueError. Broken are a row without six fields or with a box of no numbers; an image
             that is missing, not below `pictures` or cannot be read; a box
-            without area, out of the picture or of an unknown class.
+            without area, out of the image or of an unknown class.
         box_format: "xyxy", "xywh" (the upper left corner, width and height), "center_xywh" or
             "yxyx".
-        max_pixels: The largest number of pixels of a picture.
+        max_pixels: The largest number of pixels of an image.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.

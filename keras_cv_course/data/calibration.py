@@ -1,4 +1,4 @@
-"""Pictures that show a converter the values which a network will see."""
+"""Images that show a converter the values which a network will see."""
 
 import os
 from typing import Any
@@ -22,17 +22,17 @@ def calibration_array(
     input_range: tuple[float, float] | None = None,
     limit: int | None = None,
 ) -> np.ndarray:
-    """Returns calibration pictures as one array, or refuses what the model would not be given.
+    """Returns calibration images as one array, or refuses what the model would not be given.
 
     Args:
         source: One of
             - an array `(n, height, width, channels)` of real values, as the model takes them;
-            - a `tf.data.Dataset` of such pictures, batched or not, with or without labels;
-            - a folder of pictures, read at any depth; `input_range` must then be given.
+            - a `tf.data.Dataset` of such images, batched or not, with or without labels;
+            - a folder of images, read at any depth; `input_range` must then be given.
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes: uint8 arrays, which are
             pixels, are for (0, 255) alone. None checks no range.
-        limit: The largest number of pictures to return: of an array and of a folder a sample from
+        limit: The largest number of images to return: of an array and of a folder a sample from
             the whole, of a dataset the first. None returns all.
 
     Returns:

@@ -19,7 +19,7 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Split:
-    """Picture files that can be decoded, with the numbers of their classes.
+    """Image files that can be decoded, with the numbers of their classes.
 
     Attributes:
         paths: The files, in the order in which they are numbered.
@@ -75,18 +75,18 @@ def read_splits(
 def read_classes(
     folder: Path, channels: int, class_names: Sequence[str] | None, max_pixels: int
 ) -> Split:
-    """Returns all pictures of a folder of class folders, by class and name.
+    """Returns all images of a folder of class folders, by class and name.
 
     Args:
         folder: The folder.
         channels: 1 for grey, 3 for colour.
         class_names: The class folders that there must be, in the order of labels. None takes those
             that there are.
-        max_pixels: The largest number of pixels of a picture.
+        max_pixels: The largest number of pixels of an image.
 
     Raises:
         ValueError: If there are fewer than two class folders, others than `class_names`, or one
-            without a picture that can be decoded.
+            without an image that can be decoded.
     """
     found = class_folders(folder)
     if class_names is not None and set(class_names) != set(found):
@@ -120,7 +120,7 @@ def class_folders(folder: Path) -> tuple[str, ...]:
 
 
 def list_files(folder: Path, class_names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Returns the paths of the pictures in class folders, by class and name, and of other files.
+    """Returns the paths of the images in class folders, by class and name, and of other files.
 
     Links to files and to class folders are followed, those to folders below are not. Hidden files
     of other kinds are left out.
@@ -206,7 +206,7 @@ def _recorded(
             f"first {missing[0]}. Put them back, or begin anew without `files`."
         )
     bases = {name: root / name if separate else root for name in paths}
-    # A class that has come since holds no recorded picture, and so does not move the labels.
+    # A class that has come since holds no recorded image, and so does not move the labels.
     names = tuple(sorted({_class_of(bases[name], p) for name in paths for p in paths[name]}))
     splits = {}
     for name, named in paths.items():
@@ -228,7 +228,7 @@ def _recorded(
     unlisted = tuple(readable(new, channels, max_pixels=max_pixels)) if new else ()
     if unlisted:
         _LOG.warning(
-            "Left out %d pictures of %s that have come since the split was recorded, first %s",
+            "Left out %d images of %s that have come since the split was recorded, first %s",
             len(unlisted),
             root,
             ", ".join(unlisted[:_MOST_NAMED]),
@@ -285,7 +285,7 @@ def _check_classes(
         folder: The folder of the class folders.
         class_names: Their names.
         splits: What can be decoded; None looks at the files alone.
-        paths: All picture files.
+        paths: All image files.
     """
     listed = {_class_of(folder, path) for path in paths}
     have = listed

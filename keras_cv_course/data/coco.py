@@ -24,25 +24,25 @@ def coco_annotations(
     broken: str = "skip",
     max_pixels: int = MAX_PIXELS,
 ) -> Annotations:
-    """Returns the pictures and boxes of a file in COCO's format.
+    """Returns the images and boxes of a file in COCO's format.
 
-    Pictures without objects are kept. Crowds are kept and marked. The file is read as plain JSON,
-    because pycocotools stops at the first thing that is wrong. Pictures are upright, see
+    Images without objects are kept. Crowds are kept and marked. The file is read as plain JSON,
+    because pycocotools stops at the first thing that is wrong. Images are upright, see
     `read_photograph`: of one that EXIF turns, the height and width of its row say whether its boxes
-    are of the upright picture or of the stored one, which are turned then. A file with several ids,
-    and a category with several, is one picture and one class.
+    are of the upright image or of the stored one, which are turned then. A file with several ids,
+    and a category with several, is one image and one class.
 
     Args:
         path: The JSON file with "images", "annotations" and "categories".
-        pictures: Folder of the pictures; file names are paths relative to it.
+        pictures: Folder of the images; file names are paths relative to it.
         class_names: The classes, in the order of labels. None takes all categories of the file, in
             the order of their ids, whether they occur or not.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
-            ValueError. Broken are a picture that is missing, not below `pictures`, of another size
+            ValueError. Broken are an image that is missing, not below `pictures`, of another size
             or cannot be read; a row without the fields that it needs; an id of several files or
-            categories; an annotation of an unknown picture or category; a box without area, out of
-            the picture or of an unknown class.
-        max_pixels: The largest number of pixels of a picture.
+            categories; an annotation of an unknown image or category; a box without area, out of
+            the image or of an unknown class.
+        max_pixels: The largest number of pixels of an image.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -116,7 +116,7 @@ def _id_order(key: Any) -> tuple[bool, Any]:
 
 
 def _by_id(rows: Sequence[Any]) -> dict[Any, set[str]]:
-    """Returns the file names of each picture's id, of which there should be one."""
+    """Returns the file names of each image's id, of which there should be one."""
     names: dict[Any, set[str]] = defaultdict(set)
     for row in rows:
         if _has_id(row):
@@ -136,7 +136,7 @@ def _wrong_annotation(
         return f"is no object: {reprlib.repr(row)}."
     picture, category = row.get("image_id"), row.get("category_id")
     if not isinstance(picture, _IDS) or picture not in images:
-        return f"is of the picture {reprlib.repr(picture)}, which is not listed."
+        return f"is of the image {reprlib.repr(picture)}, which is not listed."
     if not isinstance(category, _IDS) or category not in categories:
         return f"is of the category {reprlib.repr(category)}, not listed."
     box = row.get("bbox")

@@ -1,4 +1,4 @@
-"""What every source of labelled pictures returns, and the steps that the sources share."""
+"""What every source of labelled images returns, and the steps that the sources share."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ _BRIGHTEST = 255.0
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """Labelled pictures in batches, split into what is learned from and what is held out.
+    """Labelled images in batches, split into what is learned from and what is held out.
 
     Every split yields `(images, labels)`: float32 `(batch, height, width, channels)` in
     `input_range`, and int32 `(batch,)`. Only `train` is shuffled, anew for every epoch.
@@ -25,13 +25,13 @@ class ImageDataset:
         val: What the best epoch is chosen by.
         test: What the result is measured on, or None where the source has no such split.
         class_names: Name of each class, by label.
-        input_shape: Shape of one picture, (height, width, channels).
+        input_shape: Shape of one image, (height, width, channels).
         input_range: Smallest and largest pixel value.
         skipped: Files that are in no split, because they cannot be decoded or are of another kind.
-        files: Paths and labels of the pictures of each split, where they are files.
+        files: Paths and labels of the images of each split, where they are files.
         split_files: The same paths relative to the folder that was read, in the order of the split:
             what a run records, and `image_folder(files=…)` takes. Empty where they are no files.
-        unlisted: Pictures that have come to the folder since `split_files` was recorded.
+        unlisted: Images that have come to the folder since `split_files` was recorded.
     """
 
     epochs: Epochs
@@ -52,7 +52,7 @@ class ImageDataset:
 
 
 def as_arrays(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Returns all pictures and all labels of a split as arrays, in its order.
+    """Returns all images and all labels of a split as arrays, in its order.
 
     Args:
         dataset: Batches of `(images, labels)`, as in an `ImageDataset`.
@@ -70,7 +70,7 @@ def as_arrays(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
 def check_input(
     input_shape: tuple[int, ...], input_range: tuple[float, float], batch_size: int = 1
 ) -> None:
-    """Raises ValueError unless pictures can be made in this shape, range and batch size."""
+    """Raises ValueError unless images can be made in this shape, range and batch size."""
     sizes = tuple(input_shape)
     if len(sizes) != 3 or not all(isinstance(n, int) and n > 0 for n in sizes):
         raise ValueError(

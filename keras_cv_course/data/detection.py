@@ -1,4 +1,4 @@
-"""Annotated pictures as batches for a detector, with boxes padded to a fixed number."""
+"""Annotated images as batches for a detector, with boxes padded to a fixed number."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -33,35 +33,35 @@ def detection_batches(
     use_difficult: bool = True,
     cache: bool = True,
 ) -> tf.data.Dataset:
-    """Returns pictures as pixels, and the boxes that are learned, in batches.
+    """Returns images as pixels, and the boxes that are learned, in batches.
 
     Go on with `augmented_boxes`, `random_shapes` and `with_targets`. For runs that must go on
     exactly after a kill there is `detection_epochs`.
 
     Args:
-        source: The pictures.
+        source: The images.
         input_shape: (height, width, channels) of the network input; 1 or 3 channels.
-        batch_size: Pictures in a batch.
-        max_boxes: Boxes of a picture; those beyond are left out, padding has the label -1.
+        batch_size: Images in a batch.
+        max_boxes: Boxes of an image; those beyond are left out, padding has the label -1.
         resize: "stretch" fills the input, as SSD does; "pad" keeps the aspect ratio with the
-            picture in the middle of black borders.
+            image in the middle of black borders.
         shuffle: Whether the order is another one each time they are read.
         seed: Decides the orders.
         use_difficult: Whether difficult objects are learned. Crowds never are.
-        cache: Whether pictures are kept in memory once they are decoded and resized, as bytes: 3 MB
+        cache: Whether images are kept in memory once they are decoded and resized, as bytes: 3 MB
             for ten of 320 x 320. Without, they are read anew in every epoch.
 
     Returns:
         Batches of `(images, found)`: float32 `(batch, height, width, channels)` in 0 to 255, and a
         dict of "boxes" float32 `(batch, max_boxes, 4)` xyxy in pixels of the input, "labels" int32
-        `(batch, max_boxes)` and "weights" float32 `(batch, max_boxes)`, 1 for real boxes. Pictures
+        `(batch, max_boxes)` and "weights" float32 `(batch, max_boxes)`, 1 for real boxes. Images
         are upright, see `read_photograph`. One that cannot be decoded ends them with
         tf.errors.InvalidArgumentError, which names it.
 
     Raises:
-        FileNotFoundError: If a picture is gone.
-        ValueError: If an argument is out of its range, the header of a picture cannot be read, or,
-            with `shuffle` and `cache`, a picture cannot be decoded.
+        FileNotFoundError: If an image is gone.
+        ValueError: If an argument is out of its range, the header of an image cannot be read, or,
+            with `shuffle` and `cache`, an image cannot be decoded.
 
     Example:
         >>> train = detection_batches(annotations, (320, 320, 3), shuffle=True)
@@ -89,19 +89,19 @@ def detection_epochs(
     """Returns the batches of `detection_batches`, in an order that is a function of the epoch.
 
     Args:
-        source: The pictures.
+        source: The images.
         input_shape: As in `detection_batches`, like the arguments that follow.
-        batch_size: Pictures in a batch.
-        max_boxes: Boxes of a picture.
+        batch_size: Images in a batch.
+        max_boxes: Boxes of an image.
         resize: "stretch" or "pad".
         seed: Decides the orders.
         use_difficult: Whether difficult objects are learned.
-        cache: Whether all pictures are decoded here, and kept in memory.
+        cache: Whether all images are decoded here, and kept in memory.
 
     Raises:
-        FileNotFoundError: If a picture is gone.
-        ValueError: If an argument is out of its range, the header of a picture cannot be read, or,
-            with `cache`, a picture cannot be decoded.
+        FileNotFoundError: If an image is gone.
+        ValueError: If an argument is out of its range, the header of an image cannot be read, or,
+            with `cache`, an image cannot be decoded.
 
     Example:
         >>> epochs = augmented_boxes(detection_epochs(annotations, (320, 320, 3)), seed=1)
@@ -132,8 +132,8 @@ def with_targets(
     Args:
         batches: Batches of `(images, found)`, as `detection_batches` gives them, or
             `detection_epochs`.
-        encode: Takes boxes, labels and weights of one picture and returns targets, e.g.
-            `functools.partial(encode_anchor_targets, anchors=anchors)`. For pictures of several
+        encode: Takes boxes, labels and weights of one image and returns targets, e.g.
+            `functools.partial(encode_anchor_targets, anchors=anchors)`. For images of several
             sizes, see `random_shapes`, one for each (height, width).
         input_range: Smallest and largest value that the model takes.
 
@@ -205,7 +205,7 @@ def _reader(
     resize: str,
     use_difficult: bool,
 ) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """Returns a function from numbers of pictures to these, resized, each with its boxes."""
+    """Returns a function from numbers of images to these, resized, each with its boxes."""
     check_input(input_shape, (0.0, 1.0), batch_size)
     check_whole("max_boxes", max_boxes)
     check_choice("resize", resize, RESIZINGS)
@@ -235,7 +235,7 @@ def _reader(
 def _kept(
     source: Annotations | DrawnScenes, read: Callable[[tf.Tensor], tf.data.Dataset]
 ) -> tuple[tf.Tensor, Found]:
-    """Returns all pictures with their boxes as one batch."""
+    """Returns all images with their boxes as one batch."""
     count = len(source)
     try:
         return read(tf.range(count)).batch(count).get_single_element()
@@ -249,7 +249,7 @@ def _kept(
 def _listed(
     annotations: Annotations, use_difficult: bool
 ) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """Returns a function to the path of each picture with the boxes that are learned."""
+    """Returns a function to the path of each image with the boxes that are learned."""
     paths, boxes, labels = [], [], []
     for picture in annotations.pictures:
         kept = ~picture.crowd & (use_difficult | ~picture.difficult)
@@ -268,7 +268,7 @@ def _listed(
 
 
 def _named_reader(annotations: Annotations, channels: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function from the path of a picture to it, whose errors name the file."""
+    """Returns a function from the path of an image to it, whose errors name the file."""
     files = [picture.path for picture in annotations.pictures]
     read = or_empty(photograph_reader(files, channels, annotations.max_pixels))
 
@@ -282,7 +282,7 @@ def _named_reader(annotations: Annotations, channels: int) -> Callable[[tf.Tenso
 
 
 def _drawn(scenes: DrawnScenes) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """Returns a function to each picture with its boxes, drawn when it is asked for."""
+    """Returns a function to each image with its boxes, drawn when it is asked for."""
 
     def draw(order: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
         for scene in map(scenes.__getitem__, order):

@@ -1,4 +1,4 @@
-"""Scikit-learn's handwritten digits: real pictures that need no download."""
+"""Scikit-learn's handwritten digits: real images that need no download."""
 
 import math
 
@@ -21,16 +21,16 @@ def digits(
     batch_size: int = 32,
     seed: int = 0,
 ) -> ImageDataset:
-    """Returns 1,797 pictures of handwritten digits, enlarged from 8 x 8 pixels.
+    """Returns 1,797 images of handwritten digits, enlarged from 8 x 8 pixels.
 
     70 % are for training, 10 % for validation and 20 % for testing, with the same share of every
     digit in each.
 
     Args:
-        input_shape: (height, width, channels) that the pictures are enlarged to, bilinearly; with
+        input_shape: (height, width, channels) that the images are enlarged to, bilinearly; with
             3 channels all are equal.
         input_range: Values of the background and of the darkest ink.
-        batch_size: Pictures in a batch.
+        batch_size: Images in a batch.
         seed: Decides the split and the order of training.
 
     Raises:

@@ -29,12 +29,12 @@ def drawn_faces(
     Args:
         folder: Where the files go; it is made where it does not exist.
         count: Number of faces.
-        size_px: Height and width of the pictures.
+        size_px: Height and width of the images.
         seed: Decides what is drawn.
 
     Returns:
         Labels "smile", "age" in years, "landmarks" (5 points: eyes, nose, corners of the mouth,
-        from the picture's left to its right), "pose" with the roll alone, and "detection", all 1.
+        from the image's left to its right), "pose" with the roll alone, and "detection", all 1.
 
     Raises:
         ValueError: If `count` or `size_px` is not above 0.
@@ -62,7 +62,7 @@ def drawn_faces(
 def _draw(
     rng: np.random.Generator, smile: bool, age: float, roll: float, size_px: int
 ) -> tuple[Image.Image, np.ndarray]:
-    """Returns a picture and its five points in pixels."""
+    """Returns an image and its five points in pixels."""
     noise = rng.integers(40, 200, 3) + rng.integers(-30, 30, (size_px, size_px, 3))
     picture = Image.fromarray(noise.clip(0, 255).astype(np.uint8))
     pen = ImageDraw.Draw(picture)

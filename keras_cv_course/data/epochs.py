@@ -1,4 +1,4 @@
-"""Training pictures as a function of the epoch, so that a run that was killed can go on exactly."""
+"""Training images as a function of the epoch, so that a run that was killed can go on exactly."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -125,7 +125,7 @@ def shuffled(count: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
 def filled_share(index: int, count: int, multiple: int) -> Callable[..., tuple[tf.Tensor, ...]]:
     """Returns a function from what a batch holds to the part of one of several workers.
 
-    The batch is filled up with its first pictures to a multiple of `multiple`, and cut into `count`
+    The batch is filled up with its first images to a multiple of `multiple`, and cut into `count`
     equal parts in order.
 
     Args:

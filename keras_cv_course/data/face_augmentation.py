@@ -1,4 +1,4 @@
-"""Makes new pictures of faces, and takes their labels along."""
+"""Makes new images of faces, and takes their labels along."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -31,16 +31,16 @@ IBUG_MIRROR = _ibug_mirror()
 
 @dataclass(frozen=True)
 class FaceDistortion:
-    """How far pictures are changed, each by a random amount.
+    """How far images are changed, each by a random amount.
 
     Attributes:
         shift: Largest shift, as a share of width and height.
         turn_degrees: Largest turn to either side.
         zoom: Largest change of size, as a share.
-        mirror: For each point, which one it becomes in a mirror; None mirrors no picture.
+        mirror: For each point, which one it becomes in a mirror; None mirrors no image.
         contrast: Largest change of contrast, as a share.
         brightness: Largest change of brightness, as a share of the range of values.
-        grey_share: Share of pictures that lose their colours.
+        grey_share: Share of images that lose their colours.
     """
 
     shift: float = 0.08
@@ -70,12 +70,12 @@ def distorted_faces(
 ) -> Batches:
     """Returns batches of faces that are mirrored, turned, shifted, zoomed, and seen in other light.
 
-    Points move with the picture, their visibility is mirrored, yaw and roll change sign in a
+    Points move with the image, their visibility is mirrored, yaw and roll change sign in a
     mirror and roll grows with the turn; other labels stay. What is not known stays so. What moves
-    into the picture is the nearest pixel of its border.
+    into the image is the nearest pixel of its border.
 
     Args:
-        train: Batches of float32 pictures (batch, height, width, channels) in `input_range` and a
+        train: Batches of float32 images (batch, height, width, channels) in `input_range` and a
             dict of labels, as `labelled_batches` and `labelled_epochs` return them. Turns take
             pixels to be square.
         input_range: Smallest and largest value.
@@ -116,15 +116,15 @@ def distorted_faces(
 def face_distortion(
     input_range: tuple[float, float], distortion: FaceDistortion | None = None, seed: int = 0
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns what `distorted_faces` does to pictures, for those whose labels do not move.
+    """Returns what `distorted_faces` does to images, for those whose labels do not move.
 
     Args:
-        input_range: Smallest and largest value of the pictures.
+        input_range: Smallest and largest value of the images.
         distortion: How far; the usual when None. Half are mirrored, unless its `mirror` is None.
         seed: Decides the changes, which are new in every call.
 
     Returns:
-        A function of float32 pictures (batch, height, width, channels), for `tf.data`'s `map`.
+        A function of float32 images (batch, height, width, channels), for `tf.data`'s `map`.
 
     Example:
         >>> distort = face_distortion((-1.0, 1.0))
@@ -137,10 +137,10 @@ def face_distortion(
 def keyed_distortion(
     input_range: tuple[float, float], distortion: FaceDistortion | None = None
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Returns a function of a key and pictures that does what that of `face_distortion` does.
+    """Returns a function of a key and images that does what that of `face_distortion` does.
 
     Args:
-        input_range: Smallest and largest value of the pictures.
+        input_range: Smallest and largest value of the images.
         distortion: How far; the usual when None.
 
     Example:
@@ -163,7 +163,7 @@ class _Keys:
 
 @dataclass(frozen=True)
 class _Moves:
-    """Where the distorted pictures' pixels come from, each value (batch,) but the shift (batch, 2).
+    """Where the distorted images' pixels come from, each value (batch,) but the shift (batch, 2).
 
     A pixel at `p` from the centre comes from `flip * turn(zoom * p) + shift`, with the shift as a
     share of width and height.
@@ -178,7 +178,7 @@ class _Moves:
 def _changer(
     input_range: tuple[float, float], distortion: FaceDistortion
 ) -> Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, _Moves]]:
-    """Returns a function that gives distorted pictures, and where their pixels come from."""
+    """Returns a function that gives distorted images, and where their pixels come from."""
 
     def change(key: tf.Tensor, images: tf.Tensor) -> tuple[tf.Tensor, _Moves]:
         moving, lighting = tf.unstack(tf.random.split(key, 2))
@@ -260,7 +260,7 @@ def _move_labels(
 def _move_points(
     landmarks: tf.Tensor, moves: _Moves, size: tuple[int, int], distortion: FaceDistortion
 ) -> tf.Tensor:
-    """Returns where points are in the distorted pictures, and under which number."""
+    """Returns where points are in the distorted images, and under which number."""
     scale = tf.constant([size[1], size[0]], tf.float32)
     points = tf.reshape(landmarks, (-1, landmarks.shape[-1] // 2, 2))  # (batch, points, 2)
     x, y = tf.unstack((points - moves.shift[:, None]) * scale, axis=-1)

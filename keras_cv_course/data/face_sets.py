@@ -22,18 +22,18 @@ def landmark_table(
     """Returns faces with points and the names of people, from a table of comma-separated values.
 
     Args:
-        folder: Holds the table and the folder of pictures.
+        folder: Holds the table and the folder of images.
         table: Its columns are `file`, `identity`, and x0, y0, x1, y1, … in pixels of the upright
-            picture; an empty field is a point that is hidden. Others are left out.
-        images: Folder of the pictures.
+            image; an empty field is a point that is hidden. Others are left out.
+        images: Folder of the images.
 
     Returns:
-        Labels "landmarks" (n, 2 points) from the picture's centre over its width and height, and
+        Labels "landmarks" (n, 2 points) from the image's centre over its width and height, and
         "detection", which is 1.
 
     Raises:
-        FileNotFoundError: If the folder, the table or a picture is missing.
-        ValueError: If the table is no CSV in UTF-8, has no such columns or no row, or a picture
+        FileNotFoundError: If the folder, the table or an image is missing.
+        ValueError: If the table is no CSV in UTF-8, has no such columns or no row, or an image
             cannot be read.
     """
     root = existing_folder(folder)
@@ -67,14 +67,14 @@ def age_gender_folder(folder: str | os.PathLike[str]) -> LabelledPictures:
     """Returns faces with an age and a gender, from names of files as UTKFace has them.
 
     Args:
-        folder: Its pictures are called `age_gender_…`, gender 0 or 1. Others are left out.
+        folder: Its images are called `age_gender_…`, gender 0 or 1. Others are left out.
 
     Returns:
         Labels "age" in years, "gender", and "detection", which is 1.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If no picture has such a name.
+        ValueError: If no image has such a name.
     """
     found = []
     for path in picture_files(existing_folder(folder)):
@@ -102,7 +102,7 @@ def smile_folder(
 
     Raises:
         FileNotFoundError: If a folder is missing.
-        ValueError: If one of them holds no picture.
+        ValueError: If one of them holds no image.
     """
     root = existing_folder(folder)
     yes, no = (_pictures_of(root / name) for name in (smiling, not_smiling))
@@ -110,21 +110,21 @@ def smile_folder(
 
 
 def faceless_folder(folder: str | os.PathLike[str]) -> LabelledPictures:
-    """Returns the pictures of a folder that show no face: "detection" is 0.
+    """Returns the images of a folder that show no face: "detection" is 0.
 
     Args:
-        folder: Pictures, at any depth.
+        folder: Images, at any depth.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If it holds no picture.
+        ValueError: If it holds no image.
     """
     files = _pictures_of(existing_folder(folder))
     return LabelledPictures(tuple(files), {}).with_labels(detection=np.zeros(len(files)))
 
 
 def number_people(pictures: LabelledPictures) -> tuple[LabelledPictures, tuple[str, ...]]:
-    """Returns pictures with the label "identity", a number for each person, and the names.
+    """Returns images with the label "identity", a number for each person, and the names.
 
     Args:
         pictures: A set whose people are known.

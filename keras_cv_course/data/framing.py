@@ -1,4 +1,4 @@
-"""A picture of any size in the frame of a network's input, and boxes on their way back."""
+"""An image of any size in the frame of a network's input, and boxes on their way back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ _LARGEST_PIXEL = 255.0
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A picture as a network takes it.
+    """An image as a network takes it.
 
     Attributes:
         pixels: float32 `(height, width, channels)` of the network's input.
-        scale: (width, height) of the whole frame, in pixels of the picture.
-        offset: (x, y) of the picture's corner in the frame, in pixels of the picture.
-        size: (width, height) of the picture in its pixels.
+        scale: (width, height) of the whole frame, in pixels of the image.
+        offset: (x, y) of the image's corner in the frame, in pixels of the image.
+        size: (width, height) of the image in its pixels.
     """
 
     pixels: np.ndarray
@@ -27,7 +27,7 @@ class Frame:
     size: tuple[int, int]
 
     def to_picture(self, boxes: np.ndarray) -> np.ndarray:
-        """Returns boxes in pixels of the picture, cut off at its border.
+        """Returns boxes in pixels of the image, cut off at its border.
 
         Args:
             boxes: `(count, 4)` xyxy in parts of the frame.
@@ -42,7 +42,7 @@ def frame_picture(
     input_range: tuple[float, float],
     resize: str,
 ) -> Frame:
-    """Returns a picture as a network takes it.
+    """Returns an image as a network takes it.
 
     It is what `keras.layers.Resizing` makes of it, with and without `pad_to_aspect_ratio` and
     `crop_to_aspect_ratio`.
@@ -54,7 +54,7 @@ def frame_picture(
         resize: "stretch", "pad" or "crop", see `specs.model_spec.RESIZINGS`.
 
     Raises:
-        ValueError: If the picture has another shape.
+        ValueError: If the image has another shape.
     """
     image = np.asarray(image, np.float32)
     if image.ndim != 3 or image.shape[-1] != shape[-1] or not image.size:
@@ -82,12 +82,12 @@ def frame_picture(
 def border(
     size_px: tuple[Any, Any], frame_px: tuple[int, int], larger: Callable[..., Any] = max
 ) -> tuple[Any, Any]:
-    """Returns the (top, left) border that gives a picture the shape of a frame, in its own pixels.
+    """Returns the (top, left) border that gives an image the shape of a frame, in its own pixels.
 
     The borders at the bottom and on the right are as wide.
 
     Args:
-        size_px: (height, width) of the picture, whole numbers or tensors of them.
+        size_px: (height, width) of the image, whole numbers or tensors of them.
         frame_px: (height, width) of the frame.
         larger: Returns the larger of two numbers; `tf.maximum` for tensors.
     """
@@ -98,7 +98,7 @@ def border(
 
 
 def _cut(size_px: tuple[int, int], frame_px: tuple[int, int]) -> tuple[int, int]:
-    """Returns the (left, top) that Keras cuts off, in pixels of the picture."""
+    """Returns the (left, top) that Keras cuts off, in pixels of the image."""
     height, width = size_px
     kept_height = min(int(width * frame_px[0] / frame_px[1]), height)
     kept_width = min(int(height * frame_px[1] / frame_px[0]), width)

@@ -1,4 +1,4 @@
-"""Folders of pictures, one sub-folder for each class."""
+"""Folders of images, one sub-folder for each class."""
 
 import math
 import os
@@ -26,10 +26,10 @@ def image_folder(
     files: Mapping[str, Sequence[str]] | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> ImageDataset:
-    """Returns the pictures of a folder that holds one sub-folder for each class.
+    """Returns the images of a folder that holds one sub-folder for each class.
 
-    The folder holds the class folders, of whose pictures `validation_split` are held out; or
-    `train` and `val` (and `test`), each with the same class folders. Pictures are read as
+    The folder holds the class folders, of whose images `validation_split` are held out; or
+    `train` and `val` (and `test`), each with the same class folders. Images are read as
     `read_photograph` does, cropped to the aspect ratio of `input_shape` around their centre and
     resized bilinearly. A file that cannot be decoded is logged and left out.
 
@@ -38,19 +38,19 @@ def image_folder(
             class folders are followed.
         input_shape: (height, width, channels) of the model's input; 1 or 3 channels.
         input_range: Smallest and largest value that the model takes, e.g. (-1.0, 1.0).
-        batch_size: Pictures in a batch.
+        batch_size: Images in a batch.
         validation_split: Share that is held out, above 0 and below 1. Not used where the folder
             has `train` and `val`.
-        seed: Decides which pictures are held out, and the order of training.
+        seed: Decides which images are held out, and the order of training.
         files: Makes exactly the split that was recorded, `ImageDataset.split_files` of an earlier
-            reading of the folder, in place of a drawn one. Pictures that have come since are logged
+            reading of the folder, in place of a drawn one. Images that have come since are logged
             and left out, see `ImageDataset.unlisted`.
-        max_pixels: The largest number of pixels of a picture; larger ones are left out.
+        max_pixels: The largest number of pixels of an image; larger ones are left out.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If it holds fewer than two classes or a class without a picture that can be
-            decoded, if `train` and `val` hold different classes, if a picture that `files` records
+        ValueError: If it holds fewer than two classes or a class without an image that can be
+            decoded, if `train` and `val` hold different classes, if an image that `files` records
             is missing or cannot be decoded, or if another argument is out of its range.
 
     Example:
@@ -91,15 +91,15 @@ def labelled_folder(
     batch_size: int = 32,
     max_pixels: int = MAX_PIXELS,
 ) -> tuple[tf.data.Dataset, tuple[str, ...]]:
-    """Returns all pictures of a folder of class folders in batches, and the files left out.
+    """Returns all images of a folder of class folders in batches, and the files left out.
 
     Args:
         folder: Holds one sub-folder for each class, read as `image_folder` does.
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes.
         class_names: Names of the sub-folders in the order of the model's classes.
-        batch_size: Pictures in a batch.
-        max_pixels: The largest number of pixels of a picture; larger ones are left out.
+        batch_size: Images in a batch.
+        max_pixels: The largest number of pixels of an image; larger ones are left out.
 
     Returns:
         Batches of `(images, labels)`, in the order of class and file name, and the paths of the
@@ -107,7 +107,7 @@ def labelled_folder(
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If its sub-folders are not `class_names`, or one holds no picture that can be
+        ValueError: If its sub-folders are not `class_names`, or one holds no image that can be
             decoded.
     """
     check_input(input_shape, input_range, batch_size)
@@ -123,13 +123,13 @@ def load_pictures(
     input_range: tuple[float, float],
     max_pixels: int = MAX_PIXELS,
 ) -> np.ndarray:
-    """Returns pictures as a model takes them, cropped and resized as in training.
+    """Returns images as a model takes them, cropped and resized as in training.
 
     Args:
         paths: JPEG, PNG, GIF, BMP, WebP or TIFF files.
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes.
-        max_pixels: The largest number of pixels of a picture.
+        max_pixels: The largest number of pixels of an image.
 
     Returns:
         float32 `(n, height, width, channels)` in `input_range`.
@@ -149,7 +149,7 @@ def load_pictures(
 def picture_fitter(
     input_shape: tuple[int, int, int], input_range: tuple[float, float]
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function from a decoded picture to the picture as a model takes it.
+    """Returns a function from a decoded image to the image as a model takes it.
 
     Args:
         input_shape: (height, width, channels) of the model's input.
@@ -205,7 +205,7 @@ def _loader(
     input_range: tuple[float, float],
     max_pixels: int,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function from the path of one of these files to the picture as a model takes it."""
+    """Returns a function from the path of one of these files to the image as a model takes it."""
     read = photograph_reader(paths, input_shape[2], max_pixels)
     fit = picture_fitter(input_shape, input_range)
     return lambda path: fit(read(path))

@@ -1,4 +1,4 @@
-"""Pictures with the labels of several tasks, of which each set has its own."""
+"""Images with the labels of several tasks, of which each set has its own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,9 +17,9 @@ class LabelledPictures:
     """Files of one set, and the labels that the set has.
 
     Attributes:
-        files: Paths of pictures.
+        files: Paths of images.
         labels: float32 (n, size) by task, NaN where a value is not known.
-        people: Who is shown, a name for each picture; empty where it is not known.
+        people: Who is shown, a name for each image; empty where it is not known.
     """
 
     files: tuple[str, ...]
@@ -40,7 +40,7 @@ class LabelledPictures:
         return len(self.files)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> "LabelledPictures":
-        """Returns the pictures with these numbers, in this order."""
+        """Returns the images with these numbers, in this order."""
         return LabelledPictures(
             tuple(self.files[i] for i in rows),
             {name: values[np.asarray(rows, int)] for name, values in self.labels.items()},
@@ -48,7 +48,7 @@ class LabelledPictures:
         )
 
     def with_labels(self, **labels: Any) -> "LabelledPictures":
-        """Returns the pictures with further labels, each (n,) or (n, size)."""
+        """Returns the images with further labels, each (n,) or (n, size)."""
         arrays = {
             name: np.asarray(values, np.float32).reshape(len(self), -1)
             for name, values in labels.items()
@@ -59,12 +59,12 @@ class LabelledPictures:
 def split_pictures(
     pictures: LabelledPictures, shares: Sequence[float], seed: int = 0
 ) -> tuple[LabelledPictures, ...]:
-    """Returns the pictures in parts that have nobody in common; none where people are not known.
+    """Returns the images in parts that have nobody in common; none where people are not known.
 
     Args:
         pictures: One set. Where its people are known they are dealt out as a whole, else its
-            pictures are.
-        shares: Share of each part, of the people or of the pictures; they sum to 1.
+            images are.
+        shares: Share of each part, of the people or of the images; they sum to 1.
         seed: Decides who is in which part.
 
     Raises:
@@ -94,24 +94,24 @@ def labelled_batches(
 ) -> tf.data.Dataset:
     """Returns batches of all sources together, with NaN for labels that a source does not have.
 
-    Pictures are resized to the input, whatever their aspect, so that points stay where they are;
+    Images are resized to the input, whatever their aspect, so that points stay where they are;
     they are decoded once and kept in memory as bytes. A file that cannot be decoded is logged and
-    left out. A batch has as many pictures of each source as the size of the source makes likely.
+    left out. A batch has as many images of each source as the size of the source makes likely.
 
     Args:
-        sources: Sets of pictures; labels for tasks that are not asked for are left out.
+        sources: Sets of images; labels for tasks that are not asked for are left out.
         label_sizes: Size of the label of each output, see `faces.tasks.label_sizes`.
-        input_shape: (height, width, channels) of the model's input; grey pictures are repeated.
+        input_shape: (height, width, channels) of the model's input; grey images are repeated.
         input_range: Smallest and largest value that the model takes.
-        batch_size: Pictures in a batch.
+        batch_size: Images in a batch.
         shuffle: Whether the order is new in every epoch.
         seed: Decides the order.
 
     Returns:
-        Batches of float32 pictures and a dict of float32 labels (batch, size).
+        Batches of float32 images and a dict of float32 labels (batch, size).
 
     Raises:
-        ValueError: If there is no picture, a label has another size, or no source has any label
+        ValueError: If there is no image, a label has another size, or no source has any label
             of a task.
     """
     check_input(input_shape, input_range, batch_size)
@@ -137,14 +137,14 @@ def labelled_epochs(
 ) -> Epochs:
     """Returns the batches of `labelled_batches`, in an order that is a function of the epoch.
 
-    All pictures are decoded here, and kept in memory as bytes.
+    All images are decoded here, and kept in memory as bytes.
 
     Args:
         sources: As in `labelled_batches`, like the arguments that follow.
         label_sizes: Size of the label of each output.
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes.
-        batch_size: Pictures in a batch.
+        batch_size: Images in a batch.
         seed: Decides the orders.
 
     Raises:

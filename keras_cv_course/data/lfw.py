@@ -14,8 +14,8 @@ class PicturePairs:
     """Pairs of files.
 
     Attributes:
-        files_a: First picture of each pair, `(n,)` paths.
-        files_b: Second picture.
+        files_a: First image of each pair, `(n,)` paths.
+        files_b: Second image.
         people_a: Who is on the first, `(n,)` names.
         people_b: Who is on the second.
         same: Whether that is one person, bool `(n,)`.
@@ -39,7 +39,7 @@ def lfw_pairs(
     """Returns the pairs of an LFW `pairs.txt`.
 
     Its first line has the number of folds and of pairs of each kind in a fold; then come, fold by
-    fold, lines `name<TAB>1<TAB>4` of one person's pictures and lines `name<TAB>1<TAB>name<TAB>2`
+    fold, lines `name<TAB>1<TAB>4` of one person's images and lines `name<TAB>1<TAB>name<TAB>2`
     of two people's.
 
     Args:
@@ -48,7 +48,7 @@ def lfw_pairs(
         fold: Only this fold, from 1. None is all.
 
     Raises:
-        FileNotFoundError: If there is no such file or folder, or a picture is missing.
+        FileNotFoundError: If there is no such file or folder, or an image is missing.
         ValueError: If the file is no UTF-8 or not of this form, a name leads out of the folder, or
             there is no such fold.
 

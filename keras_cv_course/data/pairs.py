@@ -1,4 +1,4 @@
-"""Pairs, triplets and balanced batches of people's pictures, as they stream into training."""
+"""Pairs, triplets and balanced batches of people's images, as they stream into training."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from keras_cv_course._validation import check_whole
 from keras_cv_course.data.epochs import Epochs
 from keras_cv_course.data.people import People, picture_reader
 
-# What a model of two pictures calls its inputs, see `faces.SiameseNetwork`.
+# What a model of two images calls its inputs, see `faces.SiameseNetwork`.
 PAIR = ("image_a", "image_b")
 TRIPLET = ("anchor", "positive", "negative")
 
@@ -18,10 +18,10 @@ Draw = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
 def all_pairs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns every pair of pictures once: the two rows of each, and whether it is of one person.
+    """Returns every pair of images once: the two rows of each, and whether it is of one person.
 
     Args:
-        labels: Who is on each picture `(n,)`.
+        labels: Who is on each image `(n,)`.
 
     Returns:
         Three arrays of `n * (n - 1) / 2`: first row, second row, bool.
@@ -37,13 +37,13 @@ def all_pairs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def sample_pairs(
     labels: np.ndarray, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns random pairs of different pictures, every second one of one person.
+    """Returns random pairs of different images, every second one of one person.
 
-    A person is drawn first and then a picture, so that one with many pictures comes no more often
+    A person is drawn first and then an image, so that one with many images comes no more often
     than others.
 
     Args:
-        labels: Who is on each picture `(n,)`.
+        labels: Who is on each image `(n,)`.
         count: Number of pairs.
         rng: What draws.
 
@@ -51,7 +51,7 @@ def sample_pairs(
         Three arrays `(count,)`: first row, second row, bool.
 
     Raises:
-        ValueError: If there are fewer than two people, or nobody with two pictures.
+        ValueError: If there are fewer than two people, or nobody with two images.
     """
     rows = _rows_of_each(labels)
     several = _with_several(rows)
@@ -78,19 +78,19 @@ def image_pairs(
     """Returns batches of pairs, half of them of one person, new in every epoch.
 
     Args:
-        people: Whose pictures.
+        people: Whose images.
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes.
         batch_size: Pairs in a batch.
-        count: Pairs in an epoch; None is as many as there are pictures.
+        count: Pairs in an epoch; None is as many as there are images.
         crop: Share of each side to crop around the centre first.
         seed: Decides the pairs.
 
     Returns:
-        Batches of `({"image_a": …, "image_b": …}, same)`: float32 pictures and float32 `(batch,)`.
+        Batches of `({"image_a": …, "image_b": …}, same)`: float32 images and float32 `(batch,)`.
 
     Raises:
-        ValueError: If an argument is out of its range, or there are too few people or pictures.
+        ValueError: If an argument is out of its range, or there are too few people or images.
 
     Example:
         >>> pair = SiameseNetwork(SiameseEncoder())
@@ -121,22 +121,22 @@ def image_triplets(
     crop: float = 1.0,
     seed: int = 0,
 ) -> tf.data.Dataset:
-    """Returns batches of two pictures of one person and one of another, new in every epoch.
+    """Returns batches of two images of one person and one of another, new in every epoch.
 
     For a training loop or model of one's own. `TripletSemiHardLoss` finds better triplets in
-    `balanced_batches`, at a third of the pictures.
+    `balanced_batches`, at a third of the images.
 
     Args:
-        people: Whose pictures.
+        people: Whose images.
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes.
         batch_size: Triplets in a batch.
-        count: Triplets in an epoch; None is as many as there are pictures.
+        count: Triplets in an epoch; None is as many as there are images.
         crop: Share of each side to crop around the centre first.
         seed: Decides the triplets.
 
     Returns:
-        Batches of `{"anchor": …, "positive": …, "negative": …}`, float32 pictures.
+        Batches of `{"anchor": …, "positive": …, "negative": …}`, float32 images.
 
     Raises:
         ValueError: As `image_pairs` does.
@@ -172,16 +172,16 @@ def balanced_batches(
     crop: float = 1.0,
     seed: int = 0,
 ) -> tf.data.Dataset:
-    """Returns batches with several pictures of each of several people, new in every epoch.
+    """Returns batches with several images of each of several people, new in every epoch.
 
     For runs that must go on exactly after a kill there is `balanced_epochs`.
 
     Args:
-        people: Whose pictures.
+        people: Whose images.
         input_shape: As in `balanced_epochs`, like the arguments that follow.
         input_range: Smallest and largest value that the model takes.
         people_per_batch: People in a batch.
-        pictures_per_person: Pictures of each.
+        pictures_per_person: Images of each.
         batches: Batches in an epoch.
         crop: Share of each side to crop around the center first.
         seed: Decides the batches.
@@ -222,12 +222,12 @@ def balanced_epochs(
     """Returns the batches of `balanced_batches`, which are a function of the epoch.
 
     Args:
-        people: Whose pictures.
+        people: Whose images.
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes.
         people_per_batch: People in a batch, at most as many as there are.
-        pictures_per_person: Pictures of each; of one who has fewer, some come again.
-        batches: Batches in an epoch; None is as many as it takes to see as many pictures as there
+        pictures_per_person: Images of each; of one who has fewer, some come again.
+        batches: Batches in an epoch; None is as many as it takes to see as many images as there
             are.
         crop: Share of each side to crop around the center first.
         seed: Decides the batches, with the number of the epoch.
@@ -273,7 +273,7 @@ def balanced_epochs(
 
 
 def _rows_of_each(labels: np.ndarray) -> list[np.ndarray]:
-    """Returns the rows of each person's pictures, of at least two people."""
+    """Returns the rows of each person's images, of at least two people."""
     rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     if len(rows) < 2:
         raise ValueError(f"There must be images of at least two people. Received: of {len(rows)}.")

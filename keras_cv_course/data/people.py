@@ -1,4 +1,4 @@
-"""Pictures of people, or of anything that comes in several pictures of one: who is on which."""
+"""Images of people, or of anything that comes in several images of one: who is on which."""
 
 import os
 from collections import Counter
@@ -20,10 +20,10 @@ _DARKEST_INK = 16.0
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """Pictures, and who is on each.
+    """Images, and who is on each.
 
     Attributes:
-        pictures: Paths of the files `(n,)`, or the pictures themselves, uint8
+        pictures: Paths of the files `(n,)`, or the images themselves, uint8
             `(n, height, width, channels)`.
         labels: Number of the person on each, int32 `(n,)`, from 0.
         names: Name of each person, by number.
@@ -71,13 +71,13 @@ class People:
         crop: float = 1.0,
         rows: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Returns pictures as a model takes them, float32 `(n, height, width, channels)`.
+        """Returns images as a model takes them, float32 `(n, height, width, channels)`.
 
         Args:
             input_shape: (height, width, channels) of the model's input.
             input_range: Smallest and largest value that the model takes.
             crop: Share of each side to crop around the center, see `picture_reader`.
-            rows: Numbers of the pictures; None is all.
+            rows: Numbers of the images; None is all.
         """
         read = picture_reader(self, input_shape, input_range, crop)
         rows = np.arange(len(self.labels)) if rows is None else np.asarray(rows, np.int64)
@@ -86,10 +86,10 @@ class People:
         return np.asarray(next(pictures.as_numpy_iterator()))
 
     def at_most(self, count: int) -> "People":
-        """Returns the first pictures of the first people, as many of each as there is room for.
+        """Returns the first images of the first people, as many of each as there is room for.
 
         Args:
-            count: The most pictures; at least 4, two each of two people.
+            count: The most images; at least 4, two each of two people.
 
         Raises:
             ValueError: If it is less.
@@ -107,16 +107,16 @@ class People:
 
 
 def people_folder(folder: str | os.PathLike[str], min_pictures: int = 1) -> People:
-    """Returns the people of a folder that holds a folder of pictures for each.
+    """Returns the people of a folder that holds a folder of images for each.
 
     Args:
         folder: The folder. Files are read as `read_photograph` does, also in folders below that of
             the person. A file that cannot be decoded is logged and left out.
-        min_pictures: People with fewer pictures are left out; 2 for training on pairs.
+        min_pictures: People with fewer images are left out; 2 for training on pairs.
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If it holds fewer than two people with so many pictures.
+        ValueError: If it holds fewer than two people with so many images.
 
     Example:
         >>> train, unseen = split_people(people_folder("people", min_pictures=2))
@@ -144,9 +144,9 @@ def people_folder(folder: str | os.PathLike[str], min_pictures: int = 1) -> Peop
 
 
 def digit_people() -> People:
-    """Returns scikit-learn's 1,797 handwritten digits, ten "people", as 8 x 8 grey pictures.
+    """Returns scikit-learn's 1,797 handwritten digits, ten "people", as 8 x 8 grey images.
 
-    Two of one digit stand for two pictures of one person. What is learned on some digits can be
+    Two of one digit stand for two images of one person. What is learned on some digits can be
     tried on others, of which not one was seen: `split_people(digit_people(), 0.3)`.
     """
     source = load_digits()
@@ -182,7 +182,7 @@ def join_people(*sets: People) -> People:
     """Returns the people of several sets; those of one name are one person.
 
     Args:
-        *sets: Sets of files, or of pictures of one size.
+        *sets: Sets of files, or of images of one size.
     """
     names = tuple(dict.fromkeys(name for people in sets for name in people.names))
     number = {name: i for i, name in enumerate(names)}
@@ -197,17 +197,17 @@ def picture_reader(
     input_range: tuple[float, float],
     crop: float = 1.0,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function from a picture's number to the picture as a model takes it.
+    """Returns a function from an image's number to the image as a model takes it.
 
-    Pictures are cropped to the aspect ratio of `input_shape` around their centre and resized
+    Images are cropped to the aspect ratio of `input_shape` around their centre and resized
     bilinearly. Grey ones are repeated for three channels, and coloured ones made grey for one.
 
     Args:
-        people: Whose pictures.
+        people: Whose images.
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes.
         crop: Share of each side to crop around the centre first, above 0 and at most 1: for
-            pictures with much around the face.
+            images with much around the face.
 
     Raises:
         ValueError: If an argument is out of its range.

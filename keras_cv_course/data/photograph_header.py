@@ -1,4 +1,4 @@
-"""What the header of a picture file says, which decides how the file is decoded, and whether."""
+"""What the header of an image file says, which decides how the file is decoded, and whether."""
 
 import io
 import os
@@ -16,7 +16,7 @@ from keras_cv_course._validation import check_whole
 
 MAX_PIXELS = 80_000_000
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-# What Pillow raises for a file that is no picture, is damaged or cut off.
+# What Pillow raises for a file that is no image, is damaged or cut off.
 UNREADABLE = (
     *(OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, EOFError),
     *(ArithmeticError, struct.error, Image.DecompressionBombError),
@@ -44,7 +44,7 @@ _MOST_OTHER_BYTES = 2**26
 
 @dataclass(frozen=True)
 class PhotographHeader:
-    """What the header of a picture file says.
+    """What the header of an image file says.
 
     Attributes:
         kind: Pillow's name of the format, e.g. "JPEG".
@@ -60,7 +60,7 @@ class PhotographHeader:
 
     @property
     def size_px(self) -> tuple[int, int]:
-        """(height, width) of the upright picture."""
+        """(height, width) of the upright image."""
         height, width = self.stored_size_px
         return (width, height) if TURNS[self.orientation][0] else (height, width)
 
@@ -72,11 +72,11 @@ class PhotographHeader:
 
     @property
     def plain(self) -> bool:
-        """Whether TensorFlow's decoder alone gives the upright picture."""
+        """Whether TensorFlow's decoder alone gives the upright image."""
         return self.by_tensorflow and self.orientation == 1
 
     def upright_boxes(self, boxes: np.ndarray) -> np.ndarray:
-        """Returns boxes of the stored picture as boxes of the upright one.
+        """Returns boxes of the stored image as boxes of the upright one.
 
         Args:
             boxes: `(n, 4)` xyxy in pixels.
@@ -98,7 +98,7 @@ def read_header(
     formats: Sequence[str] | None = None,
     max_pixels: int = MAX_PIXELS,
 ) -> PhotographHeader:
-    """Returns what the header of a picture file says; nothing is decoded.
+    """Returns what the header of an image file says; nothing is decoded.
 
     Args:
         path: The file. Links are followed.
@@ -107,8 +107,8 @@ def read_header(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no regular file, is no picture of `formats`, has more pixels, or 16 or
-            more bits a channel in a grey picture of another format than PNG.
+        ValueError: If it is no regular file, is no image of `formats`, has more pixels, or 16 or
+            more bits a channel in a grey image of another format than PNG.
     """
     check_whole("max_pixels", max_pixels)
     with open_regular(path) as stream:
@@ -139,7 +139,7 @@ def header_of(
 
 
 def opened(stream: BinaryIO, formats: Sequence[str] | None = None) -> Image.Image:
-    """Returns Pillow's picture of an open file, not decoded yet.
+    """Returns Pillow's image of an open file, not decoded yet.
 
     Unlike `PIL.Image.open` it neither warns nor refuses by Pillow's own limit on pixels, which is
     one of the process: the caller compares the size.
@@ -208,17 +208,17 @@ def _header(
 def _orientation(picture: Image.Image, stream: BinaryIO) -> int:
     """Returns the EXIF orientation; 1 where there is none, or none that can be read."""
     if picture.format == "TIFF":
-        return 1  # Pillow turns these itself, and its size is that of the upright picture.
+        return 1  # Pillow turns these itself, and its size is that of the upright image.
     try:
         if picture.format == "PNG":
             exif = Image.Exif()
-            # Pillow would decode the picture to look for what stands behind the pixels.
+            # Pillow would decode the image to look for what stands behind the pixels.
             exif.load(picture.info.get("exif") or _png_exif(stream))
         else:
             exif = picture.getexif()
         value = exif.get(ExifTags.Base.Orientation, 1)
     except UNREADABLE:
-        return 1  # As viewers do: a damaged tag does not spoil the picture.
+        return 1  # As viewers do: a damaged tag does not spoil the image.
     return int(value) if isinstance(value, int) and value in TURNS else 1
 
 

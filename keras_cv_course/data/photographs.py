@@ -84,9 +84,9 @@ def decode_photograph(
 def photograph_reader(
     paths: Sequence[str | os.PathLike[str]], channels: int, max_pixels: int = MAX_PIXELS
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns `read_photograph` for a tf.data pipeline: a function from a path to the picture.
+    """Returns `read_photograph` for a tf.data pipeline: a function from a path to the image.
 
-    Where TensorFlow's decoder alone gives the upright picture, no Python runs in the pipeline.
+    Where TensorFlow's decoder alone gives the upright image, no Python runs in the pipeline.
 
     Args:
         paths: All files that may be asked for. Their headers are read here.
@@ -156,7 +156,7 @@ def content_reader(
 
 
 def decode_plain(content: tf.Tensor, channels: int) -> tf.Tensor:
-    """Returns the picture in the bytes of a file whose header is `plain`.
+    """Returns the image in the bytes of a file whose header is `plain`.
 
     Args:
         content: Scalar string, of a JPEG or PNG file.
@@ -173,13 +173,13 @@ def decode_plain(content: tf.Tensor, channels: int) -> tf.Tensor:
 
 
 def or_empty(read: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
-    """Returns a reader that gives a picture of size 0 where `read` fails, for its caller to name.
+    """Returns a reader that gives an image of size 0 where `read` fails, for its caller to name.
 
     The errors of TensorFlow's decoders do not name a file, and in a graph only a dataset can go on
     after one.
 
     Args:
-        read: Takes scalar strings and returns a picture, as the readers above.
+        read: Takes scalar strings and returns an image, as the readers above.
     """
 
     def reader(*source: tf.Tensor) -> tf.Tensor:
@@ -216,7 +216,7 @@ def count_pixels(content: tf.Tensor) -> tf.Tensor:
 
 
 def picture_files(folder: Path) -> list[str]:
-    """Returns the paths of all picture files below a folder, sorted; none is opened."""
+    """Returns the paths of all image files below a folder, sorted; none is opened."""
     return [str(path) for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
 
 
@@ -229,7 +229,7 @@ def readable(
     """Returns those of `paths` that can be decoded, and logs why the others cannot.
 
     Args:
-        paths: Picture files.
+        paths: Image files.
         channels: 1 for grey, 3 for colour.
         limit: Look no further once so many are found. None looks at all.
         max_pixels: The largest number of pixels that is decoded.
@@ -246,7 +246,7 @@ def readable(
     if reasons:
         rest = f" And {len(reasons) - _MOST_NAMED} more." if len(reasons) > _MOST_NAMED else ""
         _LOG.warning(
-            "Skipped %d of %d pictures: %s%s",
+            "Skipped %d of %d images: %s%s",
             len(reasons),
             seen,
             " ".join(reasons[:_MOST_NAMED]),

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from keras_cv_course._validation import check_whole
 
 CLASS_NAMES = ("circle", "square", "triangle", "cross")
-# Sides of a shape as shares of the picture's shorter side.
+# Sides of a shape as shares of the image's shorter side.
 _SIDES = (0.12, 0.4)
 # A shape may cover this much of the box of an earlier one, and all together leave this much of it.
 _MOST_COVERED = 0.2
@@ -25,7 +25,7 @@ _LEAST_CONTRAST = 90.0
 
 @dataclass(frozen=True, eq=False)
 class DrawnScene:
-    """A picture and what is in it; it serves as a `metrics.detections.Truth`.
+    """An image and what is in it; it serves as a `metrics.detections.Truth`.
 
     Attributes:
         image: uint8 `(height, width, 3)`.
@@ -61,8 +61,8 @@ class DrawnScenes:
 
     Attributes:
         count: Number of scenes.
-        size_px: (height, width) of the pictures.
-        most_shapes: Largest number of shapes in a picture; the smallest is 0, in one of twenty.
+        size_px: (height, width) of the images.
+        most_shapes: Largest number of shapes in an image; the smallest is 0, in one of twenty.
         seed: Decides the scenes. Scenes of different seeds have nothing in common.
     """
 
@@ -100,7 +100,7 @@ class DrawnScenes:
         return _draw(rng, self.size_px, self.most_shapes)
 
     def samples(self) -> Iterator[tuple[np.ndarray, DrawnScene]]:
-        """Yields each picture and what is in it, as `Annotations.samples` does."""
+        """Yields each image and what is in it, as `Annotations.samples` does."""
         for index in range(self.count):
             scene = self[index]
             yield scene.image, scene

@@ -1,4 +1,4 @@
-"""Reads pictures in shards, from many files at once and in an order that can be repeated."""
+"""Reads images in shards, from many files at once and in an order that can be repeated."""
 
 import contextlib
 import math
@@ -44,19 +44,19 @@ def sharded(
     seed: int = 0,
     max_pixels: int = MAX_PIXELS,
 ) -> ImageDataset:
-    """Returns the pictures of shards, read from many of them at once.
+    """Returns the images of shards, read from many of them at once.
 
     The order of an epoch depends on `seed` and the epoch: shards in random order, 16 of them
-    interleaved, and the records shuffled in windows of 2048. Pictures are decoded, cropped and
+    interleaved, and the records shuffled in windows of 2048. Images are decoded, cropped and
     resized as `image_folder` does.
 
     Args:
         folder: What `write_shards` has written.
         input_shape: (height, width, channels) of the model's input; 1 or 3 channels.
         input_range: Smallest and largest value that the model takes.
-        batch_size: Pictures in a batch.
+        batch_size: Images in a batch.
         seed: Decides the order of training.
-        max_pixels: The largest number of pixels of a picture.
+        max_pixels: The largest number of pixels of an image.
 
     Raises:
         FileNotFoundError: If the index, or a shard that it names, is missing.
@@ -64,7 +64,7 @@ def sharded(
 
     Reading a shard whose content is corrupt raises tf.errors.InvalidArgumentError with its name and
     the number of the record, and in `training.fit_run` a ValueError. Corrupt is also a record that
-    is no example, has a label of no class, or whose picture is too large or cannot be decoded.
+    is no example, has a label of no class, or whose image is too large or cannot be decoded.
     """
     check_input(input_shape, input_range, batch_size)
     root = Path(folder).expanduser()

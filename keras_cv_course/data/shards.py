@@ -1,4 +1,4 @@
-"""Pictures in shards: large files that are read from start to end, many at a time."""
+"""Images in shards: large files that are read from start to end, many at a time."""
 
 import itertools
 import json
@@ -35,7 +35,7 @@ class Shard:
         name: Name of the file.
         pictures: Number of its records.
         size: Its bytes.
-        plain: Whether all its pictures are upright JPEG or PNG files, as they are written now. In
+        plain: Whether all its images are upright JPEG or PNG files, as they are written now. In
             shards of earlier versions they may be of any kind, and turned by EXIF.
     """
 
@@ -54,7 +54,7 @@ def write_shards(
     """Returns the index of the shards that it has written of all splits of a data set.
 
     A shard is a TFRecord file of `tf.train.Example`s with the keys "image/encoded" and
-    "image/class/label", as ImageNet's are. Where pictures are upright JPEG or PNG files, shards
+    "image/class/label", as ImageNet's are. Where images are upright JPEG or PNG files, shards
     hold their bytes as they are; others are encoded as PNG, with 256 values a channel. The index,
     `shards.json`, is written last: where it is, all shards are whole. If writing fails, what was
     written is removed.
@@ -64,12 +64,12 @@ def write_shards(
         folder: Where the files go; made where it is missing.
         pictures_per_shard: The most that a file holds. A shard is best 100 MB or more, and there
             are best several for each reader.
-        seed: Decides which pictures of `train` share a shard; unshuffled it would hold few classes.
+        seed: Decides which images of `train` share a shard; unshuffled it would hold few classes.
 
     Raises:
         FileExistsError: If the folder holds shards.
         OSError: If the disk is full or cannot be written to.
-        ValueError: If `pictures_per_shard` is not positive, or a picture cannot be read any more.
+        ValueError: If `pictures_per_shard` is not positive, or an image cannot be read any more.
 
     Example:
         >>> write_shards(digits((32, 32, 1), (0.0, 255.0)), "digits_shards")
@@ -116,7 +116,7 @@ def _write_index(path: Path, index: dict[str, Any]) -> Path:
 
 
 def _pictures(data: ImageDataset, split: str, seed: int) -> Iterator[tuple[bytes, int]]:
-    """Yields pictures as upright JPEG or PNG files, and their labels."""
+    """Yields images as upright JPEG or PNG files, and their labels."""
     if split in data.files:
         paths, labels = data.files[split]
         rows = np.arange(len(paths))

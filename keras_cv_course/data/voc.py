@@ -32,28 +32,28 @@ def voc_annotations(
     first_pixel: int = 1,
     max_pixels: int = MAX_PIXELS,
 ) -> Annotations:
-    """Returns the pictures and boxes of a folder in the layout of Pascal VOC.
+    """Returns the images and boxes of a folder in the layout of Pascal VOC.
 
     VOC counts pixels from 1 and names the last one inside a box; here the box of the first pixel
-    alone reaches from 0 to 1. Objects with <difficult>1 or true are kept and marked. Pictures are
+    alone reaches from 0 to 1. Objects with <difficult>1 or true are kept and marked. Images are
     upright, see `read_photograph`: of one that EXIF turns, <size> says whether its boxes are of the
-    upright picture or of the stored one, which are turned then. A <width> of 0 is unknown.
+    upright image or of the stored one, which are turned then. A <width> of 0 is unknown.
 
     Args:
         folder: Holds `JPEGImages`, `Annotations` and, with `split`, `ImageSets/Main`.
-        split: Reads the pictures whose names stand in `ImageSets/Main/<split>.txt`. None reads all
+        split: Reads the images whose names stand in `ImageSets/Main/<split>.txt`. None reads all
             annotations. A line is the name of an XML file without its ending, perhaps with a last
             column of -1, 0 or 1, as lists of one class have it.
         class_names: The classes, in the order of labels. None takes those that occur, sorted.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
             ValueError. Broken are an XML file that is missing, cannot be parsed or declares
-            entities, which can fill the memory; one that names the picture of another; a picture
+            entities, which can fill the memory; one that names the image of another; an image
             that is missing, of another size or cannot be read; a box without name, number or area,
-            out of the picture or of an unknown class.
-        pictures: Sub-folder of the pictures.
+            out of the image or of an unknown class.
+        pictures: Sub-folder of the images.
         annotations: Sub-folder of the XML files.
         first_pixel: What the first pixel is called: 1 in VOC, 0 in some files of others.
-        max_pixels: The largest number of pixels of a picture.
+        max_pixels: The largest number of pixels of an image.
 
     Raises:
         FileNotFoundError: If there is no such folder, or no list of the split.
@@ -88,7 +88,7 @@ def voc_annotations(
 
 @dataclass(frozen=True)
 class _Entry:
-    """What an XML file says: the name of a picture, its size and boxes."""
+    """What an XML file says: the name of an image, its size and boxes."""
 
     path: Path
     picture: str
@@ -141,9 +141,9 @@ def _entry(path: Path, first_pixel: int) -> _Entry:
 
 
 def _of_this_picture(entries: list[_Entry], reading: Reading) -> list[_Entry]:
-    """Returns the file that is of a picture, of those that name it.
+    """Returns the file that is of an image, of those that name it.
 
-    Copied files often keep the name of another picture: the one that is called like it is right.
+    Copied files often keep the name of another image: the one that is called like it is right.
     """
     if len(entries) == 1:
         return entries
@@ -153,7 +153,7 @@ def _of_this_picture(entries: list[_Entry], reading: Reading) -> list[_Entry]:
             others = [other.path.name for other in entries if other is not entry]
             reading.problem(
                 str(entry.path),
-                f"names the picture {entry.picture}, as {', '.join(others)} does. Name its own.",
+                f"names the image {entry.picture}, as {', '.join(others)} does. Name its own.",
             )
     return own
 

@@ -102,7 +102,7 @@ def finish_detector(
     spec: DetectionSpec,
     name: str,
 ) -> keras.Model:
-    """Returns the model from a picture to raw outputs, with the spec at its box codes.
+    """Returns the model from an image to raw outputs, with the spec at its box codes.
 
     Args:
         image: The input.

@@ -1,4 +1,4 @@
-"""A detector for pictures of several sizes in training, on the layers of one of fixed size."""
+"""A detector for images of several sizes in training, on the layers of one of fixed size."""
 
 import dataclasses
 import itertools
@@ -12,7 +12,7 @@ from keras_cv_course.specs.detection import DetectionSpec
 
 
 def any_size(model: keras.Model) -> keras.Model:
-    """Returns a detector's network for pictures of any size, which shares its layers.
+    """Returns a detector's network for images of any size, which shares its layers.
 
     Train what this returns and go on with `model`, whose anchors are those of its own input.
     `training.compile_detector` does so with `any_size=True`.
@@ -39,14 +39,14 @@ def any_size(model: keras.Model) -> keras.Model:
 
 
 def spec_at(model: keras.Model, size_px: tuple[int, int]) -> DetectionSpec:
-    """Returns what the outputs of `any_size(model)` mean for pictures of a size.
+    """Returns what the outputs of `any_size(model)` mean for images of a size.
 
-    Anchors keep their sizes in pixels, since a network sees pixels, and not how large the picture
+    Anchors keep their sizes in pixels, since a network sees pixels, and not how large the image
     is: what looks alike is coded alike at every size.
 
     Args:
         model: A detector.
-        size_px: (height, width) of the pictures, multiples of the strides.
+        size_px: (height, width) of the images, multiples of the strides.
 
     Raises:
         ValueError: As in `any_size`.
@@ -59,7 +59,7 @@ def spec_at(model: keras.Model, size_px: tuple[int, int]) -> DetectionSpec:
     shapes: list[tuple[int, int]] = []
     fixed = keras.Input((*size_px, image.shape[-1]), dtype=image.dtype)
     _called_again(model, fixed, shapes)
-    # Those of SSD do not: its cells divide the picture, into other than whole pixels.
+    # Those of SSD do not: its cells divide the image, into other than whole pixels.
     doubling = all(
         finer.stride_px[i] * 2 == coarser.stride_px[i]
         for finer, coarser in itertools.pairwise(spec.maps)

@@ -1,4 +1,4 @@
-"""From pictures to boxes: a trained network, the decoding of its outputs, and suppression."""
+"""From images to boxes: a trained network, the decoding of its outputs, and suppression."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,14 +24,14 @@ from keras_cv_course.specs.model_spec import ModelSpec
 
 
 class Detector:
-    """A detector that finds objects in pictures of any size.
+    """A detector that finds objects in images of any size.
 
     It shares the layers of the network that it is given: training that goes on shows in it.
 
     Attributes:
-        network: The network, from a picture to raw outputs.
+        network: The network, from an image to raw outputs.
         spec: What these mean.
-        model: A Keras model from pictures, as the network takes them, to what
+        model: A Keras model from images, as the network takes them, to what
             `DetectionPostProcess` returns. It can be saved, made quantization-aware and converted.
         class_names: Names by class, or None.
 
@@ -40,8 +40,8 @@ class Detector:
         class_names: Name of each class; None takes those that the network carries.
         score_threshold: Boxes with a lower score are left out.
         iou_threshold: Above this overlap with a better box of its class, a box is left out.
-        max_detections: The most boxes of a picture.
-        resize: How a picture comes to the size of the input, as `data.detection_batches` takes it.
+        max_detections: The most boxes of an image.
+        resize: How an image comes to the size of the input, as `data.detection_batches` takes it.
             "stretch" scales its sides apart, as SSD and MediaPipe do; "pad" keeps its shape, in the
             middle of black borders. None is what the network was trained with, if it carries that,
             or else "stretch".
@@ -54,7 +54,7 @@ class Detector:
 
     Example:
         >>> detector = Detector(model, class_names=["RBC", "WBC", "Platelets"])
-        >>> found = detector.predict([picture])[0]
+        >>> found = detector.predict([image])[0]
         >>> found["boxes"].shape, found["scores"].shape
         ((12, 4), (12,))
     """
@@ -91,18 +91,18 @@ class Detector:
         self.model = keras.Model(self.network.input, found, name=self.network.name)
 
     def predict(self, images: Any, batch_size: int = 32) -> list[dict[str, np.ndarray]]:
-        """Returns what is found in each picture, the best first.
+        """Returns what is found in each image, the best first.
 
-        Each is a dict of "boxes" `(count, 4)`, float32 xyxy in pixels of the picture and within its
+        Each is a dict of "boxes" `(count, 4)`, float32 xyxy in pixels of the image and within its
         border, "scores" float32 `(count,)` and "classes" int32 `(count,)`, from 0.
 
         Args:
             images: Images `(height, width, channels)` of any sizes, or one array of them, pixel
                 values of 0 to 255; also paths of files, a folder, PIL images, or one of these.
-            batch_size: Pictures that run at once.
+            batch_size: Images that run at once.
 
         Raises:
-            ValueError: If a picture has another shape.
+            ValueError: If an image has another shape.
         """
         found: list[dict[str, np.ndarray]] = []
         photographs = as_photographs(images)
@@ -121,7 +121,7 @@ class Detector:
         return f"Detector({self.network.name!r}, {self.spec.classes} classes)"
 
     def frame(self, image: np.ndarray) -> Frame:
-        """Returns a picture as the network takes it, and the way back to its pixels.
+        """Returns an image as the network takes it, and the way back to its pixels.
 
         Args:
             image: `(height, width, channels)`, pixel values of 0 to 255.
@@ -136,17 +136,17 @@ class Detector:
 def detections_of(
     outputs: Mapping[str, np.ndarray], frames: Sequence[Frame]
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Yields detections in pixels of the pictures, as `Detector.predict` returns them.
+    """Yields detections in pixels of the images, as `Detector.predict` returns them.
 
     Args:
         outputs: What `DetectionPostProcess` returns, or a .tflite file of a detector.
-        frames: The pictures that they belong to.
+        frames: The images that they belong to.
     """
     for i, frame in enumerate(frames):
         count = int(outputs["count"][i])
         corners = np.asarray(outputs["boxes"][i])[:count, [1, 0, 3, 2]]
         boxes = frame.to_picture(corners)
-        real = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # Others lie beside the picture.
+        real = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # Others lie beside the image.
         yield {
             "boxes": boxes[real],
             "scores": np.asarray(outputs["scores"][i], np.float32)[:count][real],
@@ -157,7 +157,7 @@ def detections_of(
 def detection_rows(
     found: Mapping[str, np.ndarray], class_names: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
-    """Returns the detections of a picture as JSON can hold them, one dict each.
+    """Returns the detections of an image as JSON can hold them, one dict each.
 
     Args:
         found: "boxes", "scores" and "classes", as `Detector.predict` returns them.

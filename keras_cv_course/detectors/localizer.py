@@ -1,4 +1,4 @@
-"""One object a picture: what it is, where it is, and whether it is there."""
+"""One object an image: what it is, where it is, and whether it is there."""
 
 import keras
 
@@ -17,13 +17,13 @@ def Localizer(
     dropout_rate: float = 0.0,
     name: str | None = None,
 ) -> keras.Model:
-    """Returns a network for pictures of one object: two dense layers on a backbone's vector.
+    """Returns a network for images of one object: two dense layers on a backbone's vector.
 
     It gives a dict of float32 tensors:
 
     - "classes" `(batch, classes)`: logits, for the softmax;
     - "boxes" `(batch, 4)`: (x, y, width, height) of the upper left corner and the size, in parts
-      of the picture's width and height, for a squared error;
+      of the image's width and height, for a squared error;
     - "objectness" `(batch, 1)`: logit of there being an object at all, if asked for.
 
     The loss is the sum of theirs; where there is no object, weigh "classes" and "boxes" with 0.

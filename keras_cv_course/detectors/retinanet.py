@@ -25,7 +25,7 @@ def RetinaNet(
     batch_norm_momentum: float | None = None,
     name: str | None = None,
 ) -> keras.Model:
-    """Returns a RetinaNet on a backbone, for pictures as the backbone takes them.
+    """Returns a RetinaNet on a backbone, for images as the backbone takes them.
 
     Nine anchors in each cell of the maps of stride 8 to 128. It gives "boxes" (batch, anchors, 4),
     the codes of boxes, and "classes" (batch, anchors, classes), logits for a sigmoid each, without

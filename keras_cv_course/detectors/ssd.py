@@ -26,7 +26,7 @@ _FINEST = 4  # the level of SSDLite's first map, of stride 16
 
 @suggest_keywords
 def SSD300(classes: int = 20, channels: int = 3, name: str | None = None) -> keras.Model:
-    """Returns an SSD300 on VGG16, for pictures of 300x300 as floats in [-1, 1], RGB.
+    """Returns an SSD300 on VGG16, for images of 300x300 as floats in [-1, 1], RGB.
 
     It gives "boxes" (batch, 8732, 4), the codes of boxes, and "classes" (batch, 8732, classes + 1),
     logits with the background as class 0; `Detector` makes boxes of them. 26,285,486 parameters
@@ -34,7 +34,7 @@ def SSD300(classes: int = 20, channels: int = 3, name: str | None = None) -> ker
 
     Args:
         classes: Number of classes, without the background.
-        channels: Channels of the picture.
+        channels: Channels of the image.
         name: Name of the model; "ssd300" when None.
 
     Raises:
@@ -74,11 +74,11 @@ def SSDLite(
     batch_norm_momentum: float | None = None,
     name: str | None = None,
 ) -> keras.Model:
-    """Returns an SSDLite on a mobile backbone, for pictures as the backbone takes them.
+    """Returns an SSDLite on a mobile backbone, for images as the backbone takes them.
 
     Its maps are what goes into the convolution of the backbone's last stride (the expansion of a
     block, of stride 16 where the backbone ends at 32), the backbone's last map, and one for each of
-    `extra_filters`, of half the size each. For small pictures take a backbone that ends at stride
+    `extra_filters`, of half the size each. For small images take a backbone that ends at stride
     16, as `examples/detection_shapes.py` does. It gives
     "boxes" (batch, anchors, 4), the codes of boxes, and "classes" (batch, anchors, classes + 1),
     logits with the background as class 0; `Detector` makes boxes of them.
@@ -89,7 +89,7 @@ def SSDLite(
         classes: Number of classes, without the background.
         input_shape: (height, width, channels), for a name.
         extra_filters: Channels of the further maps.
-        smallest: Size of the first map's anchors as a part of the picture's shorter side.
+        smallest: Size of the first map's anchors as a part of the image's shorter side.
         largest: Size of the last map's.
         ratios: Aspect ratios of anchors above 1, each used both ways.
         batch_norm_momentum: Weight of the past in the moving statistics of the heads, and of a

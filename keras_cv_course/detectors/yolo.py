@@ -59,7 +59,7 @@ def YOLOv2(
     batch_norm_momentum: float | None = None,
     name: str | None = None,
 ) -> keras.Model:
-    """Returns a YOLOv2 on Darknet-19, for pictures as floats in [0, 1], RGB.
+    """Returns a YOLOv2 on Darknet-19, for images as floats in [0, 1], RGB.
 
     Five anchors in each cell of one map of stride 32. It gives "boxes" (batch, anchors, 4), the
     codes of boxes, "objectness" (batch, anchors, 1), the logit of there being an object, and
@@ -98,7 +98,7 @@ def YOLOv2Tiny(
     batch_norm_momentum: float | None = None,
     name: str | None = None,
 ) -> keras.Model:
-    """Returns Darknet's small YOLOv2, for pictures as floats in [0, 1], RGB.
+    """Returns Darknet's small YOLOv2, for images as floats in [0, 1], RGB.
 
     It gives what `YOLOv2` gives; 15,867,885 parameters for the 20 classes of VOC.
 
@@ -137,7 +137,7 @@ def YOLOv3(
     batch_norm_momentum: float | None = None,
     name: str | None = None,
 ) -> keras.Model:
-    """Returns a YOLOv3 on Darknet-53, for pictures as floats in [0, 1], RGB.
+    """Returns a YOLOv3 on Darknet-53, for images as floats in [0, 1], RGB.
 
     Three anchors in each cell of maps of stride 8, 16 and 32. It gives what `YOLOv2` gives, with
     logits for a sigmoid each as "classes". 62,001,757 parameters with 80 classes.
@@ -176,7 +176,7 @@ def YOLOv3Tiny(
     batch_norm_momentum: float | None = None,
     name: str | None = None,
 ) -> keras.Model:
-    """Returns Darknet's small YOLOv3, for pictures as floats in [0, 1], RGB.
+    """Returns Darknet's small YOLOv3, for images as floats in [0, 1], RGB.
 
     It gives what `YOLOv3` gives, on maps of stride 16 and 32; 8,858,734 parameters with 80
     classes. Takes what `YOLOv3` takes, and raises the same errors.
@@ -213,7 +213,7 @@ def YOLO(
     batch_norm_momentum: float | None = None,
     name: str | None = None,
 ) -> keras.Model:
-    """Returns YOLOv2 or YOLOv3 on a mobile backbone, for pictures as the backbone takes them.
+    """Returns YOLOv2 or YOLOv3 on a mobile backbone, for images as the backbone takes them.
 
     It gives what `YOLOv2` or `YOLOv3` gives. Its 3x3 convolutions are depthwise and pointwise
     ones, its activation ReLU6, and its objectness begins at 0.01, so that the many empty anchors

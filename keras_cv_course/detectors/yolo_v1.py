@@ -1,4 +1,4 @@
-"""YOLOv1: one dense layer predicts the boxes of a grid of cells from the whole picture."""
+"""YOLOv1: one dense layer predicts the boxes of a grid of cells from the whole image."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ _BOX = 4
 def YOLOv1(
     classes: int = 20, boxes_per_cell: int = 2, channels: int = 3, name: str | None = None
 ) -> keras.Model:
-    """Returns the YOLO of the first paper, for pictures of 448x448 as floats in [0, 1], RGB.
+    """Returns the YOLO of the first paper, for images of 448x448 as floats in [0, 1], RGB.
 
     24 convolutions and two dense layers; 271,703,550 parameters, more than 1 GB. The last layer
     gives 7 x 7 x (5B + C) numbers: "boxes" (batch, 49B, 4), "objectness" (batch, 49B, 1) and
@@ -35,7 +35,7 @@ def YOLOv1(
     Args:
         classes: Number of classes, the paper's C.
         boxes_per_cell: The paper's B.
-        channels: Channels of the picture.
+        channels: Channels of the image.
         name: Name of the model; "yolo_v1" when None.
 
     Raises:
@@ -70,14 +70,14 @@ def YOLOv1Tiny(
     batch_norm_momentum: float | None = None,
     name: str | None = None,
 ) -> keras.Model:
-    """Returns Darknet's small YOLOv1, for pictures of 448x448 as floats in [0, 1], RGB.
+    """Returns Darknet's small YOLOv1, for images of 448x448 as floats in [0, 1], RGB.
 
     It gives what `YOLOv1` gives; 27,099,950 parameters.
 
     Args:
         classes: Number of classes.
         boxes_per_cell: Boxes that each cell predicts.
-        channels: Channels of the picture.
+        channels: Channels of the image.
         batch_norm_momentum: Weight of the past in the moving statistics; 0.99 when None.
         name: Name of the model; "yolo_v1_tiny" when None.
 

@@ -1,7 +1,7 @@
 """Child process of `mediapipe`: runs one MediaPipe task in an environment that has MediaPipe.
 
 It is started by its path with the other environment's Python, so it imports only what that has:
-NumPy and mediapipe. Arguments: task, model, pictures (.npz), answers (.npz), file for an error.
+NumPy and mediapipe. Arguments: task, model, images (.npz), answers (.npz), file for an error.
 """
 
 import os
@@ -55,7 +55,7 @@ def _detect(task: Any, picture: Any) -> Answer:
     }
 
 
-# Class, options of the task, and how a picture is answered. The only option says which of a
+# Class, options of the task, and how an image is answered. The only option says which of a
 # segmenter's results are wanted; the rest is MediaPipe's default, or stands in the file.
 _TASKS: dict[str, tuple[str, dict[str, Any], Callable[[Any, Any], Answer]]] = {
     "classifier": ("ImageClassifier", {}, _classify),
@@ -81,7 +81,7 @@ def _answer(name: str, path: str, pictures: np.ndarray) -> Answer:
 
 
 def main() -> None:
-    """Runs the task on every picture, and writes the answers, or what MediaPipe says against it."""
+    """Runs the task on every image, and writes the answers, or what MediaPipe says against it."""
     name, path, pictures, answers, error_file = sys.argv[1:]
     try:
         found = _answer(name, path, np.load(pictures)["pictures"])

@@ -1,7 +1,7 @@
 """Writes a folder that any static server turns into a page: a classifier that runs in the browser.
 
 The page runs the file with LiteRT.js in WebAssembly. It fetches nothing but the folder's own
-files, which its Content-Security-Policy enforces, and sends no picture anywhere.
+files, which its Content-Security-Policy enforces, and sends no image anywhere.
 """
 
 import json
@@ -44,15 +44,15 @@ def write_browser_app(
     activation: str | None = None,
     runtime: str | os.PathLike[str] | None = None,
 ) -> Path:
-    """Returns the folder that now holds a page which classifies pictures with a .tflite file.
+    """Returns the folder that now holds a page which classifies images with a .tflite file.
 
-    The page takes a picture from a file or the camera, crops it to the proportions of the input
+    The page takes an image from a file or the camera, crops it to the proportions of the input
     around its centre, and shows the five most probable classes. The folder needs no server logic:
     `python -m http.server --bind 127.0.0.1 --directory <folder>` is enough. The camera needs
     https or localhost.
 
     Args:
-        path_tflite: A file with batch 1, one picture of 1 or 3 channels in and one score a class
+        path_tflite: A file with batch 1, one image of 1 or 3 channels in and one score a class
             out, both uint8 or float32.
         folder: Folder to write. Files of an earlier page in it are replaced, one by one.
         input_range: Smallest and largest value that the network takes, for pixels 0 and 255, in

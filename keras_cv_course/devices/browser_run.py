@@ -76,7 +76,7 @@ def run_in_browser(
         RuntimeError: If Chromium or npm is missing, or Chromium does not answer in time.
 
     Example:
-        >>> run_in_browser("model.tflite", pictures, runs=50, warmup=5).median_ms
+        >>> run_in_browser("model.tflite", images, runs=50, warmup=5).median_ms
         5.1
     """
     check_whole("runs", runs)

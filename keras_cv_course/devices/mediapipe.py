@@ -40,7 +40,7 @@ class Category:
 
 @dataclass(frozen=True)
 class Classification:
-    """What an ImageClassifier says of a picture.
+    """What an ImageClassifier says of an image.
 
     Attributes:
         categories: All classes, the most probable first.
@@ -51,7 +51,7 @@ class Classification:
 
 @dataclass(frozen=True)
 class Embedding:
-    """What an ImageEmbedder says of a picture.
+    """What an ImageEmbedder says of an image.
 
     Attributes:
         vector: Array `(features,)`.
@@ -62,10 +62,10 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """What an ImageSegmenter says of a picture.
+    """What an ImageSegmenter says of an image.
 
     Attributes:
-        categories: uint8 `(height, width)`, the class of each pixel of the picture.
+        categories: uint8 `(height, width)`, the class of each pixel of the image.
         confidences: float32 `(height, width, classes)`, the file's scores after the activation
             that its metadata names.
     """
@@ -79,7 +79,7 @@ class Detection:
     """An object that an ObjectDetector finds.
 
     Attributes:
-        box_xyxy: Left, top, right and bottom in pixels of the picture, whole numbers.
+        box_xyxy: Left, top, right and bottom in pixels of the image, whole numbers.
         category: Its class.
     """
 
@@ -89,7 +89,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class Detections:
-    """What an ObjectDetector says of a picture.
+    """What an ObjectDetector says of an image.
 
     Attributes:
         objects: What it finds, in MediaPipe's order.
@@ -132,7 +132,7 @@ def run_mediapipe(
     pictures: np.ndarray,
     timeout_s: float = 120,
 ) -> list[Answer]:
-    """Returns what MediaPipe answers to pictures, given nothing but the file.
+    """Returns what MediaPipe answers to images, given nothing but the file.
 
     The package mediapipe reports its use to Google: it looks up play.googleapis.com, and sends
     if it gets through.
@@ -145,7 +145,7 @@ def run_mediapipe(
         timeout_s: Seconds until MediaPipe is stopped; some failed graphs never end.
 
     Returns:
-        A `Classification`, `Embedding`, `Segmentation` or `Detections` a picture.
+        A `Classification`, `Embedding`, `Segmentation` or `Detections` an image.
 
     Raises:
         FileNotFoundError: If `python` or `path` is not there.
@@ -153,7 +153,7 @@ def run_mediapipe(
             done in time; or if another argument is wrong.
 
     Example:
-        >>> answer = run_mediapipe(find_python(), "classifier", "model.tflite", pictures)[0]
+        >>> answer = run_mediapipe(find_python(), "classifier", "model.tflite", images)[0]
         >>> answer.categories[0].label
         'daisy'
     """

@@ -8,7 +8,7 @@ from PIL import Image
 from keras_cv_course._validation import check_whole
 
 TEMPLATE_SIZE_PX = 112
-# Left eye, right eye, tip of the nose, left and right corner of the mouth, as the picture shows
+# Left eye, right eye, tip of the nose, left and right corner of the mouth, as the image shows
 # them; (x, y) in pixels, where the middle of the first pixel is (0, 0). The template that ArcFace
 # and most after it are trained with.
 TEMPLATE = np.array(
@@ -93,7 +93,7 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 def align_face(
     image: np.ndarray, landmarks: np.ndarray, size_px: int = TEMPLATE_SIZE_PX
 ) -> np.ndarray:
-    """Returns the square picture of a face whose landmarks lie as in `TEMPLATE`.
+    """Returns the square image of a face whose landmarks lie as in `TEMPLATE`.
 
     Args:
         image: uint8 `(height, width)` or `(height, width, 3)`.
@@ -108,7 +108,7 @@ def align_face(
         ValueError: If a shape is another, or the landmarks are in one place.
 
     Example:
-        >>> aligned = align_face(picture, five_of_68(points))
+        >>> aligned = align_face(image, five_of_68(points))
         >>> aligned.shape
         (112, 112, 3)
 
@@ -141,7 +141,7 @@ def align_face(
 
 
 def as_picture(image: np.ndarray) -> Image.Image:
-    """Returns a picture of Pillow; raises TypeError or ValueError for what is none."""
+    """Returns an image of Pillow; raises TypeError or ValueError for what is none."""
     image = np.asarray(image)
     if image.dtype != np.uint8:
         raise TypeError(f"`image` must be uint8. Received: {image.dtype}.")

@@ -1,4 +1,4 @@
-"""Answers of a multitask network about one picture, with their units and confidence."""
+"""Answers of a multitask network about one image, with their units and confidence."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Attribute:
 
     Attributes:
         value: Yes or no ("detection", "smile"), a name ("gender", "identity"), years ("age"),
-            pixels (n, 2) of the given picture ("landmarks"), yes or no for each point
+            pixels (n, 2) of the given image ("landmarks"), yes or no for each point
             ("visibility"), or degrees by the names yaw, pitch and roll ("pose").
         confidence: Probability of the value, of each point for "visibility"; None where the network
             gives none, that is for years, pixels and degrees.
@@ -88,9 +88,9 @@ class AnswerReader:
 
 
 class FaceAnalyzer:
-    """Asks a multitask network about the face in a picture.
+    """Asks a multitask network about the face in an image.
 
-    The picture is one face with some margin, as in training: find and cut it out first. It is
+    The image is one face with some margin, as in training: find and cut it out first. It is
     resized to the network's input, whatever its aspect. Which tasks there are is read from the
     network's outputs. Where "detection" says no, there is no face for the others to be about.
 
@@ -101,8 +101,8 @@ class FaceAnalyzer:
         input_range: Smallest and largest value that the network takes.
         gender_names: What labels 0 and 1 of "gender" stood for in training.
         people: Names by number for "identity"; None gives the number.
-        errors: Typical error of "age" (years), "landmarks" (in percent of the picture's width) or
-            "pose" (degrees), as measured on held-out pictures: the network itself does not know
+        errors: Typical error of "age" (years), "landmarks" (in percent of the image's width) or
+            "pose" (degrees), as measured on held-out images: the network itself does not know
             how wrong it is. It becomes the spread.
 
     Raises:
@@ -112,7 +112,7 @@ class FaceAnalyzer:
     Example:
         >>> file = TFLiteModel("faces.tflite")
         >>> analyzer = FaceAnalyzer(file, (96, 96, 3), errors={"age": 7.5})
-        >>> analyzer.analyze(picture)["age"]
+        >>> analyzer.analyze(image)["age"]
         Attribute(value=34.2, confidence=None, spread=7.5)
     """
 
@@ -148,7 +148,7 @@ class FaceAnalyzer:
 
         Raises:
             TypeError: If the network gives no dict.
-            ValueError: If the picture has another shape, or the network gives an output that is
+            ValueError: If the image has another shape, or the network gives an output that is
                 not a task's.
         """
         image = np.asarray(image)

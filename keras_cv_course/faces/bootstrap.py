@@ -31,7 +31,7 @@ def bootstrap_interval(
         measure: Gets `similarity`, `same` and weights, each `(n,)`, and returns a number.
         similarity: Of each pair `(n,)`.
         same: Whether it is of one person `(n,)`.
-        people_a: Who is on the first picture `(n,)`.
+        people_a: Who is on the first image `(n,)`.
         people_b: Who is on the second.
         repeats: How many times people are drawn. A draw without pairs of both kinds is left out.
         coverage: Share of the draws that the interval holds.

@@ -27,10 +27,10 @@ _MOST_CANDIDATES = 5000
 
 @dataclass(frozen=True)
 class Face:
-    """Where a face is in a picture.
+    """Where a face is in an image.
 
     Attributes:
-        box_xyxy: Left, top, right and bottom in pixels of the picture.
+        box_xyxy: Left, top, right and bottom in pixels of the image.
         score: How sure the detector is, in its own unit; higher is surer.
         landmarks: Eyes, tip of the nose and corners of the mouth `(5, 2)` in the order of
             `alignment.TEMPLATE`; None if the detector does not know them.
@@ -47,7 +47,7 @@ class Face:
         return (right - left) * (bottom - top)
 
 
-# Takes a picture, uint8 RGB (height, width, 3), and returns the faces in it.
+# Takes an image, uint8 RGB (height, width, 3), and returns the faces in it.
 Detector = Callable[[np.ndarray], Sequence[Face]]
 
 
@@ -57,7 +57,7 @@ def haar_detector(smallest_px: int = 40) -> Detector:
     It gives no landmarks. One thread at a time may call it.
 
     Args:
-        smallest_px: Width of the smallest face, after the picture was shrunk to 1024 pixels.
+        smallest_px: Width of the smallest face, after the image was shrunk to 1024 pixels.
 
     Raises:
         ImportError: If OpenCV is not installed, or is version 5, which has no cascades.
@@ -128,7 +128,7 @@ def yunet_detector(path: str | os.PathLike[str], score_threshold: float = 0.8) -
         network.setInputSize(picture.size)
         bgr = np.ascontiguousarray(np.asarray(picture.convert("RGB"))[..., ::-1])
         _, rows = network.detect(bgr)
-        # x, y, width, height; five points, first the eye on the left of the picture; score.
+        # x, y, width, height; five points, first the eye on the left of the image; score.
         return [
             Face(
                 _xyxy(row[:4], shrinking),
@@ -142,7 +142,7 @@ def yunet_detector(path: str | os.PathLike[str], score_threshold: float = 0.8) -
 
 
 def find_face(image: np.ndarray, detector: Detector, largest: bool = False) -> Face:
-    """Returns the only face in a picture.
+    """Returns the only face in an image.
 
     Args:
         image: uint8 RGB `(height, width, 3)`.
@@ -154,8 +154,8 @@ def find_face(image: np.ndarray, detector: Detector, largest: bool = False) -> F
         ValueError: If there is no face, or there are several and `largest` is False.
 
     Example:
-        >>> face = find_face(picture, haar_detector())
-        >>> crop = cut_out(picture, face, 112)
+        >>> face = find_face(image, haar_detector())
+        >>> crop = cut_out(image, face, 112)
     """
     faces = detector(image)
     if not faces:
@@ -171,7 +171,7 @@ def find_face(image: np.ndarray, detector: Detector, largest: bool = False) -> F
 
 
 def cut_out(image: np.ndarray, face: Face, size_px: int, margin: float = 0.2) -> np.ndarray:
-    """Returns the square picture of a face: aligned if it has landmarks, else its box.
+    """Returns the square image of a face: aligned if it has landmarks, else its box.
 
     Args:
         image: uint8 `(height, width, 3)`, or grey `(height, width)`.
@@ -216,7 +216,7 @@ def square_around(face: Face, margin: float = 0.2) -> tuple[int, int, int, int]:
 
 
 def _shrunk(image: np.ndarray) -> tuple[Image.Image, int]:
-    """Returns a picture that is not too large for a search, and by how much it is smaller."""
+    """Returns an image that is not too large for a search, and by how much it is smaller."""
     picture = as_picture(image)
     shrinking = max(1, math.ceil(max(picture.size) / _LONGEST_SIDE_PX))
     return (picture.reduce(shrinking) if shrinking > 1 else picture), shrinking

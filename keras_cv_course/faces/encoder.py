@@ -16,9 +16,9 @@ def SiameseEncoder(
     embedding_dim: int = 48,
     name: str = "siamese_encoder",
 ) -> keras.Model:
-    """Returns a small network from pictures to vectors `(batch, embedding_dim)`, of any length.
+    """Returns a small network from images to vectors `(batch, embedding_dim)`, of any length.
 
-    19,888 parameters for grey pictures of 28 x 28; made for handwritten characters, in [0, 1].
+    19,888 parameters for grey images of 28 x 28; made for handwritten characters, in [0, 1].
 
     Args:
         input_shape: (height, width, channels), height and width at least 4.
@@ -56,22 +56,22 @@ def FaceEncoder(
     grid: int | None = None,
     name: str = "face_encoder",
 ) -> keras.Model:
-    """Returns a network from pictures to vectors of length 1, `(batch, embedding_dim)`.
+    """Returns a network from images to vectors of length 1, `(batch, embedding_dim)`.
 
     What the backbone gives is pooled and projected by a dense layer; the projections of several
     feature maps are added up, each so with an int8 range of its own. The cosine of two vectors,
-    their product, is how alike two faces are. `fit_projection` sets the dense layers from pictures
+    their product, is how alike two faces are. `fit_projection` sets the dense layers from images
     of people, without gradients.
 
     Args:
         backbone: Network without its classifier, whose output is a feature map, a pooled vector,
             or a dict of feature maps as of `feature_maps`. It is part of the result, not copied.
-            The result takes the pictures that it takes.
+            The result takes the images that it takes.
         embedding_dim: Size of the vectors.
         dropout_rate: Share of the pooled features that training sets to zero, in [0, 1).
         grid: None pools each feature map as a whole, which forgets where in the face something
             is. A number averages it to a map of so many rows and columns, at most as many as it
-            has, which suits faces that lie alike in their pictures.
+            has, which suits faces that lie alike in their images.
         name: Name of the model.
 
     Raises:
@@ -82,7 +82,7 @@ def FaceEncoder(
     Example:
         >>> backbone = MobileNetV2((160, 160, 3), include_top=False, weights="imagenet")
         >>> encoder = FaceEncoder(face_maps(backbone), grid=5)
-        >>> encoder.predict(pictures).shape
+        >>> encoder.predict(images).shape
         (8, 128)
     """
     if not isinstance(backbone, keras.Model):

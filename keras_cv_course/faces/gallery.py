@@ -107,7 +107,7 @@ class FaceGallery:
     Example:
         >>> with FaceGallery("people.db") as gallery:
         ...     gallery.enroll("Ada", embed(pictures_of_ada))
-        ...     found = gallery.identify(embed(picture)[0], threshold=0.4)
+        ...     found = gallery.identify(embed(image)[0], threshold=0.4)
         ...     print(found.name or "unknown", found.nearest.similarity)
     """
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# Six of iBUG's 68 points on a generic head: x to the picture's right, y down, z away from the
+# Six of iBUG's 68 points on a generic head: x to the image's right, y down, z away from the
 # viewer, about 1/4 mm. They are those of "Head Pose Estimation using OpenCV and Dlib"
 # (learnopencv.com, 2016): tip of the nose, chin, outer corners of the eyes, corners of the mouth.
 _POINTS = (30, 8, 36, 45, 48, 54)
@@ -31,9 +31,9 @@ def head_pose(points: np.ndarray) -> np.ndarray:
             both directions. NaN where a point is not known gives NaN.
 
     Returns:
-        float32 (n, 3). Yaw is above 0 where the face looks to the picture's right, pitch where it
-        looks up, and roll where the head leans to the picture's right, clockwise. The head is
-        yawed first, then pitched, then rolled, so that turning the picture adds to the roll.
+        float32 (n, 3). Yaw is above 0 where the face looks to the image's right, pitch where it
+        looks up, and roll where the head leans to the image's right, clockwise. The head is
+        yawed first, then pitched, then rolled, so that turning the image adds to the roll.
 
     Raises:
         ValueError: If the shape is another.

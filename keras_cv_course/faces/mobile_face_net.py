@@ -33,7 +33,7 @@ def MobileFaceNet(
     """Returns a MobileFaceNet, for faces as floats in [-1, 1] (`x / 127.5 - 1`), RGB.
 
     It gives vectors of length 1, `(batch, embedding_dim)`. Instead of the average over the last
-    feature map it learns a weight for each of its places, since in a picture that is cropped to
+    feature map it learns a weight for each of its places, since in an image that is cropped to
     the face the corners matter less than the middle. There are no public weights of it to begin
     with, and a few hundred people are too few to train it well.
 

@@ -23,7 +23,7 @@ def MultitaskFaceNetwork(
     batch_norm_momentum: float = 0.99,
     name: str = "multitask_faces",
 ) -> keras.Model:
-    """Returns a network from a picture to a dict with an answer to each task.
+    """Returns a network from an image to a dict with an answer to each task.
 
     It takes what the backbone takes, and shares the backbone's layers and weights. What has to
     know where things are (points, pose, smile; `fork="early"`) works on several feature maps,

@@ -1,14 +1,14 @@
 """Losses, weights and metrics of the tasks, as `compile` takes them.
 
 Labels are a dict of float32 arrays by output, as plain Keras takes them; a label that is not
-known is NaN, and every output needs its array. Losses and metrics leave NaN out, so that pictures
+known is NaN, and every output needs its array. Losses and metrics leave NaN out, so that images
 of data sets which were labelled for different tasks can be in one batch:
 
     labels = {"smile": [[1.0], [nan]], "age": [[nan], [34.0]]}
     model.compile("adam", **compile_arguments((Smile(), Age())))
     model.fit(images, labels)
 
-A picture without a label of a task has exactly no influence on the task's head. `data.labelled`
+An image without a label of a task has exactly no influence on the task's head. `data.labelled`
 makes such batches of several sets. `sample_weight` of Keras works as ever, and is not needed.
 """
 
@@ -55,7 +55,7 @@ _TABLE: dict[str, tuple[_Loss, _Metric]] = {
 def compile_arguments(tasks: Sequence[FaceTask]) -> dict[str, dict[str, Any]]:
     """Returns `loss`, `loss_weights` and `metrics` for `compile` of a multitask network.
 
-    Each loss is a mean over the labelled pictures of a batch, 0 where there is none. Binary tasks
+    Each loss is a mean over the labelled images of a batch, 0 where there is none. Binary tasks
     (detection, smile, gender) have cross-entropy, points `LandmarkLoss`, visibility and pose mean
     squared errors, age `AgeLoss`, identity cross-entropy of logits. The default weights make the
     losses about equally large at the start; they are ours, not the paper's.

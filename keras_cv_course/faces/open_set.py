@@ -19,7 +19,7 @@ class OperatingPoint:
 
     Attributes:
         false_positive_rate: Share of the strangers that may be given a name.
-        identification_rate: Share of enrolled people's pictures that reach the threshold and are
+        identification_rate: Share of enrolled people's images that reach the threshold and are
             given the right name; None where there are too few strangers to measure it, fewer than
             10 / `false_positive_rate`.
         identified: How many these are.
@@ -39,8 +39,8 @@ class OpenSetReport:
     """How well a gallery names those who are in it, and rejects those who are not.
 
     Attributes:
-        known: Pictures of people who are in the gallery.
-        strangers: Pictures of people who are not.
+        known: Images of people who are in the gallery.
+        strangers: Images of people who are not.
         people: People in the gallery.
         rank: A name counts as right among so many most alike people.
         closed_set_rate: Share of `known` that get the right name when all are accepted.

@@ -17,13 +17,13 @@ _BRIGHTEST = 255.0
 class FaceReader:
     """Makes of a photograph the face that an encoder takes.
 
-    With a detector the face is found and cut out; without, the picture is the face already, and
+    With a detector the face is found and cut out; without, the image is the face already, and
     is read as `data.People.load` reads it in training.
 
     Args:
         input_shape: (height, width, channels) of the encoder's input, 1 or 3 channels.
         input_range: Smallest and largest value that the encoder takes.
-        detector: What finds faces, e.g. `haar_detector()`; None takes pictures whole.
+        detector: What finds faces, e.g. `haar_detector()`; None takes images whole.
         crop: Share of each side to crop around the centre, without a detector.
         largest: Whether the largest of several faces is taken.
 

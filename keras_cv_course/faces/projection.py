@@ -1,4 +1,4 @@
-"""Sets the last layers of an encoder from the statistics of people's pictures."""
+"""Sets the last layers of an encoder from the statistics of people's images."""
 
 from collections.abc import Sequence
 
@@ -25,10 +25,10 @@ def fit_projection(
     """Sets the projection of a `FaceEncoder` so that it separates people; nothing else changes.
 
     The features of each map are reduced to their principal components. Then directions in which
-    pictures of one person differ are made short: within a person, all directions vary alike
+    images of one person differ are made short: within a person, all directions vary alike
     (within-class covariance normalization). If there are more people than the embedding has
     values, the directions are those that separate the people (linear discriminants), each as
-    long as it is reliable; else those in which the pictures vary most, since fewer people than
+    long as it is reliable; else those in which the images vary most, since fewer people than
     directions say too little about these. There are no gradients, and it takes a minute or so;
     `benchmarks/faces.md` has what it reaches.
 
@@ -36,8 +36,8 @@ def fit_projection(
         encoder: What `FaceEncoder` has returned, on a trained backbone.
         pictures: As the encoder takes them, `(n, height, width, channels)`; mirrored and shifted
             copies among them make it indifferent to that.
-        labels: Who is on each, whole numbers `(n,)`; at least two people, one with two pictures.
-        basis: Pictures of other people, whom nobody needs to name, to find the principal components
+        labels: Who is on each, whole numbers `(n,)`; at least two people, one with two images.
+        basis: Images of other people, whom nobody needs to name, to find the principal components
             in. A few dozen people have too few faces for that. None takes `pictures`.
         components: Principal components of each feature map, at most.
         shrinkage: Share of the within-person covariance that is taken from a sphere, above 0 and at
@@ -48,7 +48,7 @@ def fit_projection(
         ValueError: If the model is no `FaceEncoder`, or an argument is out of its range.
 
     Example:
-        >>> fit_projection(encoder, pictures, people.labels)
+        >>> fit_projection(encoder, images, people.labels)
 
     Reference:
         "Within-class covariance normalization for SVM-based speaker recognition", Hatch, Kajarekar
@@ -95,7 +95,7 @@ def set_projection(
 
     Args:
         encoder: As there.
-        features: Of the pictures, as `frozen_features` returns them.
+        features: Of the images, as `frozen_features` returns them.
         labels: As there.
         basis: Features that the principal components are found in.
         components: As there.

@@ -1,4 +1,4 @@
-"""The pair model: one encoder for two pictures, and a distance between what it gives."""
+"""The pair model: one encoder for two images, and a distance between what it gives."""
 
 import math
 
@@ -27,7 +27,7 @@ def SiameseNetwork(
     head: str | None = "sigmoid",
     name: str = "siamese_network",
 ) -> keras.Model:
-    """Returns a model of two pictures, "image_a" and "image_b", that share one encoder.
+    """Returns a model of two images, "image_a" and "image_b", that share one encoder.
 
     With a head it gives the probability `(batch, 1)`, "same", that both show one person (or
     digit, or whatever the encoder tells apart); train it with "binary_crossentropy". The head
@@ -35,7 +35,7 @@ def SiameseNetwork(
     the wrong sign in half of the cases, training shrinks all embeddings to a point and ends there.
     Without, it
     gives the distance or similarity `(batch, 1)` itself; train a "euclidean" one with
-    `ContrastiveLoss`. Pictures have the shape and range that the encoder takes. In quantization
+    `ContrastiveLoss`. Images have the shape and range that the encoder takes. In quantization
     the encoder is one, with one set of ranges.
 
     Args:

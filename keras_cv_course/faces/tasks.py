@@ -15,7 +15,7 @@ class Output:
 
     Attributes:
         name: Key in the dict of outputs and of labels.
-        size: Number of values for a picture.
+        size: Number of values for an image.
         activation: "sigmoid" for probabilities; None for values in the unit of the task, and for
             logits.
         scale: What a value of 1 before scaling stands for, in the unit of the task.
@@ -62,7 +62,7 @@ class FaceTask:
 
 @dataclass(frozen=True)
 class Detection(FaceTask):
-    """Whether the picture shows a face: the probability; label 1 for a face, else 0."""
+    """Whether the image shows a face: the probability; label 1 for a face, else 0."""
 
     name: ClassVar[str] = "detection"
     fork: str = "early"
@@ -72,7 +72,7 @@ class Detection(FaceTask):
 class Landmarks(FaceTask):
     """Where the points of the face are, and with `visibility` which of them can be seen.
 
-    Output and label "landmarks" are x0, y0, x1, y1, … from the picture's centre, over its width
+    Output and label "landmarks" are x0, y0, x1, y1, … from the image's centre, over its width
     and height: -0.5 is the left or upper border, 0.5 the right or lower. Hidden points have NaN
     for a label. "visibility" is a probability for each point; label 1 for seen, else 0.
 
@@ -97,7 +97,7 @@ class Landmarks(FaceTask):
 
     def outputs(self) -> tuple[Output, ...]:
         """Returns the points, and their visibility where it is asked for."""
-        # A face fills about half of a picture: so the head's own values are about 1.
+        # A face fills about half of an image: so the head's own values are about 1.
         points = Output(self.name, 2 * self.points, scale=0.25, loss_weight=self.loss_weight)
         seen = Output("visibility", self.points, "sigmoid", loss_weight=self.visibility_weight)
         return (points, seen) if self.visibility else (points,)
@@ -126,7 +126,7 @@ class Smile(FaceTask):
 
 @dataclass(frozen=True)
 class Gender(FaceTask):
-    """Which of two genders the picture was labelled with: the probability of label 1.
+    """Which of two genders the image was labelled with: the probability of label 1.
 
     UTKFace has 0 for male and 1 for female.
     """
@@ -216,12 +216,12 @@ def label_sizes(tasks: Sequence[FaceTask]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class LabelledSource:
-    """A set of pictures, and the tasks that it has labels for.
+    """A set of images, and the tasks that it has labels for.
 
     Attributes:
         name: What the set is called.
         tasks: Names of tasks.
-        pictures: How many pictures of it were trained with.
+        pictures: How many images of it were trained with.
     """
 
     name: str
@@ -229,7 +229,7 @@ class LabelledSource:
     pictures: int
 
 
-# What All-in-One was trained with, as the table on the course's slide has it; 993,153 pictures.
+# What All-in-One was trained with, as the table on the course's slide has it; 993,153 images.
 ALL_IN_ONE_SOURCES = (
     LabelledSource("CASIA", ("identity", "gender"), 490_356),
     LabelledSource("MORPH", ("age", "gender"), 55_608),

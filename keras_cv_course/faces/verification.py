@@ -1,4 +1,4 @@
-"""One to one: do two pictures show the same person?"""
+"""One to one: do two images show the same person?"""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Verification:
-    """The answer for two pictures.
+    """The answer for two images.
 
     Attributes:
         similarity: Cosine of their embeddings, in [-1, 1]; higher is more alike.
@@ -30,18 +30,18 @@ class Verification:
 
 
 class FaceVerifier:
-    """Tells whether two pictures show the same person.
+    """Tells whether two images show the same person.
 
-    It embeds each picture, brings the embeddings to length 1, and takes their product: the cosine,
-    in [-1, 1], where higher is more alike. Two pictures are of one person if it is at least the
-    threshold. Pictures must be as the encoder was trained on: cropped alike, in its size and
+    It embeds each image, brings the embeddings to length 1, and takes their product: the cosine,
+    in [-1, 1], where higher is more alike. Two images are of one person if it is at least the
+    threshold. Images must be as the encoder was trained on: cropped alike, in its size and
     range. Nothing is detected, cropped or rescaled here.
 
     Args:
-        embed: Takes float32 pictures `(n, height, width, channels)` and returns vectors `(n, d)`
+        embed: Takes float32 images `(n, height, width, channels)` and returns vectors `(n, d)`
             of any length: `predict_on_batch` of a Keras encoder, or a `TFLiteModel`.
         threshold: Smallest similarity of one person, in [-1, 1]; see `choose_threshold`.
-        mirrored: Whether the mirrored picture is embedded as well, and the two embeddings, each of
+        mirrored: Whether the mirrored image is embedded as well, and the two embeddings, each of
             length 1, are added: a little more accurate for twice the time.
 
     Raises:
@@ -70,16 +70,16 @@ class FaceVerifier:
         self.mirrored = mirrored
 
     def verify(self, image_a: np.ndarray, image_b: np.ndarray) -> Verification:
-        """Returns whether two pictures `(height, width, channels)` show the same person.
+        """Returns whether two images `(height, width, channels)` show the same person.
 
         Raises:
-            ValueError: If they are not pictures of one shape, or the encoder gives no vectors.
+            ValueError: If they are not images of one shape, or the encoder gives no vectors.
         """
         similarity = float(self.similarity(_one(image_a), _one(image_b))[0])
         return Verification(similarity, self.threshold, similarity >= self.threshold)
 
     def similarity(self, images_a: np.ndarray, images_b: np.ndarray) -> np.ndarray:
-        """Returns the cosine of each pair of two batches of pictures, float32 `(n,)`.
+        """Returns the cosine of each pair of two batches of images, float32 `(n,)`.
 
         Raises:
             ValueError: If the batches are of two shapes, or the encoder gives no vectors.
@@ -97,12 +97,12 @@ def embed_unit(embed: Embed, images: np.ndarray, mirrored: bool = False) -> np.n
     """Returns embeddings of length 1, float32 `(n, d)`; a vector of zeros stays one.
 
     Args:
-        embed: As in `FaceVerifier`. It gets at most 64 pictures at once.
-        images: Pictures `(n, height, width, channels)`, at least one.
+        embed: As in `FaceVerifier`. It gets at most 64 images at once.
+        images: Images `(n, height, width, channels)`, at least one.
         mirrored: As in `FaceVerifier`.
 
     Raises:
-        ValueError: If there is no batch of pictures, or `embed` does not give a vector for each.
+        ValueError: If there is no batch of images, or `embed` does not give a vector for each.
     """
     images = np.asarray(images, np.float32)
     if images.ndim != 4 or not len(images):

@@ -22,7 +22,7 @@ class DetectionPostProcess(keras.layers.Layer):
     of box codes `(n, anchors, 4)`, (y, x, height, width) relative to the anchors, and scores
     `(n, anchors, classes)` without a class for the background, it returns a dict of float32:
 
-    - "boxes" `(n, max_detections, 4)`: (y_min, x_min, y_max, x_max) in parts of the picture,
+    - "boxes" `(n, max_detections, 4)`: (y_min, x_min, y_max, x_max) in parts of the image,
       the best first. They may reach over its border.
     - "classes" `(n, max_detections)`: whole numbers from 0.
     - "scores" `(n, max_detections)`.
@@ -32,7 +32,7 @@ class DetectionPostProcess(keras.layers.Layer):
     Of boxes with equal scores, the layer and the operator may keep different ones.
 
     Args:
-        anchors: `(anchors, 4)`, (x_center, y_center, width, height) in parts of the picture.
+        anchors: `(anchors, 4)`, (x_center, y_center, width, height) in parts of the image.
         classes: Number of classes.
         max_detections: How many boxes are returned.
         score_threshold: Boxes with a lower score are left out; in [0, 1].
@@ -116,7 +116,7 @@ class DetectionPostProcess(keras.layers.Layer):
         return dict(zip(OUTPUTS, (boxes, classes, kept, ops.cast(count, "float32")), strict=True))
 
     def decode(self, codes: Any) -> Any:
-        """Returns boxes (n, anchors, 4), yxyx in parts of the picture, from codes yxhw."""
+        """Returns boxes (n, anchors, 4), yxyx in parts of the image, from codes yxhw."""
         centers, sizes = self.anchors[:, :2], self.anchors[:, 2:]
         codes = ops.take(codes, SWAP_XY, axis=-1) / np.array(self.scales, np.float32)  # xywh
         centers = centers + codes[..., :2] * sizes

@@ -37,7 +37,7 @@ class EuclideanDistance(_OfTwo):
 
     Called on a list of two tensors `(batch, n)`, returns `(batch, 1)`: from `sqrt(epsilon)`, for
     equal vectors, upwards. Without epsilon the gradient of the root would be infinite there, and
-    training end in NaN with the first pair of equal pictures. Quantization leaves the layer in
+    training end in NaN with the first pair of equal images. Quantization leaves the layer in
     float: 8 bits of a square are 4 of the distance, and small distances are what it is about.
 
     Args:

@@ -9,7 +9,7 @@ from keras import ops
 from keras_cv_course.ops.box_coding import postprocess_codes, postprocess_scales, yolo_offsets
 from keras_cv_course.specs.detection import DetectionSpec
 
-# No box is smaller than this part of the picture's area, so that the logarithm is finite.
+# No box is smaller than this part of the image's area, so that the logarithm is finite.
 _LEAST_SIZE = 1e-6
 
 

@@ -25,7 +25,7 @@ class Whitening(keras.layers.Layer):
     - "decorrelate": (x - m) U, with a diagonal covariance, the largest variance first;
     - "pca": (x - m) U / sqrt(s + epsilon), with the identity as covariance;
     - "zca": (x - m) U / sqrt(s + epsilon) U^T, which has it too, and of all such is the closest to
-      x, so that pictures remain pictures.
+      x, so that images remain images.
 
     Outputs have the shape of the inputs, in float32 of any size and sign: the features of
     "decorrelate" and "pca" are no pixels. `keras.layers.Normalization` is the better choice for
@@ -43,8 +43,8 @@ class Whitening(keras.layers.Layer):
 
     Example:
         >>> whiten = Whitening("zca", features="all")
-        >>> whiten.adapt(pictures)  # (n, 32, 32, 3)
-        >>> whitened = whiten(pictures)
+        >>> whiten.adapt(images)  # (n, 32, 32, 3)
+        >>> whitened = whiten(images)
 
     Reference:
         Learning Multiple Layers of Features from Tiny Images, A. Krizhevsky, 2009, appendix A;
@@ -70,7 +70,7 @@ class Whitening(keras.layers.Layer):
             raise ValueError(
                 f"Whitening needs a known number of at most {_MOST_FEATURES} features. Received "
                 f"inputs of shape {tuple(input_shape)} with features={self.features!r}. Use "
-                "smaller pictures, or features='channels'."
+                "smaller images, or features='channels'."
             )
         options = {"trainable": False, "dtype": "float32"}
         self.mean = self.add_weight(name="mean", shape=(count,), initializer="zeros", **options)
@@ -83,7 +83,7 @@ class Whitening(keras.layers.Layer):
 
         Args:
             data: An array `(n, ...)`, or an iterable of such batches, like a `tf.data.Dataset` of
-                pictures without labels.
+                images without labels.
 
         Raises:
             ValueError: If there are fewer than two samples.

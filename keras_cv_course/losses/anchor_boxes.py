@@ -47,7 +47,7 @@ class AnchorBoxLoss(keras.losses.Loss):
         self.delta = delta
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each picture, `(n,)`."""
+        """Returns the loss of each image, `(n,)`."""
         codes, weights = y_true[..., :4], y_true[..., 4]
         off = ops.abs(codes - y_pred)
         smooth = ops.where(off < self.delta, off**2 / (2 * self.delta), off - self.delta / 2)

@@ -60,7 +60,7 @@ class FocalClassLoss(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each picture, `(n,)`."""
+        """Returns the loss of each image, `(n,)`."""
         labels, weights = y_true[..., 0], y_true[..., 1]
         targets = smoothed_one_hot(labels, y_pred.shape[-1], self.label_smoothing)
         log_yes, log_no = ops.log_sigmoid(y_pred), ops.log_sigmoid(-y_pred)

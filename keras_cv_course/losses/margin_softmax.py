@@ -26,7 +26,7 @@ class _MarginSoftmax(keras.losses.Loss):
         """Returns the cosines `(batch, classes)` as if each class were the right one."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each picture, `(batch,)`."""
+        """Returns the loss of each image, `(batch,)`."""
         people = ops.cast(ops.reshape(y_true, (-1,)), "int32")
         right = ops.one_hot(people, y_pred.shape[-1], dtype="bool")
         cosines = ops.where(right, self._with_margin(y_pred), y_pred)

@@ -12,7 +12,7 @@ class MaskedLoss(keras.losses.Loss):
     """Mean of a loss over those samples of a batch that have a label; 0 where none has.
 
     A label that is not known is NaN. A sample with nothing but NaN contributes neither to the sum
-    nor to the count, so that its gradient is exactly zero, and a batch may mix pictures of data
+    nor to the count, so that its gradient is exactly zero, and a batch may mix images of data
     sets that were labelled for different tasks. In a label of several values (points, angles)
     single ones may be NaN: they count as predicted without error. Sample weights are honoured.
 

@@ -14,13 +14,13 @@ class MultiboxClassLoss(keras.losses.Loss):
     """Cross entropy of the anchors with a box and of the hardest others, over the former's number.
 
     Targets are "classes" of `encode_anchor_targets`, `(n, anchors, 2)`; predictions the raw head,
-    `(n, anchors, classes + 1)` logits with the background first. Of each picture, the background
-    anchors with the highest loss count, `negative_ratio` for each anchor with a box; so a picture
+    `(n, anchors, classes + 1)` logits with the background first. Of each image, the background
+    anchors with the highest loss count, `negative_ratio` for each anchor with a box; so an image
     without boxes does not count, unless `least_negatives` is above 0.
 
     Args:
         negative_ratio: Background anchors for each anchor with a box; above 0.
-        least_negatives: Background anchors of a picture that count in any case.
+        least_negatives: Background anchors of an image that count in any case.
         label_smoothing: Share of the target that goes to the other classes; in [0, 1).
         reduction: As in `keras.losses.Loss`.
         name: As in `keras.losses.Loss`.
@@ -56,7 +56,7 @@ class MultiboxClassLoss(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each picture, `(n,)`."""
+        """Returns the loss of each image, `(n,)`."""
         labels, weights = y_true[..., 0], y_true[..., 1]
         targets = smoothed_one_hot(labels + 1, y_pred.shape[-1], self.label_smoothing)
         logs = ops.log_softmax(y_pred, axis=-1)

@@ -6,10 +6,10 @@ from keras import ops
 
 
 def per_match(sums: Any, weights: Any, least: float = 1.0) -> Any:
-    """Returns losses of pictures whose mean over the batch is the batch's sum over its matches.
+    """Returns losses of images whose mean over the batch is the batch's sum over its matches.
 
     Args:
-        sums: `(n,)`, the summed loss of each picture.
+        sums: `(n,)`, the summed loss of each image.
         weights: `(n, anchors)`, above 0 at the anchors that have a box to find.
         least: The divisor where there are fewer matches, so that a batch without any is finite.
 

@@ -12,11 +12,11 @@ from keras_cv_course._validation import check_positive
 class TripletSemiHardLoss(keras.losses.Loss):
     """Wants another person to be farther away than the same one, by a margin.
 
-    For each two pictures of one person in a batch, the anchor and the positive, the negative is
-    the nearest picture of others that is farther from the anchor than the positive; or, if none
+    For each two images of one person in a batch, the anchor and the positive, the negative is
+    the nearest image of others that is farther from the anchor than the positive; or, if none
     is, the farthest of others. The loss is `max(d(a, p) - d(a, n) + margin, 0)` on squared
     Euclidean distances, averaged over all such pairs. `y_true` is the person's number `(batch,)`,
-    `y_pred` embeddings `(batch, n)` of length 1. A batch must hold several pictures of each of
+    `y_pred` embeddings `(batch, n)` of length 1. A batch must hold several images of each of
     several people, see `data.balanced_batches`; one without pairs costs nothing.
 
     Args:
@@ -30,7 +30,7 @@ class TripletSemiHardLoss(keras.losses.Loss):
 
     Example:
         >>> encoder.compile("adam", TripletSemiHardLoss(0.2))
-        >>> encoder.fit(pictures, people, batch_size=64)
+        >>> encoder.fit(images, people, batch_size=64)
 
     Reference:
         FaceNet, arXiv:1503.03832, equations 3 and 4.

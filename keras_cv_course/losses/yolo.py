@@ -28,7 +28,7 @@ def split_heads(y_pred: Any) -> tuple[Any, Any, Any]:
 
 
 def split_targets(y_true: Any, anchors: int) -> tuple[dict[str, Any], Any, Any]:
-    """Returns the columns of `encode_yolo_targets` at the anchors, and the picture's boxes.
+    """Returns the columns of `encode_yolo_targets` at the anchors, and the image's boxes.
 
     Args:
         y_true: `(n, anchors + boxes, 12)`.
@@ -45,7 +45,7 @@ def split_targets(y_true: Any, anchors: int) -> tuple[dict[str, Any], Any, Any]:
 
 
 def best_overlap(predicted: Any, boxes: Any, real: Any) -> Any:
-    """Returns the IoU of each predicted box with the box of the picture that it overlaps most.
+    """Returns the IoU of each predicted box with the box of the image that it overlaps most.
 
     Args:
         predicted: `(n, anchors, 4)` xyxy.
@@ -53,10 +53,10 @@ def best_overlap(predicted: Any, boxes: Any, real: Any) -> Any:
         real: bool `(n, boxes)`.
 
     Returns:
-        `(n, anchors)` without gradient; 0 where a picture has no box.
+        `(n, anchors)` without gradient; 0 where an image has no box.
     """
     overlaps = ops.where(real[..., None], pairwise(iou, boxes, predicted), 0.0)
-    # With a row of zeros, for pictures of which not even padding is left.
+    # With a row of zeros, for images of which not even padding is left.
     overlaps = ops.pad(overlaps, [(0, 0), (0, 1), (0, 0)])
     return ops.stop_gradient(ops.max(overlaps, axis=1))
 
@@ -64,7 +64,7 @@ def best_overlap(predicted: Any, boxes: Any, real: Any) -> Any:
 class _AnchorYOLOLoss(keras.losses.Loss):
     """Sums the terms of boxes, objectness and classes, over the number of matched anchors.
 
-    The divisor is at least the number of pictures: of pictures without boxes, all anchors say no,
+    The divisor is at least the number of images: of images without boxes, all anchors say no,
     and their sum over 1 would be the largest step of all.
     """
 
@@ -88,7 +88,7 @@ class _AnchorYOLOLoss(keras.losses.Loss):
         self.ignore_iou = ignore_iou
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each picture, `(n,)`."""
+        """Returns the loss of each image, `(n,)`."""
         codes, objectness, logits = split_heads(y_pred)
         targets, boxes, real = split_targets(y_true, ops.shape(y_pred)[1])
         weight = targets["weight"]
@@ -159,7 +159,7 @@ class YOLOv2Loss(_AnchorYOLOLoss):
     Reference:
         "YOLO9000: Better, Faster, Stronger", arXiv:1612.08242, section 2; the weights are those of
         the authors' configuration. Their pull of all boxes towards the anchors in the first 12,800
-        pictures is left out.
+        images is left out.
     """
 
     def __init__(
@@ -222,7 +222,7 @@ class YOLOv3Loss(_AnchorYOLOLoss):
 
     Reference:
         "YOLOv3: An Incremental Improvement", arXiv:1804.02767, sections 2.1 and 2.2. The factor
-        2 - width * height, in parts of the picture, is in the authors' code only.
+        2 - width * height, in parts of the image, is in the authors' code only.
     """
 
     def __init__(

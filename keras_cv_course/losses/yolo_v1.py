@@ -11,7 +11,7 @@ from keras_cv_course.losses.yolo import split_heads, split_targets
 from keras_cv_course.ops.box_coding import decode_yolo_v1, encode_yolo_v1
 from keras_cv_course.ops.boxes import iou
 
-# Below any IoU, and further than any two boxes of a picture are apart.
+# Below any IoU, and further than any two boxes of an image are apart.
 _APART = 1e3
 
 
@@ -47,7 +47,7 @@ class YOLOv1Loss(keras.losses.Loss):
 
     Reference:
         "You Only Look Once", arXiv:1506.02640, equation 3. The paper sums over the batch; here the
-        sum is over the number of objects, at least that of pictures. Widths and heights are
+        sum is over the number of objects, at least that of images. Widths and heights are
         compared by their square roots, which is what the network predicts.
     """
 
@@ -71,7 +71,7 @@ class YOLOv1Loss(keras.losses.Loss):
         self.class_softmax = class_softmax
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the loss of each picture, `(n,)`."""
+        """Returns the loss of each image, `(n,)`."""
         codes, confidence, classes = split_heads(y_pred)
         targets, _, _ = split_targets(y_true, ops.shape(y_pred)[1])
         weight = targets["weight"]

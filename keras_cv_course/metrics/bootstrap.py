@@ -1,4 +1,4 @@
-"""Whether two detectors differ, or only seem to on these pictures."""
+"""Whether two detectors differ, or only seem to on these images."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean average precision of two detectors on the same pictures.
+    """Mean average precision of two detectors on the same images.
 
     Attributes:
         first: Of the first detector.
@@ -31,7 +31,7 @@ class Difference:
 
     @property
     def mean(self) -> float:
-        """Second - first, on the pictures as they are."""
+        """Second - first, on the images as they are."""
         return self.second - self.first
 
 
@@ -44,19 +44,19 @@ def paired_bootstrap(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Difference:
-    """Returns how far the mAP of two detectors is apart, with an interval over pictures.
+    """Returns how far the mAP of two detectors is apart, with an interval over images.
 
-    Pictures are drawn with replacement, the same for both detectors, and the mAP (the area, as in
+    Images are drawn with replacement, the same for both detectors, and the mAP (the area, as in
     `voc_average_precision`) is computed anew; the interval holds 95 % of the differences. It covers
-    chance in the choice of pictures, not in training.
+    chance in the choice of images, not in training.
 
     Args:
-        truths: What is in each picture.
+        truths: What is in each image.
         first: What the first detector found in each.
         second: What the second found.
         classes: Number of classes.
         iou_threshold: As in `voc_average_precision`.
-        resamples: How often pictures are drawn.
+        resamples: How often images are drawn.
         seed: Decides the draws.
 
     Raises:
@@ -90,7 +90,7 @@ def _judge_all(
     classes: int,
     iou_threshold: float,
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Returns for each class whether each detection is right, its picture, and what is wanted."""
+    """Returns for each class whether each detection is right, its image, and what is wanted."""
     check_same_length(truths, detections)
     found = [found_boxes(picture) for picture in detections]
     result = []
@@ -107,7 +107,7 @@ def _judge_all(
 def _mean_ap(
     judged: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], weights: np.ndarray
 ) -> np.ndarray:
-    """Returns the mAP for each row of weights of the pictures."""
+    """Returns the mAP for each row of weights of the images."""
     values = []
     for right, picture, wanted in judged:
         of_detection = weights[:, picture]  # (rows, detections)

@@ -29,8 +29,8 @@ def coco_average_precision(
     number of detections may lie in them.
 
     Args:
-        truths: What is in each picture.
-        detections: What was found in each picture, see `found_boxes`; the best 100 count.
+        truths: What is in each image.
+        detections: What was found in each image, see `found_boxes`; the best 100 count.
         class_names: Names of the classes, by label.
         backend: "pycocotools", or "faster_coco_eval", the same in C++. None takes the second where
             it is installed.

@@ -20,12 +20,12 @@ def detection_metrics(
     samples: Iterable[tuple[np.ndarray, Truth]],
     class_names: Sequence[str],
 ) -> dict[str, float]:
-    """Returns COCO's and VOC's numbers of a detector on labelled pictures.
+    """Returns COCO's and VOC's numbers of a detector on labelled images.
 
     Args:
-        detect: Takes a list of pictures, uint8 `(height, width, 3)` of any sizes, and returns for
+        detect: Takes a list of images, uint8 `(height, width, 3)` of any sizes, and returns for
             each a dict of "boxes" `(n, 4)` xyxy in its pixels, "scores" and "classes" `(n,)`.
-        samples: Pictures and what is in them.
+        samples: Images and what is in them.
         class_names: Names of the classes, by label.
 
     Returns:
@@ -56,13 +56,13 @@ def detection_metrics(
 
 
 class AveragePrecision(keras.callbacks.Callback):
-    """Adds the average precision on held-out pictures to the logs of an epoch.
+    """Adds the average precision on held-out images to the logs of an epoch.
 
     Put it before callbacks that read the logs, as ModelCheckpoint with `monitor="val_AP50"`.
 
     Args:
         detect: As in `detection_metrics`; it must use the weights of the model in training.
-        samples: Called before each evaluation, returns pictures and what is in them.
+        samples: Called before each evaluation, returns images and what is in them.
         class_names: Names of the classes, by label.
         every: Epochs from one evaluation to the next. In the epochs between, the values in the
             logs are NaN.

@@ -19,12 +19,12 @@ def detection_confusion(
 ) -> np.ndarray:
     """Returns how often each class was found as each class.
 
-    Boxes of a picture are paired one to one, the best overlaps first and whatever their classes.
+    Boxes of an image are paired one to one, the best overlaps first and whatever their classes.
     A crowd or difficult box with its detections does not count.
 
     Args:
-        truths: What is in each picture.
-        detections: What was found in each picture, see `found_boxes`.
+        truths: What is in each image.
+        detections: What was found in each image, see `found_boxes`.
         classes: Number of classes.
         iou_threshold: Boxes that overlap by less are no pair; above 0.
         score_threshold: Detections with a lower score are left out.

@@ -1,4 +1,4 @@
-"""What metrics of detection take: the boxes that are in a picture, and those that were found."""
+"""What metrics of detection take: the boxes that are in an image, and those that were found."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -7,10 +7,10 @@ import numpy as np
 
 
 class Truth(Protocol):
-    """The boxes that are in a picture, e.g. a `data.annotations.AnnotatedPicture`.
+    """The boxes that are in an image, e.g. a `data.annotations.AnnotatedPicture`.
 
     Attributes:
-        boxes: float32 `(n, 4)` xyxy in pixels of the picture.
+        boxes: float32 `(n, 4)` xyxy in pixels of the image.
         labels: int32 `(n,)`, 0 to classes - 1.
         crowd: bool `(n,)`: the box holds many objects, and any number of detections may lie in it.
         difficult: bool `(n,)`: to find it is neither asked for nor punished.
@@ -39,10 +39,10 @@ class Truth(Protocol):
 
 
 def found_boxes(detections: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns what was found in a picture, without padding and with the best first.
+    """Returns what was found in an image, without padding and with the best first.
 
     Args:
-        detections: "boxes" `(n, 4)` xyxy in pixels of the picture, "scores" `(n,)` and "classes"
+        detections: "boxes" `(n, 4)` xyxy in pixels of the image, "scores" `(n,)` and "classes"
             `(n,)`, -1 for padding; a score of 0 is padding too.
 
     Returns:
@@ -88,7 +88,7 @@ def lie_inside(boxes: np.ndarray, others: np.ndarray, share: float) -> np.ndarra
 
 
 def check_same_length(truths: Sequence[Any], detections: Sequence[Any]) -> None:
-    """Raises ValueError unless there are detections for each picture, and a picture at all."""
+    """Raises ValueError unless there are detections for each image, and an image at all."""
     if len(truths) != len(detections):
         raise ValueError(
             "`detections` must hold one dict for each of `truths`. "

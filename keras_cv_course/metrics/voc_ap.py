@@ -21,14 +21,14 @@ def voc_average_precision(
 ) -> dict[str, float]:
     """Returns the average precision of each class, and their mean.
 
-    Detections of a class are taken from all pictures in the order of their scores. One is right if
+    Detections of a class are taken from all images in the order of their scores. One is right if
     the box of its class that it overlaps most is overlapped by at least `iou_threshold` and was
     not found before. It does not count if that box is difficult, nor does a wrong one of which at
     least `iou_threshold` of the area lies in a crowd.
 
     Args:
-        truths: What is in each picture.
-        detections: What was found in each picture, see `found_boxes`.
+        truths: What is in each image.
+        detections: What was found in each image, see `found_boxes`.
         class_names: Names of the classes, by label.
         iou_threshold: See above.
         kind: "area" under the curve of the best precision at each recall or beyond, or
@@ -68,8 +68,8 @@ def precision_recall(
     """Returns the curve of one class, for plots.
 
     Args:
-        truths: What is in each picture.
-        detections: What was found in each picture.
+        truths: What is in each image.
+        detections: What was found in each image.
         label: The class.
         iou_threshold: As in `voc_average_precision`.
 
@@ -128,16 +128,16 @@ def judge_pictures(
     label: int,
     iou_threshold: float,
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[int]]:
-    """Returns what each picture has to say of a class.
+    """Returns what each image has to say of a class.
 
     Args:
-        truths: What is in each picture.
+        truths: What is in each image.
         found: What `found_boxes` gives of each.
         label: The class.
         iou_threshold: As in `voc_average_precision`.
 
     Returns:
-        For each picture: 1 for a detection that is right, 0 for a wrong one and -1 for one that
+        For each image: 1 for a detection that is right, 0 for a wrong one and -1 for one that
         does not count; their scores; and how many objects are wanted.
     """
     verdicts, scores, wanted = [], [], []

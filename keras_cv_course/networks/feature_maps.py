@@ -26,7 +26,7 @@ def feature_maps(model: keras.Model, levels: Sequence[str] = ("P3", "P4", "P5"))
         ValueError: If the model is not one of this package, or has no such level.
 
     Example:
-        >>> maps = feature_maps(MobileNetV2(include_top=False), ("P4", "P5"))(pictures)
+        >>> maps = feature_maps(MobileNetV2(include_top=False), ("P4", "P5"))(images)
         >>> maps["P5"].shape
         (8, 7, 7, 320)
     """

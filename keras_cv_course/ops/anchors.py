@@ -153,7 +153,7 @@ def ssd300_maps() -> tuple[AnchorMap, ...]:
     """Returns the six maps of SSD300 with 8,732 priors.
 
     Sizes and steps are those of the authors' configuration for VOC: the first map has 0.1 of the
-    picture and not 0.2, and cells are 8, 16, 32, 64, 100 and 300 pixels apart.
+    image and not 0.2, and cells are 8, 16, 32, 64, 100 and 300 pixels apart.
 
     Reference:
         "SSD: Single Shot MultiBox Detector", arXiv:1512.02325, sections 2.2 and 3.1.

@@ -51,7 +51,7 @@ def decode_boxes(codes: Any, anchors: Any, variances: Sequence[float] = SSD_VARI
         variances: As in `encode_boxes`.
 
     Returns:
-        `(..., anchors, 4)` xyxy in pixels; they may reach over the border of the picture.
+        `(..., anchors, 4)` xyxy in pixels; they may reach over the border of the image.
     """
     return keras.utils.bounding_boxes.decode_deltas_to_boxes(
         anchors,
@@ -143,12 +143,12 @@ def encode_yolo_v1(boxes: Any, anchors: Any, strides_px: Any) -> Any:
     Args:
         boxes: `(..., anchors, 4)` xyxy in pixels.
         anchors: `(anchors, 4)` xyxy in pixels, in the middle of their cells, each as large as the
-            picture.
+            image.
         strides_px: `(anchors, 2)` (x, y) sizes of the cells.
 
     Returns:
         `(..., anchors, 4)`: (x, y) in cells from the cell's corner, and square roots of width and
-        height in parts of the picture.
+        height in parts of the image.
 
     Reference:
         "You Only Look Once", arXiv:1506.02640, section 2 and equation 3. The network predicts the

@@ -2,7 +2,7 @@
 
 Boxes are float32 `(..., 4)`, (x_min, y_min, x_max, y_max). Other formats are converted at the
 edges by `keras.utils.bounding_boxes.convert_format`; its "xywh" is the top left corner, width and
-height, "center_xywh" the middle, and "rel_…" are parts of the picture. Keras' `compute_iou` and
+height, "center_xywh" the middle, and "rel_…" are parts of the image. Keras' `compute_iou` and
 `compute_ciou` add a constant to areas, so that equal boxes are not at 1, and take no boxes side by
 side; hence these.
 """

@@ -220,7 +220,7 @@ def _in_cell(boxes: Any, anchors: Any, strides_px: Any) -> Any:
 
 
 def _without_padding(boxes: Any, labels: Any) -> tuple[Any, Any]:
-    """Returns the boxes up to the last that is real in any picture, but at least one."""
+    """Returns the boxes up to the last that is real in any image, but at least one."""
     leading = [(0, 0)] * (len(boxes.shape) - 2)
     boxes = ops.pad(boxes, [*leading, (0, 1), (0, 0)])
     labels = ops.pad(labels, [*leading, (0, 1)], constant_values=-1)

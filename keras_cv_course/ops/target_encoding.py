@@ -1,6 +1,6 @@
-"""From the boxes of a picture to what a network's raw heads must say at each anchor.
+"""From the boxes of an image to what a network's raw heads must say at each anchor.
 
-They take one picture or a batch, padded or not. In tf.data call them on single pictures: a batch
+They take one image or a batch, padded or not. In tf.data call them on single images: a batch
 of 32 with many boxes fills the memory with its overlaps.
 """
 
@@ -86,14 +86,14 @@ def encode_yolo_targets(
     """Returns targets of YOLO, for `YOLOv1Loss`, `YOLOv2Loss` and `YOLOv3Loss`.
 
     One row for each anchor says what it has to find, and where it stands, so that one loss serves
-    inputs of any size. Behind them stands one row for each box of the picture: a prediction that
+    inputs of any size. Behind them stands one row for each box of the image: a prediction that
     overlaps one of these is not punished, though it was not asked for it.
 
     Args:
         boxes: `(..., boxes, 4)` xyxy in pixels of the network input.
         labels: Whole numbers `(..., boxes)`, 0 to classes - 1, and -1 for padding.
         weights: `(..., boxes)` above 0, how much each box counts. None is 1 for all.
-        anchors: `(anchors, 4)` xyxy in pixels; for version 1 each as large as the picture, with
+        anchors: `(anchors, 4)` xyxy in pixels; for version 1 each as large as the image, with
             the anchors of a cell side by side.
         strides_px: `(anchors, 2)` (x, y) sizes of the cells.
         version: 1 gives a box to all anchors of its cell, 2 and 3 to the most similar.

@@ -1,4 +1,4 @@
-"""Boxes with labels, drawn on a picture."""
+"""Boxes with labels, drawn on an image."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ def draw_detections(
     class_names: Sequence[str] | None = None,
     show_scores: bool = True,
 ) -> np.ndarray:
-    """Returns a picture with a box, a name and a score for each detection.
+    """Returns an image with a box, a name and a score for each detection.
 
     Drawn with Pillow, in the Latin letters of its own font: `keras.visualization` draws boxes too,
     but needs OpenCV.
@@ -44,7 +44,7 @@ def draw_detections(
         uint8 `(height, width, 3)`.
 
     Example:
-        >>> drawn = draw_detections(picture, detector.predict([picture])[0])
+        >>> drawn = draw_detections(image, detector.predict([image])[0])
     """
     picture = Image.fromarray(np.clip(np.rint(image), 0, 255).astype(np.uint8))
     drawing = ImageDraw.Draw(picture)
@@ -97,11 +97,11 @@ def square(image: np.ndarray, side_px: int) -> np.ndarray:
 
 
 def mosaic(images: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Returns pictures of one size side by side, row after row; what is missing is white.
+    """Returns images of one size side by side, row after row; what is missing is white.
 
     Args:
         images: uint8 `(height, width, 3)` each.
-        columns: Pictures in a row.
+        columns: Images in a row.
     """
     height, width, channels = images[0].shape
     rows = -(-len(images) // columns)
@@ -113,7 +113,7 @@ def mosaic(images: Sequence[np.ndarray], columns: int) -> np.ndarray:
 
 
 def png(image: np.ndarray) -> bytes:
-    """Returns the bytes of a PNG file of a uint8 picture `(height, width, 3)`."""
+    """Returns the bytes of a PNG file of a uint8 image `(height, width, 3)`."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()

@@ -20,7 +20,7 @@ def save_mosaic(results: Sequence[Result], path: Path, columns: int = _COLUMNS) 
 
     Args:
         results: The results; an image stands for each.
-        path: The picture to write.
+        path: The image to write.
         columns: Images in a row.
     """
     drawn = [np.asarray(result.resized(_SIDE_PX).draw()) for result in results]

@@ -31,7 +31,7 @@ def calibrate(
         data: Typical inputs in the model's own range, without targets: an array
             `(samples, height, width, channels)`; for several inputs a list, or a dict by name, of
             arrays; a tf.data.Dataset of batches, whose targets are left out; or, for one input, a
-            folder of pictures, of which up to 100 are taken.
+            folder of images, of which up to 100 are taken.
         input_range: Range of pixels that the model takes, for a folder; None is what it carries.
 
     Raises:
@@ -155,7 +155,7 @@ def _from_folder(
 ) -> np.ndarray:
     if len(model.inputs) != 1:
         raise ValueError(
-            "A folder of pictures calibrates a model of one input. Received: "
+            "A folder of images calibrates a model of one input. Received: "
             f"{model.name!r} with {len(model.inputs)}. Pass a list of arrays."
         )
     shape = tuple(model.inputs[0].shape[1:])

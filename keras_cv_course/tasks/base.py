@@ -75,7 +75,7 @@ class Evaluation:
         images: Number of images.
         details: What else JSON holds.
         table: Title of the columns and rows of a table for people; empty for `metrics`.
-        plots: By the name of a picture, what writes it.
+        plots: By the name of an image, what writes it.
         facts: What the model of a run is to carry of this, e.g. a threshold; see `ModelSpec.facts`.
     """
 
@@ -121,7 +121,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def score(self) -> Score:
-        """What an epoch is worth, by its numbers; the best one is kept."""
+        """Returns the score of an epoch from its row of numbers; the best epoch is kept."""
 
     @abstractmethod
     def open(self, args: Any, files: Mapping[str, Any] | None = None) -> Any:

@@ -34,7 +34,7 @@ _PICTURES = ("images", "{split}")
 _LAYOUTS = (
     "Pascal VOC (`Annotations`, `JPEGImages` and `ImageSets/Main/{split}.txt`), COCO "
     "(`annotations/instances_{split}.json` or `{split}.json`) or CSV (`{split}.csv`), the latter "
-    "two with pictures in `images` or `{split}`"
+    "two with images in `images` or `{split}`"
 )
 
 
@@ -44,13 +44,13 @@ def open_boxes(
     size_px: tuple[int, int],
     class_names: tuple[str, ...] | None = None,
 ) -> Boxes:
-    """Returns annotated pictures.
+    """Returns annotated images.
 
     Args:
         source: "shapes" for drawn scenes, or a folder: in the layout of Pascal VOC (`Annotations`,
             `JPEGImages` and `ImageSets/Main/<split>.txt`), or with a file in COCO's format
             (`annotations/instances_<split>.json` or `<split>.json`) or `<split>.csv`, and the
-            pictures in `images` or `<split>`.
+            images in `images` or `<split>`.
         split: "train" or "val".
         size_px: (height, width) of drawn scenes.
         class_names: The classes, in the order of labels. None takes those that there are.
@@ -68,14 +68,14 @@ def open_boxes(
         classes = "" if class_names is None else f" of the classes {list(class_names)}"
         problem = f" The first problem: {found.skipped[0]}" if found.skipped else ""
         raise ValueError(
-            f"{folder} has no box to find{classes} in the {len(found.pictures)} pictures of its "
+            f"{folder} has no box to find{classes} in the {len(found.pictures)} images of its "
             f"{split}.{problem}"
         )
     return found
 
 
 def holds_boxes(folder: Path) -> bool:
-    """Returns whether a folder is laid out as annotated pictures, and not as class folders."""
+    """Returns whether a folder is laid out as annotated images, and not as class folders."""
     tables = [folder / name.format(split=split) for name in _TABLES for split in SPLITS]
     return (folder / "ImageSets").is_dir() or any(table.is_file() for table in tables)
 
@@ -97,7 +97,7 @@ def _pictures(folder: Path, split: str) -> Path:
     names = [name.format(split=split) for name in _PICTURES]
     found = next((folder / name for name in names if (folder / name).is_dir()), None)
     if found is None:
-        raise FileNotFoundError(f"{folder} must hold its pictures in {' or '.join(names)}.")
+        raise FileNotFoundError(f"{folder} must hold its images in {' or '.join(names)}.")
     return found
 
 
@@ -107,13 +107,13 @@ def typical_pictures(
     input_range: tuple[float, float],
     count: int,
 ) -> np.ndarray:
-    """Returns the first annotated pictures as a detector takes them.
+    """Returns the first annotated images as a detector takes them.
 
     Args:
-        boxes: The pictures.
+        boxes: The images.
         input_shape: (height, width, channels) of its input.
         input_range: Smallest and largest value that it takes.
-        count: The most pictures to return.
+        count: The most images to return.
     """
     images, _ = next(iter(detection_batches(boxes, input_shape, count).as_numpy_iterator()))
     return rescale(input_range)(images).numpy()

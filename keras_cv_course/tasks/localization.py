@@ -64,7 +64,7 @@ class LocalizationTask(Task):
 
     @staticmethod
     def score(row: Mapping[str, float]) -> tuple[float, ...]:
-        """Returns what an epoch is worth: objects that are named and found, then overlap."""
+        """Returns the score of an epoch: objects that are named and found, then overlap."""
         return (float(row["val_localization_accuracy"]), float(row["val_mean_iou"]))
 
     def open(self, args: LocalizationArgs, files: Mapping[str, Any] | None = None) -> DetectionData:

@@ -78,7 +78,7 @@ class MultitaskTask(Task):
 
     @staticmethod
     def score(row: Mapping[str, float]) -> tuple[float, ...]:
-        """Returns what an epoch is worth: a low sum of the losses of all tasks."""
+        """Returns the score of an epoch: a low sum of the losses of all tasks."""
         return (-float(row["val_loss"]),)
 
     def open(self, args: MultitaskArgs, files: Mapping[str, Any] | None = None) -> FaceData:

@@ -147,14 +147,14 @@ def open_model(
     if file.suffix == _FILE:
         with quiet():  # LiteRT reports its delegate.
             model = TFLiteModel(file)
-        told, names = model.spec, tuple(output.name for output in model.outputs)
+        carried, names = model.spec, tuple(output.name for output in model.outputs)
     else:
         model = load_model(file, compile=False)
-        told, names = spec_of(model), output_names(model)
+        carried, names = spec_of(model), output_names(model)
     shapes = [tuple(tensor.shape) for tensor in model.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4 or None in shapes[0][1:]:
         raise ValueError(f"{file} must take one image of a fixed size. Its inputs are {shapes}.")
-    spec = given.filled(told.for_outputs(names)).filled(_told_by_args(args))
+    spec = given.filled(carried.for_outputs(names)).filled(_spec_of_args(args))
     task = _task_of(spec, model, file)
     spec = dataclasses.replace(spec, task=task.name, resize=spec.resize or task.resize)
     return OpenedModel(file, model, task, spec, args)
@@ -197,7 +197,7 @@ def task_of(model: "keras.Model | str | os.PathLike[str]") -> str | None:
     return (read_spec(file) if file.suffix == _FILE else spec_of(load_model(file))).task
 
 
-def _told_by_args(args: dict[str, Any]) -> ModelSpec:
+def _spec_of_args(args: dict[str, Any]) -> ModelSpec:
     """Returns what a run's `args.yaml` tells, for files that were made before they carried it."""
     known = {name: args.get(name) for name in ("task", "class_names", "input_range", "resize")}
     return ModelSpec(**{name: value for name, value in known.items() if value is not None})

@@ -37,10 +37,10 @@ from keras_cv_course.training.verification_plots import plot_verification
 
 # Share of the pairs of two people that the threshold may accept.
 FALSE_ACCEPT_RATE = 0.01
-# A person needs two pictures to be a pair.
+# A person needs two images to be a pair.
 _FEWEST_PICTURES = 2
 _BATCH_NORM_MOMENTUM = 0.99
-# Pictures that an epoch is judged by, and that the projection is set from.
+# Images that an epoch is judged by, and that the projection is set from.
 _MOST_JUDGED = 1000
 _MOST_PROJECTED = 2000
 
@@ -88,7 +88,7 @@ class VerificationTask(Task):
 
     @staticmethod
     def score(row: Mapping[str, float]) -> tuple[float, ...]:
-        """Returns what an epoch is worth: a low equal error rate."""
+        """Returns the score of an epoch: a low equal error rate."""
         return (-float(row["val_eer"]),)
 
     def open(self, args: VerificationArgs, files: Mapping[str, Any] | None = None) -> PeopleData:

@@ -110,7 +110,7 @@ def convert(
             which are float32. None is what `target` likes best, or float32 without one.
         calibration_data: Typical inputs in the model's own range, for "int8" and "int8x16": an
             array `(samples, height, width, channels)`, a tf.data.Dataset, or a folder of
-            pictures. A model of several inputs takes a list, or a dict by input name, of arrays.
+            images. A model of several inputs takes a list, or a dict by input name, of arrays.
             Images of another range than the model's, also uint8 ones, are refused where the range
             is known.
         class_names: Names of the classes of the only output, or of detections, in order; they
@@ -119,7 +119,7 @@ def convert(
             declare it, see `quantization.islands`, do in any case.
         calibration_count: How many samples are used, at most.
         input_range: Smallest and largest pixel value that the model takes; calibration data of
-            another range is refused, and the pictures of a folder are brought into it. It becomes
+            another range is refused, and the images of a folder are brought into it. It becomes
             the range of int8 inputs, so that a file with uint8 inputs takes pixels as they are.
             None is the range that the model carries, see `networks.specs`; without one, inputs have
             the range of the calibration data.

@@ -76,7 +76,7 @@ def check_target(data: bytes, target: str | None) -> None:
 
 
 def _metadata_of(model: keras.Model, class_names: Sequence[str] | None) -> OutputMetadata | None:
-    """Returns what a network of one RGB picture does, by what it gives."""
+    """Returns what a network of one RGB image does, by what it gives."""
     image = model.inputs[0]
     if len(model.inputs) != 1 or len(image.shape) != 4 or image.shape[-1] != _RGB:
         return None

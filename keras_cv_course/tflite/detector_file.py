@@ -1,4 +1,4 @@
-"""A detector's .tflite file that finds objects in pictures of any size, as `Detector` does."""
+"""A detector's .tflite file that finds objects in images of any size, as `Detector` does."""
 
 import os
 from typing import Any, cast
@@ -35,7 +35,7 @@ class TFLiteDetector:
         ValueError: If the file is none of a detector, or the range is not known.
 
     Example:
-        >>> TFLiteDetector("detector.tflite").predict([picture])[0]["boxes"].shape
+        >>> TFLiteDetector("detector.tflite").predict([image])[0]["boxes"].shape
         (12, 4)
     """
 
@@ -68,7 +68,7 @@ class TFLiteDetector:
         self.lowest_score = lowest_score(path)
 
     def predict(self, images: Any) -> list[dict[str, np.ndarray]]:
-        """Returns what is found in each picture; takes and gives what `Detector.predict` does."""
+        """Returns what is found in each image; takes and gives what `Detector.predict` does."""
         height, width, channels = self.file.inputs[0].shape[1:]
         found: list[dict[str, np.ndarray]] = []
         for photograph in as_photographs(images):

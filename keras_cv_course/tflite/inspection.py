@@ -213,7 +213,7 @@ def _told(metadata: Metadata | None) -> str:
     if metadata is None:
         return "none"
     normal = f", (pixel - {metadata.mean}) / {metadata.std}" if metadata.std else ""
-    return f"{metadata.task or 'task not told'}{normal}"
+    return f"{metadata.task or 'no task'}{normal}"
 
 
 def _operator_table(report: ModelReport) -> Table:

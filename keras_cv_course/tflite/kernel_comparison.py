@@ -115,7 +115,7 @@ def kernel_differences(
             reference kernels crash on the file or are busy for longer than `timeout_s`.
 
     Example:
-        >>> report = kernel_differences("int8.tflite", pictures)
+        >>> report = kernel_differences("int8.tflite", images)
         >>> report.outputs[0].worst, report.outputs[0].agreement
         (4.0, 1.0)
     """

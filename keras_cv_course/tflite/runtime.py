@@ -60,7 +60,7 @@ class TFLiteModel:
 
     Example:
         >>> model = TFLiteModel("model.tflite")
-        >>> probabilities = model.predict(pictures)  # (n, classes), float32
+        >>> probabilities = model.predict(images)  # (n, classes), float32
     """
 
     def __init__(

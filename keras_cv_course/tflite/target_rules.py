@@ -189,7 +189,7 @@ def _batch(file: File, target: Target) -> Iterator[Problem]:
         yield Problem(
             "batch of 1",
             _listed(f"{t.name} is {t.shape}" for t in wrong),
-            "convert again with batch 1, and run picture after picture",
+            "convert again with batch 1, and run image after image",
         )
 
 

@@ -18,7 +18,7 @@ _NO_TARGET = ("int8", "float32")  # What `convert` makes where nothing is asked 
 class Target:
     """What one kind of device takes.
 
-    Every device wants a batch of one picture and sizes that are fixed when the file is made.
+    Every device wants a batch of one image and sizes that are fixed when the file is made.
 
     Attributes:
         name: Key in `TARGETS`.

@@ -1,4 +1,4 @@
-"""What each part of a recipe is worth: recipes that differ in one part, over seeds."""
+"""What each part of a recipe contributes: recipes that differ in one part, over seeds."""
 
 import dataclasses
 import json
@@ -168,7 +168,7 @@ def plot_ablation(
 
     Args:
         rows: What `ablate` returned.
-        path: The picture to write.
+        path: The image to write.
         label: What the scores are.
 
     Raises:

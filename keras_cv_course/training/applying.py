@@ -28,13 +28,13 @@ def fit(
 ) -> keras.callbacks.History:
     """Returns the History of training a classifier by a recipe.
 
-    It is `compile_classifier`, `prepared` pictures and `model.fit` in a row; each can be called by
+    It is `compile_classifier`, `prepared` images and `model.fit` in a row; each can be called by
     itself. With label smoothing, `loss` and `val_loss` are those of the smoothed labels.
 
     Args:
         model: Gives probabilities or logits `(batch, classes)`; changed in place.
         recipe: How to train.
-        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (pictures, class
+        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (images, class
             numbers).
         val: `tf.data.Dataset` of the same to evaluate after each epoch, or None.
         input_range: Smallest and largest pixel value; None where the model tells it.
@@ -55,7 +55,7 @@ def fit(
         epochs=recipe.epochs,
         steps_per_epoch=pictures.batches,
         callbacks=[*recipe_callbacks(recipe), *callbacks],
-        shuffle=False,  # The pictures come shuffled, and Keras warns that it cannot.
+        shuffle=False,  # The images come shuffled, and Keras warns that it cannot.
         verbose=verbose,
     )
 
@@ -67,13 +67,13 @@ def prepared_for(
     val: Any = None,
     input_range: tuple[float, float] | None = None,
 ) -> tuple[Epochs, Any]:
-    """Returns the training and validation pictures as a recipe and a classifier want them.
+    """Returns the training and validation images as a recipe and a classifier want them.
 
     Args:
         model: Gives probabilities or logits `(batch, classes)`.
         recipe: How to train.
         train: As `prepared` takes it.
-        val: `tf.data.Dataset` of batches of (pictures, class numbers), or None.
+        val: `tf.data.Dataset` of batches of (images, class numbers), or None.
         input_range: Smallest and largest pixel value; None where the model tells it.
 
     Raises:
@@ -104,7 +104,7 @@ def compile_classifier(model: keras.Model, recipe: Recipe, steps_per_epoch: int)
     """
     if recipe.batch_sizes_px and None not in model.input_shape[1:3]:
         raise ValueError(
-            "`batch_sizes_px` is for a model that takes pictures of any size. Received one for "
+            "`batch_sizes_px` is for a model that takes images of any size. Received one for "
             f"{model.input_shape[1:]}: build it with `input_shape=(None, None, 3)`."
         )
     from_logits = not _ends_in_probabilities(model)

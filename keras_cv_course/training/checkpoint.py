@@ -33,7 +33,7 @@ class Checkpoint(keras.callbacks.Callback):
     The state is that of the model (with all its seed generators), the optimizer (moments, averages,
     steps, loss scale), Keras' global seed generator and the other callbacks. A kill at any point,
     and a disk that runs full, leave the last epoch's file; then the epoch that was broken off is
-    trained again. Where pictures depend on the epoch alone (`data.Epochs`) and the engine computes
+    trained again. Where images depend on the epoch alone (`data.Epochs`) and the engine computes
     reproducibly, the weights end equal to the bit to those of an unbroken run.
 
     Of the callbacks, EarlyStopping, ReduceLROnPlateau, ModelCheckpoint and SwapEMAWeights have a

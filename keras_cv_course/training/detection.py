@@ -1,4 +1,4 @@
-"""Which targets and losses belong to a detector, told by the spec that it carries."""
+"""Which targets and losses belong to a detector, by the spec that it carries."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ _FAMILIES = {
 
 
 def target_encoder(spec: DetectionSpec, **options: Any) -> Callable[..., Any]:
-    """Returns what makes targets of a picture's boxes, for `data.with_targets`.
+    """Returns what makes targets of an image's boxes, for `data.with_targets`.
 
     Args:
         spec: That of the detector, see `detection_spec`.
@@ -82,7 +82,7 @@ def compile_detector(
     Args:
         model: A detector, float or quantization-aware.
         optimizer: As `keras.Model.compile` takes it.
-        any_size: Whether pictures of several sizes are learned from, see `detectors.any_size`;
+        any_size: Whether images of several sizes are learned from, see `detectors.any_size`;
             their targets are those of `spec_at` each.
         **options: Options of the loss in place of the family's own: `MultiboxClassLoss` of SSD,
             `FocalClassLoss` of RetinaNet, `YOLOv2Loss` and so on, e.g. `box_loss="ciou"`.

@@ -51,12 +51,12 @@ def fit_detector(
     Args:
         model: A detector, float or quantization-aware.
         recipe: How to train.
-        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (pictures,
+        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (images,
             targets), see `target_encoder`.
-        samples: Called before each evaluation, returns held-out pictures and what is in them.
+        samples: Called before each evaluation, returns held-out images and what is in them.
         class_names: Names of the classes, by label.
         run: Where the files go.
-        resize: How `train` brings pictures to the size of the input, see `Detector`.
+        resize: How `train` brings images to the size of the input, see `Detector`.
         every: Epochs from one evaluation to the next; the last epoch is evaluated in any case.
         verbose: As in `model.fit`.
         callbacks: More callbacks for `model.fit`, the same when the run goes on.
@@ -104,10 +104,10 @@ def detector_training(
     Args:
         model: As in `fit_detector`, like the other arguments.
         recipe: How to train.
-        train: (pictures, targets).
-        samples: Returns held-out pictures and what is in them.
+        train: (images, targets).
+        samples: Returns held-out images and what is in them.
         class_names: Names of the classes, by label.
-        resize: How pictures are brought to the size of the input.
+        resize: How images are brought to the size of the input.
         every: Epochs from one evaluation to the next.
         **loss_options: Options of the loss.
 

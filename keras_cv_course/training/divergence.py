@@ -47,5 +47,5 @@ class StopOnDivergence(keras.callbacks.Callback):
                 f"`{name}` is {loss} {where}, at a learning rate of {rate:.2g}. Try a lower "
                 "learning rate (--lr0) or a longer warm-up, clipped gradients "
                 "(`clipnorm=1.0` of the optimizer), bf16 in place of fp16, or look for NaN in the "
-                "pictures and for labels out of range."
+                "images and for labels out of range."
             )

@@ -1,4 +1,4 @@
-"""What a classifier is worth on labelled pictures."""
+"""Metrics of a classifier on labelled images."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ class ClassifierReport:
     """How well classes are told apart.
 
     Attributes:
-        accuracy: Share of the pictures whose most probable class is right.
+        accuracy: Share of the images whose most probable class is right.
         class_names: The classes.
-        precision: By class: right ones among the pictures given to it; 0 where there are none.
-        recall: By class: right ones among its pictures; 0 where there are none.
-        confusion: Number of pictures by true class (row) and by the class given (column).
+        precision: By class: right ones among the images given to it; 0 where there are none.
+        recall: By class: right ones among its images; 0 where there are none.
+        confusion: Number of images by true class (row) and by the class given (column).
     """
 
     accuracy: float
@@ -28,7 +28,7 @@ class ClassifierReport:
 
     @property
     def support(self) -> tuple[int, ...]:
-        """Number of pictures of each class."""
+        """Number of images of each class."""
         return tuple(sum(row) for row in self.confusion)
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,17 +50,17 @@ def evaluate_classifier(
     batches: Iterable[tuple[np.ndarray, np.ndarray]],
     class_names: Sequence[str],
 ) -> ClassifierReport:
-    """Returns how well a classifier does on labelled pictures.
+    """Returns how well a classifier does on labelled images.
 
     Args:
-        predict: Takes a batch of pictures and returns scores `(batch, classes)`:
+        predict: Takes a batch of images and returns scores `(batch, classes)`:
             `predict_on_batch` of a Keras model, or `predict` of a `TFLiteModel`.
-        batches: Pictures `(batch, height, width, channels)`, as the model takes them, with labels
+        batches: Images `(batch, height, width, channels)`, as the model takes them, with labels
             `(batch,)`, rows of `class_names`.
         class_names: Name of each class, by label.
 
     Raises:
-        ValueError: If there is no picture, or `predict` gives another number of classes.
+        ValueError: If there is no image, or `predict` gives another number of classes.
 
     Example:
         >>> report = evaluate_classifier(
@@ -78,7 +78,7 @@ def evaluate_classifier(
         true.extend(np.asarray(labels).tolist())
         chosen.extend(np.argmax(scores, axis=-1).tolist())
     if not true:
-        raise ValueError("`batches` must hold at least one picture. Received none.")
+        raise ValueError("`batches` must hold at least one image. Received none.")
     rows = np.arange(len(class_names))
     precision, recall, _, _ = precision_recall_fscore_support(
         true, chosen, labels=rows, zero_division=0.0

@@ -78,9 +78,9 @@ def fit_face_encoder(
 
     Args:
         encoder: Gives embeddings `(batch, n)`; float, or what `quantize_aware` has made of it.
-        people: Whom to train on; each needs a picture, and is the better for several.
+        people: Whom to train on; each needs an image, and is the better for several.
         recipe: How; `flip`, `shift`, `turn`, `zoom` and `colour`, which changes contrast and
-            brightness here, distort the pictures.
+            brightness here, distort the images.
         options: What else there is to decide; None is the defaults.
         input_range: Smallest and largest value that the encoder takes; None where it tells.
         verbose: As in `model.fit`.
@@ -165,11 +165,11 @@ def face_training(
 
 
 def recipe_distortion(recipe: Recipe, like: FaceDistortion) -> FaceDistortion | None:
-    """Returns how a recipe distorts pictures of faces; None if it does not.
+    """Returns how a recipe distorts images of faces; None if it does not.
 
     Args:
         recipe: Its `flip`, `shift`, `turn` and `zoom` count, and `colour`.
-        like: What pictures are mirrored by and how their light is changed, where that is asked for.
+        like: What images are mirrored by and how their light is changed, where that is asked for.
     """
     distortion = FaceDistortion(
         shift=recipe.shift,
@@ -200,7 +200,7 @@ def train_only(encoder: keras.Model, prefixes: Sequence[str]) -> None:
     """Lets the layers learn whose names begin with one of some prefixes; the others are frozen.
 
     Batch norm is frozen everywhere: a few hundred faces would move its statistics far from those
-    of the pictures that the network was trained on.
+    of the images that the network was trained on.
 
     Raises:
         ValueError: If no layer with weights has such a name.
@@ -223,13 +223,13 @@ def distorted_copies(
     crop: float = 1.0,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns all pictures and distorted copies, with who is on each, for `fit_projection`.
+    """Returns all images and distorted copies, with who is on each, for `fit_projection`.
 
     Args:
-        people: Whose pictures.
+        people: Whose images.
         input_shape: (height, width, channels) of the encoder's input.
         input_range: Smallest and largest value that the encoder takes.
-        copies: Copies of each picture, half of them mirrored, changed as `GENTLE` says.
+        copies: Copies of each image, half of them mirrored, changed as `GENTLE` says.
         crop: Share of each side that is kept around the centre first.
         seed: Decides the distortions.
 

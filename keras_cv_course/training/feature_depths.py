@@ -8,7 +8,7 @@ STAGES = 4
 
 
 def depth_features(model: keras.Model, stages: int = STAGES, top: bool = True) -> keras.Model:
-    """Returns a model from pictures to one vector of features from several depths.
+    """Returns a model from images to one vector of features from several depths.
 
     It holds the mean of the feature map at the end of each of the last stages, and what the
     classifier of `model` looks at: general features come from early layers, those of the old task

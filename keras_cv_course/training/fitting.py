@@ -30,7 +30,7 @@ class Training:
         model: The compiled model.
         train: What it learns from.
         val: What the best epoch is chosen by, or None where a callback measures that.
-        score: What an epoch is worth.
+        score: Returns the score of an epoch.
         kept: What is saved, if it is not `model` but shares its weights.
         callbacks: What else an epoch needs.
     """
@@ -55,12 +55,12 @@ def fit_classifier(
 ) -> dict[str, list[float]]:
     """Returns loss and accuracy of every epoch; the best model is then in `run.model`.
 
-    Prepares pictures, compiles and trains by a recipe as `fit` does, in a run folder as `fit_run`
+    Prepares images, compiles and trains by a recipe as `fit` does, in a run folder as `fit_run`
     does.
 
     Args:
         model: Gives probabilities or logits `(batch, classes)`.
-        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (pictures, labels
+        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (images, labels
             as numbers).
         val: `tf.data.Dataset` of the same for what the best epoch is chosen by.
         run: Where the files go.
@@ -104,7 +104,7 @@ def fit_run(
     After each epoch its row is added to `run.results`, the model kept in `run.model` if its score
     is the highest so far, and the state of training saved to `run.resume`, see `Checkpoint`. Where
     that folder holds a state, training goes on from there. With an `Epochs` for `train` the run
-    then ends as an unbroken one would have; a dataset that shuffles by itself gives its pictures in
+    then ends as an unbroken one would have; a dataset that shuffles by itself gives its images in
     the order of its first epochs again.
 
     Args:
@@ -118,7 +118,7 @@ def fit_run(
         callbacks: More callbacks for `model.fit`, the same when the run goes on.
         worker: This process among several that train together, from `join_workers`; `train`, `val`
             and `run` are the same for all. The folder must be shared, and worker 0 writes it.
-        score: What the logs of an epoch are worth: validation accuracy, and of equal ones the loss.
+        score: Returns the score of an epoch from its logs; validation accuracy, then loss, if none.
         kept: What is saved as the best model, if it is not `model` but shares its weights.
 
     Returns:
@@ -126,7 +126,7 @@ def fit_run(
 
     Raises:
         ValueError: If `train` has no known length, `run.resume` holds the state of another model,
-            or a shard of pictures is corrupt.
+            or a shard of images is corrupt.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
     train, writes = as_epochs(train), worker is None or worker.index == 0
@@ -165,7 +165,7 @@ class KeepBest(keras.callbacks.Callback):
     Args:
         run: Where the model goes.
         writes: Whether this process writes it.
-        score: What the logs of an epoch are worth.
+        score: Returns the score of an epoch from its logs.
         kept: The model to save; None is the one in training.
     """
 

@@ -7,9 +7,9 @@ from keras_cv_course._validation import check_rate
 from keras_cv_course.training.history import best_row
 
 _ADVICE = {
-    "overfitting": "The network learns its pictures by heart. Regularize more: augmentation, "
-    "mixup, label smoothing, weight decay, dropout, more pictures, or fewer trained layers.",
-    "underfitting": "The network has not learned its own pictures either. Give it more capacity: "
+    "overfitting": "The network learns its images by heart. Regularize more: augmentation, "
+    "mixup, label smoothing, weight decay, dropout, more images, or fewer trained layers.",
+    "underfitting": "The network has not learned its own images either. Give it more capacity: "
     "a wider or deeper network, more trained layers, more epochs, a better learning rate, or less "
     "regularization.",
     "balanced": "Both are good and close. A larger network, trained longer, may gain more.",
@@ -43,7 +43,7 @@ class GapReport:
     def __str__(self) -> str:
         """Returns the report in a line."""
         return (
-            f"epoch {self.epoch}: accuracy {self.train_accuracy:.3f} on the training pictures, "
+            f"epoch {self.epoch}: accuracy {self.train_accuracy:.3f} on the training images, "
             f"{self.val_accuracy:.3f} on others: {self.verdict}. {self.advice}"
         )
 

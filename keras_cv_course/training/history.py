@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_cv_course._atomic import write_atomic
 from keras_cv_course._reading import read_text
 
-# What an epoch is worth, of its row by name: larger is better, the first number counts most.
+# Returns the score of an epoch from its row: larger is better, the first number counts most.
 Score = Callable[[Mapping[str, float]], tuple[float, ...]]
 
 

@@ -20,7 +20,7 @@ def every_layer(model: keras.Model) -> Iterator[keras.layers.Layer]:
 
 
 def layer_groups(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
-    """Returns the layers with weights of a network, by group, from the picture to the classifier.
+    """Returns the layers with weights of a network, by group, from the image to the classifier.
 
     Groups are "stem", each block like "stage1_block1", "top" with what follows the last block, and
     "logits", the classifier. Layers with weights before the stem, like a Normalization, belong to

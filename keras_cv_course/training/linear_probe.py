@@ -1,4 +1,4 @@
-"""A linear classifier on what a network sees at several depths, for few pictures."""
+"""A linear classifier on what a network sees at several depths, for few images."""
 
 from typing import Any
 
@@ -23,21 +23,21 @@ def fit_linear_probe(
 ) -> keras.Model:
     """Returns a model that ends in a linear classifier on features of several depths, fitted.
 
-    The network runs once over the pictures. Features are brought to mean 0 and deviation 1, and
+    The network runs once over the images. Features are brought to mean 0 and deviation 1, and
     fitted by scikit-learn's LogisticRegression; both become one dense layer, so that the result is
     a plain functional model, ready for `tflite.convert`.
 
     Args:
         model: A trained classifier of this package, whose layers are shared.
-        train: Batches of (pictures, class numbers), each picture once.
+        train: Batches of (images, class numbers), each image once.
         classes: Number of classes; each must occur.
         stages: See `depth_features`.
         top: See `depth_features`.
         strength: Inverse of the L2 penalty, `C` of LogisticRegression. Choose it by folds.
-        flip: Whether the mirrored pictures are learned from as well.
+        flip: Whether the mirrored images are learned from as well.
 
     Returns:
-        A model from pictures to probabilities `(batch, classes)`.
+        A model from images to probabilities `(batch, classes)`.
 
     Raises:
         ValueError: If a class is missing, or an argument does not fit.
@@ -51,7 +51,7 @@ def fit_linear_probe(
     missing = sorted(set(range(classes)) - set(targets.tolist()))
     if missing or targets.max() >= classes:
         raise ValueError(
-            f"`train` must hold pictures of each of the {classes} classes, and of no other. "
+            f"`train` must hold images of each of the {classes} classes, and of no other. "
             f"Missing: {missing}. Largest class number: {targets.max()}."
         )
     scaler = StandardScaler().fit(inputs)
@@ -66,7 +66,7 @@ def fit_linear_probe(
 
 
 def _run(network: keras.Model, train: Any, flip: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the features `(n, features)` and class numbers `(n,)` of all pictures."""
+    """Returns the features `(n, features)` and class numbers `(n,)` of all images."""
     inputs, targets = [], []
     for images, labels in train:
         views = [images, keras.ops.flip(images, axis=2)] if flip else [images]

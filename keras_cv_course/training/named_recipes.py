@@ -1,4 +1,4 @@
-"""Recipes by name, each with the network and pictures that it was measured on, and the figure."""
+"""Recipes by name, each with the network and images that it was measured on, and the figure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ class NamedRecipe:
     Attributes:
         recipe: How to train.
         builder: Name of the network's builder in `keras_cv_course.backbones`.
-        data: The pictures, their split and size.
+        data: The images, their split and size.
         reached: Accuracy with seeds 0, 1, …, in percent.
         input_range: Smallest and largest pixel value.
         options: Arguments of the builder.
-        batch: Pictures in a batch.
+        batch: Images in a batch.
     """
 
     recipe: Recipe

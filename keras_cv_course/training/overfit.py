@@ -1,4 +1,4 @@
-"""Whether a network can learn a few pictures by heart: the first thing to try with a new one."""
+"""Whether a network can learn a few images by heart: the first thing to try with a new one."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ _LARGEST = 64
 
 @dataclass(frozen=True)
 class OverfitReport:
-    """How the loss of a few pictures fell.
+    """How the loss of a few images fell.
 
     Attributes:
         losses: Before each step, with the batch statistics of training.
@@ -35,7 +35,7 @@ class OverfitReport:
             return f"{course}: the network learns."
         return (
             f"{course}, above {self.target:g}: try another learning rate first (find_learning_rate)"
-            ", then look for labels that do not belong to the pictures, pixels outside the range "
+            ", then look for labels that do not belong to the images, pixels outside the range "
             "that the network takes, frozen layers, and a loss that does not fit the last "
             "activation."
         )
@@ -49,14 +49,14 @@ def overfit_small_batch(
     learning_rate: float = 1e-3,
     target: float = 0.01,
 ) -> OverfitReport:
-    """Returns how far Adam brings the loss of a few pictures; a sound network comes close to 0.
+    """Returns how far Adam brings the loss of a few images; a sound network comes close to 0.
 
     A copy is trained, so that `model` stays as it is. Training stops once the loss is at `target`.
 
     Args:
         model: A compiled or uncompiled functional classifier that gives probabilities
             `(batch, classes)`.
-        images: 2 to 64 pictures `(n, height, width, channels)`, as the model takes them; 8 to 16
+        images: 2 to 64 images `(n, height, width, channels)`, as the model takes them; 8 to 16
             are usual.
         labels: Class numbers `(n,)`.
         steps: Most steps.
@@ -64,7 +64,7 @@ def overfit_small_batch(
         target: Loss that is enough.
 
     Raises:
-        ValueError: If there are too few pictures or too many, or another number of labels.
+        ValueError: If there are too few images or too many, or another number of labels.
 
     Example:
         >>> print(overfit_small_batch(model, images[:8], labels[:8]))
@@ -73,8 +73,8 @@ def overfit_small_batch(
     images, labels = np.asarray(images), np.asarray(labels)
     if not 2 <= len(images) <= _LARGEST or labels.shape != (len(images),):
         raise ValueError(
-            f"`images` must be 2 to {_LARGEST} pictures, with a class number in `labels` for each. "
-            f"Received: {len(images)} pictures and labels of shape {labels.shape}."
+            f"`images` must be 2 to {_LARGEST} images, with a class number in `labels` for each. "
+            f"Received: {len(images)} images and labels of shape {labels.shape}."
         )
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())

@@ -14,7 +14,7 @@ class StopWithoutProgress(keras.callbacks.Callback):
 
     Args:
         patience: Epochs without a better one after which training stops.
-        score: What the logs of an epoch are worth.
+        score: Returns the score of an epoch from its logs.
     """
 
     checkpointed = ("best", "waited")

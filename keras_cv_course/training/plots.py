@@ -1,4 +1,4 @@
-"""Pictures of a run: its curves, and which classes are taken for which."""
+"""Images of a run: its curves, and which classes are taken for which."""
 
 import os
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def plot_results(
 
     Args:
         results: The `results.csv` of a run.
-        path: The picture to write.
+        path: The image to write.
         metrics: Names of the metrics, the one that counts first; "val_<name>" is drawn beside.
         score: What the best epoch is chosen by.
 
@@ -76,7 +76,7 @@ def plot_confusion(
     Args:
         counts: Number of cases by true class (row) and by the class predicted (column).
         class_names: Names of the classes, by label.
-        path: The picture to write.
+        path: The image to write.
         none: Where the last row and column are no class, what they are called: nothing is there,
             and what is there was missed.
     """

@@ -26,10 +26,10 @@ def plot_precision_recall(
     Of more classes than colours tell apart, the curves are grey, with their mean on top.
 
     Args:
-        truths: What is in each picture.
+        truths: What is in each image.
         found: What was found in each, as `Detector.predict` returns it.
         class_names: Names of the classes, by label.
-        path: The picture to write.
+        path: The image to write.
     """
     figure = Figure(figsize=(4.8, 4.2), layout="constrained")
     axes = figure.subplots()

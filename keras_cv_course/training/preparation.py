@@ -1,4 +1,4 @@
-"""What a recipe does to pictures and labels on their way to the network."""
+"""What a recipe does to images and labels on their way to the network."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def prepared(
 ) -> Epochs:
     """Returns training batches as a recipe wants them: distorted, mixed, resized.
 
-    Pictures are mirrored, moved, recoloured and erased first, then mixed, then resized. Labels
+    Images are mirrored, moved, recoloured and erased first, then mixed, then resized. Labels
     become shares of the classes where the recipe mixes or smooths; the smoothing itself is done
     by the loss, see `smoothed_cross_entropy`. What is drawn depends on the recipe's seed, the
     epoch and the number of the batch alone.
@@ -34,8 +34,8 @@ def prepared(
         ValueError: If a dataset has no known number of batches.
 
     Example:
-        >>> pictures = prepared(data.epochs, Recipe(mixup=0.2), classes=10)
-        >>> model.fit(pictures.passes(), epochs=20, shuffle=False)
+        >>> images = prepared(data.epochs, Recipe(mixup=0.2), classes=10)
+        >>> model.fit(images.passes(), epochs=20, shuffle=False)
     """
     epochs = as_epochs(train)
     layers = distortions(recipe)
@@ -71,7 +71,7 @@ def as_shares(data: Any, classes: int) -> Any:
     """Returns a dataset's batches with shares of the classes `(batch, classes)` for labels.
 
     Args:
-        data: `tf.data.Dataset` of batches of (pictures, class numbers).
+        data: `tf.data.Dataset` of batches of (images, class numbers).
         classes: Number of classes.
     """
     encode = _one_hot(classes)
@@ -79,7 +79,7 @@ def as_shares(data: Any, classes: int) -> Any:
 
 
 def distortions(recipe: Recipe) -> list[keras.layers.Layer]:
-    """Returns Keras' layers that make of pixels of 0 to 255 a picture that could have been taken.
+    """Returns Keras' layers that make of pixels of 0 to 255 an image that could have been taken.
 
     Args:
         recipe: Which, how much, and from which seed where the layers are called by themselves.

@@ -141,7 +141,7 @@ def plot_rates(search: RateSearch, path: str | os.PathLike[str]) -> None:
 
     Args:
         search: What `find_learning_rate` returned.
-        path: The picture to write.
+        path: The image to write.
     """
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()

@@ -22,17 +22,17 @@ from keras_cv_course._validation import (
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("cosine", "step", "constant")
 SIZE_STEP_PX = 32
-_MOST_AUGMENTATIONS = 100  # one after the other, of each picture
+_MOST_AUGMENTATIONS = 100  # one after the other, of each image
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a training besides the model and the pictures.
+    """Everything that decides a training besides the model and the images.
 
     A recipe holds numbers and names only. Change one with `dataclasses.replace`.
 
     Attributes:
-        epochs: Passes over the training pictures.
+        epochs: Passes over the training images.
         seed: Decides all that is drawn: augmentation, mixing, sizes.
         optimizer: "adam", "adamw", "sgd" or "rmsprop".
         learning_rate: Highest rate.
@@ -49,24 +49,24 @@ class Recipe:
         l2: Factor of the sum of squared kernel weights, without the half; with `l1` an elastic net.
         label_smoothing: Share that the true class gives to the others, see
             `keras_label_smoothing`.
-        flip: Whether half of the pictures are mirrored, left to right.
+        flip: Whether half of the images are mirrored, left to right.
         shift: Largest shift, as a share of height and width.
         turn: Largest turn to each side, as a share of a full one.
         zoom: Largest magnification and reduction, as a share of the size.
         colour: Whether brightness, contrast, saturation and hue are changed a little.
-        rand_augment: Number of Keras' RandAugment operations on each picture; 0 for none.
+        rand_augment: Number of Keras' RandAugment operations on each image; 0 for none.
         rand_augment_strength: Of these, from 0 to 1.
-        erase: Share of pictures with a random rectangle of noise.
-        mixup: Parameter of the Beta distribution that the shares of mixed pictures are drawn from:
-            0 does not mix, 1 is uniform; Keras' MixUp draws for each picture.
-        cutmix: Largest share of the picture that is pasted in, with its label, from 0 to 1. Not
+        erase: Share of images with a random rectangle of noise.
+        mixup: Parameter of the Beta distribution that the shares of mixed images are drawn from:
+            0 does not mix, 1 is uniform; Keras' MixUp draws for each image.
+        cutmix: Largest share of the image that is pasted in, with its label, from 0 to 1. Not
             together with `mixup`.
         mosaic: Whether images are put together of four, with their boxes; of detectors.
         batch_sizes_px: Heights and widths, multiples of 32, of which one is drawn for each batch;
-            the model must take pictures of any size. Empty for the size that comes.
+            the model must take images of any size. Empty for the size that comes.
         ema: Weight of the past in the average of the weights that is evaluated and kept, e.g.
             0.99; 0 for none.
-        sync_batch_norm: Whether batch normalization counts the pictures of all devices together.
+        sync_batch_norm: Whether batch normalization counts the images of all devices together.
         patience: Epochs without a better one after which a run stops; 0 never does.
 
     Raises:
@@ -165,7 +165,7 @@ class Recipe:
         check_schedule(self.schedule, self.epochs, self.warmup_epochs, self.decay_epochs)
         if self.mixup and self.cutmix:
             raise ValueError(
-                "`mixup` and `cutmix` both mix pictures: set one of them to 0. "
+                "`mixup` and `cutmix` both mix images: set one of them to 0. "
                 f"Received: mixup={self.mixup}, cutmix={self.cutmix}."
             )
         for size in self.batch_sizes_px:

@@ -68,7 +68,7 @@ class RunFolder:
         return self.path / "learning_rate.png"
 
     def plot(self, name: str) -> Path:
-        """Returns the path of a picture of the stage, e.g. "confusion_matrix"."""
+        """Returns the path of an image of the stage, e.g. "confusion_matrix"."""
         return self.path / f"{name}{self.stage}.png"
 
     @property
@@ -154,7 +154,7 @@ class RunFolder:
             stage.remove_state()
 
     def clear(self) -> None:
-        """Removes what a run of this folder has left in all stages: models, files, pictures."""
+        """Removes what a run of this folder has left in all stages: models, files, images."""
         for stage in self._stages():
             stage.results.unlink(missing_ok=True)
             if stage.logs.is_dir():

@@ -56,7 +56,7 @@ def strategy_scope(name: str | None) -> Iterator[int]:
 
 
 def synchronize_batch_norm(model: keras.Model, synchronized: bool = True) -> None:
-    """Lets every batch normalization of a model count the pictures of all devices together.
+    """Lets every batch normalization of a model count the images of all devices together.
 
     Without it each device of a mirrored strategy normalizes by its own part of the batch, and keeps
     moving averages of its own, of which the first device's are saved; that is Keras' default.
@@ -122,7 +122,7 @@ class Worker:
     def share(self, epochs: Epochs) -> Epochs:
         """Returns the part of each batch that this worker trains on.
 
-        A batch that the devices do not divide is filled up with its first pictures.
+        A batch that the devices do not divide is filled up with its first images.
         """
         return epochs.map(self._take())
 
@@ -137,7 +137,7 @@ class Worker:
 def join_workers(addresses: str, index: int) -> Worker:
     """Returns this process as one of several that train together, on JAX.
 
-    Keras then trains as on one device: `fit` of every worker gets its `share` of the pictures, and
+    Keras then trains as on one device: `fit` of every worker gets its `share` of the images, and
     gradients, batch statistics, losses and metrics are those of the whole batch. Every worker
     must run the same program. It waits until all have come.
 

@@ -11,7 +11,7 @@ _LAST = 4
 _MANY = 10
 _TENTH = 0.1
 
-# By (few pictures, similar task).
+# By (few images, similar task).
 _TABLE = {
     (True, True): TransferPolicy(),
     (True, False): TransferPolicy(depth_features=True),
@@ -25,17 +25,17 @@ def plan_transfer(num_images: int, similar: bool, few: int = FEW) -> TransferPol
 
     | | similar task | different task |
     |---|---|---|
-    | few pictures | new classifier | linear classifier on features of several depths |
-    | many pictures | the last 4 groups too | the last 10 groups too |
+    | few images | new classifier | linear classifier on features of several depths |
+    | many images | the last 4 groups too | the last 10 groups too |
 
     Where more than the classifier learns, it does so at a tenth of the rate. The table itself
     says neither what few is, nor how many layers a few are: those numbers are ours.
 
     Args:
-        num_images: Training pictures.
+        num_images: Training images.
         similar: Whether the task is like the one that the network was trained for: ImageNet's
             photographs of things, for example, and not microscopy or depth maps.
-        few: Below so many pictures, they are few.
+        few: Below so many images, they are few.
 
     Raises:
         ValueError: If `num_images` or `few` is not above 0.
@@ -57,11 +57,11 @@ class BitRule:
         steps: Length of the training in steps.
         warmup_steps: Over which the rate rises.
         decay_steps: Where the rate falls to a tenth.
-        resize_px: Height and width that pictures are resized to.
+        resize_px: Height and width that images are resized to.
         crop_px: Height and width of the random crop from them, and of the input.
         mixup: As in `Recipe`.
         learning_rate: Of SGD with momentum 0.9, for batches of 512.
-        batch: Pictures in a batch.
+        batch: Images in a batch.
 
     Reference:
         Big Transfer (BiT): General Visual Representation Learning, arXiv:1912.11370, section 3.3,
@@ -78,13 +78,13 @@ class BitRule:
     batch: int = 512
 
     def recipe(self, num_images: int, batch: int | None = None) -> Recipe:
-        """Returns the rule as a recipe for so many pictures.
+        """Returns the rule as a recipe for so many images.
 
         With another batch the rate changes in proportion, and the number of steps does not.
 
         Args:
-            num_images: Training pictures.
-            batch: Pictures in a batch, those of the rule when None.
+            num_images: Training images.
+            batch: Images in a batch, those of the rule when None.
 
         Raises:
             ValueError: If an argument is not above 0.
@@ -105,26 +105,26 @@ class BitRule:
         )
 
 
-# By the number of pictures below which it holds: warm-up, steps of decay, end, mixup.
+# By the number of images below which it holds: warm-up, steps of decay, end, mixup.
 _BIT_SCHEDULES = (
     (20_000, 100, (200, 300, 400), 500, 0.0),
     (500_000, 500, (3_000, 6_000, 9_000), 10_000, 0.1),
     (float("inf"), 500, (6_000, 12_000, 18_000), 20_000, 0.1),
 )
 _BIT_SMALL_AREA = 96 * 96
-_BIT_SIZES = {True: (160, 128), False: (512, 480)}  # small pictures, and others
+_BIT_SIZES = {True: (160, 128), False: (512, 480)}  # small images, and others
 BIT_POLICY = TransferPolicy(learning_groups=None, train_batch_norm=True, zero_head=True)
 
 
 def bit_rule(num_images: int, height: int, width: int) -> BitRule:
-    """Returns BiT's rule for so many training pictures of a size.
+    """Returns BiT's rule for so many training images of a size.
 
     All layers learn (`BIT_POLICY`): the classifier starts at zero.
 
     Args:
-        num_images: Training pictures.
-        height: Of a picture, in pixels.
-        width: Of a picture, in pixels.
+        num_images: Training images.
+        height: Of an image, in pixels.
+        width: Of an image, in pixels.
 
     Raises:
         ValueError: If an argument is not above 0.

@@ -1,4 +1,4 @@
-"""Pictures of how well faces are told apart."""
+"""Images of how well faces are told apart."""
 
 import os
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def plot_verification(
 
     Args:
         reports: Reports by what their curve is called, e.g. "float" and "int8".
-        path: The picture to write.
+        path: The image to write.
         threshold: Drawn among the similarities of the first report, and as a point on its curve.
 
     Raises:

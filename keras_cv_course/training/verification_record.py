@@ -25,7 +25,7 @@ class VerificationRecord:
 
     Attributes:
         threshold: Smallest similarity of one person.
-        input_range: Smallest and largest value that the encoder takes; None if it was not told.
+        input_range: Smallest and largest value that the encoder takes; None if it was not given.
         detector: What found the faces: "none", "haar", or an .onnx file.
         crop: Share of each side that was kept around the centre, without a detector.
         mirrored: Whether the mirrored faces were embedded as well.
@@ -66,7 +66,7 @@ def save_verification(
         detector: What found the faces: "none", "haar", or an .onnx file.
         crop: Share of each side that was kept around the centre, without a detector.
         mirrored: Whether the mirrored faces were embedded as well.
-        facts: What else is to be told, as JSON can hold it.
+        facts: Anything else to record, as JSON can hold it.
     """
     content = {
         **(facts or {}),

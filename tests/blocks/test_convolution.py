@@ -58,7 +58,7 @@ def test_convolution_with_bias_has_no_normalization(rng):
     kernel, bias = rng.normal(size=(3, 3, 2, 3)), rng.normal(size=3)
     model.set_weights([kernel, bias])
     image = rng.normal(size=(1, 5, 5, 2)).astype(np.float32)
-    # Every second pixel of the picture lies under the window.
+    # Every second pixel of the image lies under the window.
     linear = np.einsum("ijc,ijcf->f", image[0, ::2, ::2], kernel) + bias
     expected = np.where(linear > 0, linear, 0.1 * linear)
     np.testing.assert_allclose(np.asarray(model(image))[0, 0, 0], expected, atol=1e-5)

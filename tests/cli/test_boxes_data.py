@@ -57,7 +57,7 @@ def test_layouts_without_the_pictures_or_of_another_split(tmp_path, files):
     _, picture = files
     (tmp_path / picture).unlink()
     (tmp_path / picture).parent.rmdir()
-    with pytest.raises(FileNotFoundError, match="must hold its pictures in images or val"):
+    with pytest.raises(FileNotFoundError, match="must hold its images in images or val"):
         open_boxes(str(tmp_path), "val", SIZE)
 
 
@@ -70,7 +70,7 @@ def test_coco_mini_is_opened(shared):
 @pytest.mark.parametrize("files", LAYOUTS, ids=lambda files: " ".join(files))
 def test_pictures_without_a_box_to_find_are_refused(tmp_path, files):
     fill(tmp_path, files)
-    message = r"no box to find of the classes \['cat'\] in the 1 pictures of its val. The first"
+    message = r"no box to find of the classes \['cat'\] in the 1 images of its val. The first"
     with pytest.raises(ValueError, match=message):
         open_boxes(str(tmp_path), "val", SIZE, ("cat",))
 
@@ -79,7 +79,7 @@ def test_a_crowd_is_no_box_to_find(tmp_path):
     row = json.loads(COCO)
     row["annotations"][0]["iscrowd"] = 1
     fill(tmp_path, {"val.json": json.dumps(row), "images/a.png": None})
-    with pytest.raises(ValueError, match="has no box to find in the 1 pictures of its val"):
+    with pytest.raises(ValueError, match="has no box to find in the 1 images of its val"):
         open_boxes(str(tmp_path), "val", SIZE)
 
 

@@ -1,4 +1,4 @@
-"""People are colours here, and the encoder tells the mean colour of a picture."""
+"""People are colours here, and the encoder tells the mean colour of an image."""
 
 import json
 import sys
@@ -40,7 +40,7 @@ def encoder():
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory):
-    """A folder with a folder of pictures for each colour."""
+    """A folder with a folder of images for each colour."""
     rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("people")
     for name, colour in PEOPLE.items():
         (folder / name).mkdir()
@@ -68,7 +68,7 @@ def gallery(keras_cv_course, model, people, tmp_path):
 
 def test_people_are_enrolled_by_their_folders(keras_cv_course, model, people, tmp_path):
     (tmp_path / "more" / "grey").mkdir(parents=True)
-    (tmp_path / "more" / "grey" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "more" / "grey" / "broken.png").write_bytes(b"no image")
     picture((1, 1, 1), np.random.default_rng(1)).save(tmp_path / "more" / "grey" / "good.png")
     line = ["faces", "enroll", model, people, tmp_path / "more"]
     done = keras_cv_course(*line, "--gallery", tmp_path / "people.db", "--json")
@@ -142,7 +142,7 @@ def test_what_evaluation_chooses_the_others_use(keras_cv_course, model, people):
     assert (report["report"]["accuracy"], report["report"]["eer"]) == (1, 0)
     assert 1 / 4 < report["threshold"] < 1
     assert report["preparation"] == {"detector": "none", "crop": 0.5, "mirrored": False}
-    # Every second person is enrolled with one picture.
+    # Every second person is enrolled with one image.
     assert report["open_set"]["people"] == 3
     assert report["open_set"]["known"] == 3 * (PICTURES - 1)
     assert report["open_set"]["strangers"] == 3 * PICTURES
@@ -222,7 +222,7 @@ def test_faces_are_looked_for_in_photographs(keras_cv_course, model, tmp_path):
 
 
 def multitask(tasks):
-    """A network whose smile grows with the red of a picture, and whose points are its middle."""
+    """A network whose smile grows with the red of an image, and whose points are its middle."""
     image = keras.Input((SIZE_PX, SIZE_PX, 3), name="image")
     x = keras.layers.Rescaling(1 / 127.5, -1)(image)
     x = keras.layers.GlobalAveragePooling2D()(x)
@@ -294,7 +294,7 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
             "verify {model} {red} {blue} --threshold 0.5 --detector x.onnx",
             "There is no file x.onnx",
         ),
-        ("enroll {model} {people}/red --gallery g.db", "a folder of pictures for each person"),
+        ("enroll {model} {people}/red --gallery g.db", "a folder of images for each person"),
         ("enroll {model} {people} --gallery faces", 'must be a folder whose name ends with ".db"'),
         ("identify {model} {red} --gallery g.db --threshold 0.5", "There is no gallery g.db"),
         ("remove red --gallery g.db", "There is no gallery g.db"),

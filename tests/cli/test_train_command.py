@@ -86,7 +86,7 @@ def test_a_folder_of_pictures_is_learned_and_a_corrupt_one_named(
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for i in range(10):
             Image.new("RGB", (20, 16), colour).save(tmp_path / "pictures" / name / f"{i}.png")
-    (tmp_path / "pictures" / "red" / "bad.jpg").write_bytes(b"no picture")
+    (tmp_path / "pictures" / "red" / "bad.jpg").write_bytes(b"no image")
     monkeypatch.chdir(tmp_path)
     options = ["--imgsz", "16", "--epochs", "3", "--batch", "4", "--no-augment", "--lr0", "0.01"]
     result = keras_cv_course("train", "--data", "pictures", *options, "--name", "colours")

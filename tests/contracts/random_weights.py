@@ -1,4 +1,4 @@
-"""Weights with which an untrained network tells pictures apart."""
+"""Weights with which an untrained network tells images apart."""
 
 import keras
 import numpy as np
@@ -63,5 +63,5 @@ def parity(reference, model, images, rng):
     copy_weights(reference, model)
     expected, actual = np.asarray(reference(images)), np.asarray(model(images))
     spread = np.abs(expected - expected[::-1]).max()
-    assert spread > 0.1, "pictures must tell in the outputs, or anything would agree"
+    assert spread > 0.1, "images must tell in the outputs, or anything would agree"
     return np.abs(expected - actual).max()

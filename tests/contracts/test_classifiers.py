@@ -149,7 +149,7 @@ def test_backbone_takes_any_size_if_its_family_does(model_name):
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A classifier of five classes with random weights, and what it says about pictures."""
+    """A classifier of five classes with random weights, and what it says about images."""
 
     name: str
     model: keras.Model

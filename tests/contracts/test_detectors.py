@@ -32,7 +32,7 @@ _RUN = [pytest.param(n, marks=pytest.mark.slow if n == "retinanet" else ()) for 
 
 @pytest.fixture(scope="module", params=_RUN)
 def network(request):
-    """A network with random weights, and pictures."""
+    """A network with random weights, and images."""
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     model = tiny(request.param)

@@ -1,4 +1,4 @@
-"""A folder of two pictures, and files of all kinds that say which boxes are in them."""
+"""A folder of two images, and files of all kinds that say which boxes are in them."""
 
 import csv
 import json
@@ -7,13 +7,13 @@ from PIL import Image
 
 from keras_cv_course.data.box_table import COLUMNS
 
-# (height, width) of each picture; the boxes of `a` are written into each kind of file.
+# (height, width) of each image; the boxes of `a` are written into each kind of file.
 SIZES = {"a": (20, 30), "b": (16, 16)}
 BOXES = [("dog", (0, 0, 10, 5)), ("cat", (3, 4, 30, 20))]
 
 
 def picture_folder(folder):
-    """Makes the sub-folders of VOC in `folder`, with the pictures."""
+    """Makes the sub-folders of VOC in `folder`, with the images."""
     for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (folder / name).mkdir(parents=True)
     for name, (height, width) in SIZES.items():

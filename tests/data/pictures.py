@@ -1,4 +1,4 @@
-"""Folders of small pictures whose colours say what they are."""
+"""Folders of small images whose colours say what they are."""
 
 import numpy as np
 from PIL import Image

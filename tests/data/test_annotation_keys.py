@@ -1,4 +1,4 @@
-"""What must be one is one: pictures, classes and units; merged where that is certain, or named."""
+"""What must be one is one: images, classes and units; merged where that is certain, or named."""
 
 import json
 
@@ -108,13 +108,13 @@ def test_names_of_one_file_in_a_table_are_one_picture(folder):
 
 
 def test_of_two_files_that_name_one_picture_its_own_is_read(folder):
-    """A copied XML file keeps the name of the first one's picture."""
+    """A copied XML file keeps the name of the first one's image."""
     write_voc(folder, "a", DOG, CAT)
     write_voc(folder, "b", DOG, picture="a.jpg", size=(20, 30))
     found = voc_annotations(folder)
     assert as_rows(found) == {"a.jpg": BOXES}
     (line,) = found.skipped
-    assert line.endswith("b.xml: names the picture a.jpg, as a.xml does. Name its own.")
+    assert line.endswith("b.xml: names the image a.jpg, as a.xml does. Name its own.")
     (folder / "Annotations/a.xml").rename(folder / "Annotations/c.xml")
     with pytest.raises(ValueError, match="No annotated image"):
         voc_annotations(folder)
@@ -138,7 +138,7 @@ def test_sizes_of_coco_that_are_no_numbers_are_named(folder, width):
     rows = [image(0, "a.jpg", height=20, width=width), image(1, "b.jpg")]
     found = read_coco(folder, images=rows, annotations=[])
     assert as_rows(found) == {"b.jpg": []}
-    assert "picture 0: has a height or width that is no whole number: [20, " in found.skipped[0]
+    assert "image 0: has a height or width that is no whole number: [20, " in found.skipped[0]
 
 
 def test_sizes_of_voc_may_be_unknown(folder):
@@ -183,7 +183,7 @@ def test_a_first_row_with_half_a_box_is_named(folder):
 
 @pytest.fixture
 def lists(folder):
-    """Pictures called `my`, `my photo 1` and `p2`, and a function to write their list."""
+    """Images called `my`, `my photo 1` and `p2`, and a function to write their list."""
     for name in ("my", "my photo 1", "p2"):
         Image.new("RGB", (30, 20)).save(folder / "JPEGImages" / f"{name}.jpg")
         write_voc(folder, name, DOG, size=(20, 30))
@@ -227,7 +227,7 @@ def test_lists_do_not_lead_out(lists, folder, name):
         lists(f"my\n{name}\n".encode(), broken="raise")
 
 
-# A stored picture of 30 x 20, which EXIF turns by 90 degrees clockwise to 20 x 30: what is at
+# A stored image of 30 x 20, which EXIF turns by 90 degrees clockwise to 20 x 30: what is at
 # (x, y) comes to (20 - y, x).
 STORED, UPRIGHT = (0, 0, 10, 5), (15, 0, 20, 10)
 

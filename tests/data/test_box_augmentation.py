@@ -19,7 +19,7 @@ SEED = tf.constant([3, 7], tf.int32)
 
 
 def plain_scenes(rng, count=16, slots=3):
-    """A grey picture with one box in a colour of its own in each."""
+    """A grey image with one box in a colour of its own in each."""
     images = np.full((count, HEIGHT, WIDTH, 3), 60, np.float32)
     boxes = np.zeros((count, slots, 4), np.float32)
     labels = np.full((count, slots), -1, np.int32)
@@ -39,7 +39,7 @@ def is_bright(image):
 
 
 def assert_boxes_fit(images, found, away=1.1):
-    """What is bright in a picture reaches as far as the boxes, where no box has been dropped."""
+    """What is bright in an image reaches as far as the boxes, where no box has been dropped."""
     checked = 0
     for image, boxes, labels in zip(images, found["boxes"], found["labels"], strict=True):
         bright = is_bright(image)

@@ -44,10 +44,10 @@ def break_voc(kind, folder):
         write_voc(folder, "a", voc_object("&y;", (1, 1, 5, 5)), head=BOMB)
     elif kind == "no xml":
         (folder / "Annotations/a.xml").write_text("<annotation><size>")
-    elif kind == "missing picture":
+    elif kind == "missing image":
         write_voc(folder, "a", GOOD, picture="../../gone.jpg")
-    elif kind == "no picture":
-        (folder / "JPEGImages/c.jpg").write_text("no picture")
+    elif kind == "no image":
+        (folder / "JPEGImages/c.jpg").write_text("no image")
         write_voc(folder, "a", GOOD, picture="c.jpg")
     elif kind == "other size":
         write_voc(folder, "a", GOOD, size=(30, 20))
@@ -62,8 +62,8 @@ def break_voc(kind, folder):
 BROKEN_FILES = {
     "bomb": "declares what an annotation has no use for",
     "no xml": "is no XML",
-    "missing picture": "there is no picture .*JPEGImages/gone.jpg",
-    "no picture": "c.jpg cannot be decoded: it is none of BMP",
+    "missing image": "there is no image .*JPEGImages/gone.jpg",
+    "no image": "c.jpg cannot be decoded: it is none of BMP",
     "other size": "a.jpg is 30x20 pixels and not 20x30",
     **dict.fromkeys(NO_ENCODINGS, "is no XML"),
     **{text: f"has a <width> that is no number: '{text}'" for text in NO_SIZES},
@@ -111,7 +111,7 @@ def test_the_log_tells_five_problems_and_how_many_more(folder, count, caplog):
         assert len(table_annotations(path, folder / "JPEGImages").skipped) == count
     (line,) = caplog.messages
     assert line.startswith(f"Left out {count} broken annotations: {path}, gone0.jpg: there is no")
-    assert line.count("there is no picture") == 5
+    assert line.count("there is no image") == 5
     assert (f"And {count - 5} more, see `Annotations.skipped`." in line) == (count > 5)
 
 
@@ -125,8 +125,8 @@ def test_a_missing_file_of_a_list_is_named(folder):
 BROKEN_BOXES = {
     "no area": ((5, 5, 5, 9), "cat", "has no area: (5, 5, 5, 9)."),
     "corners swapped": ((9, 5, 5, 9), "cat", "has no area: (9, 5, 5, 9)."),
-    "outside": ((25, 5, 40, 9), "cat", "reaches out of the picture of 30x20 pixels"),
-    "above": ((5, -4, 9, 9), "cat", "reaches out of the picture of 30x20 pixels"),
+    "outside": ((25, 5, 40, 9), "cat", "reaches out of the image of 30x20 pixels"),
+    "above": ((5, -4, 9, 9), "cat", "reaches out of the image of 30x20 pixels"),
     "no number": ((5, float("nan"), 9, 9), "cat", "has coordinates that are no numbers"),
     "unknown class": ((5, 5, 9, 9), "emu", "is of a class that is none of ['dog', 'cat']"),
 }
@@ -148,13 +148,13 @@ def test_broken_boxes_are_named_and_the_others_kept(folder, kind):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (coco_row(5, 44, 3, [0, 0, 5, 5]), "is of the picture 44, which is not listed"),
+        (coco_row(5, 44, 3, [0, 0, 5, 5]), "is of the image 44, which is not listed"),
         (coco_row(5, 0, 44, [0, 0, 5, 5]), "is of the category 44, not listed"),
         (coco_row(5, 0, 3, [0, 0, 5]), r"has no box of four numbers: \[0, 0, 5\]"),
         (coco_row(5, 0, 3, None), "has no box of four numbers: None"),
         (coco_row(5, 0, 3, [0, 0, 5, 0]), "has no area"),
         (coco_row(5, 0, 3, [0, 0, 5, 10**400]), "has no box of four numbers"),
-        (coco_row(5, [0], 3, [0, 0, 5, 5]), r"is of the picture \[0\], which is not listed"),
+        (coco_row(5, [0], 3, [0, 0, 5, 5]), r"is of the image \[0\], which is not listed"),
         (coco_row(5, 0, {}, [0, 0, 5, 5]), "is of the category {}, not listed"),
         (None, "annotation number 0 of the list: is no object: None"),
         ([1, 2], r"annotation number 0 of the list: is no object: \[1, 2\]"),
@@ -173,11 +173,11 @@ def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message)
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (None, "picture number 0 of the list: is no object with an id: None"),
-        ("a.jpg", "picture number 0 of the list: is no object with an id: 'a.jpg'"),
+        (None, "image number 0 of the list: is no object with an id: None"),
+        ("a.jpg", "image number 0 of the list: is no object with an id: 'a.jpg'"),
         ({"id": [0], "file_name": "a.jpg"}, "is no object with an id"),
-        ({"id": 0, "file_name": None}, "picture 0: has no file name: None"),
-        ({"id": 0}, "picture 0: has no file name: None"),
+        ({"id": 0, "file_name": None}, "image 0: has no file name: None"),
+        ({"id": 0}, "image 0: has no file name: None"),
         ({"id": 0, "file_name": "a.jpg", "height": "20", "width": []}, "is no whole number"),
     ],
 )
@@ -271,7 +271,7 @@ def test_pictures_are_looked_for_below_their_folder_only(folder, named):
         found = read(path, pictures)
         assert list(as_rows(found)) == ["b.jpg"]
         (line,) = found.skipped
-        assert f"its picture {name!r} is not below {pictures}." in line
+        assert f"its image {name!r} is not below {pictures}." in line
         with pytest.raises(ValueError, match="is not below"):
             read(path, pictures, broken="raise")
 

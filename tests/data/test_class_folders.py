@@ -58,7 +58,7 @@ def test_a_recorded_split_is_made_again_though_pictures_have_come(tmp_path, capl
     assert again.split_files == first.split_files
     assert again.class_names == first.class_names
     assert again.unlisted == (str(folder / "ant" / "0.png"), str(folder / "blue" / "00b.png"))
-    assert "Left out 2 pictures" in caplog.text
+    assert "Left out 2 images" in caplog.text
     for split in ("train", "val"):
         np.testing.assert_array_equal(again.files[split][1], first.files[split][1])
     # Order and pixels of epochs too, so that a run goes on exactly.
@@ -150,7 +150,7 @@ def test_a_class_without_a_picture_that_can_be_read_is_named(tmp_path, layout):
         add(tmp_path / "train/cat/0.png")
     with pytest.raises(ValueError, match=r"Each class folder of .*/val must .* is there in 'cat'"):
         read()
-    (tmp_path / "val/cat/0.jpg").write_text("no picture")
+    (tmp_path / "val/cat/0.jpg").write_text("no image")
     with pytest.raises(ValueError, match=r"Each class folder of .*/val .* can be decoded in 'cat'"):
         read()
 

@@ -13,7 +13,7 @@ def test_every_digit_is_in_one_split_in_equal_shares():
         shares = np.bincount(labels) / len(labels)
         assert shares.min() > 0.09
         assert shares.max() < 0.11
-    # At 8 x 8 nothing is enlarged: the pictures are scikit-learn's, each once, under its label.
+    # At 8 x 8 nothing is enlarged: the images are scikit-learn's, each once, under its label.
     images = np.concatenate([images for images, _ in splits])[..., 0]
     labels = np.concatenate([labels for _, labels in splits])
     seen = sorted((int(y), x.round(3).tobytes()) for x, y in zip(images, labels, strict=True))
@@ -35,7 +35,7 @@ def test_pictures_are_enlarged_into_the_models_range():
     assert images.min() == -1.0
     assert images.max() == 1.0
     np.testing.assert_array_equal(images[..., 0], images[..., 2])
-    # Bilinear enlargement keeps the mean ink of a picture, up to its border.
+    # Bilinear enlargement keeps the mean ink of an image, up to its border.
     small, _ = next(iter(digits((8, 8, 1), (-1.0, 1.0), batch_size=16).val))
     np.testing.assert_allclose(images.mean((1, 2, 3)), small.numpy().mean((1, 2, 3)), atol=0.03)
 

@@ -12,7 +12,7 @@ def batches_of(dataset, count):
 
 
 def numbers(count=10, batch_size=4):
-    """Pictures of one pixel, which holds the picture's number."""
+    """Images of one pixel, which holds the image's number."""
     pixels = np.arange(count, dtype=np.float32).reshape(count, 1, 1, 1)
     pairs = tf.data.Dataset.from_tensor_slices((pixels, np.arange(count)))
     return as_epochs(pairs.batch(batch_size))

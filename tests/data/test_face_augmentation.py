@@ -21,7 +21,7 @@ def one_batch(images, labels, distortion, seed=0):
 
 
 def spots(points, size=(48, 64)):
-    """Pictures with one white spot at each point, given from the centre as shares of the sides."""
+    """Images with one white spot at each point, given from the centre as shares of the sides."""
     height, width = size
     rows, columns = np.mgrid[:height, :width]
     x = (points[:, 0] + 0.5) * width - 0.5
@@ -31,7 +31,7 @@ def spots(points, size=(48, 64)):
 
 
 def centres(images):
-    """Where the light of each picture is, likewise."""
+    """Where the light of each image is, likewise."""
     _, height, width, _ = images.shape
     rows, columns = np.mgrid[:height, :width]
     light = images[..., 0] / images[..., 0].sum((1, 2), keepdims=True)
@@ -69,7 +69,7 @@ def test_a_mirror_renames_points_and_turns_angles_around():
 
 
 def test_roll_grows_with_a_turn_to_the_right():
-    # A spot to the right of the centre goes down when the picture turns clockwise.
+    # A spot to the right of the centre goes down when the image turns clockwise.
     points = np.tile(np.float32([0.2, 0.0]), (16, 1))
     labels = {"landmarks": points, "pose": np.zeros((16, 3), np.float32)}
     turned = FaceDistortion(0.0, 40.0, 0.0, None, 0.0, 0.0, 0.0)

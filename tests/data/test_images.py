@@ -12,7 +12,7 @@ SIGNED = (-1.0, 1.0)
 
 
 def colours_of(pictures):
-    """Returns the label that the colour of each plain picture stands for."""
+    """Returns the label that the colour of each plain image stands for."""
     wanted = np.array(list(COLOURS.values())) / 127.5 - 1
     return np.abs(pictures[:, None, 4, 4] - wanted).sum(-1).argmin(-1)
 
@@ -92,7 +92,7 @@ def test_a_file_that_goes_bad_later_is_an_error(tmp_path):
     folder = class_folders(tmp_path / "d")
     data = image_folder(folder, SHAPE, SIGNED)
     for path in (folder / "red").iterdir():
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     with pytest.raises(Exception, match="image file format"):
         as_arrays(data.train)
 

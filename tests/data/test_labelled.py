@@ -16,7 +16,7 @@ RANGE = (-1.0, 1.0)
 
 @pytest.fixture
 def sources(tmp_path):
-    """Four dark pictures with ages, and six bright ones of three people with smiles."""
+    """Four dark images with ages, and six bright ones of three people with smiles."""
     dark, bright = [], []
     for i in range(10):
         value, mode = (51 * i % 100, "RGB") if i < 4 else (200, "L")
@@ -43,7 +43,7 @@ def test_missing_labels_are_nan_and_pictures_of_all_sets_come_together(sources):
 
 def test_a_file_that_cannot_be_decoded_is_left_out_with_its_label(sources, tmp_path, caplog):
     ages, _ = sources
-    (tmp_path / "1.png").write_bytes(b"no picture")
+    (tmp_path / "1.png").write_bytes(b"no image")
     images, labels = next(iter(labelled_batches([ages], {"age": 1}, SHAPE, RANGE, 10)))
     assert len(images) == 3
     assert labels["age"].numpy()[:, 0].tolist() == [10, 30, 40]

@@ -19,7 +19,7 @@ COUNTS = (6, 1, 3, 2)
 
 @pytest.fixture
 def people():
-    """Four people; each pixel of a picture is its row, and so tells which it is."""
+    """Four people; each pixel of an image is its row, and so tells which it is."""
     labels = np.repeat(np.arange(4, dtype=np.int32), COUNTS)
     pictures = np.broadcast_to(np.arange(12, dtype=np.uint8)[:, None, None, None], (12, 4, 4, 1))
     return People(pictures, labels, tuple("abcd"))
@@ -42,7 +42,7 @@ def test_half_of_the_pairs_are_of_one_person(people, rng):
     assert np.sum(same) == 1000
     np.testing.assert_array_equal(people.labels[a] == people.labels[b], same)
     assert np.all(a != b)
-    # Each of the three with several pictures as often, however many those are.
+    # Each of the three with several images as often, however many those are.
     own = np.bincount(people.labels[a[same]], minlength=4)
     assert own[1] == 0
     np.testing.assert_allclose(own[[0, 2, 3]], 1000 / 3, rtol=0.2)

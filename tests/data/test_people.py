@@ -53,11 +53,11 @@ def test_leaves_out_who_has_too_few_pictures(folder):
 
 
 def test_leaves_out_what_cannot_be_decoded(folder, caplog):
-    (folder / "bob" / "0.png").write_bytes(b"no picture")
+    (folder / "bob" / "0.png").write_bytes(b"no image")
     people = people_folder(folder)
     assert people.skipped == (str(folder / "bob" / "0.png"),)
     assert brightness(people) == [10, 11, 12, 21, 30]
-    assert "Skipped 1 of 6 pictures" in caplog.text
+    assert "Skipped 1 of 6 images" in caplog.text
 
 
 def test_folder_must_be_one_of_people(tmp_path):

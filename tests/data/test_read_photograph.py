@@ -1,4 +1,4 @@
-"""One picture in files of all kinds is the same picture, in NumPy and in tf.data."""
+"""One image in files of all kinds is the same image, in NumPy and in tf.data."""
 
 import os
 import warnings
@@ -14,7 +14,7 @@ from keras_cv_course.data.photograph_header import PhotographHeader, read_header
 from keras_cv_course.data.photographs import decode_photograph, photograph_reader, readable
 
 HEIGHT, WIDTH = 16, 32
-# What Pillow calls the way from the upright picture to the stored one, by EXIF orientation.
+# What Pillow calls the way from the upright image to the stored one, by EXIF orientation.
 STORED = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -158,7 +158,7 @@ def test_a_reader_of_many_files_takes_each_its_own_way(tmp_path, upright):
 
 
 def test_boxes_are_turned_with_their_picture():
-    """The red area of a stored picture of 16 x 32 pixels, by hand."""
+    """The red area of a stored image of 16 x 32 pixels, by hand."""
     box = np.array([[16, 0, 32, 8]], np.float32)
     stored = {
         2: [0, 0, 16, 8],

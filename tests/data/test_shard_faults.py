@@ -47,8 +47,8 @@ WRONG = {
     "an unknown split": (splits(more=shard()), "'splits' must be a mapping"),
     "no shard": (splits(train=[]), "'train' must be a list of at least one shard"),
     "a mapping for a list": (splits(train={}), "'train' must be a list of at least one shard"),
-    "no pictures": (splits(train=shard(pictures=0)), "`pictures` must be a whole number above 0"),
-    "false pictures": (splits(train=shard(pictures=False)), "`pictures` must be a whole number"),
+    "no images": (splits(train=shard(pictures=0)), "`pictures` must be a whole number above 0"),
+    "false images": (splits(train=shard(pictures=False)), "`pictures` must be a whole number"),
     "no size": (splits(train=shard(size=None)), "`size` must be a whole number"),
     "no name": (splits(train=[{"pictures": 5, "size": 9}]), "a shard must be a mapping of 'name'"),
     "another field": (splits(train=shard(more=1)), "a shard must be a mapping of 'name'"),
@@ -96,10 +96,10 @@ RECORDS = {
     "a label below": example(PNG, -1),
     "a label above": example(PNG, 3),
     "a large label": example(PNG, 2**32),
-    "no picture": example(b"no picture", 0),
-    "an empty picture": example(b"", 0),
-    "a picture too large": example(LARGE, 0),
-    "half a picture": example(NOISE[: len(NOISE) // 2], 0),
+    "no image": example(b"no image", 0),
+    "an empty image": example(b"", 0),
+    "an image too large": example(LARGE, 0),
+    "half an image": example(NOISE[: len(NOISE) // 2], 0),
 }
 
 
@@ -109,7 +109,7 @@ RECORDS = {
     [
         *((kind, "val", 1) for kind in RECORDS),
         ("no example", "train", 0),
-        ("half a picture", "train", 2),
+        ("half an image", "train", 2),
     ],
 )
 def test_a_wrong_record_is_named_with_its_shard(written, kind, split, place, plain):

@@ -49,7 +49,7 @@ def test_all_pictures_come_back_in_their_splits(source, written):
         ours, theirs = as_arrays(getattr(read, split)), as_arrays(getattr(source, split))
         assert as_rows(ours) == as_rows(theirs)
         assert (ours[0].dtype, ours[1].dtype) == (np.float32, np.int32)
-    assert len(list(written.glob("train-*"))) == 7  # 1,257 pictures
+    assert len(list(written.glob("train-*"))) == 7  # 1,257 images
     assert read.epochs.batches == int(read.train.cardinality()) == 13
     assert int(read.val.cardinality()) == 2
     np.testing.assert_array_equal(as_arrays(read.val)[1], as_arrays(source.val)[1])

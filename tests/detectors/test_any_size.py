@@ -34,7 +34,7 @@ def test_outputs_and_anchors_belong_together_at_every_size(rng):
     assert spec_at(model, (96, 96)) == detection_spec(model)
     spec = spec_at(model, (64, 160))
     assert [(level.rows, level.columns) for level in spec.maps] == [(4, 10), (2, 5), (1, 3)]
-    # The cells of the last map divide the picture; anchors are as large as they were.
+    # The cells of the last map divide the image; anchors are as large as they were.
     assert spec.maps[2].stride_px == (64, 160 / 3)
     assert [x.shapes_px for x in spec.maps] == [x.shapes_px for x in detection_spec(model).maps]
     outputs = free.compute_output_spec(keras.KerasTensor((2, 64, 160, 3)))

@@ -40,7 +40,7 @@ def test_boxes_on_their_way_into_the_frame_and_back(shape, resize, rng):
     rows, columns = np.nonzero(frame.pixels[..., 0] > 127)
     shown = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / 128
     found = frame.to_picture(shown[None].astype(np.float32))[0]
-    # Half a pixel of the frame to each side, in pixels of the picture.
+    # Half a pixel of the frame to each side, in pixels of the image.
     np.testing.assert_allclose(found, box, atol=max(frame.scale) / 128)
 
 
@@ -54,7 +54,7 @@ def test_frame_is_that_of_keras_resizing(resize, picture):
 def test_boxes_beyond_the_border_are_cut_off():
     frame = frame_picture(np.zeros((20, 40, 3)), (64, 64, 3), PIXELS, "pad")
     boxes = np.array([[-0.5, 0.0, 2.0, 1.0], [0.25, 0.25, 0.5, 0.5]], np.float32)
-    # The picture is the middle half of the frame of 40 x 40.
+    # The image is the middle half of the frame of 40 x 40.
     np.testing.assert_allclose(frame.to_picture(boxes), [[0, 0, 40, 20], [10, 0, 20, 10]])
 
 

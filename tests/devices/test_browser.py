@@ -47,7 +47,7 @@ def write_app(path, folder, input_range=toy_networks.INPUT_RANGE):
 
 
 def choose(picture, path):
-    """Steps that show the page a picture and ask for the scores."""
+    """Steps that show the page an image and ask for the scores."""
     Image.fromarray(picture).save(path)
     return [["choose", path], RESULT, ["result", ""]]
 
@@ -74,7 +74,7 @@ def test_page_gives_what_litert_gives(tmp_path, form):
     steps = [["visit", "index.html"], READY]
     for i, picture in enumerate(toy.pictures):
         steps += [*choose(picture, tmp_path / f"{i}.png"), ["text", "#answer"]]
-    # Of another form the page takes the square in the middle, here the second picture.
+    # Of another form the page takes the square in the middle, here the second image.
     steps += choose(np.concatenate(toy.pictures, axis=1), tmp_path / "wide.png")
     steps += choose(np.concatenate(toy.pictures, axis=0), tmp_path / "tall.png")
     steps += [["box", "#preview"], ["box", "#drop"], ["screenshot", tmp_path / "page.png"]]

@@ -17,7 +17,7 @@ PROGRAM = Path(__file__).resolve().parents[2] / "export" / "accelerator.py"
 
 @pytest.fixture
 def trained(rng, tmp_path):
-    """A saved model, and a folder of pictures."""
+    """A saved model, and a folder of images."""
     keras.saving.save_model(MobileNet((32, 32, 3), alpha=0.25, classes=3), tmp_path / "m.keras")
     folder = tmp_path / "pictures"
     folder.mkdir()

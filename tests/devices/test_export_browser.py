@@ -22,7 +22,7 @@ NAMES = ("red fox", "green frog", "blue whale")
 
 @pytest.fixture
 def trained(tmp_path):
-    """A saved model, a folder with a picture a class, and a file of names."""
+    """A saved model, a folder with an image a class, and a file of names."""
     toy = toy_networks.classifier()
     keras.saving.save_model(toy.model, tmp_path / "m.keras")
     folder = tmp_path / "pictures"

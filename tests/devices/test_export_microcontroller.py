@@ -60,7 +60,7 @@ def firmware(folder):
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    """Command-line arguments for a small saved model and a folder of pictures."""
+    """Command-line arguments for a small saved model and a folder of images."""
     folder = tmp_path_factory.mktemp("own")
     keras.utils.set_random_seed(0)
     image = keras.Input((16, 16, 3), name="image")
@@ -80,7 +80,7 @@ def arena_in(text, pattern):
 
 def test_the_built_in_model_goes_all_the_way(tmp_path):
     printed = run(sys.executable, str(SCRIPT), "--out", str(tmp_path))
-    assert int(re.search(r"16 pictures, at most (\d+) steps", printed)[1]) <= 1
+    assert int(re.search(r"16 images, at most (\d+) steps", printed)[1]) <= 1
     length, arena, scores = firmware(tmp_path)
     assert length == (tmp_path / "digits.tflite").stat().st_size
     assert arena == arena_in(printed, r"smallest that works: ([\d,]+) B")
@@ -91,7 +91,7 @@ def test_the_built_in_model_goes_all_the_way(tmp_path):
 
 def test_a_model_of_ones_own(own, tmp_path):
     printed = run(sys.executable, str(SCRIPT), *own, "--out", str(tmp_path))
-    assert int(re.search(r"16 pictures, at most (\d+) steps", printed)[1]) <= 1
+    assert int(re.search(r"16 images, at most (\d+) steps", printed)[1]) <= 1
     length, arena, scores = firmware(tmp_path)
     assert (tmp_path / "own.tflite").read_bytes()[4:8] == b"TFL3"
     assert length == (tmp_path / "own.tflite").stat().st_size
@@ -117,7 +117,7 @@ def test_without_the_runtime_the_rest_is_written(own, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (lambda own: own[:1], "needs `pictures`, a folder of about 100 typical pictures"),
+        (lambda own: own[:1], "needs `pictures`, a folder of about 100 typical images"),
         (lambda own: own[1:], "describe a model of your own: name its file"),
         (lambda own: ["missing.keras", *own[1:]], "There is no such file: missing.keras"),
     ],
@@ -150,5 +150,5 @@ def test_names_and_range_of_a_model_of_ones_own(own, tmp_path, monkeypatch):
         open_model(model, pictures, labels=labels)
     vector = tmp_path / "vector.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(vector)
-    with pytest.raises(ValueError, match=r"must take one picture of known size.* are \[\(4,\)\]"):
+    with pytest.raises(ValueError, match=r"must take one image of known size.* are \[\(4,\)\]"):
         open_model(vector, pictures)

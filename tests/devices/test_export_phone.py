@@ -21,7 +21,7 @@ PROGRAM = ROOT / "export" / "phone.py"
 NAMES = ("alder", "birch", "cedar", "dogwood")
 PICTURES = 6
 FILES = {"own_uint8.tflite", "own_float16.tflite"}
-# A Python of MediaPipe whose answers give the best class of each picture the last one's label.
+# A Python of MediaPipe whose answers give the best class of each image the last one's label.
 SWAPPED = """#!{python}
 import subprocess, sys
 import numpy as np
@@ -41,7 +41,7 @@ def python():
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    """Command-line arguments for a saved classifier, pictures and names."""
+    """Command-line arguments for a saved classifier, images and names."""
     folder = tmp_path_factory.mktemp("own")
     keras.utils.set_random_seed(0)
     image = keras.Input((16, 16, 3), name="image")
@@ -71,7 +71,7 @@ def run(folder, named, *arguments):
 
 def rows(printed):
     """The cells of each file in the table of MediaPipe's answers."""
-    _, _, table = printed.partition(f"MediaPipe {VERSION} beside TFLiteModel, {PICTURES} pictures")
+    _, _, table = printed.partition(f"MediaPipe {VERSION} beside TFLiteModel, {PICTURES} images")
     lines = [line for line in table.splitlines() if ".tflite" in line]
     cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
     return {name: rest for name, *rest in cells}

@@ -91,7 +91,7 @@ def wait_for(address, process, log):
 
 
 def upload(mark, path):
-    """Steps that choose a file for a picture, and wait until it is shown."""
+    """Steps that choose a file for an image, and wait until it is shown."""
     return [["upload", [f"#{mark} input[type=file]", path]], ["wait", f"#{mark} img"]]
 
 
@@ -156,7 +156,7 @@ def test_people_are_enrolled_and_recognized(page, people, tmp_path):
 
 def test_what_is_no_small_photograph_is_refused(page, people, tmp_path):
     address, _ = page
-    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "text.png").write_text("no image")
     Image.new("RGB", (8, 8)).save(tmp_path / "other.bmp")
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), np.uint8)).save(
         tmp_path / "large.png"
@@ -175,7 +175,7 @@ def test_what_is_no_small_photograph_is_refused(page, people, tmp_path):
     ]
     *undecodable, large = drive(tmp_path, steps).answers
     for said in undecodable:
-        assert "The picture cannot be decoded" in said
+        assert "The image cannot be decoded" in said
         assert "/" not in said
     assert "exceed the maximum allowed size of 8.0 Mb" in large
 
@@ -221,7 +221,7 @@ def test_no_page_can_frame_it_and_it_loads_nothing_from_elsewhere(page):
 
 
 def test_a_name_is_text(page, people, tmp_path):
-    """No Markdown, whose pictures would be fetched from elsewhere, and no HTML."""
+    """No Markdown, whose images would be fetched from elsewhere, and no HTML."""
     address, _ = page
     markdown = "![x](http://127.0.0.1:9/x.png)"
     markup = "<img src=http://127.0.0.1:9/y.png onerror=document.title='bad'>"

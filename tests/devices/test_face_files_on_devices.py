@@ -72,7 +72,7 @@ def pair_model(encoder, name):
 
 
 def as_given(path, pixels):
-    """The pictures as MediaPipe gives them: pixels themselves to a uint8 input."""
+    """The images as MediaPipe gives them: pixels themselves to a uint8 input."""
     spec = TFLiteModel(path).inputs[0]
     return pixels / np.float32(127.5) - 1 if spec.scale is None else dequantize(pixels, spec)
 
@@ -83,7 +83,7 @@ def test_mediapipe_embeds_faces(encoder, pixels, pictures, tmp_path, form):
     python = find_python(Path(__file__).resolve().parents[2])
     found = run_mediapipe(python, "embedder", path, pixels[:4])
     expected = TFLiteModel(path).predict(as_given(path, pixels[:4]))
-    assert np.ptp(expected, axis=0).max() > 0.1, "pictures must tell in the embeddings"
+    assert np.ptp(expected, axis=0).max() > 0.1, "images must tell in the embeddings"
     # A step of the output in int8; else pixels are scaled in another order of operations.
     tolerance = 1.01 / 128 if form == "int8" else 1e-4
     for answer, vector in zip(found, expected, strict=True):

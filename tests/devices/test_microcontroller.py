@@ -61,7 +61,7 @@ def smooth_pictures(count, size_px, input_range, rng):
 
 
 def numbers_for(path, pictures):
-    """Returns pictures in the numbers of the file's only input."""
+    """Returns images in the numbers of the file's only input."""
     (details,) = load_interpreter(path).get_input_details()
     scale, zero_point = details["quantization"]
     limits = np.iinfo(details["dtype"])
@@ -89,7 +89,7 @@ def largest_difference(found, expected):
 
 
 def small_network(top=None):
-    """A network on 8 x 8 pictures, with `top` behind its vector."""
+    """A network on 8 x 8 images, with `top` behind its vector."""
     image = keras.Input((8, 8, 3), name="image")
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3)(image))
     return keras.Model(image, (top or keras.layers.Dense(3))(x))
@@ -118,7 +118,7 @@ def test_classifier_is_what_the_reference_kernels_compute(name, tmp_path, rng):
     convert(model, path, "int8", "int8", pictures[:32])
     inputs = numbers_for(path, pictures[32:])
     (expected,) = run_reference(path, inputs)
-    assert np.ptp(expected.astype(int), axis=0).max() > 20, "pictures must tell in the scores"
+    assert np.ptp(expected.astype(int), axis=0).max() > 20, "images must tell in the scores"
     run = run_on_micro(path, inputs)
     assert largest_difference(run.outputs[0], expected) <= 1
     assert (run.head_bytes, run.tail_bytes) == pytest.approx(ARENA_BYTES[name], rel=0.02)

@@ -73,7 +73,7 @@ def form(request):
 
 
 def answers(shown, name, form):
-    """The network, what the page says of its pictures, and the file's own outputs."""
+    """The network, what the page says of its images, and the file's own outputs."""
     folder, results, _ = shown
     assert "error" not in results[f"{name}_{form}"], results[f"{name}_{form}"]["error"]
     toy = getattr(toy_networks, name)()
@@ -82,7 +82,7 @@ def answers(shown, name, form):
 
 
 def as_given(toy, spec):
-    """The pictures as MediaPipe gives them: to a uint8 input the pixels themselves, which the
+    """The images as MediaPipe gives them: to a uint8 input the pixels themselves, which the
     range of -1 to 1 in 256 steps with a whole zero point misses by half a step."""
     return toy.inputs if spec.scale is None else dequantize(toy.pictures, spec)
 

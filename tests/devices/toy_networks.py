@@ -1,6 +1,6 @@
-"""Untrained networks whose answers on drawn pictures are known: they see red, green and blue.
+"""Untrained networks whose answers on drawn images are known: they see red, green and blue.
 
-All take RGB pictures of `SIZE_PX` in `INPUT_RANGE`, so that a client that forgets to scale, or
+All take RGB images of `SIZE_PX` in `INPUT_RANGE`, so that a client that forgets to scale, or
 swaps the channels, gives another answer.
 """
 
@@ -17,7 +17,7 @@ INPUT_RANGE = (-1.0, 1.0)
 COLOURS = ("red", "green", "blue")
 SEGMENTS = ("nothing", *COLOURS)
 
-# One anchor a cell, (x_center, y_center, width, height) in parts of the picture.
+# One anchor a cell, (x_center, y_center, width, height) in parts of the image.
 _CENTERS = (np.arange(GRID, dtype=np.float32) + 0.5) / GRID
 ANCHORS = np.stack(
     [
@@ -43,9 +43,9 @@ CODES = np.array(
 class Toy:
     """A network, what it is shown, and what it must say.
 
-    `pictures` are uint8 (n, 96, 96, 3). `expected` is a label a picture of a classifier, None of
-    an embedder, a category mask (96, 96) a picture of a segmenter, and of a detector a list of
-    (box xyxy in pixels, label) a picture.
+    `pictures` are uint8 (n, 96, 96, 3). `expected` is a label an image of a classifier, None of
+    an embedder, a category mask (96, 96) an image of a segmenter, and of a detector a list of
+    (box xyxy in pixels, label) an image.
     """
 
     model: keras.Model
@@ -54,12 +54,12 @@ class Toy:
 
     @property
     def inputs(self):
-        """The pictures as the network takes them."""
+        """The images as the network takes them."""
         return self.pictures.astype(np.float32) / 127.5 - 1
 
 
 def classifier():
-    """Says of which colour a picture is."""
+    """Says of which colour an image is."""
     x = image = _image()
     x = _on_colours(layers.Conv2D(3, 1, activation="relu"), _against_the_others(1.0), x)
     x = layers.GlobalAveragePooling2D()(x)
@@ -197,7 +197,7 @@ def _dark(count):
 
 
 def _coloured():
-    """One picture a colour."""
+    """One image a colour."""
     pictures = _dark(len(COLOURS))
     for colour, picture in enumerate(pictures):
         picture[..., colour] += 180
@@ -205,7 +205,7 @@ def _coloured():
 
 
 def _scenes():
-    """Pictures of coloured cells, and the (row, column, colour) of each."""
+    """Images of coloured cells, and the (row, column, colour) of each."""
     cells = [
         [(1, 1, 0), (3, 4, 1), (4, 2, 2)],
         [(2, 3, 2)],

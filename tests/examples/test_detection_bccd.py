@@ -1,4 +1,4 @@
-"""The example on a few real pictures: each step runs, and each file finds cells in any picture."""
+"""The example on a few real images: each step runs, and each file finds cells in any image."""
 
 import re
 import runpy
@@ -19,7 +19,7 @@ FEW = {"train": 16, "val": 4}
 
 @pytest.fixture
 def few_cells(shared, tmp_path):
-    """A folder as BCCD's, with lists of a few pictures."""
+    """A folder as BCCD's, with lists of a few images."""
     source, folder = shared / "data" / "bccd", tmp_path / "bccd"
     lists = folder / "ImageSets" / "Main"
     lists.mkdir(parents=True)

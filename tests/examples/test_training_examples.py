@@ -42,6 +42,6 @@ def test_flowers_are_told_apart_by_features_of_several_depths(
     }
     run(monkeypatch, "transfer_learning.py", *(word for pair in words.items() for word in pair))
     printed = capsys.readouterr().out
-    assert "646 pictures of 17 classes" in printed
+    assert "646 images of 17 classes" in printed
     assert float(printed.split("val accuracy ")[1].split(",")[0]) > 0.88
     assert load_model(tmp_path / "model.keras").output_shape == (None, 17)

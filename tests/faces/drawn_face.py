@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-# Center and half axes in halves of the picture's side, and grey value.
+# Center and half axes in halves of the image's side, and grey value.
 _PARTS = [
     ((0, 0), (0.38, 0.50), 165),
     *(((side * 0.16, -0.10), (0.09, 0.05), 60) for side in (-1, 1)),

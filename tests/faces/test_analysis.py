@@ -10,7 +10,7 @@ SHAPE = (32, 32, 3)
 
 
 def answers(**outputs):
-    """A network that gives the same for every picture, and the pictures that it was given."""
+    """A network that gives the same for every image, and the images that it was given."""
     seen = []
 
     def predict(batch):

@@ -24,7 +24,7 @@ def umeyama(source, target):
 
 
 def spots(points, size, radius=2.0):
-    """A black picture with a soft white spot at each point."""
+    """A black image with a soft white spot at each point."""
     rows, columns = np.mgrid[:size, :size]
     distances = [(columns - x) ** 2 + (rows - y) ** 2 for x, y in points]
     return (255 * np.exp(-np.array(distances) / radius**2).sum(0).clip(0, 1)).astype(np.uint8)

@@ -27,7 +27,7 @@ def overlap(box, other):
 
 @pytest.mark.parametrize("scale", [1, 4])
 def test_the_cascade_finds_a_drawn_face(scale):
-    # Of four times the size, the picture is shrunk for the search.
+    # Of four times the size, the image is shrunk for the search.
     face = find_face(drawn_face(400 * scale), haar_detector())
     # From above the brows to below the mouth, and as wide.
     assert overlap(face.box_xyxy, np.multiply((95, 100, 305, 310), scale)) > 0.8

@@ -27,7 +27,7 @@ def test_signs_are_as_documented():
     right, up = (turned_head(*angles)[list(_POINTS)] for angles in ((30, 0, 0), (0, 30, 0)))
     front = turned_head(0, 0, 0)[list(_POINTS)]
     eyes = slice(2, 4)
-    # The nose moves to the picture's right, or up, of the middle of the eyes.
+    # The nose moves to the image's right, or up, of the middle of the eyes.
     assert (right[nose] - right[eyes].mean(0))[0] > 5
     assert (up[nose] - up[eyes].mean(0))[1] < (front[nose] - front[eyes].mean(0))[1]
     # A head that leans clockwise has its chin to the left.

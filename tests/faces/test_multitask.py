@@ -52,7 +52,7 @@ def model():
 
 @pytest.fixture
 def pictures(rng):
-    """Plain pictures whose colour says everything about them."""
+    """Plain images whose colour says everything about them."""
     colours = rng.uniform(-1, 1, (32, 3)).astype(np.float32)
     return np.tile(colours[:, None, None], (1, 32, 32, 1))
 
@@ -105,7 +105,7 @@ def test_outputs_are_in_the_unit_of_their_task(model, pictures):
     outputs = {name: np.asarray(y) for name, y in model(pictures).items()}
     for name in ("detection", "visibility", "smile", "gender"):
         assert np.abs(outputs[name] - 0.5).max() <= 0.5, name
-    # An untrained head says about its offset: forty years, the middle of the picture, no angle.
+    # An untrained head says about its offset: forty years, the middle of the image, no angle.
     assert abs(outputs["age"].mean() - 40) < 20
     assert np.abs(outputs["landmarks"].mean(0)).max() < 0.5
 

@@ -22,7 +22,7 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def model(pictures):
-    """A network whose heads say different things of different pictures."""
+    """A network whose heads say different things of different images."""
     model = MultitaskFaceNetwork(tiny_backbone(), TASKS)
     rng = np.random.default_rng(1)
     for layer in model.layers:
@@ -44,7 +44,7 @@ def test_calibrated_file_has_an_output_with_a_range_of_its_own_for_each_task(
     file = TFLiteModel(path, validate=False)
     steps = {spec.name: spec.scale for spec in file.outputs}
     assert set(steps) == set(outputs)
-    # Years, degrees, shares of the picture: one step of each is fine in its unit.
+    # Years, degrees, shares of the image: one step of each is fine in its unit.
     assert steps["age"] < 0.5
     assert steps["landmarks"] < 0.01
     assert steps["smile"] == steps["visibility"] == 1 / 256

@@ -29,7 +29,7 @@ def test_landmarks_come_near_the_template(frames):
         matrix = similarity_transform(landmarks, TEMPLATE)
         moved = landmarks @ matrix[:, :2].T + matrix[:, 2]
         distances.append(np.linalg.norm(moved - TEMPLATE, axis=1).mean())
-    # In pixels of 112; heads that are turned away cannot come closer by turning the picture.
+    # In pixels of 112; heads that are turned away cannot come closer by turning the image.
     assert np.median(distances) < 3
     assert np.percentile(distances, 99) < 8
 

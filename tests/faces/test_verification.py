@@ -8,7 +8,7 @@ from keras_cv_course.tflite import TFLiteModel, convert
 
 
 def rows_and_columns(images):
-    """The first pixel of the picture, and the one right of it."""
+    """The first pixel of the image, and the one right of it."""
     return 3.0 * images[:, 0, :2, 0]
 
 

@@ -51,7 +51,7 @@ def _described(name, shape):
 
 
 def toy_detector(size_px):
-    """Content of an .onnx file for square pictures; strides of 16 and 32 find nothing."""
+    """Content of an .onnx file for square images; strides of 16 and 32 find nothing."""
     nodes, weights, outputs = [], [], []
     for stride in STRIDES:
         cells = (size_px // stride) ** 2

@@ -114,7 +114,7 @@ def test_bad_arguments_are_refused(samples):
         Whitening(features="some")
     with pytest.raises(ValueError, match=r"`epsilon` must be a number above 0"):
         Whitening(epsilon=0)
-    with pytest.raises(ValueError, match=r"at most 8192 features.*Use smaller pictures"):
+    with pytest.raises(ValueError, match=r"at most 8192 features.*Use smaller images"):
         Whitening(features="all")(np.zeros((1, 64, 64, 3), np.float32))
     with pytest.raises(ValueError, match=r"`data` must hold at least two samples. Received: 1"):
         Whitening().adapt(samples[:1])

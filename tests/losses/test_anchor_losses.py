@@ -189,7 +189,7 @@ def test_bad_arguments_are_refused(call, message):
 
 
 def test_plain_compile_and_fit_on_a_dict_of_heads(rng):
-    """One picture is learned by heart, and the losses are reported by head."""
+    """One image is learned by heart, and the losses are reported by head."""
     from keras_cv_course.ops.target_encoding import encode_anchor_targets
 
     anchors = np.array([[x, 0, x + 10, 10] for x in range(0, 40, 10)], F32)

@@ -31,7 +31,7 @@ def from_middle(x, y, width, height):
 
 @pytest.fixture
 def scene(rng):
-    """Two pictures, one without boxes, on two maps; and heads that happen to hit a box."""
+    """Two images, one without boxes, on two maps; and heads that happen to hit a box."""
     maps = [
         AnchorMap(4, 4, (8, 8), ((6, 6), (10, 5))),
         AnchorMap(2, 2, (16, 16), ((16, 16), (12, 24))),
@@ -235,7 +235,7 @@ def test_v1_takes_the_nearest_box_if_none_overlaps(v1):
 
 
 def test_heads_are_joined_and_trained_with_plain_fit():
-    """One loss for three heads learns two pictures by heart, and the heads' model has learned."""
+    """One loss for three heads learns two images by heart, and the heads' model has learned."""
     maps = [AnchorMap(2, 2, (16, 16), ((8, 8), (24, 24)))]
     places = {"anchors": anchor_boxes(maps), "strides_px": anchor_strides(maps)}
     image = keras.Input((6,))

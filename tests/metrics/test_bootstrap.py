@@ -10,7 +10,7 @@ NAMES = ("a", "b")
 
 @pytest.fixture
 def samples(rng):
-    """30 pictures of six objects of two classes, and a detector with some mistakes."""
+    """30 images of six objects of two classes, and a detector with some mistakes."""
     truths, found = [], []
     for _ in range(30):
         labels = rng.integers(0, 2, 6)
@@ -36,7 +36,7 @@ def test_the_precisions_are_those_of_voc(samples, rng):
 
 
 def test_a_resample_is_the_precision_of_the_drawn_pictures(samples):
-    """One resample of one seed, with the pictures written out as often as they were drawn."""
+    """One resample of one seed, with the images written out as often as they were drawn."""
     truths, found = samples
     nothing = [detections() for _ in truths]
     result = paired_bootstrap(truths, nothing, found, 2, resamples=1, seed=3)

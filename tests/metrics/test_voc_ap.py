@@ -9,7 +9,7 @@ NAMES = ("cell",)
 
 @pytest.fixture
 def worked():
-    """Four objects in two pictures; six detections: right, right, wrong, right, wrong, wrong.
+    """Four objects in two images; six detections: right, right, wrong, right, wrong, wrong.
 
     Precision 1, 1, 2/3, 3/4, 3/5, 1/2 at recall 1/4, 1/2, 1/2, 3/4, 3/4, 3/4.
     """

@@ -1,4 +1,4 @@
-"""What is in a picture, for tests of metrics."""
+"""What is in an image, for tests of metrics."""
 
 from dataclasses import dataclass
 

@@ -15,7 +15,7 @@ PACKAGE = Path(keras_cv_course.__file__).parent
 
 @pytest.fixture
 def saved(tmp_path, rng):
-    """A saved network with a registered object in it, some pictures, and what it makes of them."""
+    """A saved network with a registered object in it, some images, and what it makes of them."""
     from keras_cv_course.ops.activations import hard_sigmoid_x6
 
     image = keras.Input((8, 8, 3))
@@ -23,7 +23,7 @@ def saved(tmp_path, rng):
     model = keras.Model(image, x)
     model.compile("sgd", "mse")
     pictures = rng.normal(size=(2, 8, 8, 3)).astype(np.float32)
-    np.save(tmp_path / "pictures.npy", pictures)
+    np.save(tmp_path / "images.npy", pictures)
     np.save(tmp_path / "expected.npy", model(pictures))
     model.save(tmp_path / "model.keras")
     return tmp_path
@@ -34,7 +34,7 @@ import sys
 import numpy as np
 {load}
 model = load_model("model.keras")
-np.testing.assert_array_equal(model(np.load("pictures.npy")), np.load("expected.npy"))
+np.testing.assert_array_equal(model(np.load("images.npy")), np.load("expected.npy"))
 """
 
 
@@ -112,8 +112,8 @@ def test_a_missing_file_is_an_error(tmp_path):
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path):
-    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    (tmp_path / "image.png").write_bytes(b"\x89PNG")
     with pytest.raises(
-        ValueError, match=r"picture\.png is not a saved model, a \.keras or \.h5 file"
+        ValueError, match=r"image\.png is not a saved model, a \.keras or \.h5 file"
     ):
-        load_model(tmp_path / "picture.png")
+        load_model(tmp_path / "image.png")

@@ -97,7 +97,7 @@ def test_nobody_is_on_both_sides_and_what_cannot_be_read_is_told(tmp_path, rng):
             (tmp_path / name).mkdir(exist_ok=True)
             pixels = rng.integers(0, 255, (8, 8, 3), np.uint8)
             Image.fromarray(pixels).save(tmp_path / name / f"{i}.png")
-    (tmp_path / "a" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "a" / "broken.png").write_bytes(b"no image")
     data = TASK.open(Args(data=str(tmp_path), model="mobile_face_net", held_out=0.4))
     assert (len(data.train.names), len(data.val.names)) == (4, 2)
     assert not set(data.train.names) & set(data.val.names)

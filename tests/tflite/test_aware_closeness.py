@@ -23,7 +23,7 @@ def fit(model, train, rate, epochs, callbacks=()):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The file, held-out pictures with the scores of the model that it is made of, and all others."""
+    """The file, held-out images with the scores of the model that it is made of, and all others."""
     keras.utils.set_random_seed(0)
     data = digits(SHAPE, (-1.0, 1.0))
     model = MobileNetV2(
@@ -47,7 +47,7 @@ def test_file_computes_what_the_model_does_on_the_kernels_that_devices_run(train
     steps = np.abs(found - expected) / output_steps(path.read_bytes())[0]
     assert steps.max() < 1.5
     # A sum of floats can fall on the other side of a half, once in a hundred thousand values. One
-    # that does moves up to ten scores of its picture, too many to find a share of 360 pictures.
+    # that does moves up to ten scores of its image, too many to find a share of 360 images.
     found_of_others = TFLiteModel(path, validate=False).predict(others)
     moved = np.concatenate([found - expected, found_of_others - expected_of_others])
     assert np.mean(np.abs(moved) / output_steps(path.read_bytes())[0] > 0.5) < 0.002

@@ -83,7 +83,7 @@ TAKES_PIXELS = {"mobilenet_v3_small", "efficientnet_b0"}
 
 
 def inputs_of(model, value_range, rng):
-    """Smooth random pictures: what differs from pixel to pixel is lost in pooling."""
+    """Smooth random images: what differs from pixel to pixel is lost in pooling."""
     arrays = []
     for x in model.inputs:
         coarse = rng.uniform(size=(SAMPLES, 8, 8, 3)).astype("float32")

@@ -13,7 +13,7 @@ SCALES = (10.0, 8.0, 5.0, 4.0)
 
 
 def detector(**options):
-    """Reads its codes and scores from the picture, so that a test can prescribe them."""
+    """Reads its codes and scores from the image, so that a test can prescribe them."""
     image = keras.Input((40, 1, 7), name="image")
     layer = DetectionPostProcess(ANCHORS, 3, **{"max_detections": 12, "scales": SCALES} | options)
     codes = keras.layers.Conv2D(4, 1, use_bias=False, name="codes")
@@ -101,7 +101,7 @@ def test_int8_file_finds_what_its_network_gives(images, tmp_path, aware, io_dtyp
     assert [x.dtype for x in report.inputs] == [io_dtype]
     outputs = {y.name: y.dtype for y in report.outputs}
     assert outputs == dict.fromkeys(("boxes", "classes", "scores", "count"), "float32")
-    # The network copies its codes and scores from pictures in 256 steps from -1 to 1.
+    # The network copies its codes and scores from images in 256 steps from -1 to 1.
     step = 2 / 255
     rounded = np.round((images + 1) / step) * step - 1
     found = TFLiteModel(path, validate=False).predict(images)

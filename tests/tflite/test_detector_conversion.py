@@ -50,7 +50,7 @@ def detections(ssdlite, images):
 
 
 def matches(found, expected, least_iou=0.95):
-    """Whether detections of one picture are the expected ones, but for those of equal scores."""
+    """Whether detections of one image are the expected ones, but for those of equal scores."""
     count = int(expected["count"])
     assert int(found["count"]) == count > 2
     np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-3)

@@ -68,7 +68,7 @@ def annotations(shared):
 
 
 def can_be_seen(picture):
-    """Whether a small input shows all objects of a picture, each apart."""
+    """Whether a small input shows all objects of an image, each apart."""
     sides = (picture.boxes[:, 2:] - picture.boxes[:, :2]) / picture.size_px[::-1]
     return len(sides) > 0 and sides.min() >= SMALLEST and not picture.crowd.any()
 
@@ -148,7 +148,7 @@ def test_a_float_file_finds_in_photographs_what_the_detector_finds(
 
 
 def decoded(codes, scores, anchors, variances, iou):
-    """Boxes in parts of the picture of raw outputs, suppressed class by class, in NumPy."""
+    """Boxes in parts of the image of raw outputs, suppressed class by class, in NumPy."""
     x, y, width, height = anchors.T
     codes = codes * np.array(variances)[[1, 0, 3, 2]]
     middle = np.stack([codes[:, 1] * width + x, codes[:, 0] * height + y], axis=1)

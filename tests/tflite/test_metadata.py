@@ -127,7 +127,7 @@ def test_names_of_the_signature_decide_before_those_of_tensors():
         (
             toy([(1, 3)], inputs=[(1, 8, 8, 1)]),
             ClassifierMetadata(),
-            r"RGB picture.*1 of shape \(1, 8, 8, 1\)",
+            r"RGB image.*1 of shape \(1, 8, 8, 1\)",
         ),
         (
             toy([(1, 3)], inputs=[(1, 8, 8, 3), (1, 4)]),

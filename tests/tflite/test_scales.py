@@ -105,7 +105,7 @@ def test_multipliers_that_no_kernel_has_are_named(aware, images, tmp_path):
 
 @pytest.mark.parametrize("aware", [False, True])
 def test_output_that_is_always_0(aware, images, tmp_path):
-    """A ReLU that no picture gets through: the file opens, and gives 0."""
+    """A ReLU that no image gets through: the file opens, and gives 0."""
     image = keras.Input(SHAPE, name="image")
     dead = layers.Conv2D(3, 1, activation="relu", name="dead")(image)
     model = keras.Model(image, layers.Concatenate()([dead, image]))

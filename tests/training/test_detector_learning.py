@@ -34,7 +34,7 @@ def learn(network, epochs, rate):
 
 
 def test_version_1(monkeypatch):
-    """Darknet's small one, for smaller pictures with fewer cells."""
+    """Darknet's small one, for smaller images with fewer cells."""
     monkeypatch.setattr(yolo_v1, "_SIZE_PX", SIZE)
     monkeypatch.setattr(yolo_v1, "_GRID", 6)
     network = yolo_v1.YOLOv1Tiny(len(SCENES.class_names), batch_norm_momentum=0.9)

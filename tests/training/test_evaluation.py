@@ -33,5 +33,5 @@ def test_wrong_arguments_are_refused():
     batches = [(np.zeros((2, 1)), np.zeros(2, int))]
     with pytest.raises(ValueError, match=r"shape \(2, 3\).*Received: \(2, 4\)"):
         evaluate_classifier(lambda x: np.zeros((2, 4)), batches, NAMES)
-    with pytest.raises(ValueError, match="at least one picture"):
+    with pytest.raises(ValueError, match="at least one image"):
         evaluate_classifier(lambda x: x, [], NAMES)

@@ -22,7 +22,7 @@ PLAIN = Recipe(epochs=15, learning_rate=0.03, warmup_epochs=0)
 
 @pytest.fixture
 def people(rng):
-    """Five people, each with eight pictures of a pattern of his own, in noise."""
+    """Five people, each with eight images of a pattern of his own, in noise."""
     labels = np.repeat(np.arange(5, dtype=np.int32), 8)
     patterns = rng.uniform(0, 200, (5, *SHAPE))
     pictures = patterns[labels] + rng.uniform(0, 50, (40, *SHAPE))

@@ -21,7 +21,7 @@ def test_the_gap_decides_what_is_advised(train, val, verdict, advice):
     assert (report.epoch, report.verdict) == (2, verdict)
     assert report.gap == pytest.approx(train - val)
     assert advice in report.advice
-    assert str(report).startswith(f"epoch 2: accuracy {train:.3f} on the training pictures")
+    assert str(report).startswith(f"epoch 2: accuracy {train:.3f} on the training images")
 
 
 def test_the_best_epoch_counts_and_not_the_last():

@@ -20,7 +20,7 @@ def network():
 
 @pytest.fixture
 def pictures(rng):
-    """Pictures of three classes that differ in colour."""
+    """Images of three classes that differ in colour."""
     labels = np.arange(48) % 3
     images = rng.normal(0, 0.3, (48, *SHAPE)) + 0.5 * np.eye(3)[labels][:, None, None]
     return images.astype(np.float32), labels

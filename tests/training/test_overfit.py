@@ -39,13 +39,13 @@ def test_a_network_that_can_learn_reaches_a_loss_of_almost_0(rng):
 
 
 def test_a_network_that_cannot_is_told_what_to_look_at(rng):
-    # Equal pictures with other labels: nothing can tell them apart, and the loss stays at log 2.
+    # Equal images with other labels: nothing can tell them apart, and the loss stays at log 2.
     images, labels = np.ones((4, 4, 4, 1), np.float32), np.array([0, 1, 0, 1])
     report = overfit_small_batch(tiny(), images, labels, steps=150, learning_rate=0.02)
     assert not report.reached
     assert len(report.losses) == 150
     assert report.losses[-1] == pytest.approx(np.log(2), abs=0.02)
-    assert "labels that do not belong to the pictures" in str(report)
+    assert "labels that do not belong to the images" in str(report)
 
 
 @pytest.mark.slow
@@ -62,7 +62,7 @@ def test_every_family_s_smallest_member_learns_eight_pictures_by_heart(family, r
 
 def test_bad_arguments_are_refused():
     images = np.zeros((8, 4, 4, 1), np.float32)
-    with pytest.raises(ValueError, match=r"2 to 64 pictures.*Received: 1 pictures"):
+    with pytest.raises(ValueError, match=r"2 to 64 images.*Received: 1 images"):
         overfit_small_batch(tiny(), images[:1], [0])
     with pytest.raises(ValueError, match=r"labels of shape \(8, 3\)"):
         overfit_small_batch(tiny(), images, np.eye(3)[np.arange(8) % 3])

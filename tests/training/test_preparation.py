@@ -29,7 +29,7 @@ def test_a_plain_recipe_changes_nothing(data):
 
 
 def test_mixup_reproduces_the_worked_example_of_the_course():
-    """0.9 of an analog clock and 0.1 of a bittern: pictures and labels alike."""
+    """0.9 of an analog clock and 0.1 of a bittern: images and labels alike."""
     clock, bittern = np.full(SHAPE, 1.0, np.float32), np.full(SHAPE, -1.0, np.float32)
     layer = keras.layers.MixUp(0.2)
     drawn = {"mix_weight": np.float32([0.9, 0.9]), "permutation_order": np.array([1, 0])}
@@ -41,7 +41,7 @@ def test_mixup_reproduces_the_worked_example_of_the_course():
 
 @pytest.mark.parametrize("recipe", [Recipe(mixup=1.0), Recipe(cutmix=1.0)])
 def test_mixed_pictures_have_mixed_labels(recipe):
-    # Each picture is as bright as its class's number, so that its label can be read off it.
+    # Each image is as bright as its class's number, so that its label can be read off it.
     labels = np.arange(4).repeat(16)
     images = np.ones((64, 64, 64, 3), np.float32) * labels[:, None, None, None]
     data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(64)

@@ -49,7 +49,7 @@ def test_two_devices_have_the_losses_of_one(tmp_path):
     assert (one.pop("devices"), two.pop("devices")) == (1, 2)
     assert len(one["losses"]) == 3 * 10
     assert one["losses"][-1] < 0.5 * one["losses"][0]
-    # Sums over a batch are in float32 and in another order, and of the last batch, of 105 pictures,
+    # Sums over a batch are in float32 and in another order, and of the last batch, of 105 images,
     # the devices' halves count alike; Adam divides small gradients by their own size, which lets
     # such differences grow.
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-3)

@@ -1,4 +1,4 @@
-"""`keras-cv-course faces`: whose face is it, and do two pictures show one person."""
+"""`keras-cv-course faces`: whose face is it, and do two images show one person."""
 
 import typer
 

@@ -26,7 +26,7 @@ def command(
         str,
         typer.Option(
             help='What finds faces in photographs: "haar", or the .onnx file of a YuNet. "none" '
-            "takes pictures whole, for those of a face with some margin."
+            "takes images whole, for those of a face with some margin."
         ),
     ] = "none",
     largest: Annotated[
@@ -96,7 +96,7 @@ def _open_analyzer(model: str, input_range: tuple[float, float] | None) -> "Face
 def _analyzed(
     analyzer: "FaceAnalyzer", image: Path, detector: "Detector | None", largest: bool
 ) -> dict[str, dict[str, Any]]:
-    """Returns the answers about the face in a file, with points in pixels of the whole picture."""
+    """Returns the answers about the face in a file, with points in pixels of the whole image."""
     from keras_cv_course.data.photographs import read_photograph
     from keras_cv_course.faces import cut_out, find_face
     from keras_cv_course.faces.detection import square_around

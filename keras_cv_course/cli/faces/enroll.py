@@ -18,15 +18,15 @@ def command(
     model: Model,
     pictures: Annotated[
         list[Path],
-        typer.Argument(help="With --name pictures or folders; else folders of folders of people."),
+        typer.Argument(help="With --name images or folders; else folders of folders of people."),
     ],
     args: Preparation,
     gallery: Gallery,
-    name: Annotated[str | None, typer.Option(help="Whose faces all pictures show.")] = None,
+    name: Annotated[str | None, typer.Option(help="Whose faces all images show.")] = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Add people to a gallery, by pictures of their faces."""
+    """Add people to a gallery, by images of their faces."""
     people = dict.fromkeys(pictures, name) if name else _people(pictures)
     engine.start()
     from keras_cv_course.cli.faces.sources import embed_files, open_encoder
@@ -35,7 +35,7 @@ def command(
 
     encoder = open_encoder(model, args)
     owners = {image: owner for path, owner in people.items() for image in files_below([path])}
-    # The gallery first: what is wrong with it is told before all pictures are looked at.
+    # The gallery first: what is wrong with it is reported before all images are looked at.
     with FaceGallery(gallery, token) as opened:
         faces = embed_files(encoder, list(owners), as_json)
         enrolled = [str(owners[image]) for image in faces.images]
@@ -58,7 +58,7 @@ def _people(folders: list[Path]) -> dict[Path, str]:
         found = sorted(path for path in folder.glob("*/") if not path.name.startswith("."))
         if not found:
             raise ValueError(
-                f"{folder} must be a folder with a folder of pictures for each person; or say "
+                f"{folder} must be a folder with a folder of images for each person; or say "
                 "with --name whose face it is."
             )
         people.update({path: path.name for path in found})

@@ -1,4 +1,4 @@
-"""`keras-cv-course faces evaluate`: what an encoder is worth on people it has not seen."""
+"""`keras-cv-course faces evaluate`: metrics of an encoder on people it has not seen."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +18,10 @@ def command(
     args: Preparation,
     data: Annotated[
         Path,
-        typer.Option(help="Folder with a folder of pictures for each person."),
+        typer.Option(help="Folder with a folder of images for each person."),
     ],
     pairs: Annotated[
-        Path | None, typer.Option(help="A pairs.txt as LFW's; else all pairs of pictures.")
+        Path | None, typer.Option(help="A pairs.txt as LFW's; else all pairs of images.")
     ] = None,
     fold: Annotated[int | None, typer.Option(help="Only this part of pairs.txt, from 1.")] = None,
     far: Annotated[
@@ -63,8 +63,8 @@ def _open_set_lines(report: dict[str, Any] | None) -> list[str]:
     if report is None:
         return []
     lines = [
-        f"as a gallery of {report['people']} people with one picture each, "
-        f"{report['known']} pictures of them and {report['strangers']} of strangers: "
+        f"as a gallery of {report['people']} people with one image each, "
+        f"{report['known']} images of them and {report['strangers']} of strangers: "
         f"right name {report['closed_set_rate']:.4f} when all are accepted"
     ]
     for point in report["points"]:

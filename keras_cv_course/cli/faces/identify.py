@@ -1,4 +1,4 @@
-"""`keras-cv-course faces identify`: who is in a picture."""
+"""`keras-cv-course faces identify`: who is in an image."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -26,11 +26,11 @@ def command(
     args: Preparation,
     gallery: Gallery,
     threshold: Threshold = None,
-    top: Annotated[int, typer.Option(min=1, help="People to tell of each picture.")] = 1,
+    top: Annotated[int, typer.Option(min=1, help="People to name in each image.")] = 1,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
-    """Name the people in pictures, as far as they are in a gallery."""
+    """Name the people in images, as far as they are in a gallery."""
     engine.start()
     from keras_cv_course.cli.faces.existing import existing_gallery
     from keras_cv_course.cli.faces.sources import embed_files, open_encoder

@@ -30,14 +30,14 @@ class Measured:
 
 
 def measure_people(encoder: Encoder, folder: Path, as_json: bool) -> Measured:
-    """Returns what an encoder is worth on all pairs of pictures of people, and as a gallery.
+    """Returns the metrics of an encoder on all pairs of images of people, and as a gallery.
 
-    For the gallery every second person is enrolled with their first picture; the others are
+    For the gallery every second person is enrolled with their first image; the others are
     strangers.
 
     Args:
         encoder: The encoder.
-        folder: Holds a folder of pictures for each person.
+        folder: Holds a folder of images for each person.
         as_json: Whether the output is JSON, and so silent until the end.
     """
     people = people_folder(folder)
@@ -56,14 +56,14 @@ def measure_people(encoder: Encoder, folder: Path, as_json: bool) -> Measured:
 def measure_pairs(
     encoder: Encoder, pairs: Path, folder: Path, fold: int | None, as_json: bool
 ) -> Measured:
-    """Returns what an encoder is worth on the pairs of a `pairs.txt`.
+    """Returns the metrics of an encoder on the pairs of a `pairs.txt`.
 
-    Pairs with a picture that shows no face are left out.
+    Pairs with an image that shows no face are left out.
 
     Args:
         encoder: The encoder.
         pairs: The list, as LFW's.
-        folder: Holds a folder of pictures for each person.
+        folder: Holds a folder of images for each person.
         fold: Only this part of the list; None is all.
         as_json: Whether the output is JSON, and so silent until the end.
     """

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 Model = Annotated[str, typer.Argument(help="A .keras or .tflite file of an encoder.")]
-Pictures = Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")]
+Pictures = Annotated[list[Path], typer.Argument(help="Images, or folders of images.")]
 Gallery = Annotated[
     str, typer.Option(help="Folder whose name ends with .db, or the address of a Milvus server.")
 ]
@@ -27,12 +27,12 @@ def _option(default: Any, text: str) -> Any:
 
 @dataclass(frozen=True)
 class Preparation:
-    """How faces are made ready for an encoder; None is what `faces evaluate` was told."""
+    """How faces are made ready for an encoder; None takes what `faces evaluate` recorded."""
 
     detector: str | None = _option(
         None,
         'What finds faces in photographs: "haar", or the .onnx file of a YuNet. "none", the '
-        "default, takes pictures whole, for those cropped as in training.",
+        "default, takes images whole, for those cropped as in training.",
     )
     crop: float | None = _option(
         None, "Share of each side that is kept around the centre, without a detector; 1."

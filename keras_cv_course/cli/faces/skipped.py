@@ -1,4 +1,4 @@
-"""Tells which pictures could not be used, and why."""
+"""Tells which images could not be used, and why."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,6 +7,6 @@ import typer
 
 
 def tell_skipped(skipped: Iterable[tuple[Path, str]]) -> None:
-    """Prints a line for each picture on standard error."""
+    """Prints a line for each image on standard error."""
     for image, reason in skipped:
         typer.echo(f"skipped {image}: {reason}", err=True)

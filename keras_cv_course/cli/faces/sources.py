@@ -33,7 +33,7 @@ class Encoder:
 
     Attributes:
         path: Its file.
-        predict: Takes float32 pictures `(n, height, width, channels)`, returns `(n, d)`.
+        predict: Takes float32 images `(n, height, width, channels)`, returns `(n, d)`.
         read: Makes faces of photographs.
         detector: What was typed for the detector of `read`.
         mirrored: Whether the mirrored faces are embedded as well.
@@ -73,7 +73,7 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Embedded:
-    """The faces in some pictures.
+    """The faces in some images.
 
     Attributes:
         images: The files that show one face, in their order.
@@ -96,21 +96,21 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
     Args:
         path: A .keras or .tflite file.
         preparation: How faces are made ready. What is None is as `verification.json` beside the
-            file tells, or else the file itself; or else pictures are taken whole.
+            file tells, or else the file itself; or else images are taken whole.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no model that makes a vector of a picture, its values are unknown, or
+        ValueError: If it is no model that makes a vector of an image, its values are unknown, or
             an option is out of its range.
     """
-    told = read_verification(Path(path).expanduser().parent)
-    values = preparation.input_range or (told.input_range if told else None)
+    recorded = read_verification(Path(path).expanduser().parent)
+    values = preparation.input_range or (recorded.input_range if recorded else None)
     opened = open_model(path, ModelSpec(task=_TASK, input_range=values))
-    known = told or _carried(opened.spec)
+    known = recorded or _carried(opened.spec)
     values = opened.need_range()
     embedding = opened.call(np.zeros((1, *opened.input_shape), np.float32))
     if not hasattr(embedding, "shape") or len(embedding.shape) != 2:
-        raise ValueError(f"{path} is no encoder: it must make one vector of a picture.")
+        raise ValueError(f"{path} is no encoder: it must make one vector of an image.")
     given = np.asarray(embedding)
     if given.min() >= 0 and abs(float(given.sum()) - 1) < _SUM_TOLERANCE:
         raise ValueError(
@@ -130,7 +130,7 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
         ),
         detector=detector,
         mirrored=known.mirrored if mirrored is None else mirrored,
-        threshold=told.threshold if told else _number(opened.spec.facts.get("threshold")),
+        threshold=recorded.threshold if recorded else _number(opened.spec.facts.get("threshold")),
     )
 
 
@@ -161,13 +161,13 @@ def embed_files(encoder: Encoder, images: Sequence[Path], as_json: bool) -> Embe
         good.append(image)
         embeddings.append(encoder.embed(face[None])[0])
     if not good:
-        rest = f" So it is with all {len(skipped)} pictures." if len(skipped) > 1 else ""
+        rest = f" So it is with all {len(skipped)} images." if len(skipped) > 1 else ""
         raise ValueError(f"{skipped[0][0]}: {skipped[0][1]}{rest}")
     return Embedded(tuple(good), np.stack(embeddings), tuple(skipped))
 
 
 def open_detector(name: str) -> Detector | None:
-    """Returns the detector that a word stands for; None takes pictures whole.
+    """Returns the detector that a word stands for; None takes images whole.
 
     Args:
         name: "haar", the .onnx file of a YuNet, or "none".

@@ -1,4 +1,4 @@
-"""`keras-cv-course faces verify`: whether two pictures show one person."""
+"""`keras-cv-course faces verify`: whether two images show one person."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +14,13 @@ from keras_cv_course.cli.output import Json, emit_json, emit_table
 @with_options(Preparation)
 def command(
     model: Model,
-    image_a: Annotated[Path, typer.Argument(help="A picture.")],
-    image_b: Annotated[Path, typer.Argument(help="Another picture.")],
+    image_a: Annotated[Path, typer.Argument(help="An image.")],
+    image_b: Annotated[Path, typer.Argument(help="Another image.")],
     args: Preparation,
     threshold: Threshold = None,
     as_json: Json = False,
 ) -> None:
-    """Tell whether two pictures show one person."""
+    """Tell whether two images show one person."""
     engine.start()
     from keras_cv_course.cli.faces.sources import open_encoder
     from keras_cv_course.faces.verification import FaceVerifier

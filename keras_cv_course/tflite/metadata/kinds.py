@@ -71,7 +71,7 @@ class AnchorDetectorMetadata(_Labelled):
 
     Attributes:
         labels: Name of each class, or none.
-        anchors: `(count, 4)` of x_center, y_center, width, height, as parts of the picture's size;
+        anchors: `(count, 4)` of x_center, y_center, width, height, as parts of the image's size;
             centers are in [0, 1].
         scales: What the codes of x, y, width and height are divided by.
         exponential: Whether the code of a size is the logarithm of it.

@@ -133,7 +133,7 @@ def _check_input(graph: tflite_schema.SubGraphT) -> None:
     shapes = [_shape(graph, index) for index in graph.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3:
         raise ValueError(
-            "The file must have one input, an RGB picture (1, height, width, 3), to carry "
+            "The file must have one input, an RGB image (1, height, width, 3), to carry "
             f"metadata. Received: {_listed(shapes)}."
         )
 

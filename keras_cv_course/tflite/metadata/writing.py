@@ -39,8 +39,8 @@ class _Kind:
 
 
 _KINDS: dict[type, _Kind] = {
-    ClassifierMetadata: _Kind("ImageClassifier", "Scores the classes of a picture.", "score"),
-    EmbedderMetadata: _Kind("ImageEmbedder", "Turns a picture into a feature vector."),
+    ClassifierMetadata: _Kind("ImageClassifier", "Scores the classes of an image.", "score"),
+    EmbedderMetadata: _Kind("ImageEmbedder", "Turns an image into a feature vector."),
     SegmenterMetadata: _Kind(
         "ImageSegmenter", "Scores the classes of each pixel.", "segmentation_masks"
     ),
@@ -56,7 +56,7 @@ _DESCRIPTIONS = {
     "number of detections": "How many detections are valid.",
 }
 _FEATURE: dict[str, Any] = {"content_properties": ("FeatureProperties", {})}
-# Axes that the content spans are told where it is not all but the first.
+# The axes that the content spans are written where they are not all but the first.
 _CONTENTS: dict[str, dict[str, Any]] = {
     "segmentation_masks": {
         "content_properties": ("ImageProperties", {"color_space": "GRAYSCALE"}),
@@ -80,7 +80,7 @@ def add_metadata(data: bytes, metadata: OutputMetadata, input_range: tuple[float
     be inside. Equal arguments give equal bytes.
 
     Args:
-        data: Content of a .tflite file with one RGB picture as input.
+        data: Content of a .tflite file with one RGB image as input.
         metadata: What the network's outputs are.
         input_range: Value of the input for pixel 0 and for pixel 255, for an integer input before
             it is quantized.
@@ -129,7 +129,7 @@ def _labels(metadata: OutputMetadata) -> tuple[str, ...]:
 def _picture(mean: float, std: float) -> dict[str, Any]:
     return {
         "name": "image",
-        "description": "RGB picture.",
+        "description": "RGB image.",
         "content": {"content_properties": ("ImageProperties", {"color_space": "RGB"})},
         "process_units": [{"options": ("NormalizationOptions", {"mean": [mean], "std": [std]})}],
     }
