@@ -118,7 +118,8 @@ def fit_run(
         callbacks: More callbacks for `model.fit`, the same when the run goes on.
         worker: This process among several that train together, from `join_workers`; `train`, `val`
             and `run` are the same for all. The folder must be shared, and worker 0 writes it.
-        score: Returns the score of an epoch from its logs; validation accuracy, then loss, if none.
+        score: Returns the score of an epoch from its logs. The default is validation accuracy, and
+            of equal ones the loss.
         kept: What is saved as the best model, if it is not `model` but shares its weights.
 
     Returns:
