@@ -50,7 +50,7 @@ def test_run_folder_holds_model_plots_and_mosaics(run):
     assert set(report["classes"]) == {"circle", "square", "triangle", "cross"}
     assert 0 <= report["AP"] <= report["AP50"] <= 1
     with Image.open(folder.path / "predictions.png") as sheet:
-        assert sheet.size == (960, 640)  # four of 320, in rows of three
+        assert sheet.size == (1280, 640)  # four of 320, each beside what is true, in rows of four
     assert detection_spec(load_model(folder.model)).input_size_px == (64, 64)
 
 
