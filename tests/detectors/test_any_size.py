@@ -71,7 +71,7 @@ def test_batches_of_random_sizes_train_the_detector_of_one(name, tmp_path):
     model.save(tmp_path / "m.keras")
     loaded = load_model(tmp_path / "m.keras", compile=False)
     picture = scenes[0].image
-    options = {"score_threshold": 0.01, "max_detections": 5}
+    options = {"score_threshold": 0.01, "max_detections": 5, "input_range": (-1.0, 1.0)}
     found, again = (Detector(x, **options).predict([picture])[0] for x in (model, loaded))
     np.testing.assert_array_equal(found["boxes"], again["boxes"])
     convert(Detector(model, **options), tmp_path / "m.tflite", "none")
