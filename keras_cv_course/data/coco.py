@@ -71,7 +71,7 @@ def coco_annotations(
         else:
             by_picture[row["image_id"]].append(_box(row, categories))
     for number, row in enumerate(content["images"]):
-        where, wrong = _where(file, "picture", row, number), _wrong_picture(row, images)
+        where, wrong = _where(file, "image", row, number), _wrong_picture(row, images)
         if wrong:
             reading.problem(where, wrong)
         else:

@@ -187,11 +187,21 @@ def _linear(maker: Any, layer: keras.Layer | None, fused: Sequence[Call]) -> Ker
         step = largest / _WEIGHT_LEVELS
         offset, unit = _narrow(offset), source.step * step
         unit = ops.where(unit == 0.0, 1.0, unit)
-        accumulator = ops.round((ops.cast(y, _WIDE) - offset) / unit) + ops.round(offset / unit)
-        factor = source.stored * ops.cast(step, "float32") / out.stored
-        return out.values(ops.cast(accumulator, "float32") * factor)
+        scale = source.stored * ops.cast(step, "float32")
+        accumulator = ops.round((ops.cast(y, _WIDE) - offset) / unit) + _bias(offset, scale)
+        return out.values(ops.cast(accumulator, "float32") * (scale / out.stored))
 
     return kernel
+
+
+def _bias(offset: Any, scale: Any) -> Any:
+    """Returns the integers that the converter makes of a bias, float64.
+
+    It multiplies with the float32 reciprocal of their step, and rounds halves away from 0.
+    """
+    reciprocal = 1.0 / ops.where(scale == 0.0, 1.0, scale)
+    steps = ops.cast(ops.cast(offset, "float32") * reciprocal, _WIDE)
+    return ops.sign(steps) * ops.floor(ops.abs(steps) + 0.5)
 
 
 def _sum(
