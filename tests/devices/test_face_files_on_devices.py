@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from browser_driver import node_modules
@@ -63,11 +64,15 @@ def write(encoder, folder, form, pictures):
     ).path
 
 
-def pair_model(encoder, name):
+def pair_model(encoder, name, pictures):
     pair = SiameseNetwork(encoder, *PAIRS[name])
     if PAIRS[name][1]:
-        head = pair.get_layer("same_logit").kernel
-        head.assign(head * 10)  # So that the steps of a probability are fine enough to judge.
+        head = pair.get_layer("same_logit")
+        logits = keras.Model(pair.inputs, head.output)([pictures[:12], pictures[12:]]).numpy()
+        # Probabilities around a half, whose steps are fine enough to judge.
+        scale = 6 / np.ptp(logits)
+        head.kernel.assign(head.kernel * scale)
+        head.bias.assign([-scale * logits.mean()])
     return pair
 
 
@@ -117,7 +122,7 @@ def test_a_browser_embeds_faces(encoder, pictures, tmp_path, form):
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("form", ["int8", "none"])
 def test_a_browser_compares_faces(encoder, pictures, tmp_path, name, form):
-    pair = pair_model(encoder, name)
+    pair = pair_model(encoder, name, pictures)
     samples = [pictures[:12], pictures[12:]] if form == "int8" else None
     path = convert(pair, tmp_path / "pair.tflite", form, FORMS[form], samples).path
     assert check(path, "browser").ok
@@ -142,7 +147,7 @@ def test_a_microcontroller_embeds_faces(encoder, pictures, tmp_path):
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_microcontroller_compares_faces(encoder, pictures, tmp_path, name):
-    pair = pair_model(encoder, name)
+    pair = pair_model(encoder, name, pictures)
     samples = [pictures[:12], pictures[12:]]
     path = convert(pair, tmp_path / "pair.tflite", "int8", "int8", samples).path
     assert check(path, "microcontroller").ok
