@@ -25,7 +25,6 @@ from keras_cv_course.registry import build_model
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
 from keras_cv_course.tasks.classification import BATCH_NORM_MOMENTUM
-from keras_cv_course.tasks.detection_args import SHAPES
 from keras_cv_course.tasks.detection_data import (
     Boxes,
     DetectionData,
@@ -236,7 +235,7 @@ def _boxes(
     source: str, split: str, size_px: Any, class_names: tuple[str, ...] | None = None
 ) -> Boxes:
     boxes = open_boxes(source, split, size_px, class_names)
-    return dataclasses.replace(boxes, most_shapes=1) if source == SHAPES else boxes  # type: ignore
+    return dataclasses.replace(boxes, most_shapes=1) if isinstance(boxes, DrawnScenes) else boxes
 
 
 def _found(predictor: Predictor, boxes: Boxes) -> Iterator[tuple[np.ndarray, Any, Localization]]:
