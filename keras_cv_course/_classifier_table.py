@@ -12,6 +12,7 @@ _EFFICIENTNET_LITE_SIZES = (224, 240, 260, 280, 300)
 _CONV_HEAD = Traits(head="conv")
 _MOBILENET_V3 = Traits(head="conv", classifier_layers=2, preprocessing=True)
 _PREPROCESSED = Traits(preprocessing=True)
+_CENTRED = Traits(preprocessing=True, explicit_padding=True)
 
 FAMILIES = (
     Family("mobilenet", SIGNED, (Member("mobilenet", "MobileNet"),), _CONV_HEAD),
@@ -48,4 +49,14 @@ FAMILIES = (
         generic=("EfficientNetLite",),
     ),
     Family("darknet", UNIT, (Member("darknet19", "Darknet19"), Member("darknet53", "Darknet53"))),
+    Family(
+        "resnet",
+        PIXELS,
+        (
+            *(Member(f"resnet{n}", f"ResNet{n}") for n in (18, 34, 50, 101, 152, 200)),
+            Member("resnet50d", "ResNet50D"),
+        ),
+        _CENTRED,
+        generic=("ResNet",),
+    ),
 )

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from keras_cv_course.backbones.mobilenet_v2 import MobileNetV2 as MobileNetV2
     from keras_cv_course.backbones.mobilenet_v3 import MobileNetV3Large as MobileNetV3Large
     from keras_cv_course.backbones.mobilenet_v3 import MobileNetV3Small as MobileNetV3Small
+    from keras_cv_course.backbones.resnet import ResNet as ResNet
+    from keras_cv_course.backbones.resnet import ResNet18 as ResNet18
+    from keras_cv_course.backbones.resnet import ResNet34 as ResNet34
+    from keras_cv_course.backbones.resnet import ResNet50 as ResNet50
+    from keras_cv_course.backbones.resnet import ResNet50D as ResNet50D
+    from keras_cv_course.backbones.resnet import ResNet101 as ResNet101
+    from keras_cv_course.backbones.resnet import ResNet152 as ResNet152
+    from keras_cv_course.backbones.resnet import ResNet200 as ResNet200
 else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__, builder_names("backbones"), before=register_for

@@ -8,6 +8,7 @@ from keras import KerasTensor
 
 from keras_cv_course._validation import check_choice, check_positive, check_rate
 from keras_cv_course.layers.batch_normalization import BatchNormalization
+from keras_cv_course.layers.grouped_convolution import GroupedConv2D
 
 ACTIVATIONS = (
     *("relu", "relu6", "leaky_relu", "hard_swish", "swish", "silu", "hard_sigmoid", "sigmoid"),
@@ -69,6 +70,7 @@ def conv_bn(
     strides: int = 1,
     padding: str = "same",
     dilation_rate: int = 1,
+    groups: int = 1,
 ) -> KerasTensor:
     """Returns a convolution of `x`, normalized: layers `{name}_conv`, `{name}_bn`.
 
@@ -82,8 +84,10 @@ def conv_bn(
             `padding` is "same".
         padding: "same", which Keras applies inside the convolution, or "valid".
         dilation_rate: Distance of the pixels that the window reads; 1 where it is strided.
+        groups: Number of groups of channels that are convolved apart.
     """
-    x = keras.layers.Conv2D(
+    kind, grouped = (GroupedConv2D, {"groups": groups}) if groups > 1 else (keras.layers.Conv2D, {})
+    x = kind(
         filters,
         kernel_size,
         strides=strides,
@@ -92,6 +96,7 @@ def conv_bn(
         use_bias=style.use_bias,
         kernel_initializer=style.kernel_initializer,
         name=f"{name}_conv",
+        **grouped,
     )(x)
     return normalize(x, style, f"{name}_bn")
 

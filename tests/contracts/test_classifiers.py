@@ -20,7 +20,11 @@ from keras_cv_course.names import is_layer_name
 from keras_cv_course.registry import MODELS
 
 # Options that make a network small without changing what its blocks are.
-_NARROW = {"mobilenet": {"alpha": 0.25}, "mobilenet_v2": {"alpha": 0.35}}
+_NARROW = {
+    "mobilenet": {"alpha": 0.25},
+    "mobilenet_v2": {"alpha": 0.35},
+    "resnet18": {"alpha": 0.25},
+}
 # Lite's body is EfficientNet's, and Darknet is not narrowed.
 _RUN_SLOW = {"efficientnet_lite0", "darknet19"}
 # A member that has what the smallest has not.
