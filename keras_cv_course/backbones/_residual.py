@@ -1,4 +1,4 @@
-"""What builders of residual networks share: scaled widths, restyled convolutions, blocks of rows."""
+"""What builders of residual networks share: widths, style and the numbers of a block."""
 
 from dataclasses import replace
 

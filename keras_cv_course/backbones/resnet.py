@@ -11,7 +11,7 @@ from keras_cv_course._validation import check_choice, check_positive, check_rate
 from keras_cv_course.backbones._build import Head, finish, make_input
 from keras_cv_course.backbones._options import ClassifierOptions, classifier_builder, options_of
 from keras_cv_course.backbones._published import published
-from keras_cv_course.backbones._residual import TORCH_STYLE, residual_of, scaled
+from keras_cv_course.backbones._residual import TORCH_STYLE, residual_of, restyled, scaled
 from keras_cv_course.backbones._weights import ImageNet
 from keras_cv_course.backbones.rows import Block, BottleneckRow, ResidualRow, blocks
 from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
@@ -177,10 +177,7 @@ def ResNet(
     check_rate("drop_connect_rate", drop_connect_rate)
     named: ClassifierOptions = {**options, "name": options.get("name") or "resnet"}
     build, form = options_of("resnet50", input_shape, named), _VARIANTS[variant]
-    momentum = (
-        form.style.batch_norm_momentum if batch_norm_momentum is None else batch_norm_momentum
-    )
-    style = replace(form.style, activation=activation, batch_norm_momentum=momentum)
+    style = restyled(form.style, activation, batch_norm_momentum)
     image = make_input(build)
     x = stem_normalization(image, form.mean, form.deviation)
     x = _stem(x, form, alpha, style)

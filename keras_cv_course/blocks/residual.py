@@ -18,12 +18,14 @@ class Shortcut:
         kernel_size: Size of the window of the convolution that projects it in a block with a step.
         pooled: Whether the mean of 2x2 pixels is projected where the block has a step, so that no
             pixel goes unread (ResNet-D).
-        normalized: Whether batch normalization follows.
+        normalized: Whether batch normalization follows; else the convolution has a bias.
+        last: Whether its layers stand behind those of the block in the order of variables.
     """
 
     kernel_size: int = 1
     pooled: bool = False
     normalized: bool = True
+    last: bool = False
 
 
 PROJECTION = Shortcut()
@@ -95,11 +97,13 @@ def basic_block(
     Reference:
         Deep Residual Learning for Image Recognition, arXiv:1512.03385, figure 5, left.
     """
-    start = _shortcut(x, block, style, shortcut)
+    image = x
+    start = None if shortcut.last else _shortcut(image, block, style, shortcut)
     first, second = f"{block.name}_first", f"{block.name}_second"
     x = _window(x, block.filters, style, first, block.strides, block.dilation_rate)
     x = activate(x, style.activation, f"{first}_activation")
     x = _window(x, block.filters, style, second, 1, block.later_dilation_rate)
+    start = _shortcut(image, block, style, shortcut) if start is None else start
     return _sum(start, x, block, style)
 
 
