@@ -49,8 +49,8 @@ def test_cifar_counts():
 def applications_densenet(size, **options):
     image = keras.Input((*size, 3))
     x = stem_normalization(image, IMAGENET_MEAN, IMAGENET_DEVIATION)
-    options = {"weights": None, "input_tensor": x, "name": "densenet", **options}
-    return applications.DenseNet([2, 1, 2, 1], **options)
+    options = {"weights": None, "input_tensor": x, **options}
+    return keras.Model(image, applications.DenseNet([2, 1, 2, 1], **options).output)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 97), (64, 33)])
