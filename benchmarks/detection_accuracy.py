@@ -172,19 +172,19 @@ def measure(key: dict[str, Any], options: argparse.Namespace) -> None:
     timings = benchmark(list(paths.values()), runs=TIMED_RUNS).files
     lines = []
     for (way, path), timing in zip(paths.items(), timings, strict=True):
-        found = TFLiteDetector(path, input_range=RANGE).predict(pictures)
+        detections = TFLiteDetector(path, input_range=RANGE).predict(pictures)
         cost = {"bytes": timing.bytes, "ms": timing.median_ms}
-        lines.append({**key, "way": way, **cost, "found": [rounded(one) for one in found]})
+        lines.append({**key, "way": way, **cost, "found": [rounded(one) for one in detections]})
     with options.out.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
-def rounded(found: dict[str, np.ndarray]) -> dict[str, list[Any]]:
+def rounded(detections: dict[str, np.ndarray]) -> dict[str, list[Any]]:
     """Returns detections of an image as JSON can hold them."""
     return {
-        "boxes": np.round(found["boxes"].astype(float), 2).tolist(),
-        "scores": np.round(found["scores"].astype(float), 5).tolist(),
-        "classes": found["classes"].tolist(),
+        "boxes": np.round(detections["boxes"].astype(float), 2).tolist(),
+        "scores": np.round(detections["scores"].astype(float), 5).tolist(),
+        "classes": detections["classes"].tolist(),
     }
 
 
@@ -237,10 +237,10 @@ def cells(
         yield from ("", "")
     else:
         truths = [picture for own in pictures for picture in own]
-        found, base = (
+        detections, base = (
             [one for line in some for one in line["found"]] for some in (folds, of_float)
         )
-        apart = paired_bootstrap(truths, base, found, len(names))
+        apart = paired_bootstrap(truths, base, detections, len(names))
         yield from (f"{100 * apart.mean:+.2f}", f"{100 * apart.low:.2f} to {100 * apart.high:.2f}")
     yield from (f"{np.mean([one[name] for one in reached]):.3f}" for name in names)
     precise = [coco_average_precision(own, line["found"], names)["AP"] for own, line in pairs]

@@ -150,7 +150,7 @@ def measure(
             record["close"] = closeness(aware, files["qat"], test[0])
     fit(model, dataset, recipe.qat_epochs, recipe.qat_rate)
     classes["longer"] = logits_of(model, test[0]).argmax(-1)
-    return record | {"classes": {way: found.tolist() for way, found in classes.items()}}
+    return record | {"classes": {way: indices.tolist() for way, indices in classes.items()}}
 
 
 def closeness(aware: keras.Model, file: Path, pictures: np.ndarray) -> dict[str, Any]:
@@ -161,9 +161,9 @@ def closeness(aware: keras.Model, file: Path, pictures: np.ndarray) -> dict[str,
     clear = (best - second) / step > MARGIN
     report = {}
     for kernels in ("default", "reference"):
-        found = logits_of(TFLiteModel(file, kernels=kernels), pictures)
-        away = np.abs(found - logits) / step
-        flipped = found.argmax(-1) != logits.argmax(-1)
+        outputs = logits_of(TFLiteModel(file, kernels=kernels), pictures)
+        away = np.abs(outputs - logits) / step
+        flipped = outputs.argmax(-1) != logits.argmax(-1)
         report[kernels] = {
             "median": float(np.median(away)),
             "worst": float(away.max()),

@@ -105,18 +105,23 @@ class Recognizer:
 
 def open_recognizer(path: Path, detector: str | None) -> Recognizer:
     """Returns an encoder's file with what was measured of it."""
-    told = read_verification(path.parent)
-    if told is None or told.input_range is None or told.similarity is None or told.same is None:
+    record = read_verification(path.parent)
+    if (
+        record is None
+        or record.input_range is None
+        or record.similarity is None
+        or record.same is None
+    ):
         raise SystemExit(
             f"There must be {path}, and verification.json and .npz beside it, as "
             "examples/face_verification.py or `keras-cv-course faces evaluate` writes them."
         )
     model = TFLiteModel(path)
     height, width, channels = model.inputs[0].shape[1:]
-    find = open_detector(detector or told.detector)
-    read = FaceReader((height, width, channels), told.input_range, find, told.crop)
-    verifier = FaceVerifier(model, told.threshold, told.mirrored)
-    return Recognizer(path.name, verifier, read, told.similarity, told.same)
+    find = open_detector(detector or record.detector)
+    read = FaceReader((height, width, channels), record.input_range, find, record.crop)
+    verifier = FaceVerifier(model, record.threshold, record.mirrored)
+    return Recognizer(path.name, verifier, read, record.similarity, record.same)
 
 
 def open_detector(name: str) -> Detector | None:
@@ -207,12 +212,12 @@ def plain(text: str) -> str:
 def compare(recognizer: Recognizer, path_a: str | None, path_b: str | None) -> tuple[str, Figure]:
     """Returns the answer for two uploaded files, and the ROC curve."""
     try:
-        found = recognizer.verifier.verify(recognizer.face(path_a), recognizer.face(path_b))
+        verification = recognizer.verifier.verify(recognizer.face(path_a), recognizer.face(path_b))
     except ValueError as error:
         return said("", str(error)), roc_picture(recognizer, None)
-    verdict = "The same" if found.same else "Not the same"
-    numbers = f"similarity {found.similarity:.3f}, threshold {found.threshold:.3f}"
-    return said(verdict, numbers), roc_picture(recognizer, found.similarity)
+    verdict = "The same" if verification.same else "Not the same"
+    numbers = f"similarity {verification.similarity:.3f}, threshold {verification.threshold:.3f}"
+    return said(verdict, numbers), roc_picture(recognizer, verification.similarity)
 
 
 def people(gallery: FaceGallery) -> str:
@@ -230,11 +235,12 @@ def enroll(recognizer: Recognizer, gallery: FaceGallery, path: str | None, name:
 def identify(recognizer: Recognizer, gallery: FaceGallery, path: str | None, _: str) -> str:
     """Returns whose face is in an uploaded file."""
     threshold = recognizer.verifier.threshold
-    found = gallery.identify(recognizer.embed(path), threshold=threshold)
-    if found.nearest is None:
+    identification = gallery.identify(recognizer.embed(path), threshold=threshold)
+    if identification.nearest is None:
         return said("", NOBODY)
-    nearest = f"{found.nearest.name} {found.nearest.similarity:.3f}, threshold {threshold:.3f}"
-    return said(found.name or "Unknown", f"The most alike: {nearest}")
+    nearest = identification.nearest
+    numbers = f"{nearest.name} {nearest.similarity:.3f}, threshold {threshold:.3f}"
+    return said(identification.name or "Unknown", f"The most alike: {numbers}")
 
 
 def remove(_: Recognizer, gallery: FaceGallery, __: str | None, name: str) -> str:

@@ -75,7 +75,7 @@ def _prove(report: TargetReport, pictures: np.ndarray) -> tuple[int, Golden]:
         print(f"arena of {planned:,} B by plan, not measured; scores of LiteRT's kernels")
         return planned, golden
     pairs = zip(run.outputs, expected, strict=True)
-    steps = max(int(np.abs(found.astype(int) - output).max()) for found, output in pairs)
+    steps = max(int(np.abs(actual.astype(int) - output).max()) for actual, output in pairs)
     arena_bytes = smallest_arena(file)
     print(f"tflite-micro: {len(pictures)} images, at most {steps} steps from LiteRT's kernels")
     print(f"arena: {run.head_bytes:,} B activations + {run.tail_bytes:,} B structures here")

@@ -130,18 +130,18 @@ def _proof(file: Path, pixels: np.ndarray, opened: Opened, python: Path) -> Proo
     tolerance = _STEP_TOLERANCE * step if step else _FLOAT_TOLERANCE * float(abs(expected).max())
     task = "classifier" if opened.class_names else "embedder"
     answers = run_mediapipe(python, task, file, pixels, _TIMEOUT_S)
-    found = np.zeros_like(expected)
+    outputs = np.zeros_like(expected)
     labels = 0
     for i, answer in enumerate(answers):
         if isinstance(answer, Embedding):
-            found[i] = answer.vector
+            outputs[i] = answer.vector
         if isinstance(answer, Classification) and opened.class_names:
             for category in answer.categories:
-                found[i, category.index] = category.score
+                outputs[i, category.index] = category.score
             # Equal scores may come in any order.
             best = np.flatnonzero(expected[i] >= expected[i].max() - tolerance)
             labels += answer.categories[0].label in {opened.class_names[j] for j in best}
-    difference = float(abs(found - expected).max())
+    difference = float(abs(outputs - expected).max())
     return Proof(file, labels if opened.class_names else None, difference, tolerance)
 
 

@@ -141,12 +141,12 @@ def _plan(
         arrays, bias = _adapt(layer, kept, bias)
         if layer.name == LOGITS and arrays[0].shape[-1] != layer.kernel.shape[-1]:
             arrays, bias = _fresh_classifier(layer, arrays), None
-        found = [array.shape for array in arrays]
+        shapes = [array.shape for array in arrays]
         wanted = [tuple(variable.shape) for variable in layer.weights]
-        if found != wanted:
+        if shapes != wanted:
             raise ValueError(
                 f"{source} does not fit this network: layer {layer.name!r} has weights of "
-                f"{wanted}, layer {kept.name!r} of the file has {found}. Check the builder's "
+                f"{wanted}, layer {kept.name!r} of the file has {shapes}. Check the builder's "
                 "options, like `alpha` and the channels of `input_shape`."
             )
         plan.extend(zip(layer.weights, arrays, strict=True))

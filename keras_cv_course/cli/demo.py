@@ -114,9 +114,9 @@ def _export(opened: "OpenedModel", demo: _Demo) -> list[dict[str, Any]]:
         convert(convertible, path, quantize, calibration_data=typical, **how)
         with quiet():  # LiteRT reports its delegate.
             file = open_model(path).predictor(options)
-            found = task.evaluate(file, samples).metrics
+            metrics = task.evaluate(file, samples).metrics
             agreement = task.agreement(reference, file, samples)
-        row = {"file": path.name, **{name: found[name] for name in task.metrics}}
+        row = {"file": path.name, **{name: metrics[name] for name in task.metrics}}
         rows.append(row if agreement is None else {**row, "agreement": agreement})
     with quiet():
         timings = benchmark([opened.path.with_name(row["file"]) for row in rows]).files

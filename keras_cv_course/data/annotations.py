@@ -134,7 +134,7 @@ class RawBox:
 
 
 @dataclass
-class FoundPicture:
+class _ImageEntry:
     """An image and those of its boxes that are right, before classes have numbers."""
 
     name: str
@@ -159,7 +159,7 @@ class Reading:
     source: Path
     max_pixels: int = MAX_PIXELS
     one: float = 1.0
-    _found: dict[Path, FoundPicture] = field(default_factory=dict)
+    _entries: dict[Path, _ImageEntry] = field(default_factory=dict)
     _problems: list[str] = field(default_factory=list)
     _ends: list[float] = field(default_factory=list)
 
@@ -225,11 +225,11 @@ class Reading:
         self._ends += [max(box.xyxy[2:]) for box in good]
         if boxed_size_px != header.size_px:
             good = [_upright(box, header) for box in good]
-        found = self._found.setdefault(
-            path, FoundPicture(path.relative_to(folder).as_posix(), header.size_px, [])
+        entry = self._entries.setdefault(
+            path, _ImageEntry(path.relative_to(folder).as_posix(), header.size_px, [])
         )
-        known = {(box.class_name, box.xyxy) for box in found.boxes}
-        found.boxes += [box for box in good if (box.class_name, box.xyxy) not in known]
+        known = {(box.class_name, box.xyxy) for box in entry.boxes}
+        entry.boxes += [box for box in good if (box.class_name, box.xyxy) not in known]
         return None
 
     def annotations(self) -> Annotations:
@@ -240,21 +240,21 @@ class Reading:
         """
         names = self.class_names
         if names is None:
-            boxes = (box for found in self._found.values() for box in found.boxes)
+            boxes = (box for entry in self._entries.values() for box in entry.boxes)
             names = sorted({box.class_name for box in boxes})
         if self._problems:
             count, logged = len(self._problems), self._problems[:_MOST_LOGGED]
             if count > len(logged):
                 logged = [*logged, f"And {count - len(logged)} more, see `Annotations.skipped`."]
             _LOG.warning("Left out %d broken annotations: %s", count, " ".join(logged))
-        if not self._found:
+        if not self._entries:
             raise ValueError(
                 f"No annotated image of {self.source} can be read."
                 + (f" The first problem: {self._problems[0]}" if self._problems else "")
             )
         self._check_unit()
         labels = {name: label for label, name in enumerate(names)}
-        pictures = tuple(_picture(path, found, labels) for path, found in self._found.items())
+        pictures = tuple(_picture(path, entry, labels) for path, entry in self._entries.items())
         return Annotations(pictures, tuple(names), tuple(self._problems))
 
     def _check_unit(self) -> None:
@@ -308,8 +308,8 @@ def _upright(box: RawBox, header: PhotographHeader) -> RawBox:
     return replace(box, xyxy=(x_min, y_min, x_max, y_max))
 
 
-def _picture(path: Path, found: FoundPicture, labels: dict[str, int]) -> AnnotatedPicture:
-    (height, width), boxes = found.size_px, found.boxes
+def _picture(path: Path, entry: _ImageEntry, labels: dict[str, int]) -> AnnotatedPicture:
+    (height, width), boxes = entry.size_px, entry.boxes
     coordinates = np.asarray([box.xyxy for box in boxes], np.float32).reshape(-1, 4)
     coordinates = np.clip(coordinates, 0, [width, height, width, height]).astype(np.float32)
     sides = coordinates[:, 2:] - coordinates[:, :2]
@@ -319,11 +319,11 @@ def _picture(path: Path, found: FoundPicture, labels: dict[str, int]) -> Annotat
     ]
     return AnnotatedPicture(
         path=path,
-        size_px=found.size_px,
+        size_px=entry.size_px,
         boxes=coordinates,
         labels=np.asarray([labels[box.class_name] for box in boxes], np.int32),
         crowd=np.asarray([box.crowd for box in boxes], bool),
         difficult=np.asarray([box.difficult for box in boxes], bool),
         areas=np.asarray(areas, np.float32),
-        name=found.name,
+        name=entry.name,
     )

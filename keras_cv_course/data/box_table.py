@@ -79,8 +79,8 @@ def table_annotations(
     xyxy = keras.utils.bounding_boxes.convert_format(boxes, box_format, "xyxy")
     for fields, (x_min, y_min, x_max, y_max) in zip(rows, np.asarray(xyxy).tolist(), strict=True):
         by_picture[fields[0]].append(RawBox(fields[1], (x_min, y_min, x_max, y_max)))
-    for name, found in by_picture.items():
-        reading.picture(folder, name, f"{file}, {name}", found)
+    for name, raw_boxes in by_picture.items():
+        reading.picture(folder, name, f"{file}, {name}", raw_boxes)
     return reading.annotations()
 
 

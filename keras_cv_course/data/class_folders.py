@@ -88,15 +88,15 @@ def read_classes(
         ValueError: If there are fewer than two class folders, others than `class_names`, or one
             without an image that can be decoded.
     """
-    found = class_folders(folder)
-    if class_names is not None and set(class_names) != set(found):
-        missing = sorted(set(class_names) - set(found))
-        unknown = sorted(set(found) - set(class_names))
+    folders = class_folders(folder)
+    if class_names is not None and set(class_names) != set(folders):
+        missing = sorted(set(class_names) - set(folders))
+        unknown = sorted(set(folders) - set(class_names))
         raise ValueError(
             f"The class folders of {folder} must be the model's classes. "
             f"Missing: {missing}. Unknown: {unknown}."
         )
-    names = tuple(class_names or found)
+    names = tuple(class_names or folders)
     paths, others = list_files(folder, names)
     split = _decodable(folder, paths, names, channels, max_pixels, others)
     _check_classes(folder, names, [split], paths)

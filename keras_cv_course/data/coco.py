@@ -102,9 +102,9 @@ def _categories(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[Any,
     for row in rows:
         names[row["id"]].add(str(row["name"]))
     problems = [
-        f"category {key} is listed with several names: {sorted(found)}."
-        for key, found in names.items()
-        if len(found) > 1
+        f"category {key} is listed with several names: {sorted(ambiguous)}."
+        for key, ambiguous in names.items()
+        if len(ambiguous) > 1
     ]
     # Numbers before text, which do not compare.
     single = sorted((key for key in names if len(names[key]) == 1), key=_id_order)

@@ -18,7 +18,7 @@ from keras_cv_course.data.photographs import or_empty, photograph_reader
 from keras_cv_course.data.shapes import DrawnScenes
 from keras_cv_course.specs.detection import RESIZINGS
 
-Found = dict[str, tf.Tensor]
+BoundingBoxes = dict[str, tf.Tensor]
 Batches = TypeVar("Batches", tf.data.Dataset, Epochs)
 
 
@@ -49,13 +49,13 @@ def detection_batches(
         seed: Decides the orders.
         use_difficult: Whether difficult objects are learned. Crowds never are.
         cache: Whether images are kept in memory once they are decoded and resized, as bytes: 3 MB
-            for ten of 320 x 320. Without, they are read anew in every epoch.
+            for ten of 320 x 320. Without, they are read again in every epoch.
 
     Returns:
-        Batches of `(images, found)`: float32 `(batch, height, width, channels)` in 0 to 255, and a
-        dict of "boxes" float32 `(batch, max_boxes, 4)` xyxy in pixels of the input, "labels" int32
-        `(batch, max_boxes)` and "weights" float32 `(batch, max_boxes)`, 1 for real boxes. Images
-        are upright, see `read_photograph`. One that cannot be decoded ends them with
+        Batches of `(images, bounding_boxes)`: float32 `(batch, height, width, channels)` in 0 to
+        255, and a dict of "boxes" float32 `(batch, max_boxes, 4)` xyxy in pixels of the input,
+        "labels" int32 `(batch, max_boxes)` and "weights" float32 `(batch, max_boxes)`, 1 for real
+        boxes. Images are upright, see `read_photograph`. One that cannot be decoded raises
         tf.errors.InvalidArgumentError, which names it.
 
     Raises:
@@ -110,7 +110,7 @@ def detection_epochs(
     """
     read = _reader(source, input_shape, batch_size, max_boxes, resize, use_difficult)
     count = len(source)
-    kept = _kept(source, read) if cache else None
+    kept = _cached(source, read) if cache else None
 
     def at(epoch: tf.Tensor) -> tf.data.Dataset:
         order = shuffled(count, seed, epoch)
@@ -130,7 +130,7 @@ def with_targets(
     """Returns batches for `fit`, with what the heads must say in place of boxes.
 
     Args:
-        batches: Batches of `(images, found)`, as `detection_batches` gives them, or
+        batches: Batches of `(images, bounding_boxes)`, as `detection_batches` gives them, or
             `detection_epochs`.
         encode: Takes boxes, labels and weights of one image and returns targets, e.g.
             `functools.partial(encode_anchor_targets, anchors=anchors)`. For images of several
@@ -145,18 +145,18 @@ def with_targets(
     """
     to_range = rescale(input_range)
 
-    def targets_of(found: Found, encoder: Callable[..., Any]) -> Any:
+    def targets_of(bounding_boxes: BoundingBoxes, encoder: Callable[..., Any]) -> Any:
         # One by one, see `target_encoding`.
         return keras.ops.map(
-            lambda one: encoder(one["boxes"], one["labels"], one["weights"]), found
+            lambda one: encoder(one["boxes"], one["labels"], one["weights"]), bounding_boxes
         )
 
-    def to_targets(images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Any]:
+    def to_targets(images: tf.Tensor, bounding_boxes: BoundingBoxes) -> tuple[tf.Tensor, Any]:
         if not isinstance(encode, Mapping):
-            return to_range(images), targets_of(found, encode)
+            return to_range(images), targets_of(bounding_boxes, encode)
         sizes = tf.constant(list(encode))
         branch = tf.argmax(tf.reduce_all(sizes == tf.shape(images)[1:3], axis=1))
-        encoders = [partial(targets_of, found, encoder) for encoder in encode.values()]
+        encoders = [partial(targets_of, bounding_boxes, encoder) for encoder in encode.values()]
         return to_range(images), tf.switch_case(tf.cast(branch, tf.int32), encoders)
 
     if isinstance(batches, Epochs):
@@ -165,23 +165,24 @@ def with_targets(
     return mapped.prefetch(tf.data.AUTOTUNE)
 
 
-def padded(found: Mapping[str, tf.Tensor], max_boxes: int) -> Found:
+def padded(bounding_boxes: Mapping[str, tf.Tensor], max_boxes: int) -> BoundingBoxes:
     """Returns boxes with the real ones in front, cut or padded to a fixed number.
 
     Args:
-        found: "boxes" `(..., n, 4)`, "labels" `(..., n)` and, if they are not all 1, "weights".
+        bounding_boxes: "boxes" `(..., n, 4)`, "labels" `(..., n)` and, if they are not all 1,
+            "weights".
         max_boxes: How many there are afterwards.
 
     Returns:
         The three, with the label -1 and zeros for padding.
     """
-    labels = tf.cast(found["labels"], tf.int32)
-    weights = found.get("weights", tf.ones_like(labels, tf.float32))
+    labels = tf.cast(bounding_boxes["labels"], tf.int32)
+    weights = bounding_boxes.get("weights", tf.ones_like(labels, tf.float32))
     order = tf.argsort(tf.cast(labels < 0, tf.int32), axis=-1, stable=True)[..., :max_boxes]
     batch_dims = len(labels.shape) - 1
     boxes, labels, weights = (
         tf.gather(x, order, batch_dims=batch_dims, axis=batch_dims)
-        for x in (found["boxes"], labels, weights)
+        for x in (bounding_boxes["boxes"], labels, weights)
     )
     missing = max_boxes - tf.shape(labels)[-1]
     paddings = [(0, 0)] * batch_dims + [(0, missing)]
@@ -218,12 +219,14 @@ def _reader(
     else:
         rows, picture_of = _listed(source, use_difficult), _named_reader(source, channels)
 
-    def load(origin: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Found]:
+    def load(
+        origin: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, BoundingBoxes]:
         picture = picture_of(origin)
         if resize == "pad":
             picture, boxes = _bordered(picture, boxes, (height, width))
-        found = {"boxes": boxes, "labels": labels}
-        resized = resizing({"images": picture, "bounding_boxes": found})
+        bounding_boxes = {"boxes": boxes, "labels": labels}
+        resized = resizing({"images": picture, "bounding_boxes": bounding_boxes})
         return resized["images"], padded(resized["bounding_boxes"], max_boxes)
 
     def read(order: tf.Tensor) -> tf.data.Dataset:
@@ -232,9 +235,9 @@ def _reader(
     return read
 
 
-def _kept(
+def _cached(
     source: Annotations | DrawnScenes, read: Callable[[tf.Tensor], tf.data.Dataset]
-) -> tuple[tf.Tensor, Found]:
+) -> tuple[tf.Tensor, BoundingBoxes]:
     """Returns all images with their boxes as one batch."""
     count = len(source)
     try:
@@ -316,5 +319,5 @@ def _bordered(
     return tf.ensure_shape(full, (None, None, picture.shape[-1])), moved
 
 
-def _as_float(images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
-    return tf.cast(images, tf.float32), found
+def _as_float(images: tf.Tensor, bounding_boxes: BoundingBoxes) -> tuple[tf.Tensor, BoundingBoxes]:
+    return tf.cast(images, tf.float32), bounding_boxes

@@ -76,14 +76,14 @@ def age_gender_folder(folder: str | os.PathLike[str]) -> LabelledPictures:
         FileNotFoundError: If there is no such folder.
         ValueError: If no image has such a name.
     """
-    found = []
+    rows = []
     for path in picture_files(existing_folder(folder)):
         match = _AGE_GENDER.match(Path(path).name)
         if match is not None:
-            found.append((path, float(match.group(1)), float(match.group(2))))
-    if not found:
+            rows.append((path, float(match.group(1)), float(match.group(2))))
+    if not rows:
         raise ValueError(f"{folder} must hold images called like '34_1_…jpg'. It holds none.")
-    files, ages, genders = zip(*found, strict=True)
+    files, ages, genders = zip(*rows, strict=True)
     return _faces(files).with_labels(age=ages, gender=genders)
 
 

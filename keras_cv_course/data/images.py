@@ -60,13 +60,13 @@ def image_folder(
     """
     check_input(input_shape, input_range, batch_size)
     root = existing_folder(folder)
-    found = read_splits(root, input_shape[2], validation_split, seed, files, max_pixels)
-    paths = [path for split in found.splits.values() for path in split.paths]
+    read = read_splits(root, input_shape[2], validation_split, seed, files, max_pixels)
+    paths = [path for split in read.splits.values() for path in split.paths]
     load = _loader(paths, input_shape, input_range, max_pixels)
-    train = found.splits["train"]
+    train = read.splits["train"]
     held_out = {
         name: _batches(split, load, batch_size)
-        for name, split in found.splits.items()
+        for name, split in read.splits.items()
         if name != "train"
     }
     return ImageDataset(
@@ -76,10 +76,10 @@ def image_folder(
         class_names=train.class_names,
         input_shape=input_shape,
         input_range=input_range,
-        skipped=tuple(path for split in found.splits.values() for path in split.skipped),
-        files={name: (split.paths, split.labels) for name, split in found.splits.items()},
-        split_files={name: relative_names(root, split) for name, split in found.splits.items()},
-        unlisted=found.unlisted,
+        skipped=tuple(path for split in read.splits.values() for path in split.skipped),
+        files={name: (split.paths, split.labels) for name, split in read.splits.items()},
+        split_files={name: relative_names(root, split) for name, split in read.splits.items()},
+        unlisted=read.unlisted,
     )
 
 

@@ -27,11 +27,11 @@ def existing_folder(folder: str | os.PathLike[str]) -> Path:
 
 def existing_file(path: str | os.PathLike[str]) -> Path:
     """Returns the path of a regular file; raises FileNotFoundError where there is none."""
-    found = Path(path).expanduser()
-    if not found.is_file():
-        what = "It is a pipe or a device." if found.exists() and not found.is_dir() else ""
-        raise FileNotFoundError(f"There is no file {found}. {what}".strip())
-    return found
+    file = Path(path).expanduser()
+    if not file.is_file():
+        what = "It is a pipe or a device." if file.exists() and not file.is_dir() else ""
+        raise FileNotFoundError(f"There is no file {file}. {what}".strip())
+    return file
 
 
 def below(folder: Path, name: str) -> Path:

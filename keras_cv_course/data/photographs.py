@@ -239,8 +239,8 @@ def readable(
     step = limit or max(len(paths), 1)
     seen = 0
     while seen < len(paths) and (limit is None or len(good) < limit):
-        found, wrong = _probed(paths[seen : seen + step], channels, max_pixels)
-        good += found
+        decodable, wrong = _probed(paths[seen : seen + step], channels, max_pixels)
+        good += decodable
         reasons += wrong
         seen = min(seen + step, len(paths))
     if reasons:

@@ -123,11 +123,11 @@ def corrupt_shards_named() -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = _CORRUPT.search(error.message)
-        if found is None:
+        match = _CORRUPT.search(error.message)
+        if match is None:
             raise
         raise ValueError(
-            f"The shard {found[1]} is corrupt at record {found[2]}. Copy it again."
+            f"The shard {match[1]} is corrupt at record {match[2]}. Copy it again."
         ) from error
 
 

@@ -79,8 +79,8 @@ def voc_annotations(
             reading.problem(str(path), str(error))
         else:
             entries[entry.picture].append(entry)
-    for found in entries.values():
-        for entry in _of_this_picture(found, reading):
+    for same_image in entries.values():
+        for entry in _of_this_picture(same_image, reading):
             where = str(entry.path)
             reading.picture(root / pictures, entry.picture, where, entry.boxes, entry.size_px)
     return reading.annotations()

@@ -54,8 +54,8 @@ class Detector:
 
     Example:
         >>> detector = Detector(model, class_names=["RBC", "WBC", "Platelets"])
-        >>> found = detector.predict([image])[0]
-        >>> found["boxes"].shape, found["scores"].shape
+        >>> detections = detector.predict([image])[0]
+        >>> detections["boxes"].shape, detections["scores"].shape
         ((12, 4), (12,))
     """
 
@@ -87,8 +87,8 @@ class Detector:
             decoding.scales,
             name="detections",
         )
-        found = on_outputs(DetectionTail(postprocess, decoding), self.network.output)
-        self.model = keras.Model(self.network.input, found, name=self.network.name)
+        outputs = on_outputs(DetectionTail(postprocess, decoding), self.network.output)
+        self.model = keras.Model(self.network.input, outputs, name=self.network.name)
 
     def predict(self, images: Any, batch_size: int = 32) -> list[dict[str, np.ndarray]]:
         """Returns what is found in each image, the best first.
@@ -104,14 +104,14 @@ class Detector:
         Raises:
             ValueError: If an image has another shape.
         """
-        found: list[dict[str, np.ndarray]] = []
+        detections: list[dict[str, np.ndarray]] = []
         photographs = as_photographs(images)
         while batch := list(itertools.islice(photographs, batch_size)):
             channels = self.network.inputs[0].shape[-1]
             frames = [self.frame(with_channels(photo.pixels, channels)) for photo in batch]
             outputs = self.model.predict_on_batch(np.stack([frame.pixels for frame in frames]))
-            found.extend(detections_of(outputs, frames))
-        return found
+            detections.extend(detections_of(outputs, frames))
+        return detections
 
     def model_spec(self) -> ModelSpec:
         """Returns what `model` takes and what its outputs mean."""
@@ -155,15 +155,15 @@ def detections_of(
 
 
 def detection_rows(
-    found: Mapping[str, np.ndarray], class_names: Sequence[str] | None = None
+    detections: Mapping[str, np.ndarray], class_names: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """Returns the detections of an image as JSON can hold them, one dict each.
 
     Args:
-        found: "boxes", "scores" and "classes", as `Detector.predict` returns them.
+        detections: "boxes", "scores" and "classes", as `Detector.predict` returns them.
         class_names: Names by class; None calls a class by its number.
     """
-    columns = zip(found["boxes"], found["scores"], found["classes"], strict=True)
+    columns = zip(detections["boxes"], detections["scores"], detections["classes"], strict=True)
     return [
         {
             "class": int(label),

@@ -331,6 +331,6 @@ def _finish(
         _SCORES[version],
         input_range=input_range,
     )
-    counts = [len(found.shapes_px) for found in spec.maps]
+    counts = [len(anchor_map.shapes_px) for anchor_map in spec.maps]
     heads = yolo_head(maps, counts, classes, objectness_bias)
     return finish_detector(body.input, heads, spec, name or default_name)

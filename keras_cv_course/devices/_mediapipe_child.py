@@ -44,14 +44,14 @@ def _segment(task: Any, picture: Any) -> Answer:
 
 
 def _detect(task: Any, picture: Any) -> Answer:
-    found = task.detect(picture).detections
+    detections = task.detect(picture).detections
     boxes = [
         (b.origin_x, b.origin_y, b.origin_x + b.width, b.origin_y + b.height)
-        for b in (detection.bounding_box for detection in found)
+        for b in (detection.bounding_box for detection in detections)
     ]
     return {
         "boxes": np.array(boxes, np.float64).reshape(-1, 4),
-        **_categories([detection.categories[0] for detection in found]),
+        **_categories([detection.categories[0] for detection in detections]),
     }
 
 
@@ -84,8 +84,8 @@ def main() -> None:
     """Runs the task on every image, and writes the answers, or what MediaPipe says against it."""
     name, path, pictures, answers, error_file = sys.argv[1:]
     try:
-        found = _answer(name, path, np.load(pictures)["pictures"])
-        np.savez(answers, allow_pickle=False, **found)
+        arrays = _answer(name, path, np.load(pictures)["pictures"])
+        np.savez(answers, allow_pickle=False, **arrays)
     # MediaPipe raises whatever its status codes become; the parent reports what it said.
     except Exception as error:
         Path(error_file).write_text(str(error) or type(error).__name__, encoding="utf-8")

@@ -218,8 +218,8 @@ def _refusal(file: Path, answer: _Answer, arena_bytes: int) -> str:
             f"first shortage {requested:,} bytes were asked for and {available:,} were left: give "
             f"at least {arena_bytes + missing:,}, or None."
         )
-    found = ((rule.search(answer.log), text) for rule, text in _REASONS)
-    reasons = (text.format(*match.groups()) for match, text in found if match)
+    matches = ((rule.search(answer.log), text) for rule, text in _REASONS)
+    reasons = (text.format(*match.groups()) for match, text in matches if match)
     reason = next(reasons, answer.problem)
     lines = [line for line in map(str.strip, answer.log.splitlines()) if line]
     words = " | ".join(lines[-_LAST_LINES:])

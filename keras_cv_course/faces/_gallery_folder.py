@@ -37,7 +37,7 @@ def check_undamaged(folder: Path) -> None:
         folder: A gallery that nobody has open.
     """
     patterns = ("collections/*", "databases/*/collections/*")
-    for collection in (found for pattern in patterns for found in sorted(folder.glob(pattern))):
+    for collection in (path for pattern in patterns for path in sorted(folder.glob(pattern))):
         try:
             _check_collection(collection)
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
@@ -144,10 +144,10 @@ def keep_private(folder: Path) -> None:
     if os.name != "posix":
         return
     for path in (folder, *folder.rglob("*")):
-        found = path.lstat()
-        mode = 0o700 if stat.S_ISDIR(found.st_mode) else 0o600
-        ours = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode)
-        if ours and stat.S_IMODE(found.st_mode) != mode:
+        status = path.lstat()
+        mode = 0o700 if stat.S_ISDIR(status.st_mode) else 0o600
+        ours = status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode)
+        if ours and stat.S_IMODE(status.st_mode) != mode:
             path.chmod(mode)
 
 

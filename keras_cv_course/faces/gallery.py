@@ -107,8 +107,8 @@ class FaceGallery:
     Example:
         >>> with FaceGallery("people.db") as gallery:
         ...     gallery.enroll("Ada", embed(pictures_of_ada))
-        ...     found = gallery.identify(embed(image)[0], threshold=0.4)
-        ...     print(found.name or "unknown", found.nearest.similarity)
+        ...     identification = gallery.identify(embed(image)[0], threshold=0.4)
+        ...     print(identification.name or "unknown", identification.nearest.similarity)
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class FaceGallery:
             )
         names = [checked_name(each) for each in names]
         with self._writing:
-            if self._size is None and not self._found():
+            if self._size is None and not self._exists():
                 self._size = self._created(vectors.shape[1])
             self._check_size(vectors)
             for start in range(0, len(names), _BATCH):
@@ -225,7 +225,7 @@ class FaceGallery:
         check_whole("top_k", top_k)
         if not -1 <= threshold <= 1:
             raise ValueError(f"`threshold` must be from -1 to 1. Received: {threshold!r}.")
-        if self._size is None and not self._found():
+        if self._size is None and not self._exists():
             return Identification((), None, float(threshold))
         self._check_size(vectors)
         people = self._most_alike(vectors, top_k)
@@ -260,7 +260,7 @@ class FaceGallery:
 
     def count(self, name: str | None = None) -> int:
         """Returns the number of faces, of one person or of all."""
-        if self._size is None and not self._found():
+        if self._size is None and not self._exists():
             return 0
         chosen = "" if name is None else is_named(checked_name(name))
         rows = self._asking(
@@ -270,9 +270,9 @@ class FaceGallery:
 
     def names(self) -> tuple[str, ...]:
         """Returns the names of all people, sorted."""
-        if self._size is None and not self._found():
+        if self._size is None and not self._exists():
             return ()
-        found: set[str] = set()
+        names: set[str] = set()
         rows = self._asking(
             self._client.query_iterator,
             self.collection,
@@ -280,9 +280,9 @@ class FaceGallery:
             output_fields=["name"],
         )
         while batch := self._asking(rows.next):
-            found.update(row["name"] for row in batch)
+            names.update(row["name"] for row in batch)
         rows.close()
-        return tuple(sorted(found))
+        return tuple(sorted(names))
 
     def close(self) -> None:
         """Lets go of the folder or the server; the object cannot be used any more."""
@@ -316,7 +316,7 @@ class FaceGallery:
         except self._failure as error:
             raise ConnectionError(f"The gallery {self.uri} failed: {error}") from error
 
-    def _found(self) -> bool:
+    def _exists(self) -> bool:
         """Returns whether the collection is there by now; another client may have made it."""
         self._size = self._opened()
         return self._size is not None

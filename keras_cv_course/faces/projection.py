@@ -139,14 +139,14 @@ def set_projection(
 
 def _projections(encoder: keras.Model) -> list[keras.layers.Dense]:
     end = encoder.layers[-1]
-    found = [x for x in encoder.layers if x.name.endswith("projection")]
-    dense = bool(found) and all(isinstance(x, keras.layers.Dense) for x in found)
+    layers = [x for x in encoder.layers if x.name.endswith("projection")]
+    dense = bool(layers) and all(isinstance(x, keras.layers.Dense) for x in layers)
     if getattr(end, "activation", None) is not l2_normalize or not dense:
         raise ValueError(
             "`encoder` must be what FaceEncoder returns, whose dense layers are called projection. "
             f"Received: {encoder.name!r}."
         )
-    return found
+    return layers
 
 
 def _mapping(x: np.ndarray, labels: np.ndarray, size: int, shrinkage: float) -> np.ndarray:

@@ -97,8 +97,8 @@ class _AnchorYOLOLoss(keras.losses.Loss):
         punished = (best_overlap(predicted, boxes, real) <= self.ignore_iou) & (weight <= 0)
         terms = (
             self.box_weight * weight * self._boxes(codes, predicted, targets)
-            + weight * self._found(objectness, predicted, targets)
-            + ops.cast(punished, codes.dtype) * self._not_found(objectness)
+            + weight * self._object_loss(objectness, predicted, targets)
+            + ops.cast(punished, codes.dtype) * self._background_loss(objectness)
             + weight * self._classes(logits, targets["label"])
         )
         pictures = ops.cast(ops.shape(y_pred)[0], codes.dtype)
@@ -112,11 +112,11 @@ class _AnchorYOLOLoss(keras.losses.Loss):
         return ops.sum((given - wanted) ** 2, axis=-1) / 2
 
     @abstractmethod
-    def _found(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
+    def _object_loss(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
         """Returns the objectness term of anchors with a box, `(n, anchors)`."""
 
     @abstractmethod
-    def _not_found(self, objectness: Any) -> Any:
+    def _background_loss(self, objectness: Any) -> Any:
         """Returns the objectness term of anchors without one, `(n, anchors)`."""
 
     @abstractmethod
@@ -179,11 +179,11 @@ class YOLOv2Loss(_AnchorYOLOLoss):
             )
         self.objectness_weight = objectness_weight
 
-    def _found(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
+    def _object_loss(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
         overlap = ops.stop_gradient(iou(predicted, targets["box"]))
         return self.objectness_weight * (overlap - ops.sigmoid(objectness)) ** 2 / 2
 
-    def _not_found(self, objectness: Any) -> Any:
+    def _background_loss(self, objectness: Any) -> Any:
         return ops.sigmoid(objectness) ** 2 / 2
 
     def _classes(self, logits: Any, labels: Any) -> Any:
@@ -248,10 +248,10 @@ class YOLOv3Loss(_AnchorYOLOLoss):
         share = ops.prod((box[..., 2:] - box[..., :2]) / extent[:, None], axis=-1)
         return (2.0 - share) * error
 
-    def _found(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
+    def _object_loss(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
         return -ops.log_sigmoid(objectness)
 
-    def _not_found(self, objectness: Any) -> Any:
+    def _background_loss(self, objectness: Any) -> Any:
         return -ops.log_sigmoid(-objectness)
 
     def _classes(self, logits: Any, labels: Any) -> Any:

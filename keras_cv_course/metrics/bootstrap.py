@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_cv_course._validation import check_whole
-from keras_cv_course.metrics.detections import Truth, check_same_length, found_boxes
+from keras_cv_course.metrics.detections import Truth, check_same_length, ranked_boxes
 from keras_cv_course.metrics.voc_ap import judge_pictures
 
 _LEVEL = 0.95
@@ -71,7 +71,9 @@ def paired_bootstrap(
         interval).
     """
     check_whole("resamples", resamples)
-    judged = [_judge_all(truths, found, classes, iou_threshold) for found in (first, second)]
+    judged = [
+        _judge_all(truths, detections, classes, iou_threshold) for detections in (first, second)
+    ]
     if not any(wanted.sum() for _, _, wanted in judged[0]):
         raise ValueError("`truths` must hold at least one object that counts. Received none.")
     rng = np.random.default_rng(seed)
@@ -92,10 +94,10 @@ def _judge_all(
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Returns for each class whether each detection is right, its image, and what is wanted."""
     check_same_length(truths, detections)
-    found = [found_boxes(picture) for picture in detections]
+    predicted = [ranked_boxes(picture) for picture in detections]
     result = []
     for label in range(classes):
-        verdicts, scores, wanted = judge_pictures(truths, found, label, iou_threshold)
+        verdicts, scores, wanted = judge_pictures(truths, predicted, label, iou_threshold)
         picture = np.repeat(np.arange(len(truths)), [len(verdict) for verdict in verdicts])
         verdict, score = np.concatenate(verdicts), np.concatenate(scores)
         order = np.argsort(-score, kind="stable")

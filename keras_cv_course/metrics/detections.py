@@ -38,8 +38,8 @@ class Truth(Protocol):
         """Areas of the objects."""
 
 
-def found_boxes(detections: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns what was found in an image, without padding and with the best first.
+def ranked_boxes(detections: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the detections of an image without padding, the best first.
 
     Args:
         detections: "boxes" `(n, 4)` xyxy in pixels of the image, "scores" `(n,)` and "classes"

@@ -27,7 +27,7 @@ def spec_of(model: keras.Model) -> ModelSpec:
         >>> spec_of(MobileNetV2()).input_range
         (-1.0, 1.0)
     """
-    spec = _told(model).for_outputs(output_names(model))
+    spec = _declared(model).for_outputs(output_names(model))
     return spec.filled(ModelSpec(input_range=PIXELS)) if takes_pixels(model) else spec
 
 
@@ -118,7 +118,7 @@ def _functional(model: keras.Model) -> keras.Model:
     return model
 
 
-def _told(model: keras.Model) -> ModelSpec:
+def _declared(model: keras.Model) -> ModelSpec:
     spec = ModelSpec()
     for layer in model.layers:
         if isinstance(layer, SpecCarrier) and not _reads_input(model, layer):
@@ -126,7 +126,7 @@ def _told(model: keras.Model) -> ModelSpec:
         if hasattr(layer, "model_spec"):
             spec = spec.filled(layer.model_spec())
         elif isinstance(layer, keras.Model) and _reads_input(model, layer):
-            inner = _told(layer)
+            inner = _declared(layer)
             spec = spec.filled(ModelSpec(input_range=inner.input_range, resize=inner.resize))
     return spec
 

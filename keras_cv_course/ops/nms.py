@@ -65,7 +65,7 @@ def suppress(
         alive, indices, kept = state
         best = ops.argmax(alive, axis=-1)[..., None]  # (..., 1)
         score = ops.take_along_axis(alive, best, axis=-1)
-        found = score > score_threshold
+        valid = score > score_threshold
         box = ops.take_along_axis(boxes, best[..., None], axis=-2)  # (..., 1, 4)
         overlap = iou(box, boxes)
         stays = places != ops.cast(best, places.dtype)
@@ -76,9 +76,9 @@ def suppress(
             left = alive
             stays = stays & (overlap <= iou_threshold)
         left = ops.where(stays, left, _REMOVED)
-        here = (slots == slot) & found
+        here = (slots == slot) & valid
         return (
-            ops.where(found, left, alive),
+            ops.where(valid, left, alive),
             ops.where(here, ops.cast(best, "int32"), indices),
             ops.where(here, score, kept),
         )

@@ -25,7 +25,7 @@ _LIGHT = 380  # sum of red, green and blue from which on letters are black
 
 def draw_detections(
     image: np.ndarray,
-    found: Mapping[str, np.ndarray],
+    detections: Mapping[str, np.ndarray],
     class_names: Sequence[str] | None = None,
     show_scores: bool = True,
 ) -> np.ndarray:
@@ -36,7 +36,7 @@ def draw_detections(
 
     Args:
         image: `(height, width, 3)`, pixel values of 0 to 255.
-        found: "boxes", "scores" and "classes", as `Detector.predict` returns them.
+        detections: "boxes", "scores" and "classes", as `Detector.predict` returns them.
         class_names: Names by class; None calls a class by its number.
         show_scores: Whether the score stands behind the name.
 
@@ -51,7 +51,7 @@ def draw_detections(
     side = min(picture.size)
     width = max(1, side // 150)
     font = _font(picture)
-    rows = detection_rows(found, class_names)[::-1]  # The best ends on top,
+    rows = detection_rows(detections, class_names)[::-1]  # The best ends on top,
     colours = [_COLOURS[row["class"] % len(_COLOURS)] for row in rows]
     for row, colour in zip(rows, colours, strict=True):
         drawing.rectangle(tuple(row["box_xyxy"]), outline=colour, width=width)

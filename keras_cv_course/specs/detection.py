@@ -78,7 +78,7 @@ class DetectionSpec:
     @property
     def count(self) -> int:
         """Number of anchors."""
-        return sum(found.count for found in self.maps)
+        return sum(anchor_map.count for anchor_map in self.maps)
 
     @property
     def logits(self) -> int:
@@ -119,8 +119,8 @@ class DetectionSpec:
         """Returns the spec whose `to_dict` this is, lists in place of tuples allowed."""
         frozen = {name: _frozen(value) for name, value in fields.items() if name != "maps"}
         maps = (
-            AnchorMap(**{name: _frozen(value) for name, value in found.items()})
-            for found in fields["maps"]
+            AnchorMap(**{name: _frozen(value) for name, value in anchor_map.items()})
+            for anchor_map in fields["maps"]
         )
         return cls(maps=tuple(maps), **frozen)
 

@@ -42,9 +42,9 @@ def fill(folder, files):
 @pytest.mark.parametrize("files", LAYOUTS, ids=lambda files: " ".join(files))
 def test_layouts(tmp_path, files):
     fill(tmp_path, files)
-    found = open_boxes(str(tmp_path), "val", SIZE)
-    (picture,) = found.pictures
-    assert found.class_names == ("dog",)
+    annotations = open_boxes(str(tmp_path), "val", SIZE)
+    (picture,) = annotations.pictures
+    assert annotations.class_names == ("dog",)
     assert picture.boxes.tolist() == [[0, 0, 4, 4]]
     assert picture.load().shape == (6, 8, 3)
 

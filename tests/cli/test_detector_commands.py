@@ -57,10 +57,10 @@ def test_run_folder_holds_model_plots_and_mosaics(run):
 @pytest.mark.slow
 def test_evaluate_gives_the_reports_numbers(run, keras_cv_course):
     folder, report = run
-    found = keras_cv_course("evaluate", folder.model, "--json").json
-    assert found["split"] == "val"
+    metrics = keras_cv_course("evaluate", folder.model, "--json").json
+    assert metrics["split"] == "val"
     # Boxes of another lowest score are left out.
-    assert found["AP50"] == pytest.approx(report["AP50"], abs=0.05)
+    assert metrics["AP50"] == pytest.approx(report["AP50"], abs=0.05)
 
 
 def test_a_split_that_there_is_not_is_told(keras_cv_course, untrained):
@@ -102,9 +102,9 @@ def test_a_file_is_compared_from_the_score_on_that_it_gives(
         file = tmp_path / f"{nms}.tflite"
         line = ("--quantize", "none", "--nms", nms, "--score", "0.4", "--out", file)
         assert keras_cv_course("export", untrained, *line).code == 0
-        found = keras_cv_course("compare", untrained, file, "--data", "shapes", "--json").json
-        assert found["lowest_score"] == pytest.approx(0.4)
-        ours, theirs = (row["AR100"] for row in found["compared"])
+        report = keras_cv_course("compare", untrained, file, "--data", "shapes", "--json").json
+        assert report["lowest_score"] == pytest.approx(0.4)
+        ours, theirs = (row["AR100"] for row in report["compared"])
         assert ours == theirs == 0
     told = keras_cv_course("compare", untrained, file, "--data", "shapes").out
     assert "lowest score 0.4" in " ".join(told.split())

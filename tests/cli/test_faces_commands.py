@@ -101,8 +101,8 @@ def test_who_is_removed_is_unknown(keras_cv_course, model, people, gallery):
     assert done.json["removed"] == {"cyan": PICTURES, "red": PICTURES}
     assert done.json["faces"] == 3 * PICTURES
     line = ["faces", "identify", model, people / "cyan", "--gallery", gallery, "--threshold", 0.8]
-    found = keras_cv_course(*line, "--json").json["identified"]
-    assert [each["name"] for each in found] == [None] * PICTURES
+    identified = keras_cv_course(*line, "--json").json["identified"]
+    assert [each["name"] for each in identified] == [None] * PICTURES
     result = keras_cv_course("faces", "remove", "cyen", "--gallery", gallery)
     assert result.code == 1
     assert "must be one of" in result.err
@@ -127,8 +127,8 @@ def test_a_tflite_file_tells_its_range_and_answers_alike(keras_cv_course, people
     path = tmp_path / "encoder.tflite"
     convert(unscaled, path, "none", metadata=EmbedderMetadata(), input_range=(-1.0, 1.0))
     line = [people / "red" / "red_0001.jpg", people / "yellow" / "yellow_0001.jpg"]
-    found = keras_cv_course("faces", "verify", path, *line, "--threshold", 0.8, "--json").json
-    assert found["similarity"] == pytest.approx(1 / 3, abs=0.05)
+    report = keras_cv_course("faces", "verify", path, *line, "--threshold", 0.8, "--json").json
+    assert report["similarity"] == pytest.approx(1 / 3, abs=0.05)
 
 
 def test_what_evaluation_chooses_the_others_use(keras_cv_course, model, people):
@@ -168,9 +168,9 @@ def test_a_file_that_carries_its_threshold_needs_no_record(keras_cv_course, peop
     convert(carrying, tmp_path / "encoder.tflite", "none")
     images = [people / "red" / "red_0001.jpg", people / "yellow" / "yellow_0001.jpg"]
     for name in ("encoder.keras", "encoder.tflite"):
-        found = keras_cv_course("faces", "verify", tmp_path / name, *images, "--json").json
-        assert (found["threshold"], found["same"]) == (0.9, False)
-        assert found["similarity"] == pytest.approx(1 / 3, abs=0.05)
+        report = keras_cv_course("faces", "verify", tmp_path / name, *images, "--json").json
+        assert (report["threshold"], report["same"]) == (0.9, False)
+        assert report["similarity"] == pytest.approx(1 / 3, abs=0.05)
     line = ["faces", "evaluate", tmp_path / "encoder.tflite", "--data", people, "--json"]
     measured = keras_cv_course(*line).json
     assert measured["preparation"]["crop"] == 0.5
@@ -272,8 +272,8 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
     path = tmp_path / "age.tflite"
     convert(multitask(["age"]), path, "none")
     line = ["faces", "analyze", path, people / "red", "--input-range", 0, 255, "--json"]
-    found = keras_cv_course(*line).json["analyzed"]
-    assert [row["tasks"]["age"]["value"] for row in found] == [30] * PICTURES
+    analyzed = keras_cv_course(*line).json["analyzed"]
+    assert [row["tasks"]["age"]["value"] for row in analyzed] == [30] * PICTURES
     result = keras_cv_course("faces", "analyze", path, path, "--input-range", 0, 255)
     assert (result.code, result.out) == (1, "")
     assert "age.tflite cannot be decoded" in result.err

@@ -92,9 +92,11 @@ def test_prediction_is_the_models_own(keras_cv_course, trained, exported, pictur
         assert [row["image"] for row in rows] == [str(file) for file in files]
         for row, values in zip(rows, scores, strict=True):
             best = np.argsort(values)[::-1][:3]
-            assert [found["name"] for found in row["classes"]] == [str(i) for i in best]
-            found = [found["probability"] for found in row["classes"]]
-            np.testing.assert_allclose(found, values[best], atol=1e-5)
+            assert [probabilities["name"] for probabilities in row["classes"]] == [
+                str(i) for i in best
+            ]
+            probabilities = [probabilities["probability"] for probabilities in row["classes"]]
+            np.testing.assert_allclose(probabilities, values[best], atol=1e-5)
     assert "probability" in keras_cv_course("predict", exported[1], files[0]).out
     below = keras_cv_course("predict", exported[1], pictures, "--json").json
     assert {row["image"] for row in below} >= {str(file) for file in files}
@@ -105,11 +107,11 @@ def test_the_names_in_a_file_are_told(keras_cv_course, exported, pictures, tmp_p
     alone = tmp_path / "alone.tflite"
     alone.write_bytes(append_labels(exported[0].read_bytes(), words))
     line = ["predict", alone, pictures / "3.png", "--top", 10, "--input-range", -1, 1, "--json"]
-    found = [row["name"] for row in keras_cv_course(*line).json[0]["classes"]]
-    assert sorted(found) == sorted(words)
+    names = [row["name"] for row in keras_cv_course(*line).json[0]["classes"]]
+    assert sorted(names) == sorted(words)
     line[1] = exported[0]
     numbers = [row["name"] for row in keras_cv_course(*line).json[0]["classes"]]
-    assert found == [words[int(name)] for name in numbers]
+    assert names == [words[int(name)] for name in numbers]
 
 
 def test_comparison_inspection_and_benchmark_print_table_and_json(

@@ -73,11 +73,11 @@ def test_both_stages_are_measured_as_evaluate_measures_them(keras_cv_course, unb
     assert f"val_{metric}" in report
     assert f"val_{metric}" in run.results.read_text().splitlines()[0]
     for name, measured in zip(STAGES, (report, report["qat"]), strict=True):
-        found = keras_cv_course("evaluate", run.path / name, "--json")
-        assert found.code == 0, found.err
-        assert found.json["pictures"] == measured["pictures"] > 0
+        answer = keras_cv_course("evaluate", run.path / name, "--json")
+        assert answer.code == 0, answer.err
+        assert answer.json["pictures"] == measured["pictures"] > 0
         for key in get_task(task).metrics if metric != "loss" else ("age_error_years",):
-            assert found.json[key] == pytest.approx(measured[key], abs=1e-6)
+            assert answer.json[key] == pytest.approx(measured[key], abs=1e-6)
 
 
 @pytest.mark.slow

@@ -137,9 +137,9 @@ def test_the_rate_can_be_looked_for(keras_cv_course, tiny_models, tmp_path):
     result = keras_cv_course(*line, "--find-lr", "--json")
     assert result.code == 0, result.err
     assert (tmp_path / "train" / "learning_rate.png").is_file()
-    found = load_recipe(tmp_path / "train" / "args.yaml").learning_rate
-    assert 1e-5 < found < 1
-    assert found != Recipe().learning_rate
+    learning_rate = load_recipe(tmp_path / "train" / "args.yaml").learning_rate
+    assert 1e-5 < learning_rate < 1
+    assert learning_rate != Recipe().learning_rate
     result = keras_cv_course(*line, "--find-lr", "--lr0", 0.1)
     assert result.code == 1
     assert "leave out one of them" in result.err

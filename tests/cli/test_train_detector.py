@@ -70,9 +70,9 @@ def test_fine_tuning_ends_in_a_file_that_needs_no_calibration(keras_cv_course, u
     # The file finds what the network finds.
     picture = detection_data.open_boxes("shapes", "val", (64, 64))[0].image
     files = (run / "model_qat.keras", file)
-    found, expected = (load(x, score=0.001)(picture) for x in files)
-    assert len(found) == len(expected) > 0
-    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
+    actual, expected = (load(x, score=0.001)(picture) for x in files)
+    assert len(actual) == len(expected) > 0
+    np.testing.assert_allclose(actual.scores, expected.scores, atol=1e-3)
 
 
 @pytest.mark.slow

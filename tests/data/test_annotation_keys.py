@@ -45,26 +45,26 @@ def test_a_category_with_several_ids_is_one_class(folder):
         {"id": 2, "name": "crack", "supercategory": "hole"},
     ]
     rows = [coco_row(i, 0, i, [i, 0, 9, 5]) for i in range(3)]
-    found = read_coco(folder, categories=categories, annotations=rows)
-    assert found.class_names == ("hole", "crack")
-    assert found.pictures[0].labels.tolist() == [0, 0, 1]
-    assert found.skipped == ()
+    annotations = read_coco(folder, categories=categories, annotations=rows)
+    assert annotations.class_names == ("hole", "crack")
+    assert annotations.pictures[0].labels.tolist() == [0, 0, 1]
+    assert annotations.skipped == ()
 
 
 def test_a_category_id_with_several_names_is_none(folder):
     categories = [{"id": 3, "name": "dog"}, {"id": 3, "name": "cow"}, {"id": 7, "name": "cat"}]
-    found = read_coco(folder, categories=categories, annotations=list(ROWS.values()))
-    assert found.class_names == ("cat",)
-    assert as_rows(found)["a.jpg"] == BOXES[1:]
-    assert "category 3 is listed with several names: ['cow', 'dog']" in found.skipped[0]
-    assert found.skipped[1].endswith("is of the category 3, not listed.")
+    annotations = read_coco(folder, categories=categories, annotations=list(ROWS.values()))
+    assert annotations.class_names == ("cat",)
+    assert as_rows(annotations)["a.jpg"] == BOXES[1:]
+    assert "category 3 is listed with several names: ['cow', 'dog']" in annotations.skipped[0]
+    assert annotations.skipped[1].endswith("is of the category 3, not listed.")
 
 
 def test_category_ids_of_several_types_are_told_apart(folder):
     categories = [{"id": "3", "name": "cow"}, {"id": 7, "name": "cat"}, {"id": 3, "name": "dog"}]
-    found = read_coco(folder, categories=categories, annotations=list(ROWS.values()))
-    assert found.class_names == ("dog", "cat", "cow")
-    assert as_rows(found)["a.jpg"] == BOXES
+    annotations = read_coco(folder, categories=categories, annotations=list(ROWS.values()))
+    assert annotations.class_names == ("dog", "cat", "cow")
+    assert as_rows(annotations)["a.jpg"] == BOXES
 
 
 @pytest.mark.parametrize("second", ["a.jpg", "./a.jpg", "sub/../a.jpg"])
@@ -72,17 +72,17 @@ def test_a_file_with_several_ids_is_one_picture(folder, second):
     (folder / "JPEGImages/sub").mkdir()
     images = [image(0, "a.jpg"), image(1, second)]
     rows = [ROWS["dog"], ROWS["cat"] | {"image_id": 1}, ROWS["dog"] | {"image_id": 1}]
-    found = read_coco(folder, images=images, annotations=rows)
-    assert as_rows(found) == {"a.jpg": BOXES}
-    assert len(found) == 1
-    assert found.skipped == ()
+    annotations = read_coco(folder, images=images, annotations=rows)
+    assert as_rows(annotations) == {"a.jpg": BOXES}
+    assert len(annotations) == 1
+    assert annotations.skipped == ()
 
 
 def test_a_row_that_stands_twice_is_one_picture(folder):
     images = [image(0, "a.jpg"), image(0, "./a.jpg"), image(1, "b.jpg")]
-    found = read_coco(folder, images=images, annotations=list(ROWS.values()))
-    assert as_rows(found) == {"a.jpg": BOXES, "b.jpg": []}
-    assert found.skipped == ()
+    annotations = read_coco(folder, images=images, annotations=list(ROWS.values()))
+    assert as_rows(annotations) == {"a.jpg": BOXES, "b.jpg": []}
+    assert annotations.skipped == ()
 
 
 def test_an_id_of_several_files_is_none(folder):
@@ -90,30 +90,30 @@ def test_an_id_of_several_files_is_none(folder):
     with pytest.raises(ValueError, match=r"No annotated image .* shares its id with other files"):
         read_coco(folder, images=images, annotations=list(ROWS.values()))
     Image.new("RGB", (30, 20)).save(folder / "JPEGImages/c.jpg")
-    found = read_coco(folder, images=[*images, image(1, "c.jpg")], annotations=[])
-    assert as_rows(found) == {"c.jpg": []}
-    assert len(found.skipped) == 2
+    annotations = read_coco(folder, images=[*images, image(1, "c.jpg")], annotations=[])
+    assert as_rows(annotations) == {"c.jpg": []}
+    assert len(annotations.skipped) == 2
 
 
 def test_boxes_that_stand_twice_in_one_annotation_stay(folder):
-    found = read_coco(folder, annotations=[ROWS["dog"], ROWS["dog"]])
-    assert as_rows(found)["a.jpg"] == [BOXES[0], BOXES[0]]
+    annotations = read_coco(folder, annotations=[ROWS["dog"], ROWS["dog"]])
+    assert as_rows(annotations)["a.jpg"] == [BOXES[0], BOXES[0]]
 
 
 def test_names_of_one_file_in_a_table_are_one_picture(folder):
     rows = [("a.jpg", "dog", *BOXES[0][1]), ("./a.jpg", "cat", *BOXES[1][1])]
-    found = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
-    assert as_rows(found) == {"a.jpg": BOXES}
-    assert len(found) == 1
+    annotations = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
+    assert as_rows(annotations) == {"a.jpg": BOXES}
+    assert len(annotations) == 1
 
 
 def test_of_two_files_that_name_one_picture_its_own_is_read(folder):
     """A copied XML file keeps the name of the first one's image."""
     write_voc(folder, "a", DOG, CAT)
     write_voc(folder, "b", DOG, picture="a.jpg", size=(20, 30))
-    found = voc_annotations(folder)
-    assert as_rows(found) == {"a.jpg": BOXES}
-    (line,) = found.skipped
+    annotations = voc_annotations(folder)
+    assert as_rows(annotations) == {"a.jpg": BOXES}
+    (line,) = annotations.skipped
     assert line.endswith("b.xml: names the image a.jpg, as a.xml does. Name its own.")
     (folder / "Annotations/a.xml").rename(folder / "Annotations/c.xml")
     with pytest.raises(ValueError, match="No annotated image"):
@@ -129,16 +129,16 @@ def test_classes_that_are_asked_for_twice_are_refused(folder, names):
 @pytest.mark.parametrize("size", [("20", "30"), (20.0, 30.0), (0, 0), (0, 30), ("0", "0")])
 def test_sizes_of_coco_may_be_text_or_unknown(folder, size):
     row = image(0, "a.jpg", height=size[0], width=size[1])
-    found = read_coco(folder, images=[row], annotations=list(ROWS.values()))
-    assert as_rows(found) == {"a.jpg": BOXES}
+    annotations = read_coco(folder, images=[row], annotations=list(ROWS.values()))
+    assert as_rows(annotations) == {"a.jpg": BOXES}
 
 
 @pytest.mark.parametrize("width", [[], "wide", 30.5, -30, True, 1e999])
 def test_sizes_of_coco_that_are_no_numbers_are_named(folder, width):
     rows = [image(0, "a.jpg", height=20, width=width), image(1, "b.jpg")]
-    found = read_coco(folder, images=rows, annotations=[])
-    assert as_rows(found) == {"b.jpg": []}
-    assert "image 0: has a height or width that is no whole number: [20, " in found.skipped[0]
+    annotations = read_coco(folder, images=rows, annotations=[])
+    assert as_rows(annotations) == {"b.jpg": []}
+    assert "image 0: has a height or width that is no whole number: [20, " in annotations.skipped[0]
 
 
 def test_sizes_of_voc_may_be_unknown(folder):
@@ -171,8 +171,8 @@ def test_boxes_from_0_to_1_are_refused(folder, broken):
 @pytest.mark.parametrize("first", [("a.jpg",), ("a.jpg", "", "", "", "", "")])
 def test_a_first_row_without_objects_is_a_picture(folder, first):
     path = write_csv(folder, first, ("b.jpg", "dog", 0, 0, 9, 9), header=False)
-    found = table_annotations(path, folder / "JPEGImages", broken="raise")
-    assert as_rows(found) == {"a.jpg": [], "b.jpg": [("dog", (0, 0, 9, 9))]}
+    annotations = table_annotations(path, folder / "JPEGImages", broken="raise")
+    assert as_rows(annotations) == {"a.jpg": [], "b.jpg": [("dog", (0, 0, 9, 9))]}
 
 
 def test_a_first_row_with_half_a_box_is_named(folder):
@@ -190,8 +190,8 @@ def lists(folder):
 
     def read(content, **options):
         (folder / "ImageSets/Main/train.txt").write_bytes(content)
-        found = voc_annotations(folder, "train", **options)
-        return [picture.name for picture in found.pictures], found.skipped
+        annotations = voc_annotations(folder, "train", **options)
+        return [picture.name for picture in annotations.pictures], annotations.skipped
 
     return read
 
@@ -295,15 +295,17 @@ def test_files_are_recorded_below_their_folder(folder):
     (folder / "JPEGImages/sub").mkdir()
     Image.new("RGB", (30, 20)).save(folder / "JPEGImages/sub/c.jpg")
     path = write_csv(folder, ("sub/c.jpg",), ("./b.jpg",), ("a.jpg", "dog", 0, 0, 9, 9))
-    found = table_annotations(path, folder / "JPEGImages")
-    assert found.files == ("a.jpg", "b.jpg", "sub/c.jpg")
-    rest = Annotations(found.pictures[1:], found.class_names)
+    annotations = table_annotations(path, folder / "JPEGImages")
+    assert annotations.files == ("a.jpg", "b.jpg", "sub/c.jpg")
+    rest = Annotations(annotations.pictures[1:], annotations.class_names)
     assert rest.files == ("a.jpg", "b.jpg")
 
 
 def test_pictures_are_read_one_at_a_time_and_must_be_those_that_were_annotated(folder):
-    found = table_annotations(write_csv(folder, ("a.jpg",), ("b.jpg",)), folder / "JPEGImages")
-    samples = found.samples()
+    annotations = table_annotations(
+        write_csv(folder, ("a.jpg",), ("b.jpg",)), folder / "JPEGImages"
+    )
+    samples = annotations.samples()
     assert next(samples)[0].shape == (20, 30, 3)
     Image.new("RGB", (20, 12)).save(folder / "JPEGImages/b.jpg")
     with pytest.raises(ValueError, match=r"b\.jpg is 20x12 pixels now, and was 16x16"):
@@ -312,9 +314,9 @@ def test_pictures_are_read_one_at_a_time_and_must_be_those_that_were_annotated(f
 
 def test_pictures_of_too_many_pixels_are_left_out(folder):
     path = write_csv(folder, ("a.jpg",), ("b.jpg",))
-    found = table_annotations(path, folder / "JPEGImages", max_pixels=300)
-    assert list(as_rows(found)) == ["b.jpg"]
-    assert "a.jpg must have at most 300 pixels" in found.skipped[0]
+    annotations = table_annotations(path, folder / "JPEGImages", max_pixels=300)
+    assert list(as_rows(annotations)) == ["b.jpg"]
+    assert "a.jpg must have at most 300 pixels" in annotations.skipped[0]
 
 
 def test_deep_json_long_fields_and_other_text_are_named(folder):

@@ -25,11 +25,11 @@ def test_voc_by_hand(folder):
     """Pixels 1 to 10 of 30 reach from 0 to 10."""
     write_voc(folder, "a", voc_object("dog", (1, 1, 10, 5)), voc_object("cat", (4, 5, 30, 20), 1))
     write_voc(folder, "b")
-    found = voc_annotations(folder)
-    assert found.class_names == ("cat", "dog")
-    assert found.skipped == ()
-    assert as_rows(found) == {"a.jpg": BOXES, "b.jpg": []}
-    first, empty = found.pictures
+    annotations = voc_annotations(folder)
+    assert annotations.class_names == ("cat", "dog")
+    assert annotations.skipped == ()
+    assert as_rows(annotations) == {"a.jpg": BOXES, "b.jpg": []}
+    first, empty = annotations.pictures
     assert first.size_px == (20, 30)
     assert first.boxes.dtype == np.float32
     assert first.labels.tolist() == [1, 0]
@@ -60,11 +60,11 @@ def test_voc_lists(folder):
 
 
 def test_coco_by_hand(folder):
-    found = coco_annotations(write_coco(folder), folder / "JPEGImages")
-    assert found.class_names == ("dog", "cat", "cow")
-    assert as_rows(found) == {"a.jpg": BOXES, "b.jpg": []}
-    assert found.pictures[0].crowd.tolist() == [False, True]
-    assert found.pictures[0].areas.tolist() == [31.5, 27 * 16]
+    annotations = coco_annotations(write_coco(folder), folder / "JPEGImages")
+    assert annotations.class_names == ("dog", "cat", "cow")
+    assert as_rows(annotations) == {"a.jpg": BOXES, "b.jpg": []}
+    assert annotations.pictures[0].crowd.tolist() == [False, True]
+    assert annotations.pictures[0].areas.tolist() == [31.5, 27 * 16]
     other = coco_annotations(write_coco(folder), folder / "JPEGImages", ("cat", "dog"))
     assert other.pictures[0].labels.tolist() == [1, 0]
 
@@ -82,8 +82,8 @@ def test_table_by_hand(folder, header):
 )
 def test_table_in_other_formats(folder, box_format, numbers):
     path = write_csv(folder, ("a.jpg", "cat", *numbers))
-    found = table_annotations(path, folder / "JPEGImages", box_format=box_format)
-    assert as_rows(found) == {"a.jpg": BOXES[1:]}
+    annotations = table_annotations(path, folder / "JPEGImages", box_format=box_format)
+    assert as_rows(annotations) == {"a.jpg": BOXES[1:]}
 
 
 def test_all_kinds_say_the_same_and_go_round(folder):
@@ -100,14 +100,14 @@ def test_all_kinds_say_the_same_and_go_round(folder):
 
 def test_a_pixel_over_the_border_is_cut_off(folder):
     path = write_csv(folder, ("a.jpg", "dog", -1, 0, 31, 20.5))
-    found = table_annotations(path, folder / "JPEGImages", broken="raise")
-    assert as_rows(found) == {"a.jpg": [("dog", (0, 0, 30, 20))]}
+    annotations = table_annotations(path, folder / "JPEGImages", broken="raise")
+    assert as_rows(annotations) == {"a.jpg": [("dog", (0, 0, 30, 20))]}
 
 
 def test_shapes_for_anchors_leave_crowds_out(folder):
-    found = coco_annotations(write_coco(folder), folder / "JPEGImages")
+    annotations = coco_annotations(write_coco(folder), folder / "JPEGImages")
     # 10 x 5 of 30 x 20 pixels, stretched to 60 x 60.
-    np.testing.assert_allclose(found.shapes_px((60, 60)), [[20, 15]])
+    np.testing.assert_allclose(annotations.shapes_px((60, 60)), [[20, 15]])
 
 
 @pytest.mark.data
@@ -139,23 +139,25 @@ def test_penn_fudan_boxes_are_those_of_the_masks(shared):
 @pytest.mark.data
 def test_coco_mini(shared):
     root = shared / "data/coco_mini"
-    found = {
+    annotations = {
         split: coco_annotations(
             root / f"annotations/instances_{split}.json", root / "images", broken="raise"
         )
         for split in ("train", "val")
     }
-    assert [len(x.pictures) for x in found.values()] == [250, 60]
-    assert [sum(len(p.boxes) for p in x.pictures) for x in found.values()] == [2428, 454]
-    assert found["train"].class_names == found["val"].class_names
-    assert len(found["train"].class_names) == 80
-    assert sum(int(p.crowd.sum()) for p in found["train"].pictures) == 32
+    assert [len(x.pictures) for x in annotations.values()] == [250, 60]
+    assert [sum(len(p.boxes) for p in x.pictures) for x in annotations.values()] == [2428, 454]
+    assert annotations["train"].class_names == annotations["val"].class_names
+    assert len(annotations["train"].class_names) == 80
+    assert sum(int(p.crowd.sum()) for p in annotations["train"].pictures) == 32
 
 
 @pytest.mark.data
 def test_oxford_pets_heads(shared):
     root = shared / "data/oxford_pets_3"
-    found = voc_annotations(root, pictures="images", annotations="annotations/xmls", broken="raise")
-    assert (len(found.pictures), found.class_names) == (227, ("cat", "dog"))
-    counts = {picture.path.stem: len(picture.boxes) for picture in found.pictures}
+    annotations = voc_annotations(
+        root, pictures="images", annotations="annotations/xmls", broken="raise"
+    )
+    assert (len(annotations.pictures), annotations.class_names) == (227, ("cat", "dog"))
+    counts = {picture.path.stem: len(picture.boxes) for picture in annotations.pictures}
     assert {name: count for name, count in counts.items() if count != 1} == {"Bengal_105": 2}

@@ -75,9 +75,9 @@ BROKEN_FILES = {
 def test_broken_voc_files_are_named_and_skipped_or_refused(folder, kind, caplog):
     break_voc(kind, folder)
     with caplog.at_level(logging.WARNING):
-        found = voc_annotations(folder)
-    assert list(as_rows(found)) == ["b.jpg"]
-    (line,) = found.skipped
+        annotations = voc_annotations(folder)
+    assert list(as_rows(annotations)) == ["b.jpg"]
+    (line,) = annotations.skipped
     assert str(folder / "Annotations/a.xml") in line
     assert line in caplog.text
     with pytest.raises(ValueError, match=rf'a\.xml: .*{BROKEN_FILES[kind]}.*broken="skip"'):
@@ -96,10 +96,10 @@ def test_broken_voc_files_are_named_and_skipped_or_refused(folder, kind, caplog)
 )
 def test_broken_voc_boxes_are_named_and_the_others_kept(folder, old, new, message):
     write_voc(folder, "a", GOOD, GOOD.replace(old, new), voc_object("cat", (4, 5, 30, 20)))
-    found = voc_annotations(folder)
-    assert as_rows(found) == {"a.jpg": BOXES}
-    assert found.class_names == ("cat", "dog")
-    assert found.skipped == (f"{folder / 'Annotations/a.xml'}: {message}",)
+    annotations = voc_annotations(folder)
+    assert as_rows(annotations) == {"a.jpg": BOXES}
+    assert annotations.class_names == ("cat", "dog")
+    assert annotations.skipped == (f"{folder / 'Annotations/a.xml'}: {message}",)
     with pytest.raises(ValueError, match=re.escape(message)):
         voc_annotations(folder, broken="raise")
 
@@ -137,9 +137,9 @@ def test_broken_boxes_are_named_and_the_others_kept(folder, kind):
     box, name, message = BROKEN_BOXES[kind]
     path = write_csv(folder, ("a.jpg", "dog", 0, 0, 10, 5), ("a.jpg", name, *box))
     options = {"class_names": ("dog", "cat")}
-    found = table_annotations(path, folder / "JPEGImages", **options)
-    assert as_rows(found) == {"a.jpg": BOXES[:1]}
-    (line,) = found.skipped
+    annotations = table_annotations(path, folder / "JPEGImages", **options)
+    assert as_rows(annotations) == {"a.jpg": BOXES[:1]}
+    (line,) = annotations.skipped
     assert f"a.jpg: box 1 ({name}) {message}" in line
     with pytest.raises(ValueError, match=r"box 1 \("):
         table_annotations(path, folder / "JPEGImages", broken="raise", **options)
@@ -163,9 +163,9 @@ def test_broken_boxes_are_named_and_the_others_kept(folder, kind):
 def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message):
     good = coco_row(1, 0, 3, [0, 0, 10, 5])
     path = write_coco(folder, annotations=[row, good])
-    found = coco_annotations(path, folder / "JPEGImages")
-    assert as_rows(found) == {"a.jpg": BOXES[:1], "b.jpg": []}
-    assert len(found.skipped) == 1
+    annotations = coco_annotations(path, folder / "JPEGImages")
+    assert as_rows(annotations) == {"a.jpg": BOXES[:1], "b.jpg": []}
+    assert len(annotations.skipped) == 1
     with pytest.raises(ValueError, match=message):
         coco_annotations(path, folder / "JPEGImages", broken="raise")
 
@@ -183,9 +183,9 @@ def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message)
 )
 def test_broken_coco_pictures_are_named_and_skipped_or_refused(folder, row, message):
     path = write_coco(folder, images=[row, {"id": 1, "file_name": "b.jpg"}], annotations=[])
-    found = coco_annotations(path, folder / "JPEGImages")
-    assert as_rows(found) == {"b.jpg": []}
-    assert len(found.skipped) == 1
+    annotations = coco_annotations(path, folder / "JPEGImages")
+    assert as_rows(annotations) == {"b.jpg": []}
+    assert len(annotations.skipped) == 1
     with pytest.raises(ValueError, match=message):
         coco_annotations(path, folder / "JPEGImages", broken="raise")
 
@@ -268,9 +268,9 @@ def test_pictures_are_looked_for_below_their_folder_only(folder, named):
     Image.new("RGB", (40, 20)).save(folder / "a.jpg")
     for name in ("../a.jpg", "sub/../../a.jpg", str(folder / "a.jpg"), str(pictures / "a.jpg")):
         read, path = named(folder, name)
-        found = read(path, pictures)
-        assert list(as_rows(found)) == ["b.jpg"]
-        (line,) = found.skipped
+        annotations = read(path, pictures)
+        assert list(as_rows(annotations)) == ["b.jpg"]
+        (line,) = annotations.skipped
         assert f"its image {name!r} is not below {pictures}." in line
         with pytest.raises(ValueError, match="is not below"):
             read(path, pictures, broken="raise")
@@ -302,9 +302,9 @@ UNFIT_PICTURES = {
 def test_pictures_that_cannot_be_read_right_are_left_out_or_refused(folder, kind):
     save, message = UNFIT_PICTURES[kind]
     options = unfit(folder, save)
-    found = table_annotations(**options)
-    assert list(as_rows(found)) == ["b.jpg"]
-    assert found.skipped[0].endswith(message)
+    annotations = table_annotations(**options)
+    assert list(as_rows(annotations)) == ["b.jpg"]
+    assert annotations.skipped[0].endswith(message)
     with pytest.raises(ValueError, match=re.escape(message)):
         table_annotations(**options, broken="raise")
 
@@ -350,8 +350,8 @@ def test_half_a_picture_is_named(folder):
 
 def test_names_that_no_file_can_have_are_left_out(folder):
     rows = (("a\0.jpg", "dog", 0, 0, 10, 5), ("b.jpg",))
-    found = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
-    assert list(as_rows(found)) == ["b.jpg"]
+    annotations = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
+    assert list(as_rows(annotations)) == ["b.jpg"]
 
 
 def test_a_csv_of_a_spreadsheet_program(folder):

@@ -61,21 +61,23 @@ def test_boxes_stay_on_their_pixels(annotations, resize):
     batches = detection_batches(annotations, (80, 80, 3), 2, max_boxes=4, resize=resize)
     assert batches.element_spec[0].shape == (None, 80, 80, 3)
     assert batches.element_spec[1]["boxes"].shape == (None, 4, 4)
-    images, found = everything(batches)
+    images, bounding_boxes = everything(batches)
     assert images.dtype == np.float32
     assert images.max() == 255
-    np.testing.assert_array_equal(found["labels"], [[0, 1, -1, -1], [0, -1, -1, -1], [-1] * 4])
-    np.testing.assert_array_equal(found["weights"], found["labels"] >= 0)
+    np.testing.assert_array_equal(
+        bounding_boxes["labels"], [[0, 1, -1, -1], [0, -1, -1, -1], [-1] * 4]
+    )
+    np.testing.assert_array_equal(bounding_boxes["weights"], bounding_boxes["labels"] >= 0)
     for picture in range(3):
-        real = found["labels"][picture] >= 0
-        assert (found["boxes"][picture][~real] == 0).all()
-        for box in found["boxes"][picture][real]:
+        real = bounding_boxes["labels"][picture] >= 0
+        assert (bounding_boxes["boxes"][picture][~real] == 0).all()
+        for box in bounding_boxes["boxes"][picture][real]:
             assert share_of_white(images[picture], box) > 0.95
     white = images.sum((1, 2, 3)) / 255 / 3
-    sides = found["boxes"][..., 2:] - found["boxes"][..., :2]
+    sides = bounding_boxes["boxes"][..., 2:] - bounding_boxes["boxes"][..., :2]
     np.testing.assert_allclose(sides.prod(-1).sum(-1), white, rtol=0.02)
     expected = [20, 20, 40, 60] if resize == "stretch" else [20, 30, 40, 50]
-    np.testing.assert_allclose(found["boxes"][0, 0], expected)
+    np.testing.assert_allclose(bounding_boxes["boxes"][0, 0], expected)
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad"])
@@ -100,20 +102,24 @@ def test_training_and_prediction_put_a_picture_in_the_same_place(
     picture = AnnotatedPicture(path, size, boxes, np.arange(2), flags, flags, boxes[:, 0])
     source = Annotations((picture,), ("a", "b"))
     shape = (*frame_size, 3)
-    images, found = everything(detection_batches(source, shape, max_boxes=2, resize=resize))
+    images, bounding_boxes = everything(
+        detection_batches(source, shape, max_boxes=2, resize=resize)
+    )
     frame = frame_picture(picture.load(), shape, (0.0, 255.0), resize)
     np.testing.assert_allclose(images[0], frame.pixels, atol=0.51)
     there = (boxes + np.tile(frame.offset, 2)) / np.tile(frame.scale, 2)
-    np.testing.assert_allclose(found["boxes"][0], there * np.tile(frame_size[::-1], 2), atol=0.01)
-    back = frame.to_picture(found["boxes"][0] / np.tile(frame_size[::-1], 2))
+    np.testing.assert_allclose(
+        bounding_boxes["boxes"][0], there * np.tile(frame_size[::-1], 2), atol=0.01
+    )
+    back = frame.to_picture(bounding_boxes["boxes"][0] / np.tile(frame_size[::-1], 2))
     np.testing.assert_allclose(back, boxes, atol=0.01)
 
 
 def test_grey_pictures_and_pictures_without_any_box(annotations):
     empty = Annotations(annotations.pictures[2:], annotations.class_names)
-    images, found = everything(detection_batches(empty, (32, 32, 1), max_boxes=2))
+    images, bounding_boxes = everything(detection_batches(empty, (32, 32, 1), max_boxes=2))
     assert images.shape == (1, 32, 32, 1)
-    assert found["labels"].tolist() == [[-1, -1]]
+    assert bounding_boxes["labels"].tolist() == [[-1, -1]]
 
 
 @pytest.mark.parametrize("cache", [True, False])
@@ -162,7 +168,7 @@ def test_the_seed_repeats_orders_that_differ_by_epoch(cache):
 def test_epochs_are_the_same_whatever_was_read_before(annotations, cache):
     def sums(epochs, first, count):
         rows = list(epochs.since(first).take(count).as_numpy_iterator())
-        assert all(len(images) == len(found["labels"]) for images, found in rows)
+        assert all(len(images) == len(bounding_boxes["labels"]) for images, bounding_boxes in rows)
         return [image.sum() for images, _ in rows for image in images]
 
     whole = detection_epochs(annotations, (80, 80, 3), 2, 4, seed=3, cache=cache)
@@ -175,8 +181,8 @@ def test_epochs_are_the_same_whatever_was_read_before(annotations, cache):
     assert len({tuple(sorted(order)) for order in orders}) == 1
     other = detection_epochs(annotations, (80, 80, 3), 2, 4, seed=4, cache=cache)
     assert sums(other, 0, 12) != six
-    images, found = next(whole.since(0).as_numpy_iterator())
-    for image, boxes, labels in zip(images, found["boxes"], found["labels"], strict=True):
+    images, targets = next(whole.since(0).as_numpy_iterator())
+    for image, boxes, labels in zip(images, targets["boxes"], targets["labels"], strict=True):
         assert (labels >= 0).any() == (image.max() == 255)
         for box in boxes[labels >= 0]:
             assert share_of_white(image, box) > 0.95
@@ -186,24 +192,24 @@ def test_drawn_scenes():
     scenes = DrawnScenes(5, size_px=(64, 64), seed=2)
     batches = detection_batches(scenes, (64, 64, 3), 2)
     assert int(batches.cardinality()) == 3
-    images, found = everything(batches)
+    images, bounding_boxes = everything(batches)
     for i, (image, scene) in enumerate(scenes.samples()):
         np.testing.assert_array_equal(images[i], image)
         count = len(scene.labels)
-        np.testing.assert_array_equal(found["boxes"][i, :count], scene.boxes)
-        assert found["labels"][i].tolist() == scene.labels.tolist() + [-1] * (100 - count)
+        np.testing.assert_array_equal(bounding_boxes["boxes"][i, :count], scene.boxes)
+        assert bounding_boxes["labels"][i].tolist() == scene.labels.tolist() + [-1] * (100 - count)
     grey = detection_batches(scenes, (64, 64, 1), 2)
     assert everything(grey)[0].shape == (5, 64, 64, 1)
 
 
 def test_padding_puts_real_boxes_in_front():
-    found = {
+    bounding_boxes = {
         "boxes": tf.constant([[[9.0] * 4, [1.0] * 4, [9.0] * 4, [2.0] * 4]]),
         "labels": tf.constant([[-1, 5, -1, 7]]),
         "weights": tf.constant([[0.9, 0.4, 0.9, 0.6]]),
     }
     for size, labels in ((3, [[5, 7, -1]]), (1, [[5]]), (6, [[5, 7, -1, -1, -1, -1]])):
-        result = padded(found, size)
+        result = padded(bounding_boxes, size)
         assert result["labels"].numpy().tolist() == labels
         assert result["boxes"].shape == (1, size, 4)
         np.testing.assert_allclose(result["boxes"][0, :, 0], [1, 2, 0, 0, 0, 0][:size])
@@ -219,8 +225,10 @@ def test_targets_for_fit(annotations):
     assert (images.min(), images.max()) == (-1, 1)
     assert targets["boxes"].shape == (3, len(anchors), 5)
     assert targets["classes"].shape == (3, len(anchors), 2)
-    _, found = everything(batches)
-    expected = encode_anchor_targets(found["boxes"], found["labels"], anchors=anchors)
+    _, bounding_boxes = everything(batches)
+    expected = encode_anchor_targets(
+        bounding_boxes["boxes"], bounding_boxes["labels"], anchors=anchors
+    )
     for name in ("boxes", "classes"):
         np.testing.assert_array_equal(targets[name], expected[name])
     assert (targets["boxes"][:2, :, 4].sum(-1) >= [2, 1]).all()
@@ -244,11 +252,13 @@ def test_bad_arguments_are_refused(annotations, options, message):
 @pytest.mark.data
 def test_all_boxes_of_bccd_arrive(shared):
     source = voc_annotations(shared / "data/bccd", "val")
-    images, found = everything(detection_batches(source, (96, 96, 3), 32, max_boxes=40))
+    images, bounding_boxes = everything(detection_batches(source, (96, 96, 3), 32, max_boxes=40))
     assert images.shape == (87, 96, 96, 3)
-    counts = (found["labels"] >= 0).sum(1)
+    counts = (bounding_boxes["labels"] >= 0).sum(1)
     assert counts.tolist() == [len(picture.boxes) for picture in source.pictures]
     utils = keras.utils.bounding_boxes
-    relative = utils.convert_format(found["boxes"], "xyxy", "rel_xyxy", height=96, width=96)
+    relative = utils.convert_format(
+        bounding_boxes["boxes"], "xyxy", "rel_xyxy", height=96, width=96
+    )
     expected = source.pictures[5].boxes / [416, 312, 416, 312]
     np.testing.assert_allclose(relative[5, : counts[5]], expected, atol=1e-6)

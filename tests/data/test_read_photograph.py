@@ -71,12 +71,12 @@ def test_a_photograph_is_turned_upright(tmp_path, upright, kind, orientation):
 def test_jpeg_is_turned_and_decoded_as_training_decodes_it(tmp_path, upright, orientation):
     # The borders of the areas are those of the blocks of 8 pixels, however it lies.
     path = save(tmp_path / "p.jpg", upright, "JPEG", orientation, quality=95, subsampling=0)
-    found = read_photograph(path)
-    np.testing.assert_allclose(found.astype(int), upright, atol=4)
-    np.testing.assert_array_equal(in_tf(path), found)
+    pixels = read_photograph(path)
+    np.testing.assert_allclose(pixels.astype(int), upright, atol=4)
+    np.testing.assert_array_equal(in_tf(path), pixels)
     if orientation == 1:
         decoded = tf.io.decode_image(path.read_bytes(), channels=3, expand_animations=False)
-        np.testing.assert_array_equal(found, decoded)
+        np.testing.assert_array_equal(pixels, decoded)
     assert in_tf(path, 1).shape == (HEIGHT, WIDTH, 1)
 
 
@@ -113,10 +113,10 @@ def test_pixels_of_any_form_become_red_green_and_blue(tmp_path, upright, kind, m
     picture = Image.fromarray(upright)
     picture = picture.quantize(8) if mode == "P" else picture.convert(mode)
     picture.save(tmp_path / "photo", kind)
-    found = read_photograph(tmp_path / "photo")
-    assert (found.shape, found.dtype) == (upright.shape, np.uint8)
+    pixels = read_photograph(tmp_path / "photo")
+    assert (pixels.shape, pixels.dtype) == (upright.shape, np.uint8)
     expected = upright if mode in ("P", "RGB", "RGBA", "CMYK") else picture.convert("RGB")
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(pixels, expected)
     np.testing.assert_array_equal(in_tf(tmp_path / "photo"), expected)
     grey = in_tf(tmp_path / "photo", 1)
     # libpng's weights of the colours are not quite Pillow's.

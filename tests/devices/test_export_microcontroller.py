@@ -18,8 +18,8 @@ SCRIPT = EXPORT / "microcontroller.py"
 # Runs a program as if tflite-micro were not installed.
 WITHOUT_MICRO = """
 import importlib.util, runpy, sys
-found = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *rest: None if name == "tflite_micro" else found(name, *rest)
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "tflite_micro" else find_spec(name, *rest)
 sys.argv = sys.argv[1:]
 sys.path.insert(0, sys.argv[0].rpartition("/")[0])
 runpy.run_path(sys.argv[0], run_name="__main__")

@@ -83,9 +83,9 @@ def test_mediapipe_answers_as_tflite_model(own, python, tmp_path, labelled):
     done = run(tmp_path, python, *own["model"], *own["pictures"], *labels)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "exported").iterdir()} == FILES
-    found = rows(done.stdout)
-    assert set(found) == FILES
-    for equal, difference, allowed in found.values():
+    answers = rows(done.stdout)
+    assert set(answers) == FILES
+    for equal, difference, allowed in answers.values():
         assert equal == (f"{PICTURES} of {PICTURES}" if labelled else "no labels")
         # The same kernels on the same numbers; float pixels are scaled in another order.
         assert float(difference) <= 1e-5 < float(allowed)

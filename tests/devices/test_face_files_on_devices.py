@@ -86,12 +86,12 @@ def as_given(path, pixels):
 def test_mediapipe_embeds_faces(encoder, pixels, pictures, tmp_path, form):
     path = write(encoder, tmp_path, form, pictures)
     python = find_python(Path(__file__).resolve().parents[2])
-    found = run_mediapipe(python, "embedder", path, pixels[:4])
+    answers = run_mediapipe(python, "embedder", path, pixels[:4])
     expected = TFLiteModel(path).predict(as_given(path, pixels[:4]))
     assert np.ptp(expected, axis=0).max() > 0.1, "images must tell in the embeddings"
     # A step of the output in int8; else pixels are scaled in another order of operations.
     tolerance = 1.01 / 128 if form == "int8" else 1e-4
-    for answer, vector in zip(found, expected, strict=True):
+    for answer, vector in zip(answers, expected, strict=True):
         np.testing.assert_allclose(answer.vector, vector, atol=tolerance)
 
 

@@ -46,14 +46,14 @@ def form(request):
 def answers(python, folder, form, name):
     toy = getattr(toy_networks, name)()
     path = write(toy.model, folder, form, FORMS[form], TASKS[name], toy.inputs)
-    found = run_mediapipe(python, name, path, toy.pictures)
-    return toy, found, TFLiteModel(path).predict(toy.inputs)
+    answer = run_mediapipe(python, name, path, toy.pictures)
+    return toy, answer, TFLiteModel(path).predict(toy.inputs)
 
 
 def test_classifier(python, tmp_path, form):
-    toy, found, expected = answers(python, tmp_path, form, "classifier")
-    assert [answer.categories[0].label for answer in found] == toy.expected
-    for answer, scores in zip(found, expected, strict=True):
+    toy, actual, expected = answers(python, tmp_path, form, "classifier")
+    assert [answer.categories[0].label for answer in actual] == toy.expected
+    for answer, scores in zip(actual, expected, strict=True):
         received = {c.label: c.score for c in answer.categories}
         for label, score in zip(toy_networks.COLOURS, scores, strict=True):
             # In int8 a pixel between two steps of the input can fall to either, and so a score by
@@ -63,15 +63,15 @@ def test_classifier(python, tmp_path, form):
 
 
 def test_embedder(python, tmp_path, form):
-    _, found, expected = answers(python, tmp_path, form, "embedder")
-    for answer, vector in zip(found, expected, strict=True):
+    _, actual, expected = answers(python, tmp_path, form, "embedder")
+    for answer, vector in zip(actual, expected, strict=True):
         # A pixel between two steps of the input can fall to either, and so an output by one step.
         np.testing.assert_allclose(answer.vector, vector, atol=0.018 if form == "int8" else 1e-5)
 
 
 def test_segmenter(python, tmp_path, form):
-    toy, found, expected = answers(python, tmp_path, form, "segmenter")
-    for answer, mask, scores in zip(found, toy.expected, expected, strict=True):
+    toy, actual, expected = answers(python, tmp_path, form, "segmenter")
+    for answer, mask, scores in zip(actual, toy.expected, expected, strict=True):
         np.testing.assert_array_equal(answer.categories, mask)
         np.testing.assert_allclose(answer.confidences, scores, atol=1e-4)
 
@@ -91,8 +91,8 @@ def test_detector(python, tmp_path, form, kind):
             sigmoid_score=False,
         )
     path = write(toy.model, tmp_path, form, FORMS[form], metadata, toy.inputs)
-    found = run_mediapipe(python, "detector", path, toy.pictures)
-    for answer, objects in zip(found, toy.expected, strict=True):
+    actual = run_mediapipe(python, "detector", path, toy.pictures)
+    for answer, objects in zip(actual, toy.expected, strict=True):
         sure = [o for o in answer.objects if o.category.score > 0.5]
         assert sorted(o.category.label for o in sure) == sorted(label for _, label in objects)
         boxes = {o.category.label: o.box_xyxy for o in sure}
@@ -114,9 +114,9 @@ def test_mobilenet_names_the_photographs_alike(python, tmp_path, form, shared):
     inputs = pictures.astype(np.float32) / 127.5 - 1
     labels = tuple(f"class {i}" for i in range(1000))
     path = write(model, tmp_path, form, FORMS[form], ClassifierMetadata(labels), inputs)
-    found = run_mediapipe(python, "classifier", path, pictures)
+    actual = run_mediapipe(python, "classifier", path, pictures)
     expected = TFLiteModel(path).predict(inputs)
-    assert [answer.categories[0].index for answer in found] == expected.argmax(1).tolist()
+    assert [answer.categories[0].index for answer in actual] == expected.argmax(1).tolist()
 
 
 @pytest.mark.parametrize("task", TASKS)

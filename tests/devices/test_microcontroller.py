@@ -82,10 +82,10 @@ def run_reference(path, *inputs):
     return [np.concatenate(outputs) for outputs in zip(*runs, strict=True)]
 
 
-def largest_difference(found, expected):
-    assert found.shape == expected.shape
-    assert found.dtype == expected.dtype
-    return np.abs(found.astype(np.int64) - expected.astype(np.int64)).max()
+def largest_difference(outputs, expected):
+    assert outputs.shape == expected.shape
+    assert outputs.dtype == expected.dtype
+    return np.abs(outputs.astype(np.int64) - expected.astype(np.int64)).max()
 
 
 def small_network(top=None):
@@ -161,8 +161,8 @@ def test_all_inputs_and_outputs(tmp_path, rng):
     run = run_on_micro(path, inputs)
     expected = run_reference(path, *inputs)
     assert len(run.outputs) == len(expected) == 2
-    for found, output in zip(run.outputs, expected, strict=True):
-        assert largest_difference(found, output) <= 1
+    for actual, output in zip(run.outputs, expected, strict=True):
+        assert largest_difference(actual, output) <= 1
     assert np.ptp(expected[0].astype(int), axis=0).max() > 5
 
 

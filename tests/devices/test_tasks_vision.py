@@ -88,21 +88,21 @@ def as_given(toy, spec):
 
 
 def test_classifier(shown, form):
-    toy, found, expected = answers(shown, "classifier", form)
-    for categories, label, scores in zip(found, toy.expected, expected, strict=True):
+    toy, actual, expected = answers(shown, "classifier", form)
+    for categories, label, scores in zip(actual, toy.expected, expected, strict=True):
         assert categories[0]["label"] == label
         received = {category["label"]: category["score"] for category in categories}
         np.testing.assert_allclose([received[c] for c in toy_networks.COLOURS], scores, atol=1e-6)
 
 
 def test_embedder(shown, form):
-    _, found, expected = answers(shown, "embedder", form)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    _, actual, expected = answers(shown, "embedder", form)
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
 def test_segmenter(shown, form):
-    toy, found, expected = answers(shown, "segmenter", form)
-    for answer, mask, scores in zip(found, toy.expected, expected, strict=True):
+    toy, actual, expected = answers(shown, "segmenter", form)
+    for answer, mask, scores in zip(actual, toy.expected, expected, strict=True):
         np.testing.assert_array_equal(answer["categories"], mask.ravel())
         confidences = np.transpose(answer["confidences"]).reshape(scores.shape)
         np.testing.assert_allclose(confidences, scores, atol=1e-5)
@@ -110,9 +110,9 @@ def test_segmenter(shown, form):
 
 @pytest.mark.parametrize("name", ["detector", "detector_with_boxes"])
 def test_detector(shown, form, name):
-    toy, found, expected = answers(shown, name, form)
+    toy, actual, expected = answers(shown, name, form)
     for i, objects in enumerate(toy.expected):
-        sure = [o for o in found[i] if o["score"] > 0.5]
+        sure = [o for o in actual[i] if o["score"] > 0.5]
         assert sorted(o["label"] for o in sure) == sorted(label for _, label in objects)
         scores = sorted(expected["scores"][i][expected["scores"][i] > 0.5], reverse=True)
         np.testing.assert_allclose([o["score"] for o in sure], scores, atol=1e-6)

@@ -113,10 +113,10 @@ def detector_with_boxes(**options):
 
     toy = detector()
     options = {"max_detections": 10, "score_threshold": 0.5, "iou_threshold": 0.5} | options
-    found = DetectionPostProcess(ANCHORS, len(COLOURS), **options)(
+    detections = DetectionPostProcess(ANCHORS, len(COLOURS), **options)(
         [toy.model.output["boxes"], toy.model.output["scores"]]
     )
-    model = keras.Model(toy.model.input, found, name="toy_detector_with_boxes")
+    model = keras.Model(toy.model.input, detections, name="toy_detector_with_boxes")
     return Toy(model, toy.pictures, toy.expected)
 
 

@@ -42,6 +42,6 @@ def test_it_leaves_three_files_that_find_cells(few_cells, tmp_path, monkeypatch,
     for name in FILES:
         path = tmp_path / "runs" / "bccd" / f"{name}.tflite"
         assert told[name.replace("_", " ")] == f"{path.stat().st_size:,}"
-        found = TFLiteDetector(path, input_range=(-1.0, 1.0)).predict(pictures)
-        assert len(found) == len(pictures)
-        assert all(len(one["boxes"]) and one["boxes"].max() <= 416 for one in found)
+        detections = TFLiteDetector(path, input_range=(-1.0, 1.0)).predict(pictures)
+        assert len(detections) == len(pictures)
+        assert all(len(one["boxes"]) and one["boxes"].max() <= 416 for one in detections)

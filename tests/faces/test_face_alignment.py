@@ -78,8 +78,8 @@ def test_landmarks_come_to_the_template(size):
     aligned = align_face(spots(landmarks, 400, radius=5), landmarks, size)
     assert aligned.shape == (size, size)
     expected = (TEMPLATE + 0.5) * size / 112 - 0.5
-    found = [spot_near(aligned, point) for point in expected]
-    np.testing.assert_allclose(found, expected, atol=0.1)
+    actual = [spot_near(aligned, point) for point in expected]
+    np.testing.assert_allclose(actual, expected, atol=0.1)
 
 
 def test_every_pixel_counts_where_a_picture_shrinks():

@@ -58,8 +58,8 @@ def test_a_small_face_is_overlooked_if_told_so():
 
 
 def test_a_function_of_ones_own():
-    found = Face((1, 2, 3, 4), 0.5)
-    assert find_face(EMPTY, lambda image: [found]) is found
+    face = Face((1, 2, 3, 4), 0.5)
+    assert find_face(EMPTY, lambda image: [face]) is face
 
 
 def test_yunet_sees_boxes_and_landmarks(tmp_path):

@@ -81,10 +81,10 @@ def gradients(model, arguments, pictures, labels):
             for name, loss in arguments["loss"].items()
         )
     variables = model.trainable_variables
-    found = tape.gradient(total, [variable.value for variable in variables])
+    values = tape.gradient(total, [variable.value for variable in variables])
     return {
         variable.path: np.zeros(variable.shape) if g is None else np.asarray(g)
-        for variable, g in zip(variables, found, strict=True)
+        for variable, g in zip(variables, values, strict=True)
     }
 
 
@@ -125,10 +125,10 @@ def test_the_backbones_weights_are_shared_and_heads_fork_where_asked(model):
 def test_every_head_reaches_the_shared_layers(model, pictures, labels):
     arguments = compile_arguments(TASKS)
     for name in OUTPUTS:
-        found = gradients(model, arguments, pictures, only(labels, name))
-        stem = next(path for path in found if path.startswith("stem_conv/"))
-        assert np.abs(found[stem]).max() > 0, name
-        assert np.abs(found[f"{first_dense(name)}/kernel"]).max() > 0, name
+        by_path = gradients(model, arguments, pictures, only(labels, name))
+        stem = next(path for path in by_path if path.startswith("stem_conv/"))
+        assert np.abs(by_path[stem]).max() > 0, name
+        assert np.abs(by_path[f"{first_dense(name)}/kernel"]).max() > 0, name
 
 
 def first_dense(name):
@@ -137,12 +137,12 @@ def first_dense(name):
 
 def test_unlabelled_tasks_have_no_gradient_at_all(model, pictures, labels):
     arguments = compile_arguments(TASKS)
-    found = gradients(model, arguments, pictures, only(labels, "age", "gender"))
+    by_path = gradients(model, arguments, pictures, only(labels, "age", "gender"))
     heads = ("detection", "landmarks", "visibility", "pose", "smile", "identity", "early")
-    silent = {path: g for path, g in found.items() if path.startswith(heads)}
+    silent = {path: g for path, g in by_path.items() if path.startswith(heads)}
     assert len(silent) > 20
     assert not any(g.any() for g in silent.values())
-    assert all(np.isfinite(g).all() for g in found.values())
+    assert all(np.isfinite(g).all() for g in by_path.values())
 
 
 def test_mixed_labels_give_the_gradient_of_the_labelled_pictures_alone(model, pictures, labels):
@@ -151,10 +151,10 @@ def test_mixed_labels_give_the_gradient_of_the_labelled_pictures_alone(model, pi
     mixed = {"smile": labels["smile"].copy()}
     mixed["smile"][5:] = np.nan
     first = {"smile": labels["smile"][:5]}
-    found = gradients(network, compile_arguments(tasks), pictures, mixed)
+    by_path = gradients(network, compile_arguments(tasks), pictures, mixed)
     alone = gradients(network, compile_arguments(tasks), pictures[:5], first)
-    for path in found:
-        np.testing.assert_allclose(found[path], alone[path], rtol=1e-3, atol=1e-6)
+    for path in by_path:
+        np.testing.assert_allclose(by_path[path], alone[path], rtol=1e-3, atol=1e-6)
 
 
 def test_an_epoch_without_any_label_changes_no_weight(model, pictures, labels):

@@ -48,10 +48,10 @@ def test_calibrated_file_has_an_output_with_a_range_of_its_own_for_each_task(
     assert steps["age"] < 0.5
     assert steps["landmarks"] < 0.01
     assert steps["smile"] == steps["visibility"] == 1 / 256
-    found = file.predict(pictures)
+    actual = file.predict(pictures)
     for name, values in outputs.items():
         spread = values.max() - values.min()
-        assert np.abs(found[name] - values).max() < max(0.2 * spread, 3 * steps[name]), name
+        assert np.abs(actual[name] - values).max() < max(0.2 * spread, 3 * steps[name]), name
 
 
 def test_graph_has_neither_shape_arithmetic_nor_conversions_inside(model, pictures, tmp_path):
@@ -79,12 +79,12 @@ def test_quantization_aware_file_gives_what_was_trained(model, pictures, tmp_pat
     path = convert(aware, tmp_path / "aware.tflite").path
     expected = aware.predict(pictures, verbose=0)
     file = TFLiteModel(path, validate=False)
-    found = file.predict(pictures)
-    assert set(found) == set(expected)
+    actual = file.predict(pictures)
+    assert set(actual) == set(expected)
     for name, values in expected.items():
         # A step of rounding at most; the ranges are those that were trained.
         step = (values.max() - values.min()) / 255 + 1 / 256
-        assert np.abs(found[name] - values).max() <= max(step, 1e-6), name
+        assert np.abs(actual[name] - values).max() <= max(step, 1e-6), name
 
     by_model, by_file = (
         FaceAnalyzer(predict, SHAPE).analyze(np.full((40, 50, 3), 90, np.uint8))

@@ -20,13 +20,13 @@ def picture(*pixels):
 
 def test_verify_by_hand():
     verifier = FaceVerifier(rows_and_columns, threshold=0.6)
-    found = verifier.verify(picture(1, 0), picture(9, 12))
-    assert found == Verification(pytest.approx(0.6), 0.6, found.same)
+    verification = verifier.verify(picture(1, 0), picture(9, 12))
+    assert verification == Verification(pytest.approx(0.6), 0.6, verification.same)
     assert not verifier.verify(picture(1, 0), picture(8, 12)).same
     assert verifier.verify(picture(1, 0), picture(10, 12)).same
     # A vector of zeros is like nothing.
     assert verifier.verify(picture(0), picture(0)).similarity == 0.0
-    assert set(found.to_dict()) == {"similarity", "threshold", "same"}
+    assert set(verification.to_dict()) == {"similarity", "threshold", "same"}
 
 
 def test_at_the_threshold_it_is_the_same():
@@ -48,10 +48,10 @@ def test_batches_give_what_pictures_alone_give(rng):
         return images.reshape(len(images), -1)
 
     verifier = FaceVerifier(embed, 0.0)
-    found = verifier.similarity(a, b)
+    similarities = verifier.similarity(a, b)
     assert max(sizes) == 64
     alone = [verifier.verify(x, y).similarity for x, y in zip(a[-3:], b[-3:], strict=True)]
-    np.testing.assert_allclose(found[-3:], alone, rtol=1e-6)
+    np.testing.assert_allclose(similarities[-3:], alone, rtol=1e-6)
 
 
 def test_keras_model_and_its_file_work_alike(tmp_path, rng):
@@ -59,9 +59,11 @@ def test_keras_model_and_its_file_work_alike(tmp_path, rng):
     model = keras.Model(image, keras.layers.Dense(5)(keras.layers.Flatten()(image)))
     file = TFLiteModel(convert(model, tmp_path / "encoder.tflite", "none").path)
     a, b = rng.normal(size=(2, 3, 4, 4, 1)).astype("float32")
-    found = FaceVerifier(file, 0.0).similarity(a, b)
+    similarities = FaceVerifier(file, 0.0).similarity(a, b)
     for embed in (model, model.predict_on_batch):
-        np.testing.assert_allclose(FaceVerifier(embed, 0.0).similarity(a, b), found, atol=1e-6)
+        np.testing.assert_allclose(
+            FaceVerifier(embed, 0.0).similarity(a, b), similarities, atol=1e-6
+        )
 
 
 def test_choose_threshold_by_hand():

@@ -44,9 +44,9 @@ def test_normalized_features_have_variance_1_and_stay_correlated(samples):
 
 
 def test_decorrelated_features_have_a_diagonal_covariance(samples):
-    found = covariance(np.asarray(adapted("decorrelate", samples)(samples)))
+    covariances = covariance(np.asarray(adapted("decorrelate", samples)(samples)))
     variances = np.linalg.eigvalsh(covariance(samples))[::-1]
-    np.testing.assert_allclose(found, np.diag(variances), atol=1e-3 * variances[0])
+    np.testing.assert_allclose(covariances, np.diag(variances), atol=1e-3 * variances[0])
 
 
 @pytest.mark.parametrize("kind", ["pca", "zca"])

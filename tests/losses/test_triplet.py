@@ -26,8 +26,8 @@ def test_is_the_definition(margin, rng):
     for _ in range(5):
         x = rng.normal(size=(8, 3)).astype("float32")
         x /= np.linalg.norm(x, axis=1, keepdims=True)
-        found = TripletSemiHardLoss(margin)(people, x)
-        np.testing.assert_allclose(found, reference(people, x, margin), rtol=1e-5)
+        loss = TripletSemiHardLoss(margin)(people, x)
+        np.testing.assert_allclose(loss, reference(people, x, margin), rtol=1e-5)
 
 
 def test_by_hand():

@@ -135,12 +135,12 @@ def test_v2_as_in_numpy(scene):
 def test_ciou_in_place_of_squares(scene, kind):
     heads, targets = scene["heads"], scene["targets"]
     without = kind(box_weight=0.0)(targets, heads)
-    found = kind(box_loss="ciou", box_weight=3.0)(targets, heads) - without
+    loss = kind(box_loss="ciou", box_weight=3.0)(targets, heads) - without
     expected = sum(
         weight * (1 - ciou(np.array(predicted(scene, *at), F32), scene["boxes"][at[0], index]))
         for at, (index, _, weight) in scene["matches"].items()
     )
-    np.testing.assert_allclose(found, 3 * expected / 2, rtol=1e-4)
+    np.testing.assert_allclose(loss, 3 * expected / 2, rtol=1e-4)
 
 
 def test_an_ignored_anchor_has_no_gradient(scene):
@@ -260,9 +260,9 @@ def test_heads_are_joined_and_trained_with_plain_fit():
     data = tf.data.Dataset.from_tensors((pictures, targets)).repeat()
     history = training.fit(data, steps_per_epoch=40, epochs=3, verbose=0, shuffle=False).history
     assert history["loss"][-1] < 0.2 * history["loss"][0]
-    found = model(pictures)
+    joined = model(pictures)
     np.testing.assert_array_equal(
-        np.argmax(found["objectness"][..., 0], -1), np.argmax(targets[:, :8, 4], -1)
+        np.argmax(joined["objectness"][..., 0], -1), np.argmax(targets[:, :8, 4], -1)
     )
 
 

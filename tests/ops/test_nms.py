@@ -12,7 +12,7 @@ def random_boxes(rng, count):
     return np.concatenate([corner, corner + side], -1).astype(F32)
 
 
-def found(result):
+def unpadded(result):
     indices, scores, count = (np.asarray(x) for x in result)
     return indices[:count].tolist(), scores[:count]
 
@@ -24,10 +24,10 @@ def test_by_hand():
     np.testing.assert_array_equal(indices, [1, 2, -1])  # Of equal scores the first.
     np.testing.assert_allclose(kept, [0.9, 0.3, 0])
     assert count == 2
-    assert found(suppress(boxes, scores, score_threshold=0.3))[0] == [1]
-    assert found(suppress(boxes, scores, max_detections=1))[0] == [1]
+    assert unpadded(suppress(boxes, scores, score_threshold=0.3))[0] == [1]
+    assert unpadded(suppress(boxes, scores, max_detections=1))[0] == [1]
     # 0.9 overlap is not more than 0.9.
-    assert found(suppress(boxes, scores, iou_threshold=0.9))[0] == [1, 3, 2]
+    assert unpadded(suppress(boxes, scores, iou_threshold=0.9))[0] == [1, 3, 2]
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.25])
@@ -38,15 +38,15 @@ def test_equals_tf_image(sigma, threshold, rng):
         expected, values = tf.image.non_max_suppression_with_scores(
             boxes, scores, 25, threshold, score_threshold=0.2, soft_nms_sigma=sigma
         )
-        indices, kept = found(suppress(boxes, scores, 25, threshold, 0.2, sigma))
+        indices, kept = unpadded(suppress(boxes, scores, 25, threshold, 0.2, sigma))
         assert indices == expected.numpy().tolist()
         np.testing.assert_allclose(kept, values, rtol=1e-5)
 
 
 def test_survivors_do_not_overlap_and_survive_again(rng):
     boxes, scores = random_boxes(rng, 60), rng.uniform(size=60).astype(F32)
-    first, _ = found(suppress(boxes, scores, 60, 0.4))
-    again, _ = found(suppress(boxes[first], scores[first], 60, 0.4))
+    first, _ = unpadded(suppress(boxes, scores, 60, 0.4))
+    again, _ = unpadded(suppress(boxes[first], scores[first], 60, 0.4))
     assert again == list(range(len(first)))
     assert 1 < len(first) < 60
 
@@ -54,7 +54,7 @@ def test_survivors_do_not_overlap_and_survive_again(rng):
 def test_soft_suppression_by_hand():
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 5], [20, 0, 30, 10]], F32)
     scores = np.array([0.9, 0.8, 0.6], F32)
-    indices, kept = found(suppress(boxes, scores, 3, soft_sigma=0.25))
+    indices, kept = unpadded(suppress(boxes, scores, 3, soft_sigma=0.25))
     assert indices == [0, 2, 1]
     np.testing.assert_allclose(kept, [0.9, 0.6, 0.8 * np.exp(-0.25 / 0.5)], rtol=1e-6)
 
@@ -96,7 +96,7 @@ def test_in_a_graph_of_unknown_batch_size(rng):
 
 def test_a_box_without_area_suppresses_nothing():
     boxes = np.array([[5, 5, 5, 5], [5, 5, 5, 5], [0, 0, 9, 9]], F32)
-    assert found(suppress(boxes, np.array([0.9, 0.8, 0.7], F32)))[0] == [0, 1, 2]
+    assert unpadded(suppress(boxes, np.array([0.9, 0.8, 0.7], F32)))[0] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("leading", [(), (2,)])

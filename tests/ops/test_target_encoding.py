@@ -63,8 +63,8 @@ def test_in_tf_data_and_in_batches(rng):
     matched = streamed["boxes"][0, :, 4] > 0
     for anchor in np.flatnonzero(matched):
         codes = [encode_boxes(box, ANCHORS[anchor]) for box in boxes[0]]
-        found = streamed["boxes"][0, anchor, :4]
-        assert min(np.abs(found - np.asarray(c)).max() for c in codes) < 1e-4
+        targets = streamed["boxes"][0, anchor, :4]
+        assert min(np.abs(targets - np.asarray(c)).max() for c in codes) < 1e-4
 
 
 @pytest.fixture

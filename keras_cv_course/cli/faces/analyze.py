@@ -57,9 +57,9 @@ def command(
         emit_json({"analyzed": rows, "skipped": reasons})
         return
     cells = [
-        (row["image"], task, shown(found["value"]), shown(found["confidence"]))
+        (row["image"], task, shown(attribute["value"]), shown(attribute["confidence"]))
         for row in rows
-        for task, found in row["tasks"].items()
+        for task, attribute in row["tasks"].items()
     ]
     emit_table(model, ("image", "task", "value", "confidence"), cells, texts=2)
     tell_skipped(skipped)
@@ -106,8 +106,8 @@ def _analyzed(
         face = replace(find_face(photograph, detector, largest), landmarks=None)
         left, top, right, _ = square_around(face)
         photograph, corner = cut_out(photograph, face, right - left), (left, top)
-    found = analyzer.analyze(photograph)
-    if "landmarks" in found:
-        points = found["landmarks"].value + corner
-        found["landmarks"] = replace(found["landmarks"], value=points)
-    return {task: attribute.to_dict() for task, attribute in found.items()}
+    attributes = analyzer.analyze(photograph)
+    if "landmarks" in attributes:
+        points = attributes["landmarks"].value + corner
+        attributes["landmarks"] = replace(attributes["landmarks"], value=points)
+    return {task: attribute.to_dict() for task, attribute in attributes.items()}

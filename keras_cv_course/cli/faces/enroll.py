@@ -55,11 +55,11 @@ def _people(folders: list[Path]) -> dict[Path, str]:
     """Returns the folder of each person in folders of them, and the person's name."""
     people: dict[Path, str] = {}
     for folder in folders:
-        found = sorted(path for path in folder.glob("*/") if not path.name.startswith("."))
-        if not found:
+        subfolders = sorted(path for path in folder.glob("*/") if not path.name.startswith("."))
+        if not subfolders:
             raise ValueError(
                 f"{folder} must be a folder with a folder of images for each person; or say "
                 "with --name whose face it is."
             )
-        people.update({path: path.name for path in found})
+        people.update({path: path.name for path in subfolders})
     return people

@@ -41,13 +41,13 @@ def command(
     with existing_gallery(gallery, token) as opened:
         faces = embed_files(encoder, list(files_below(pictures)), as_json)
         answers = [opened.identify(row, top, threshold=limit) for row in faces.embeddings]
-    found = list(zip(faces.images, answers, strict=True))
+    pairs = list(zip(faces.images, answers, strict=True))
     if as_json:
-        rows = [{"image": str(image), "name": a.name, **asdict(a)} for image, a in found]
+        rows = [{"image": str(image), "name": a.name, **asdict(a)} for image, a in pairs]
         emit_json({"identified": rows, "skipped": faces.skipped_rows()})
         return
     cells: list[tuple[str, str, str]] = []
-    for image, answer in found:
+    for image, answer in pairs:
         cells += [(str(image), each.name, f"{each.similarity:.3f}") for each in answer.matches]
         if not answer.matches:
             nearest = f"{answer.nearest.similarity:.3f}" if answer.nearest else ""

@@ -53,14 +53,14 @@ class Encoder:
         Raises:
             ValueError: If neither is there.
         """
-        found = self.threshold if given is None else given
-        if found is None:
+        threshold = self.threshold if given is None else given
+        if threshold is None:
             raise ValueError(
                 f"Nothing tells how alike two faces of one person are to {self.path}: there is no "
                 f"{RECORD} beside it, and it carries no threshold. Say it with --threshold, or "
                 "measure it with `keras-cv-course faces evaluate`."
             )
-        return found
+        return threshold
 
     def read_file(self, image: Path) -> np.ndarray:
         """Returns the face in a file as the encoder takes it; raises as `read_photograph` does."""
