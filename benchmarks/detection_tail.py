@@ -67,12 +67,12 @@ def rows(
 ) -> Iterator[str]:
     """Yields the rows of one model: of each end and each lowest score."""
     shape = model.input_shape[1:]
-    images = sorted(options.pictures.glob("*.jpg"))[: options.count]
-    if not images:
+    photographs = sorted(options.pictures.glob("*.jpg"))[: options.count]
+    if not photographs:
         raise SystemExit(f"There are no .jpg files in {options.pictures}.")
     detector = Detector(model)
-    typical = load_pictures(images, shape, detector.input_range)
-    pictures = load_pictures(images, shape, PIXELS).round() if quantize == "int8" else typical
+    typical = load_pictures(photographs, shape, detector.input_range)
+    pictures = load_pictures(photographs, shape, PIXELS).round() if quantize == "int8" else typical
     for score in options.scores:
         with tempfile.TemporaryDirectory() as folder:
             paths = files(model, Path(folder), quantize, score, typical)

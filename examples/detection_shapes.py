@@ -79,10 +79,10 @@ def main() -> None:
 
     detector = Detector(model, val.class_names, score_threshold=0.05)
     finders: dict[str, Detector | TFLiteDetector] = {"model.keras": detector}
-    pictures = calibration_array(targets.map(lambda images, _: images), SHAPE, RANGE, 100)
+    calibration_data = calibration_array(targets.map(lambda images, _: images), SHAPE, RANGE, 100)
     for quantize, io_dtype in (("none", "float32"), ("int8", "uint8")):
         path = options.out / f"model_{quantize}.tflite"
-        typical = pictures if quantize == "int8" else None
+        typical = calibration_data if quantize == "int8" else None
         convert(detector, path, quantize, io_dtype, typical)
         finders[path.name] = TFLiteDetector(path, input_range=RANGE)
     for name, finder in finders.items():

@@ -178,7 +178,7 @@ class Reading:
             )
         self._problems.append(text)
 
-    def picture(
+    def add_image(
         self,
         folder: Path,
         name: str,

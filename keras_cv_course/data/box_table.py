@@ -80,7 +80,7 @@ def table_annotations(
     for fields, (x_min, y_min, x_max, y_max) in zip(rows, np.asarray(xyxy).tolist(), strict=True):
         by_picture[fields[0]].append(RawBox(fields[1], (x_min, y_min, x_max, y_max)))
     for name, raw_boxes in by_picture.items():
-        reading.picture(folder, name, f"{file}, {name}", raw_boxes)
+        reading.add_image(folder, name, f"{file}, {name}", raw_boxes)
     return reading.annotations()
 
 

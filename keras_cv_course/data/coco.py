@@ -62,21 +62,21 @@ def coco_annotations(
     reading = Reading(broken, names, file, max_pixels)
     for problem in problems:
         reading.problem(str(file), problem)
-    images = _by_id(content["images"])
+    file_names = _by_id(content["images"])
     by_picture: dict[Any, list[RawBox]] = defaultdict(list)
     for number, row in enumerate(content["annotations"]):
-        wrong = _wrong_annotation(row, images, categories)
+        wrong = _wrong_annotation(row, file_names, categories)
         if wrong:
             reading.problem(_where(file, "annotation", row, number), wrong)
         else:
             by_picture[row["image_id"]].append(_box(row, categories))
     for number, row in enumerate(content["images"]):
-        where, wrong = _where(file, "image", row, number), _wrong_picture(row, images)
+        where, wrong = _where(file, "image", row, number), _wrong_picture(row, file_names)
         if wrong:
             reading.problem(where, wrong)
         else:
             size = _size_px(row)
-            reading.picture(folder, row["file_name"], where, by_picture[row["id"]], size)
+            reading.add_image(folder, row["file_name"], where, by_picture[row["id"]], size)
     return reading.annotations()
 
 

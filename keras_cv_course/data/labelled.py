@@ -152,9 +152,9 @@ def labelled_epochs(
     """
     check_input(input_shape, input_range, batch_size)
     files, labels, read = _table(sources, label_sizes, input_shape)
-    pictures = tf.data.Dataset.from_tensor_slices(files)
-    pictures = pictures.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(files))
-    kept = (next(iter(pictures)), {name: tf.constant(x) for name, x in labels.items()})
+    decoded = tf.data.Dataset.from_tensor_slices(files)
+    decoded = decoded.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(files))
+    kept = (next(iter(decoded)), {name: tf.constant(x) for name, x in labels.items()})
     to_range = rescale(input_range)
 
     def at(epoch: tf.Tensor) -> tf.data.Dataset:

@@ -82,7 +82,7 @@ def voc_annotations(
     for same_image in entries.values():
         for entry in _of_this_picture(same_image, reading):
             where = str(entry.path)
-            reading.picture(root / pictures, entry.picture, where, entry.boxes, entry.size_px)
+            reading.add_image(root / pictures, entry.picture, where, entry.boxes, entry.size_px)
     return reading.annotations()
 
 

@@ -46,11 +46,11 @@ def draw_detections(
     Example:
         >>> drawn = draw_detections(image, detector.predict([image])[0])
     """
-    picture = Image.fromarray(np.clip(np.rint(image), 0, 255).astype(np.uint8))
-    drawing = ImageDraw.Draw(picture)
-    side = min(picture.size)
+    canvas = Image.fromarray(np.clip(np.rint(image), 0, 255).astype(np.uint8))
+    drawing = ImageDraw.Draw(canvas)
+    side = min(canvas.size)
     width = max(1, side // 150)
-    font = _font(picture)
+    font = _font(canvas)
     rows = detection_rows(detections, class_names)[::-1]  # The best ends on top,
     colours = [_COLOURS[row["class"] % len(_COLOURS)] for row in rows]
     for row, colour in zip(rows, colours, strict=True):
@@ -59,8 +59,8 @@ def draw_detections(
         # "1 0.90" would read as ten.
         name = f"class {row['name']}" if class_names is None else row["name"]
         label = f"{name} {row['score']:.2f}" if show_scores else name
-        _draw_label(drawing, label, row["box_xyxy"][:2], picture.width, font, colour)
-    return np.asarray(picture)
+        _draw_label(drawing, label, row["box_xyxy"][:2], canvas.width, font, colour)
+    return np.asarray(canvas)
 
 
 def draw_lines(image: np.ndarray, lines: Sequence[str]) -> Image.Image:
@@ -70,9 +70,9 @@ def draw_lines(image: np.ndarray, lines: Sequence[str]) -> Image.Image:
         image: uint8 `(height, width, 3)`.
         lines: The text, the first line on top.
     """
-    picture = Image.fromarray(image)
-    drawing = ImageDraw.Draw(picture)
-    font = _font(picture)
+    canvas = Image.fromarray(image)
+    drawing = ImageDraw.Draw(canvas)
+    font = _font(canvas)
     top = 0.0
     for line in lines:
         left, upper, right, lower = drawing.textbbox((0, 0), line, font=font)
@@ -80,11 +80,11 @@ def draw_lines(image: np.ndarray, lines: Sequence[str]) -> Image.Image:
         drawing.rectangle((0, top, right - left + 4, top + height), fill="black")
         drawing.text((2 - left, top + 2 - upper), line, font=font, fill="white")
         top += height
-    return picture
+    return canvas
 
 
-def _font(picture: Image.Image) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
-    size = max(_LEAST_TEXT_PX, round(min(picture.size) * _TEXT_PER_PICTURE))
+def _font(canvas: Image.Image) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
+    size = max(_LEAST_TEXT_PX, round(min(canvas.size) * _TEXT_PER_PICTURE))
     return ImageFont.load_default(size)
 
 

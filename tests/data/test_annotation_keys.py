@@ -268,10 +268,10 @@ def of_coco(folder, box, size):
     ("box", "size"), [(UPRIGHT, (30, 20)), (UPRIGHT, None), (STORED, (20, 30))]
 )
 def test_boxes_of_turned_pictures_are_those_of_the_upright_one(turned, read, box, size):
-    (picture,) = read(turned, box, size).pictures
-    assert picture.size_px == (30, 20)
-    assert picture.boxes.tolist() == [list(UPRIGHT)]
-    image = picture.load()
+    (annotated,) = read(turned, box, size).pictures
+    assert annotated.size_px == (30, 20)
+    assert annotated.boxes.tolist() == [list(UPRIGHT)]
+    image = annotated.load()
     left, top, right, bottom = UPRIGHT
     assert image[top:bottom, left:right, 0].mean() > 240
     assert image.sum() < 1.1 * image[top:bottom, left:right].sum()

@@ -62,10 +62,10 @@ def test_finds_in_pictures_of_any_size_what_it_finds_in_them_alone(network, pict
     detector = Detector(network, score_threshold=0.3)
     pictures = [picture, rng.integers(0, 256, (50, 130, 3), dtype=np.uint8)]
     together = detector.predict(pictures)
-    for image, actual in zip(pictures, together, strict=True):
-        (alone,) = detector.predict([image])
+    for single, actual in zip(pictures, together, strict=True):
+        (alone,) = detector.predict([single])
         assert len(actual["scores"]) > 3
-        height, width = image.shape[:2]
+        height, width = single.shape[:2]
         assert actual["boxes"].min() >= 0
         assert (actual["boxes"].max(axis=0) <= [width, height, width, height]).all()
         assert (np.diff(actual["scores"]) <= 0).all()

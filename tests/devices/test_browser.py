@@ -97,9 +97,9 @@ def test_page_gives_what_litert_gives(tmp_path, form):
 
 
 def test_grey_pictures(tmp_path, rng):
-    image = keras.Input((8, 8, 1), name="image")
-    scores = keras.layers.Dense(3)(keras.layers.Flatten()(image))
-    path = convert(keras.Model(image, scores), tmp_path / "m.tflite", "none").path
+    inputs = keras.Input((8, 8, 1), name="image")
+    scores = keras.layers.Dense(3)(keras.layers.Flatten()(inputs))
+    path = convert(keras.Model(inputs, scores), tmp_path / "m.tflite", "none").path
     picture = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     steps = [["visit", "index.html"], READY, *choose(picture, tmp_path / "picture.png")]
     (received,) = drive(write_app(path, tmp_path / "app", (0.0, 1.0)), steps).answers

@@ -63,10 +63,10 @@ def own(tmp_path_factory):
     """Command-line arguments for a small saved model and a folder of images."""
     folder = tmp_path_factory.mktemp("own")
     keras.utils.set_random_seed(0)
-    image = keras.Input((16, 16, 3), name="image")
-    x = keras.layers.Conv2D(8, 3, 2, activation="relu6")(image)
+    inputs = keras.Input((16, 16, 3), name="image")
+    x = keras.layers.Conv2D(8, 3, 2, activation="relu6")(inputs)
     x = keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x))
-    keras.Model(image, x, name="own").save(folder / "own.keras")
+    keras.Model(inputs, x, name="own").save(folder / "own.keras")
     pictures = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)
     (folder / "pictures").mkdir()
     for i, picture in enumerate(pictures):

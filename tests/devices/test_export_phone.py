@@ -44,10 +44,10 @@ def own(tmp_path_factory):
     """Command-line arguments for a saved classifier, images and names."""
     folder = tmp_path_factory.mktemp("own")
     keras.utils.set_random_seed(0)
-    image = keras.Input((16, 16, 3), name="image")
-    x = keras.layers.Conv2D(8, 3, 2, activation="relu6")(image)
+    inputs = keras.Input((16, 16, 3), name="image")
+    x = keras.layers.Conv2D(8, 3, 2, activation="relu6")(inputs)
     x = keras.layers.Dense(len(NAMES))(keras.layers.GlobalAveragePooling2D()(x))
-    keras.Model(image, keras.layers.Softmax(name="scores")(4 * x)).save(folder / "own.keras")
+    keras.Model(inputs, keras.layers.Softmax(name="scores")(4 * x)).save(folder / "own.keras")
     pictures = np.random.default_rng(0).integers(0, 256, (PICTURES, 1, 1, 3), np.uint8)
     (folder / "pictures").mkdir()
     for i, picture in enumerate(pictures):

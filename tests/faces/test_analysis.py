@@ -79,10 +79,10 @@ def test_pictures_of_any_size_and_colour_come_in_the_networks_shape_and_range():
 
 
 def test_a_keras_model_is_asked_as_it_is(rng):
-    image = keras.Input(SHAPE)
-    pooled = keras.layers.GlobalAveragePooling2D()(image)
+    inputs = keras.Input(SHAPE)
+    pooled = keras.layers.GlobalAveragePooling2D()(inputs)
     age = keras.layers.Dense(1, name="age")(pooled)
-    model = keras.Model(image, {"age": age})
+    model = keras.Model(inputs, {"age": age})
     picture = rng.integers(0, 256, (32, 32, 3), np.uint8)
     expected = model.predict(picture[None] / np.float32(127.5) - 1, verbose=0)["age"][0, 0]
     attributes = FaceAnalyzer(model, SHAPE).analyze(picture)

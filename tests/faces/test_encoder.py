@@ -53,8 +53,8 @@ def test_projections_of_feature_maps_are_added(backbone, rng):
 
 def test_grid_keeps_places():
     # On a map of 4 x 4 that is the image itself, a grid of 2 is the means of its quarters.
-    image = keras.Input((4, 4, 1))
-    encoder = FaceEncoder(keras.Model(image, keras.layers.Identity()(image)), 4, grid=2)
+    inputs = keras.Input((4, 4, 1))
+    encoder = FaceEncoder(keras.Model(inputs, keras.layers.Identity()(inputs)), 4, grid=2)
     encoder.get_layer("projection").set_weights([np.eye(4), np.zeros(4)])
     picture = np.zeros((1, 4, 4, 1), "float32")
     picture[0, :2, :2], picture[0, 2:, 2:] = 3.0, 4.0

@@ -13,9 +13,9 @@ def rows_and_columns(images):
 
 
 def picture(*pixels):
-    image = np.zeros((2, 2, 1), "float32")
-    image[0, : len(pixels), 0] = pixels
-    return image
+    array = np.zeros((2, 2, 1), "float32")
+    array[0, : len(pixels), 0] = pixels
+    return array
 
 
 def test_verify_by_hand():

@@ -42,10 +42,10 @@ def command(
     from keras_cv_course.predictors.face_results import shown
 
     analyzer = _open_analyzer(model, input_range)
-    find, images = open_detector(detector), list(files_below(pictures))
+    find, files = open_detector(detector), list(files_below(pictures))
     rows: list[dict[str, Any]] = []
     skipped: list[tuple[Path, str]] = []
-    for image in progress(images, "looking at faces", len(images), as_json):
+    for image in progress(files, "looking at faces", len(files), as_json):
         try:
             rows.append({"image": str(image), "tasks": _analyzed(analyzer, image, find, largest)})
         except (ValueError, OSError) as error:
