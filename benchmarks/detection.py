@@ -145,15 +145,13 @@ def main() -> None:
     options = parser.parse_args()
     anchors = anchor_boxes(ssd300_maps())
     bounding_boxes = batch_of_boxes(options.batch, SLOTS)
-    pictures = min(options.step_batch, options.batch)
+    images = min(options.step_batch, options.batch)
     train_ms = (
-        median_ms(step(pictures, bounding_boxes, anchors), options.rounds)
-        * options.batch
-        / pictures
+        median_ms(step(images, bounding_boxes, anchors), options.rounds) * options.batch / images
     )
     print(
         f"{caption()}; {len(anchors)} priors, batch {options.batch}; a training step of SSD300 "
-        f"takes {train_ms:.0f} ms ({options.batch // pictures} times that of {pictures})\n"
+        f"takes {train_ms:.0f} ms ({options.batch // images} times that of {images})\n"
     )
     print("| boxes an image | encoded | ms a batch | of the step |\n|" + "---|" * 4)
     for boxes in options.boxes:

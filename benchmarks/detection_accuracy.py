@@ -111,8 +111,8 @@ class Training:
     def typical(self) -> np.ndarray:
         """Returns images for calibration."""
         batches = detection_batches(self.lists()[0], self.shape, self.task.batch)
-        pictures = with_targets(batches, lambda boxes, *_: boxes, RANGE).map(lambda x, _: x)
-        return calibration_array(pictures, self.shape, RANGE, CALIBRATION)
+        images = with_targets(batches, lambda boxes, *_: boxes, RANGE).map(lambda x, _: x)
+        return calibration_array(images, self.shape, RANGE, CALIBRATION)
 
     def _fit(
         self, model: keras.Model, run: RunFolder, epochs: int, rate: float, *callbacks: Any
@@ -168,11 +168,11 @@ def measure(key: dict[str, Any], options: argparse.Namespace) -> None:
         return
     training = Training(key, options.rate, options.shared, options.runs)
     paths = files(training)
-    pictures = [picture for picture, _ in training.lists()[1].samples()]
+    images = [image for image, _ in training.lists()[1].samples()]
     timings = benchmark(list(paths.values()), runs=TIMED_RUNS).files
     lines = []
     for (way, path), timing in zip(paths.items(), timings, strict=True):
-        detections = TFLiteDetector(path, input_range=RANGE).predict(pictures)
+        detections = TFLiteDetector(path, input_range=RANGE).predict(images)
         cost = {"bytes": timing.bytes, "ms": timing.median_ms}
         lines.append({**key, "way": way, **cost, "found": [rounded(one) for one in detections]})
     with options.out.open("a", encoding="utf-8") as file:
@@ -214,7 +214,7 @@ def table(lines: Sequence[dict[str, Any]], task: str, shared: Path) -> Iterator[
         rows.setdefault(training, {}).setdefault(line["way"], []).append(line)
     for ways in rows.values():
         for way, folds in ways.items():
-            own = [lists(task, shared, line["fold"])[1].pictures for line in folds]
+            own = [lists(task, shared, line["fold"])[1].images for line in folds]
             yield f"| {' | '.join(cells(WAYS[way], folds, ways['float'], own, names))} |"
 
 
@@ -222,21 +222,21 @@ def cells(
     way: str,
     folds: Sequence[dict[str, Any]],
     of_float: Sequence[dict[str, Any]],
-    pictures: Sequence[Sequence[Any]],
+    images: Sequence[Sequence[Any]],
     names: Sequence[str],
 ) -> Iterator[str]:
     """Yields what a row of the table tells of the folds of a detector, exported in a way."""
     first = folds[0]
     yield from (first["model"], str(first["size"]), " + ".join(map(str, first["epochs"])))
     yield from (str(first["seed"]), way)
-    pairs = list(zip(pictures, folds, strict=True))
+    pairs = list(zip(images, folds, strict=True))
     reached = [voc_average_precision(own, line["found"], names) for own, line in pairs]
     yield f"{np.mean([one['mAP'] for one in reached]):.4f}"
     yield ", ".join(f"{one['mAP']:.3f}" for one in reached) if len(folds) > 1 else ""
     if folds is of_float:
         yield from ("", "")
     else:
-        truths = [picture for own in pictures for picture in own]
+        truths = [image for own in images for image in own]
         detections, base = (
             [one for line in some for one in line["found"]] for some in (folds, of_float)
         )

@@ -30,7 +30,7 @@ from keras_cv_course.training import (
     plot_ablation,
 )
 from keras_cv_course.training.ablation import BAG_OF_FREEBIES
-from keras_cv_course.training.detection_fit import detection_pictures, detector_training
+from keras_cv_course.training.detection_fit import detection_images, detector_training
 
 SIZE = 160
 SIZES = tuple(range(128, 225, 32))  # as far from SIZE as the paper's 320 to 608 from 416
@@ -48,9 +48,9 @@ def run(shared: Path, train: Annotations, val: Annotations, recipe: Recipe) -> f
     keras.utils.set_random_seed(recipe.seed)
     model = TASK.models["yolo"](backbone(shared, SIZE), train)
     batches = detection_epochs(train, (SIZE, SIZE, 3), TASK.batch, seed=recipe.seed)
-    pictures = detection_pictures(batches, recipe, model, RANGE)
+    images = detection_images(batches, recipe, model, RANGE)
     training = detector_training(
-        model, recipe, pictures, val.samples, val.class_names, **LOSSES["yolo"]
+        model, recipe, images, val.samples, val.class_names, **LOSSES["yolo"]
     )
     training.model.fit(training.train.passes(), epochs=recipe.epochs, shuffle=False, verbose=2)
     detector = Detector(model, val.class_names, score_threshold=LOWEST_SCORE)

@@ -27,7 +27,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from keras_cv_course import EfficientNet, MobileNet, MobileNetV2, MobileNetV3Small
-from keras_cv_course.data import load_pictures
+from keras_cv_course.data import load_images
 from keras_cv_course.ops.scaling import Scaling
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tflite import TFLiteModel, benchmark, convert
@@ -115,10 +115,10 @@ def fit(
     model.fit(dataset, epochs=epochs, verbose=0, shuffle=False, callbacks=list(callbacks))
 
 
-def logits_of(model: keras.Model | TFLiteModel, pictures: np.ndarray) -> np.ndarray:
+def logits_of(model: keras.Model | TFLiteModel, images: np.ndarray) -> np.ndarray:
     """Returns what a network or a file gives for images."""
     options = {"verbose": 0} if isinstance(model, keras.Model) else {}
-    return np.asarray(model.predict(pictures, **options))
+    return np.asarray(model.predict(images, **options))
 
 
 def measure(
@@ -153,21 +153,21 @@ def measure(
     return record | {"classes": {way: indices.tolist() for way, indices in classes.items()}}
 
 
-def closeness(aware: keras.Model, file: Path, pictures: np.ndarray) -> dict[str, Any]:
+def closeness(aware: keras.Model, file: Path, images: np.ndarray) -> dict[str, Any]:
     """Returns how far a file's logits are from those of the model that it was made from."""
-    logits = logits_of(aware, pictures)
+    logits = logits_of(aware, images)
     (step,) = output_steps(file.read_bytes())
     second, best = np.sort(logits, axis=-1)[:, -2:].T
     clear = (best - second) / step > MARGIN
     report = {}
     for kernels in ("default", "reference"):
-        outputs = logits_of(TFLiteModel(file, kernels=kernels), pictures)
+        outputs = logits_of(TFLiteModel(file, kernels=kernels), images)
         away = np.abs(outputs - logits) / step
         flipped = outputs.argmax(-1) != logits.argmax(-1)
         report[kernels] = {
             "median": float(np.median(away)),
             "worst": float(away.max()),
-            "pictures": len(pictures),
+            "images": len(images),
             "flipped": int(flipped.sum()),
             "clear": int(clear.sum()),
             "clear_flipped": int((clear & flipped).sum()),
@@ -206,8 +206,8 @@ def folders(
     """Returns the images in folders with a folder for each class."""
     names = sorted(path.name for path in parents[0].iterdir() if path.is_dir())
     paths = [path for p in parents for name in names for path in sorted((p / name).glob("*.jpg"))]
-    pictures = load_pictures(paths, (size_px, size_px, 3), input_range)
-    return pictures, np.array([names.index(path.parent.name) for path in paths])
+    images = load_images(paths, (size_px, size_px, 3), input_range)
+    return images, np.array([names.index(path.parent.name) for path in paths])
 
 
 def handwritten(size_px: int, input_range: tuple[float, float]) -> Data:
@@ -232,9 +232,9 @@ def cifar10(folder: Path, size_px: int, input_range: tuple[float, float]) -> Dat
 
 @cache
 def _features(weights: Path, size_px: int, mirrored: bool, load: Any, input_range: Any) -> Any:
-    pictures, _ = load(size_px, input_range)
+    images, _ = load(size_px, input_range)
     model = MobileNetV2((size_px, size_px, 3), include_top=False, weights=weights, pooling="avg")
-    return model.predict(pictures[:, :, ::-1] if mirrored else pictures, verbose=0)
+    return model.predict(images[:, :, ::-1] if mirrored else images, verbose=0)
 
 
 def flowers_head(
@@ -297,7 +297,7 @@ def measure_all(name: str, task: Task, seeds: Sequence[int], out: Path) -> None:
     """Appends the records of a task that are not in the file yet."""
     done = [{field: record[field] for field in FIELDS} for record in read(out)]
     for network, (recipe, _) in task.networks.items():
-        pictures, labels = task.load(recipe.size_px, recipe.input_range)
+        images, labels = task.load(recipe.size_px, recipe.input_range)
         splits = [(seed, *pair) for seed in seeds for pair in enumerate(task.splits(labels, seed))]
         for seed, fold, (train, test) in splits:
             record: dict[str, Any] = dict(zip(FIELDS, (name, network, seed, fold), strict=True))
@@ -307,7 +307,7 @@ def measure_all(name: str, task: Task, seeds: Sequence[int], out: Path) -> None:
             keras.utils.clear_session()
             keras.utils.set_random_seed(seed * FOLDS + fold)
             model = start(task, network, train, seed)
-            fit_data, test_data = ((pictures[rows], labels[rows]) for rows in (train, test))
+            fit_data, test_data = ((images[rows], labels[rows]) for rows in (train, test))
             record |= measure(model, recipe, fit_data, test_data, seed, fold == 0)
             record |= {"labels": labels[test].tolist(), "seconds": time.perf_counter() - began}
             with out.open("a") as file:
@@ -362,11 +362,11 @@ def print_closeness(groups: dict[tuple[str, str], list[dict[str, Any]]]) -> None
     for (data, network), records in groups.items():
         for record in records:
             for kernels, c in record.get("close", {}).items():
-                same = 100 * (1 - c["flipped"] / c["pictures"])
+                same = 100 * (1 - c["flipped"] / c["images"])
                 print(
                     f"| {data} | {network} | {record['seed']} | {kernels} | {c['median']:.2f} "
                     f"| {c['worst']:.1f} | {same:.2f} | {c['flipped']} | {c['clear']} of "
-                    f"{c['pictures']} | {c['clear_flipped']} |"
+                    f"{c['images']} | {c['clear_flipped']} |"
                 )
 
 

@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--any-sign", action="store_true")
     args = parser.parse_args()
     people = digit_people()
-    images = people.pictures.astype("float32") / 255
+    images = people.images.astype("float32") / 255
     print(f"{caption()}\n\n| distance | seeds that learn | lowest | mean | highest |")
     print("|---|---|---|---|---|")
     for distance in ("euclidean", "absolute", "cosine"):

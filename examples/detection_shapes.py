@@ -89,11 +89,11 @@ def main() -> None:
         reached = detection_metrics(finder.predict, val.samples(), val.class_names)
         print(f"{name}: AP50 {reached['AP50']:.3f}, AP {reached['AP']:.3f}")
 
-    shown = [picture for picture, _ in val.samples()][:9]
+    shown = [image for image, _ in val.samples()][:9]
     sure = Detector(model, val.class_names, score_threshold=0.5)
     drawn = [
-        draw_detections(picture, boxes, val.class_names)
-        for picture, boxes in zip(shown, sure.predict(shown), strict=True)
+        draw_detections(image, boxes, val.class_names)
+        for image, boxes in zip(shown, sure.predict(shown), strict=True)
     ]
     (options.out / "found.png").write_bytes(png(mosaic(drawn, columns=3)))
 

@@ -131,7 +131,7 @@ def open_detector(name: str) -> Detector | None:
     return haar_detector() if name == "haar" else yunet_detector(name)
 
 
-def roc_picture(recognizer: Recognizer, similarity: float | None) -> Figure:
+def roc_image(recognizer: Recognizer, similarity: float | None) -> Figure:
     """Returns the ROC curve with the threshold, and where the two faces would be on it."""
     false, true, _ = roc_curve(recognizer.same, recognizer.similarity, drop_intermediate=False)
     figure = Figure(figsize=(6, 3.6), layout="constrained")
@@ -214,10 +214,10 @@ def compare(recognizer: Recognizer, path_a: str | None, path_b: str | None) -> t
     try:
         verification = recognizer.verifier.verify(recognizer.face(path_a), recognizer.face(path_b))
     except ValueError as error:
-        return said("", str(error)), roc_picture(recognizer, None)
+        return said("", str(error)), roc_image(recognizer, None)
     verdict = "The same" if verification.same else "Not the same"
     numbers = f"similarity {verification.similarity:.3f}, threshold {verification.threshold:.3f}"
-    return said(verdict, numbers), roc_picture(recognizer, verification.similarity)
+    return said(verdict, numbers), roc_image(recognizer, verification.similarity)
 
 
 def people(gallery: FaceGallery) -> str:
@@ -252,7 +252,7 @@ def remove(_: Recognizer, gallery: FaceGallery, __: str | None, name: str) -> st
 Action = Callable[[Recognizer, FaceGallery, str | None, str], str]
 
 
-def picture_input(label: str, mark: str) -> Any:
+def image_input(label: str, mark: str) -> Any:
     """Returns an input for an image from a file or the webcam, which gives the path of its file.
 
     Gradio itself does not decode it: `read_photograph` does, which knows few formats.
@@ -289,18 +289,18 @@ def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
         "api_visibility": "private",
     }
     with gr.Blocks(title="Faces", analytics_enabled=False, delete_cache=(60, 600)) as page:
-        gr.Markdown("# Faces\nPictures stay on this machine. Not for decisions about people.")
+        gr.Markdown("# Faces\nImages stay on this machine. Not for decisions about people.")
         with gr.Tab("Two images"):
             with gr.Row():
-                both = [picture_input("One", "one"), picture_input("Another", "another")]
+                both = [image_input("One", "one"), image_input("Another", "another")]
             button = gr.Button("Compare", variant="primary", elem_id="compare")
             with gr.Row():
                 verdict = gr.Markdown(elem_id="verdict", latex_delimiters=[])
-                curve = gr.Plot(roc_picture(recognizer, None), show_label=False)
+                curve = gr.Plot(roc_image(recognizer, None), show_label=False)
             button.click(lambda a, b: compare(recognizer, a, b), both, [verdict, curve], **queued)
         with gr.Tab("Gallery", elem_id="gallery"):
             with gr.Row():
-                face = picture_input("A face", "face")
+                face = image_input("A face", "face")
                 with gr.Column():
                     name = gr.Textbox(label="Name", max_length=100, elem_id="name")
                     actions = {"Who is it?": identify, "Enroll": enroll, "Remove": remove}

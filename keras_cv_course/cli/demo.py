@@ -90,7 +90,7 @@ def command(
     for row in exported:
         numbers = [f"{row[key]:.4f}" for key in metrics]
         rows.append((row["file"], f"{row['bytes']:,}", f"{row['median_ms']:.3f}", *numbers))
-    title = f"{run.path}: {report['pictures']} images that were held out"
+    title = f"{run.path}: {report['images']} images that were held out"
     emit_table(title, ("file", "bytes", "ms", *metrics), rows)
 
 

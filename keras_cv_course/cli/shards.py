@@ -34,7 +34,7 @@ def command(
         {
             "split": name,
             "shards": len(shards),
-            "pictures": sum(shard.pictures for shard in shards),
+            "images": sum(shard.images for shard in shards),
             "bytes": sum(shard.size for shard in shards),
         }
         for name, shards in splits.items()
@@ -43,4 +43,4 @@ def command(
         emit_json({"folder": str(index.parent), "splits": rows})
     else:
         cells = [[str(row["split"]), *(f"{row[k]:,}" for k in list(row)[1:])] for row in rows]
-        emit_table(str(index.parent), ("split", "shards", "pictures", "bytes"), cells)
+        emit_table(str(index.parent), ("split", "shards", "images", "bytes"), cells)

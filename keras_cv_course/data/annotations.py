@@ -22,7 +22,7 @@ _MOST_LOGGED = 5
 
 
 @dataclass(frozen=True, eq=False)
-class AnnotatedPicture:
+class AnnotatedImage:
     """An image file and the boxes in it.
 
     Attributes:
@@ -54,13 +54,13 @@ class AnnotatedPicture:
             ValueError: If it cannot be decoded, or is another one than when it was annotated.
         """
         height, width = self.size_px
-        picture = read_photograph(self.path, max_pixels=height * width)
-        if picture.shape[:2] != (height, width):
+        image = read_photograph(self.path, max_pixels=height * width)
+        if image.shape[:2] != (height, width):
             raise ValueError(
-                f"{self.path} is {picture.shape[1]}x{picture.shape[0]} pixels now, and was "
+                f"{self.path} is {image.shape[1]}x{image.shape[0]} pixels now, and was "
                 f"{width}x{height}. Read the annotations again."
             )
-        return picture
+        return image
 
 
 @dataclass(frozen=True)
@@ -68,32 +68,32 @@ class Annotations:
     """Annotated images.
 
     Attributes:
-        pictures: The images, those without boxes too.
+        images: The images, those without boxes too.
         class_names: Names of the classes, by label.
         skipped: What was left out, and why; one line each.
     """
 
-    pictures: tuple[AnnotatedPicture, ...]
+    images: tuple[AnnotatedImage, ...]
     class_names: tuple[str, ...]
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     @property
     def files(self) -> tuple[str, ...]:
         """The images as sorted paths below their folder: what a run records and compares."""
-        return tuple(sorted(picture.name or picture.path.as_posix() for picture in self.pictures))
+        return tuple(sorted(image.name or image.path.as_posix() for image in self.images))
 
     @property
     def max_pixels(self) -> int:
         """Pixels of the largest image."""
-        return max((h * w for h, w in (picture.size_px for picture in self.pictures)), default=1)
+        return max((h * w for h, w in (image.size_px for image in self.images)), default=1)
 
-    def samples(self) -> Iterator[tuple[np.ndarray, AnnotatedPicture]]:
+    def samples(self) -> Iterator[tuple[np.ndarray, AnnotatedImage]]:
         """Yields each image, uint8 `(height, width, 3)`, and what is in it; one at a time."""
-        for picture in self.pictures:
-            yield picture.load(), picture
+        for image in self.images:
+            yield image.load(), image
 
     def shapes_px(self, input_shape: tuple[int, int]) -> np.ndarray:
         """Returns widths and heights of all boxes when images are stretched to a size.
@@ -105,9 +105,9 @@ class Annotations:
             float32 `(boxes, 2)`, for `cluster_shapes`; without crowds.
         """
         shapes = [np.zeros((0, 2), np.float32)]
-        for picture in self.pictures:
-            sides = (picture.boxes[:, 2:] - picture.boxes[:, :2])[~picture.crowd]
-            height, width = picture.size_px
+        for image in self.images:
+            sides = (image.boxes[:, 2:] - image.boxes[:, :2])[~image.crowd]
+            height, width = image.size_px
             shapes.append(sides * [input_shape[1] / width, input_shape[0] / height])
         return np.concatenate(shapes).astype(np.float32)
 
@@ -119,8 +119,8 @@ class RawBox:
     Attributes:
         class_name: Name of the class.
         xyxy: (x_min, y_min, x_max, y_max) in pixels, from 0.
-        crowd: See `AnnotatedPicture`.
-        difficult: See `AnnotatedPicture`.
+        crowd: See `AnnotatedImage`.
+        difficult: See `AnnotatedImage`.
         area: Of the object's outline, None where it is unknown.
         wrong: What the reader found wrong with it, None for nothing.
     """
@@ -254,8 +254,8 @@ class Reading:
             )
         self._check_unit()
         labels = {name: label for label, name in enumerate(names)}
-        pictures = tuple(_picture(path, entry, labels) for path, entry in self._entries.items())
-        return Annotations(pictures, tuple(names), tuple(self._problems))
+        images = tuple(_image(path, entry, labels) for path, entry in self._entries.items())
+        return Annotations(images, tuple(names), tuple(self._problems))
 
     def _check_unit(self) -> None:
         """Raises ValueError if no box reaches out of the first pixel of its image."""
@@ -308,7 +308,7 @@ def _upright(box: RawBox, header: PhotographHeader) -> RawBox:
     return replace(box, xyxy=(x_min, y_min, x_max, y_max))
 
 
-def _picture(path: Path, entry: _ImageEntry, labels: dict[str, int]) -> AnnotatedPicture:
+def _image(path: Path, entry: _ImageEntry, labels: dict[str, int]) -> AnnotatedImage:
     (height, width), boxes = entry.size_px, entry.boxes
     coordinates = np.asarray([box.xyxy for box in boxes], np.float32).reshape(-1, 4)
     coordinates = np.clip(coordinates, 0, [width, height, width, height]).astype(np.float32)
@@ -317,7 +317,7 @@ def _picture(path: Path, entry: _ImageEntry, labels: dict[str, int]) -> Annotate
         side.prod() if box.area is None else box.area
         for box, side in zip(boxes, sides, strict=True)
     ]
-    return AnnotatedPicture(
+    return AnnotatedImage(
         path=path,
         size_px=entry.size_px,
         boxes=coordinates,

@@ -222,15 +222,15 @@ def blend(first: tf.Tensor, second: tf.Tensor, share: Any) -> tf.Tensor:
         float32 of the larger height and the larger width; both images are in the upper left
         corner, so that their boxes stay where they are.
     """
-    sizes = [tf.shape(picture)[-3:-1] for picture in (first, second)]
+    sizes = [tf.shape(image)[-3:-1] for image in (first, second)]
     canvas = tf.maximum(*sizes)
     on_canvas = [
         tf.pad(
-            picture,
-            [(0, 0)] * (len(picture.shape) - 3)
+            image,
+            [(0, 0)] * (len(image.shape) - 3)
             + [(0, canvas[0] - size[0]), (0, canvas[1] - size[1]), (0, 0)],
         )
-        for picture, size in zip((first, second), sizes, strict=True)
+        for image, size in zip((first, second), sizes, strict=True)
     ]
     return share * on_canvas[0] + (1.0 - share) * on_canvas[1]
 

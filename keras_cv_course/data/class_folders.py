@@ -125,15 +125,15 @@ def list_files(folder: Path, class_names: Sequence[str]) -> tuple[list[str], lis
     Links to files and to class folders are followed, those to folders below are not. Hidden files
     of other kinds are left out.
     """
-    pictures, others = [], []
+    images, others = [], []
     for name in class_names:
         for place, _, files in sorted(os.walk(folder / name)):
             for file in sorted(files):
                 if file.lower().endswith(SUFFIXES):
-                    pictures.append(str(Path(place, file)))
+                    images.append(str(Path(place, file)))
                 elif not file.startswith("."):
                     others.append(str(Path(place, file)))
-    return pictures, others
+    return images, others
 
 
 def draw_split(

@@ -19,7 +19,7 @@ _SIDES = ("height", "width")
 
 def coco_annotations(
     path: str | os.PathLike[str],
-    pictures: str | os.PathLike[str],
+    images: str | os.PathLike[str],
     class_names: Sequence[str] | None = None,
     broken: str = "skip",
     max_pixels: int = MAX_PIXELS,
@@ -34,11 +34,11 @@ def coco_annotations(
 
     Args:
         path: The JSON file with "images", "annotations" and "categories".
-        pictures: Folder of the images; file names are paths relative to it.
+        images: Folder of the images; file names are paths relative to it.
         class_names: The classes, in the order of labels. None takes all categories of the file, in
             the order of their ids, whether they occur or not.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
-            ValueError. Broken are an image that is missing, not below `pictures`, of another size
+            ValueError. Broken are an image that is missing, not below `images`, of another size
             or cannot be read; a row without the fields that it needs; an id of several files or
             categories; an annotation of an unknown image or category; a box without area, out of
             the image or of an unknown class.
@@ -55,7 +55,7 @@ def coco_annotations(
     Reference:
         cocodataset.org, "Data format".
     """
-    file, folder = existing_file(path), existing_folder(pictures)
+    file, folder = existing_file(path), existing_folder(images)
     content = _content(file)
     problems, categories = _categories(content["categories"])
     names = class_names or tuple(dict.fromkeys(categories.values()))
@@ -63,20 +63,20 @@ def coco_annotations(
     for problem in problems:
         reading.problem(str(file), problem)
     file_names = _by_id(content["images"])
-    by_picture: dict[Any, list[RawBox]] = defaultdict(list)
+    by_image: dict[Any, list[RawBox]] = defaultdict(list)
     for number, row in enumerate(content["annotations"]):
         wrong = _wrong_annotation(row, file_names, categories)
         if wrong:
             reading.problem(_where(file, "annotation", row, number), wrong)
         else:
-            by_picture[row["image_id"]].append(_box(row, categories))
+            by_image[row["image_id"]].append(_box(row, categories))
     for number, row in enumerate(content["images"]):
-        where, wrong = _where(file, "image", row, number), _wrong_picture(row, file_names)
+        where, wrong = _where(file, "image", row, number), _wrong_image(row, file_names)
         if wrong:
             reading.problem(where, wrong)
         else:
             size = _size_px(row)
-            reading.add_image(folder, row["file_name"], where, by_picture[row["id"]], size)
+            reading.add_image(folder, row["file_name"], where, by_image[row["id"]], size)
     return reading.annotations()
 
 
@@ -134,9 +134,9 @@ def _wrong_annotation(
 ) -> str | None:
     if not isinstance(row, dict):
         return f"is no object: {reprlib.repr(row)}."
-    picture, category = row.get("image_id"), row.get("category_id")
-    if not isinstance(picture, _IDS) or picture not in images:
-        return f"is of the image {reprlib.repr(picture)}, which is not listed."
+    image, category = row.get("image_id"), row.get("category_id")
+    if not isinstance(image, _IDS) or image not in images:
+        return f"is of the image {reprlib.repr(image)}, which is not listed."
     if not isinstance(category, _IDS) or category not in categories:
         return f"is of the category {reprlib.repr(category)}, not listed."
     box = row.get("bbox")
@@ -145,7 +145,7 @@ def _wrong_annotation(
     return None
 
 
-def _wrong_picture(row: Any, images: Mapping[Any, set[str]]) -> str | None:
+def _wrong_image(row: Any, images: Mapping[Any, set[str]]) -> str | None:
     if not _has_id(row):
         return f"is no object with an id: {reprlib.repr(row)}."
     name = row.get("file_name")

@@ -72,8 +72,8 @@ def detection_batches(
     if shuffle:
         return detection_epochs(source, *options, seed, use_difficult, cache).passes()
     read = _reader(source, *options, use_difficult)
-    pictures = read(tf.range(len(source)))
-    return (pictures.cache() if cache else pictures).batch(batch_size).map(_as_float)
+    images = read(tf.range(len(source)))
+    return (images.cache() if cache else images).batch(batch_size).map(_as_float)
 
 
 def detection_epochs(
@@ -213,20 +213,20 @@ def _reader(
     height, width, channels = input_shape
     resizing = keras.layers.Resizing(height, width, bounding_box_format="xyxy")
     rows: Callable[[tf.Tensor], tf.data.Dataset]
-    picture_of: Callable[[tf.Tensor], tf.Tensor]
+    image_of: Callable[[tf.Tensor], tf.Tensor]
     if isinstance(source, DrawnScenes):
-        rows, picture_of = _drawn(source), partial(_converted, channels=channels)
+        rows, image_of = _drawn(source), partial(_converted, channels=channels)
     else:
-        rows, picture_of = _listed(source, use_difficult), _named_reader(source, channels)
+        rows, image_of = _listed(source, use_difficult), _named_reader(source, channels)
 
     def load(
         origin: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor
     ) -> tuple[tf.Tensor, BoundingBoxes]:
-        picture = picture_of(origin)
+        image = image_of(origin)
         if resize == "pad":
-            picture, boxes = _bordered(picture, boxes, (height, width))
+            image, boxes = _bordered(image, boxes, (height, width))
         bounding_boxes = {"boxes": boxes, "labels": labels}
-        resized = resizing({"images": picture, "bounding_boxes": bounding_boxes})
+        resized = resizing({"images": image, "bounding_boxes": bounding_boxes})
         return resized["images"], padded(resized["bounding_boxes"], max_boxes)
 
     def read(order: tf.Tensor) -> tf.data.Dataset:
@@ -244,8 +244,8 @@ def _cached(
         return read(tf.range(count)).batch(count).get_single_element()
     except tf.errors.InvalidArgumentError:
         if isinstance(source, Annotations):
-            for picture in source.pictures:
-                picture.load()  # Raises a ValueError for the one that cannot be decoded.
+            for image in source.images:
+                image.load()  # Raises a ValueError for the one that cannot be decoded.
         raise
 
 
@@ -254,11 +254,11 @@ def _listed(
 ) -> Callable[[tf.Tensor], tf.data.Dataset]:
     """Returns a function to the path of each image with the boxes that are learned."""
     paths, boxes, labels = [], [], []
-    for picture in annotations.pictures:
-        kept = ~picture.crowd & (use_difficult | ~picture.difficult)
-        paths.append(str(picture.path))
-        boxes.append(picture.boxes[kept])
-        labels.append(picture.labels[kept])
+    for image in annotations.images:
+        kept = ~image.crowd & (use_difficult | ~image.difficult)
+        paths.append(str(image.path))
+        boxes.append(image.boxes[kept])
+        labels.append(image.labels[kept])
     lengths = [len(row) for row in labels]
     ragged = (
         tf.RaggedTensor.from_row_lengths(np.concatenate(values), lengths)
@@ -272,14 +272,14 @@ def _listed(
 
 def _named_reader(annotations: Annotations, channels: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function from the path of an image to it, whose errors name the file."""
-    files = [picture.path for picture in annotations.pictures]
+    files = [image.path for image in annotations.images]
     read = or_empty(photograph_reader(files, channels, annotations.max_pixels))
 
     def named(path: tf.Tensor) -> tf.Tensor:
-        picture = read(path)
+        image = read(path)
         message = tf.strings.join([path, "cannot be decoded."], " ")
-        with tf.control_dependencies([tf.debugging.Assert(tf.size(picture) > 0, [message])]):
-            return tf.identity(picture)
+        with tf.control_dependencies([tf.debugging.Assert(tf.size(image) > 0, [message])]):
+            return tf.identity(image)
 
     return named
 
@@ -304,19 +304,19 @@ def _drawn(scenes: DrawnScenes) -> Callable[[tf.Tensor], tf.data.Dataset]:
     return rows
 
 
-def _converted(picture: tf.Tensor, channels: int) -> tf.Tensor:
-    return picture if channels == 3 else tf.image.rgb_to_grayscale(picture)
+def _converted(image: tf.Tensor, channels: int) -> tf.Tensor:
+    return image if channels == 3 else tf.image.rgb_to_grayscale(image)
 
 
 def _bordered(
-    picture: tf.Tensor, boxes: tf.Tensor, frame_px: tuple[int, int]
+    image: tf.Tensor, boxes: tf.Tensor, frame_px: tuple[int, int]
 ) -> tuple[tf.Tensor, tf.Tensor]:
     # Keras' layer rounds the border of boxes otherwise than that of pixels.
-    height, width, _ = tf.unstack(tf.shape(picture))
+    height, width, _ = tf.unstack(tf.shape(image))
     top, left = border((height, width), frame_px, tf.maximum)
-    full = tf.pad(picture, [[top, top], [left, left], [0, 0]])
+    full = tf.pad(image, [[top, top], [left, left], [0, 0]])
     moved = boxes + tf.cast([left, top, left, top], tf.float32)
-    return tf.ensure_shape(full, (None, None, picture.shape[-1])), moved
+    return tf.ensure_shape(full, (None, None, image.shape[-1])), moved
 
 
 def _as_float(images: tf.Tensor, bounding_boxes: BoundingBoxes) -> tuple[tf.Tensor, BoundingBoxes]:

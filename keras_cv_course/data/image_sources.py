@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from keras_cv_course.data.photographs import picture_files, read_photograph
+from keras_cv_course.data.photographs import image_files, read_photograph
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def files_below(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     """
     for path in map(Path, paths):
         folder = path.expanduser()
-        files = [Path(file) for file in picture_files(folder)] if folder.is_dir() else [folder]
+        files = [Path(file) for file in image_files(folder)] if folder.is_dir() else [folder]
         if not files:
             raise ValueError(f"There is no image in {path}.")
         yield from files

@@ -186,12 +186,12 @@ def _header(
     stream: BinaryIO, name: str, formats: Sequence[str] | None, max_pixels: int
 ) -> PhotographHeader:
     try:
-        picture = opened(stream, formats)
-        width, height = picture.size
-        orientation = _orientation(picture, stream)
+        image = opened(stream, formats)
+        width, height = image.size
+        orientation = _orientation(image, stream)
     except UNREADABLE as error:
         raise ValueError(f"{name} cannot be decoded: {error}.") from error
-    kind, mode = str(picture.format), picture.mode
+    kind, mode = str(image.format), image.mode
     if width * height > max_pixels:
         raise ValueError(
             f"{name} must have at most {max_pixels:,} pixels, see `max_pixels`. "
@@ -205,17 +205,17 @@ def _header(
     return PhotographHeader(kind, mode, (height, width), orientation)
 
 
-def _orientation(picture: Image.Image, stream: BinaryIO) -> int:
+def _orientation(image: Image.Image, stream: BinaryIO) -> int:
     """Returns the EXIF orientation; 1 where there is none, or none that can be read."""
-    if picture.format == "TIFF":
+    if image.format == "TIFF":
         return 1  # Pillow turns these itself, and its size is that of the upright image.
     try:
-        if picture.format == "PNG":
+        if image.format == "PNG":
             exif = Image.Exif()
             # Pillow would decode the image to look for what stands behind the pixels.
-            exif.load(picture.info.get("exif") or _png_exif(stream))
+            exif.load(image.info.get("exif") or _png_exif(stream))
         else:
-            exif = picture.getexif()
+            exif = image.getexif()
         value = exif.get(ExifTags.Base.Orientation, 1)
     except UNREADABLE:
         return 1  # As viewers do: a damaged tag does not spoil the image.

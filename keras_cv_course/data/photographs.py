@@ -120,12 +120,12 @@ def photograph_reader(
         bucket = _bucket(path)
         place = tf.searchsorted(buckets, bucket[None])[0]
         is_odd = tf.gather(buckets, tf.minimum(place, len(odd) - 1)) == bucket
-        picture = tf.cond(
+        image = tf.cond(
             is_odd,
             lambda: tf.numpy_function(by_header, [path], tf.uint8, stateful=False),
             lambda: plain(path),
         )
-        return tf.ensure_shape(picture, (None, None, channels))
+        return tf.ensure_shape(image, (None, None, channels))
 
     return read
 
@@ -149,8 +149,8 @@ def content_reader(
         return decode_photograph(_as_bytes(content), text, max_pixels, channels)
 
     def read(content: tf.Tensor, name: tf.Tensor) -> tf.Tensor:
-        picture = tf.numpy_function(by_header, [content, name], tf.uint8, stateful=False)
-        return tf.ensure_shape(picture, (None, None, channels))
+        image = tf.numpy_function(by_header, [content, name], tf.uint8, stateful=False)
+        return tf.ensure_shape(image, (None, None, channels))
 
     return read
 
@@ -168,8 +168,8 @@ def decode_plain(content: tf.Tensor, channels: int) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: If it cannot be decoded.
     """
-    picture = tf.image.decode_image(content, channels=channels, expand_animations=False)
-    return tf.ensure_shape(picture, (None, None, channels))
+    image = tf.image.decode_image(content, channels=channels, expand_animations=False)
+    return tf.ensure_shape(image, (None, None, channels))
 
 
 def or_empty(read: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
@@ -186,8 +186,8 @@ def or_empty(read: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
         whole = tf.data.Dataset.from_tensors(source).map(read).ignore_errors(log_warning=False)
         shape = [side or 0 for side in whole.element_spec.shape]
         nothing = tf.data.Dataset.from_tensors(tf.zeros(shape, tf.uint8))
-        picture = whole.concatenate(nothing).take(1).get_single_element()
-        return tf.ensure_shape(picture, whole.element_spec.shape)
+        image = whole.concatenate(nothing).take(1).get_single_element()
+        return tf.ensure_shape(image, whole.element_spec.shape)
 
     return reader
 
@@ -215,7 +215,7 @@ def count_pixels(content: tf.Tensor) -> tf.Tensor:
     return tf.reduce_prod(size)
 
 
-def picture_files(folder: Path) -> list[str]:
+def image_files(folder: Path) -> list[str]:
     """Returns the paths of all image files below a folder, sorted; none is opened."""
     return [str(path) for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
 
@@ -289,8 +289,8 @@ def _decoded(content: bytes, header: PhotographHeader, name: str, channels: int)
         if header.by_tensorflow:
             pixels = decode_plain(content, channels).numpy()
         else:
-            with opened(io.BytesIO(content)) as picture:
-                colours = np.asarray(picture.convert("RGB" if channels == 3 else "L"))
+            with opened(io.BytesIO(content)) as image:
+                colours = np.asarray(image.convert("RGB" if channels == 3 else "L"))
             pixels = colours.reshape(*colours.shape[:2], channels)
     except (*UNREADABLE, tf.errors.InvalidArgumentError) as error:
         raise ValueError(f"{name} cannot be decoded. Give a whole file or leave it out.") from error

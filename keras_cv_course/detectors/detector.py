@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_cv_course._validation import check_choice, check_input_range
-from keras_cv_course.data.framing import Frame, frame_picture
+from keras_cv_course.data.framing import Frame, frame_image
 from keras_cv_course.data.image_sources import as_photographs, with_channels
 from keras_cv_course.detectors.detections import (
     DetectionTail,
@@ -130,7 +130,7 @@ class Detector:
             ValueError: If it has another number of dimensions or channels.
         """
         shape = (*self.spec.input_size_px, self.network.inputs[0].shape[-1])
-        return frame_picture(image, shape, self.input_range, self.resize)
+        return frame_image(image, shape, self.input_range, self.resize)
 
 
 def detections_of(
@@ -145,7 +145,7 @@ def detections_of(
     for i, frame in enumerate(frames):
         count = int(outputs["count"][i])
         corners = np.asarray(outputs["boxes"][i])[:count, [1, 0, 3, 2]]
-        boxes = frame.to_picture(corners)
+        boxes = frame.to_image(corners)
         real = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # Others lie beside the image.
         yield {
             "boxes": boxes[real],

@@ -106,7 +106,7 @@ class FaceGallery:
 
     Example:
         >>> with FaceGallery("people.db") as gallery:
-        ...     gallery.enroll("Ada", embed(pictures_of_ada))
+        ...     gallery.enroll("Ada", embed(images_of_ada))
         ...     identification = gallery.identify(embed(image)[0], threshold=0.4)
         ...     print(identification.name or "unknown", identification.nearest.similarity)
     """

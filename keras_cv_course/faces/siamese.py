@@ -54,7 +54,7 @@ def SiameseNetwork(
     Example:
         >>> pair = SiameseNetwork(SiameseEncoder((28, 28, 1)))
         >>> pair.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-        >>> pair.fit([pictures_a, pictures_b], same, epochs=10)
+        >>> pair.fit([images_a, images_b], same, epochs=10)
 
     Reference:
         "Learning a Similarity Metric Discriminatively, with Application to Face Verification",

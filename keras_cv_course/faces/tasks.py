@@ -221,12 +221,12 @@ class LabelledSource:
     Attributes:
         name: What the set is called.
         tasks: Names of tasks.
-        pictures: How many images of it were trained with.
+        images: How many images of it were trained with.
     """
 
     name: str
     tasks: tuple[str, ...]
-    pictures: int
+    images: int
 
 
 # What All-in-One was trained with, as the table on the course's slide has it; 993,153 images.

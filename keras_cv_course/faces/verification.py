@@ -50,7 +50,7 @@ class FaceVerifier:
 
     Example:
         >>> verifier = FaceVerifier(TFLiteModel("encoder.tflite"), threshold=0.42)
-        >>> verifier.verify(picture_a, picture_b).same
+        >>> verifier.verify(image_a, image_b).same
         True
     """
 

@@ -27,7 +27,7 @@ class ContrastiveLoss(keras.losses.Loss):
 
     Example:
         >>> pair_model.compile("adam", ContrastiveLoss(margin=1.0))
-        >>> pair_model.fit([pictures_a, pictures_b], same)
+        >>> pair_model.fit([images_a, images_b], same)
 
     Reference:
         "Dimensionality Reduction by Learning an Invariant Mapping", Hadsell, Chopra and LeCun,

@@ -101,8 +101,8 @@ class _AnchorYOLOLoss(keras.losses.Loss):
             + ops.cast(punished, codes.dtype) * self._background_loss(objectness)
             + weight * self._classes(logits, targets["label"])
         )
-        pictures = ops.cast(ops.shape(y_pred)[0], codes.dtype)
-        return per_match(ops.sum(terms, axis=-1), positive, least=pictures)
+        images = ops.cast(ops.shape(y_pred)[0], codes.dtype)
+        return per_match(ops.sum(terms, axis=-1), positive, least=images)
 
     def _boxes(self, codes: Any, predicted: Any, targets: dict[str, Any]) -> Any:
         if self.box_loss == "ciou":

@@ -90,8 +90,8 @@ class YOLOv1Loss(keras.losses.Loss):
             + self.empty_weight * (1.0 - is_object) * confidence**2
             + class_error / self.boxes_per_cell  # They are the same numbers in each box of a cell.
         )
-        pictures = ops.cast(ops.shape(y_pred)[0], codes.dtype)
-        return per_match(ops.sum(terms, axis=-1), is_object, least=pictures)
+        images = ops.cast(ops.shape(y_pred)[0], codes.dtype)
+        return per_match(ops.sum(terms, axis=-1), is_object, least=images)
 
     def _responsible(self, overlap: Any, predicted: Any, targets: dict[str, Any]) -> Any:
         """Returns 1 for the best box of each cell and 0 for the others, `(n, anchors)`."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_cv_course._validation import check_whole
 from keras_cv_course.metrics.detections import Truth, check_same_length, ranked_boxes
-from keras_cv_course.metrics.voc_ap import judge_pictures
+from keras_cv_course.metrics.voc_ap import judge_images
 
 _LEVEL = 0.95
 
@@ -94,15 +94,15 @@ def _judge_all(
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Returns for each class whether each detection is right, its image, and what is wanted."""
     check_same_length(truths, detections)
-    predicted = [ranked_boxes(picture) for picture in detections]
+    predicted = [ranked_boxes(image) for image in detections]
     result = []
     for label in range(classes):
-        verdicts, scores, wanted = judge_pictures(truths, predicted, label, iou_threshold)
-        picture = np.repeat(np.arange(len(truths)), [len(verdict) for verdict in verdicts])
+        verdicts, scores, wanted = judge_images(truths, predicted, label, iou_threshold)
+        image = np.repeat(np.arange(len(truths)), [len(verdict) for verdict in verdicts])
         verdict, score = np.concatenate(verdicts), np.concatenate(scores)
         order = np.argsort(-score, kind="stable")
         order = order[verdict[order] >= 0]
-        result.append((verdict[order] == 1, picture[order], np.asarray(wanted)))
+        result.append((verdict[order] == 1, image[order], np.asarray(wanted)))
     return result
 
 
@@ -111,8 +111,8 @@ def _mean_ap(
 ) -> np.ndarray:
     """Returns the mAP for each row of weights of the images."""
     values = []
-    for right, picture, wanted in judged:
-        of_detection = weights[:, picture]  # (rows, detections)
+    for right, image, wanted in judged:
+        of_detection = weights[:, image]  # (rows, detections)
         hits = np.cumsum(of_detection * right, axis=1)
         total = weights @ wanted
         seen = np.cumsum(of_detection, axis=1)

@@ -117,8 +117,8 @@ def _dataset(truths: Sequence[Truth], class_names: Sequence[str]) -> dict[str, A
 
 def _rows(detections: Sequence[Mapping[str, Any]], classes: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for image_id, picture in enumerate(detections, 1):
-        for box, score, label in zip(*ranked_boxes(picture), strict=True):
+    for image_id, image in enumerate(detections, 1):
+        for box, score, label in zip(*ranked_boxes(image), strict=True):
             if label >= classes:
                 raise ValueError(
                     f"`detections` must have classes from 0 to {classes - 1}, as `class_names` "

@@ -12,7 +12,7 @@ from keras_cv_course.metrics.detections import Truth
 from keras_cv_course.metrics.voc_ap import voc_average_precision
 
 Detect = Callable[[Sequence[np.ndarray]], Sequence[Mapping[str, Any]]]
-_PICTURES_AT_ONCE = 16
+_IMAGES_AT_ONCE = 16
 
 
 def detection_metrics(
@@ -41,10 +41,10 @@ def detection_metrics(
     truths: list[Truth] = []
     detections: list[Mapping[str, Any]] = []
     waiting: list[np.ndarray] = []
-    for picture, truth in samples:
-        waiting.append(picture)
+    for image, truth in samples:
+        waiting.append(image)
         truths.append(truth)
-        if len(waiting) == _PICTURES_AT_ONCE:
+        if len(waiting) == _IMAGES_AT_ONCE:
             detections += detect(waiting)
             waiting = []
     if waiting:

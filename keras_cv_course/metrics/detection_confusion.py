@@ -42,8 +42,8 @@ def detection_confusion(
     """
     check_same_length(truths, detections)
     counts = np.zeros((classes + 1, classes + 1), np.int64)
-    for truth, picture in zip(truths, detections, strict=True):
-        boxes, scores, labels = ranked_boxes(picture)
+    for truth, image in zip(truths, detections, strict=True):
+        boxes, scores, labels = ranked_boxes(image)
         boxes, labels = boxes[scores >= score_threshold], labels[scores >= score_threshold]
         pairs = _pairs(truth.boxes, boxes, iou_threshold)
         free = truth.crowd | truth.difficult

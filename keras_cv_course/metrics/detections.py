@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Truth(Protocol):
-    """The boxes that are in an image, e.g. a `data.annotations.AnnotatedPicture`.
+    """The boxes that are in an image, e.g. a `data.annotations.AnnotatedImage`.
 
     Attributes:
         boxes: float32 `(n, 4)` xyxy in pixels of the image.

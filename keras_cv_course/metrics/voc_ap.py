@@ -50,7 +50,7 @@ def voc_average_precision(
     """
     check_choice("kind", kind, KINDS)
     check_same_length(truths, detections)
-    predicted = [ranked_boxes(picture) for picture in detections]
+    predicted = [ranked_boxes(image) for image in detections]
     by_class = {
         name: _average_precision(truths, predicted, label, iou_threshold, kind)
         for label, name in enumerate(class_names)
@@ -81,7 +81,7 @@ def precision_recall(
     """
     check_same_length(truths, detections)
     right, scores, wanted = _judge(
-        truths, [ranked_boxes(picture) for picture in detections], label, iou_threshold
+        truths, [ranked_boxes(image) for image in detections], label, iou_threshold
     )
     return (*_curve(right, wanted), scores)
 
@@ -122,7 +122,7 @@ def _curve(right: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     return hits / np.arange(1, len(right) + 1), hits / max(wanted, 1)
 
 
-def judge_pictures(
+def judge_images(
     truths: Sequence[Truth],
     predicted: Sequence[tuple[np.ndarray, ...]],
     label: int,
@@ -145,7 +145,7 @@ def judge_pictures(
         here, mine = (truth.labels == label) & ~truth.crowd, classes == label
         crowds = truth.boxes[(truth.labels == label) & truth.crowd]
         free, own = truth.difficult[here], boxes[mine].astype(np.float32)
-        verdict = _judge_picture(truth.boxes[here], free, own, iou_threshold)
+        verdict = _judge_image(truth.boxes[here], free, own, iou_threshold)
         verdict[(verdict == 0) & lie_inside(own, crowds, iou_threshold)] = -1
         wanted.append(int((~free).sum()))
         verdicts.append(verdict)
@@ -160,14 +160,14 @@ def _judge(
     iou_threshold: float,
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Returns whether each detection that counts is right, its score, and how many are wanted."""
-    verdicts, scores, wanted = judge_pictures(truths, predicted, label, iou_threshold)
+    verdicts, scores, wanted = judge_images(truths, predicted, label, iou_threshold)
     verdict, score = np.concatenate(verdicts), np.concatenate(scores)
     order = np.argsort(-score, kind="stable")
     order = order[verdict[order] >= 0]
     return verdict[order] == 1, score[order], sum(wanted)
 
 
-def _judge_picture(
+def _judge_image(
     truth: np.ndarray, free: np.ndarray, boxes: np.ndarray, iou_threshold: float
 ) -> np.ndarray:
     """Returns for each box 1 if it is right, 0 if it is wrong, -1 if it does not count."""

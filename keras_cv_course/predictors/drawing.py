@@ -18,7 +18,7 @@ _COLOURS = (
     (213, 94, 0),
     (204, 121, 167),
 )
-_TEXT_PER_PICTURE = 1 / 28  # height of letters, of the shorter side
+_TEXT_PER_IMAGE = 1 / 28  # height of letters, of the shorter side
 _LEAST_TEXT_PX = 10
 _LIGHT = 380  # sum of red, green and blue from which on letters are black
 
@@ -84,7 +84,7 @@ def draw_lines(image: np.ndarray, lines: Sequence[str]) -> Image.Image:
 
 
 def _font(canvas: Image.Image) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
-    size = max(_LEAST_TEXT_PX, round(min(canvas.size) * _TEXT_PER_PICTURE))
+    size = max(_LEAST_TEXT_PX, round(min(canvas.size) * _TEXT_PER_IMAGE))
     return ImageFont.load_default(size)
 
 
@@ -123,14 +123,14 @@ def _draw_label(
     drawing: ImageDraw.ImageDraw,
     label: str,
     corner: Sequence[float],
-    picture_width: int,
+    image_width: int,
     font: "ImageFont.FreeTypeFont | ImageFont.ImageFont",
     colour: tuple[int, int, int],
 ) -> None:
     """Writes on a patch of colour above the corner, or below where there is no room."""
     left, top, right, bottom = drawing.textbbox((0, 0), label, font=font)
     width, height = right - left + 4, bottom - top + 4
-    x = min(corner[0], max(0, picture_width - width))
+    x = min(corner[0], max(0, image_width - width))
     y = corner[1] - height if corner[1] >= height else corner[1]
     drawing.rectangle((x, y, x + width, y + height), fill=colour)
     ink = "black" if sum(colour) > _LIGHT else "white"

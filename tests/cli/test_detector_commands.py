@@ -122,7 +122,7 @@ def test_classes_that_nothing_tells_are_not_guessed(keras_cv_course, untrained, 
     assert "['Platelets', 'RBC', 'WBC']" in result.err
 
 
-def test_folders_of_pictures_are_looked_through(keras_cv_course, untrained, tmp_path, rng):
+def test_folders_of_images_are_looked_through(keras_cv_course, untrained, tmp_path, rng):
     for name in ("a/1.png", "a/2.png", "b/1.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         pixels = rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)
@@ -155,20 +155,20 @@ def test_export_and_predict(run, keras_cv_course, tmp_path, nms, rng):
     assert has_operator == (nms == "tflite_op")
     if not has_operator:
         return
-    picture = tmp_path / "scene.png"
-    Image.fromarray(rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)).save(picture)
-    rows = keras_cv_course("predict", file, picture, "--score", "0", "--json").json
-    assert rows[0]["image"] == str(picture)
+    image = tmp_path / "scene.png"
+    Image.fromarray(rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)).save(image)
+    rows = keras_cv_course("predict", file, image, "--score", "0", "--json").json
+    assert rows[0]["image"] == str(image)
     assert rows[0]["boxes"], "a score of 0 leaves all boxes in"
 
 
 @pytest.mark.slow
-def test_predict_writes_pictures_and_a_json(run, keras_cv_course, tmp_path, rng):
+def test_predict_writes_images_and_a_json(run, keras_cv_course, tmp_path, rng):
     folder, _ = run
-    picture = tmp_path / "scene.png"
-    Image.fromarray(rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)).save(picture)
+    image = tmp_path / "scene.png"
+    Image.fromarray(rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)).save(image)
     out = tmp_path / "found"
-    result = keras_cv_course("predict", folder.model, picture, "--score", "0.02", "--out", out)
+    result = keras_cv_course("predict", folder.model, image, "--score", "0.02", "--out", out)
     assert result.code == 0, result.err
     rows = json.loads((out / "detections.json").read_text())
     assert rows[0]["boxes"]

@@ -22,12 +22,12 @@ PEOPLE = {
     "cyan": (0, 1, 1),
     "magenta": (1, 0, 1),
 }
-PICTURES = 4
+IMAGES = 4
 SIZE_PX = 16
 COMMANDS = ["enroll", "verify", "identify", "remove", "analyze", "evaluate"]
 
 
-def picture(colour, rng, size_px=SIZE_PX):
+def image(colour, rng, size_px=SIZE_PX):
     noise = rng.integers(0, 40, (size_px, size_px, 3))
     return Image.fromarray((np.array(colour) * 200 + noise).astype(np.uint8))
 
@@ -44,8 +44,8 @@ def people(tmp_path_factory):
     rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("people")
     for name, colour in PEOPLE.items():
         (folder / name).mkdir()
-        for i in range(1, PICTURES + 1):
-            picture(colour, rng).save(folder / name / f"{name}_{i:04d}.jpg", quality=95)
+        for i in range(1, IMAGES + 1):
+            image(colour, rng).save(folder / name / f"{name}_{i:04d}.jpg", quality=95)
     return folder
 
 
@@ -69,21 +69,21 @@ def gallery(keras_cv_course, model, people, tmp_path):
 def test_people_are_enrolled_by_their_folders(keras_cv_course, model, people, tmp_path):
     (tmp_path / "more" / "grey").mkdir(parents=True)
     (tmp_path / "more" / "grey" / "broken.png").write_bytes(b"no image")
-    picture((1, 1, 1), np.random.default_rng(1)).save(tmp_path / "more" / "grey" / "good.png")
+    image((1, 1, 1), np.random.default_rng(1)).save(tmp_path / "more" / "grey" / "good.png")
     line = ["faces", "enroll", model, people, tmp_path / "more"]
     done = keras_cv_course(*line, "--gallery", tmp_path / "people.db", "--json")
     assert done.code == 0, done.err
     report = done.json
-    assert report["enrolled"] == {**dict.fromkeys(PEOPLE, PICTURES), "grey": 1}
-    assert report["faces"] == 6 * PICTURES + 1
+    assert report["enrolled"] == {**dict.fromkeys(PEOPLE, IMAGES), "grey": 1}
+    assert report["faces"] == 6 * IMAGES + 1
     (skipped,) = report["skipped"]
     assert skipped["image"].endswith("broken.png")
     assert "cannot be decoded" in skipped["reason"]
 
 
 def test_a_known_and_an_unknown_person(keras_cv_course, model, people, gallery):
-    pictures = [people / "cyan" / "cyan_0001.jpg", people / "magenta" / "magenta_0001.jpg"]
-    line = ["faces", "identify", model, *pictures, "--gallery", gallery, "--threshold", 0.8]
+    images = [people / "cyan" / "cyan_0001.jpg", people / "magenta" / "magenta_0001.jpg"]
+    line = ["faces", "identify", model, *images, "--gallery", gallery, "--threshold", 0.8]
     known, unknown = keras_cv_course(*line, "--top", 3, "--json").json["identified"]
     assert (known["name"], unknown["name"]) == ("cyan", None)
     assert [match["name"] for match in known["matches"]] == ["cyan"]
@@ -98,17 +98,17 @@ def test_a_known_and_an_unknown_person(keras_cv_course, model, people, gallery):
 
 def test_who_is_removed_is_unknown(keras_cv_course, model, people, gallery):
     done = keras_cv_course("faces", "remove", "cyan", "red", "--gallery", gallery, "--json")
-    assert done.json["removed"] == {"cyan": PICTURES, "red": PICTURES}
-    assert done.json["faces"] == 3 * PICTURES
+    assert done.json["removed"] == {"cyan": IMAGES, "red": IMAGES}
+    assert done.json["faces"] == 3 * IMAGES
     line = ["faces", "identify", model, people / "cyan", "--gallery", gallery, "--threshold", 0.8]
     identified = keras_cv_course(*line, "--json").json["identified"]
-    assert [each["name"] for each in identified] == [None] * PICTURES
+    assert [each["name"] for each in identified] == [None] * IMAGES
     result = keras_cv_course("faces", "remove", "cyen", "--gallery", gallery)
     assert result.code == 1
     assert "must be one of" in result.err
 
 
-def test_two_pictures(keras_cv_course, model, people):
+def test_two_images(keras_cv_course, model, people):
     a, b = people / "red" / "red_0001.jpg", people / "red" / "red_0002.jpg"
     line = ["faces", "verify", model, a]
     same = keras_cv_course(*line, b, "--threshold", 0.8, "--json").json
@@ -135,17 +135,17 @@ def test_what_evaluation_chooses_the_others_use(keras_cv_course, model, people):
     done = keras_cv_course("faces", "evaluate", model, "--data", people, "--crop", 0.5, "--json")
     assert done.code == 0, done.err
     report, folder = done.json, model.parent
-    pictures = len(PEOPLE) * PICTURES
-    genuine = len(PEOPLE) * PICTURES * (PICTURES - 1) // 2
+    images = len(PEOPLE) * IMAGES
+    genuine = len(PEOPLE) * IMAGES * (IMAGES - 1) // 2
     assert report["report"]["genuine"] == genuine
-    assert report["report"]["impostor"] == pictures * (pictures - 1) // 2 - genuine
+    assert report["report"]["impostor"] == images * (images - 1) // 2 - genuine
     assert (report["report"]["accuracy"], report["report"]["eer"]) == (1, 0)
     assert 1 / 4 < report["threshold"] < 1
     assert report["preparation"] == {"detector": "none", "crop": 0.5, "mirrored": False}
     # Every second person is enrolled with one image.
     assert report["open_set"]["people"] == 3
-    assert report["open_set"]["known"] == 3 * (PICTURES - 1)
-    assert report["open_set"]["strangers"] == 3 * PICTURES
+    assert report["open_set"]["known"] == 3 * (IMAGES - 1)
+    assert report["open_set"]["strangers"] == 3 * IMAGES
     assert report["open_set"]["closed_set_rate"] == 1
     assert json.loads((folder / "verification.json").read_text())["report"] == report["report"]
     with np.load(folder / "verification.npz") as pairs:
@@ -273,7 +273,7 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
     convert(multitask(["age"]), path, "none")
     line = ["faces", "analyze", path, people / "red", "--input-range", 0, 255, "--json"]
     analyzed = keras_cv_course(*line).json["analyzed"]
-    assert [row["tasks"]["age"]["value"] for row in analyzed] == [30] * PICTURES
+    assert [row["tasks"]["age"]["value"] for row in analyzed] == [30] * IMAGES
     result = keras_cv_course("faces", "analyze", path, path, "--input-range", 0, 255)
     assert (result.code, result.out) == (1, "")
     assert "age.tflite cannot be decoded" in result.err

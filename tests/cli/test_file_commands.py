@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_cv_course.data import as_arrays, digits, load_pictures
+from keras_cv_course.data import as_arrays, digits, load_images
 from keras_cv_course.networks.loading import load_model
 from keras_cv_course.tasks.opening import open_model
 from keras_cv_course.tflite import TFLiteModel, inspect
@@ -63,7 +63,9 @@ def test_evaluation_is_the_same_for_keras_and_float_file(keras_cv_course, traine
     assert "precision" in table
 
 
-def test_a_folder_without_splits_is_evaluated_whole(keras_cv_course, trained, digit_files, tmp_path):
+def test_a_folder_without_splits_is_evaluated_whole(
+    keras_cv_course, trained, digit_files, tmp_path
+):
     for name in range(10):
         (tmp_path / str(name)).mkdir()
         target = tmp_path / str(name) / "x.png"
@@ -74,7 +76,7 @@ def test_a_folder_without_splits_is_evaluated_whole(keras_cv_course, trained, di
     assert labels.tolist() == list(range(10))
     np.testing.assert_allclose([images.min(), images.max()], [-1, 1], atol=0.1)
     report = keras_cv_course("evaluate", trained.model, "--data", tmp_path, "--json").json
-    assert (report["split"], report["pictures"]) == ("all", 10)
+    assert (report["split"], report["images"]) == ("all", 10)
     assert report["accuracy"] >= 0.7
     (tmp_path / "9").rename(tmp_path / "nine")
     result = keras_cv_course("evaluate", trained.model, "--data", tmp_path)
@@ -85,7 +87,7 @@ def test_a_folder_without_splits_is_evaluated_whole(keras_cv_course, trained, di
 def test_prediction_is_the_models_own(keras_cv_course, trained, exported, digit_files):
     files = [digit_files / f"{name}.png" for name in (3, 7)]
     scores = load_model(trained.model).predict(
-        load_pictures(files, (16, 16, 3), (-1.0, 1.0)), verbose=0
+        load_images(files, (16, 16, 3), (-1.0, 1.0)), verbose=0
     )
     for path in (trained.model, exported[0]):
         rows = keras_cv_course("predict", path, *files, "--top", 3, "--json").json

@@ -75,7 +75,7 @@ def test_both_stages_are_measured_as_evaluate_measures_them(keras_cv_course, unb
     for name, measured in zip(STAGES, (report, report["qat"]), strict=True):
         answer = keras_cv_course("evaluate", run.path / name, "--json")
         assert answer.code == 0, answer.err
-        assert answer.json["pictures"] == measured["pictures"] > 0
+        assert answer.json["images"] == measured["images"] > 0
         for key in get_task(task).metrics if metric != "loss" else ("age_error_years",):
             assert answer.json[key] == pytest.approx(measured[key], abs=1e-6)
 
@@ -101,7 +101,7 @@ def test_files_are_made_and_tell_what_the_model_tells(keras_cv_course, unbroken,
         compared = keras_cv_course("compare", run.path / name, file, "--limit", 12, "--json")
         assert compared.code == 0, compared.err
         keras, tflite = compared.json["compared"]
-        assert 0 < keras["pictures"] == tflite["pictures"] <= 12
+        assert 0 < keras["images"] == tflite["images"] <= 12
     result = load(file)(image)
     assert len(list((tmp_path / "out").iterdir())) == 2  # the drawing and the list
     assert result.draw().size == (60, 40)

@@ -187,7 +187,7 @@ def test_saved_and_loaded_it_gives_the_same(network, tmp_path):
 
 
 @run
-def test_a_batch_gives_what_its_pictures_give_one_by_one(network):
+def test_a_batch_gives_what_its_images_give_one_by_one(network):
     alone = np.concatenate([network.model(image[np.newaxis]) for image in network.images])
     np.testing.assert_allclose(network.scores, alone, atol=1e-5)
 

@@ -87,7 +87,7 @@ def test_saved_and_loaded_it_finds_the_same(network, tmp_path):
         np.testing.assert_array_equal(actual[key], values)
 
 
-def test_a_batch_gives_what_its_pictures_give_one_by_one(network):
+def test_a_batch_gives_what_its_images_give_one_by_one(network):
     model, images = network
     together = model(images)
     for key in together:

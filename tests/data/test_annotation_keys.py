@@ -7,7 +7,7 @@ from annotation_files import (
     BOXES,
     as_rows,
     coco_row,
-    picture_folder,
+    image_folder,
     voc_object,
     write_coco,
     write_csv,
@@ -26,7 +26,7 @@ ROWS = {
 
 @pytest.fixture
 def folder(tmp_path):
-    return picture_folder(tmp_path)
+    return image_folder(tmp_path)
 
 
 def read_coco(folder, **changes):
@@ -47,7 +47,7 @@ def test_a_category_with_several_ids_is_one_class(folder):
     rows = [coco_row(i, 0, i, [i, 0, 9, 5]) for i in range(3)]
     annotations = read_coco(folder, categories=categories, annotations=rows)
     assert annotations.class_names == ("hole", "crack")
-    assert annotations.pictures[0].labels.tolist() == [0, 0, 1]
+    assert annotations.images[0].labels.tolist() == [0, 0, 1]
     assert annotations.skipped == ()
 
 
@@ -68,7 +68,7 @@ def test_category_ids_of_several_types_are_told_apart(folder):
 
 
 @pytest.mark.parametrize("second", ["a.jpg", "./a.jpg", "sub/../a.jpg"])
-def test_a_file_with_several_ids_is_one_picture(folder, second):
+def test_a_file_with_several_ids_is_one_image(folder, second):
     (folder / "JPEGImages/sub").mkdir()
     images = [image(0, "a.jpg"), image(1, second)]
     rows = [ROWS["dog"], ROWS["cat"] | {"image_id": 1}, ROWS["dog"] | {"image_id": 1}]
@@ -78,7 +78,7 @@ def test_a_file_with_several_ids_is_one_picture(folder, second):
     assert annotations.skipped == ()
 
 
-def test_a_row_that_stands_twice_is_one_picture(folder):
+def test_a_row_that_stands_twice_is_one_image(folder):
     images = [image(0, "a.jpg"), image(0, "./a.jpg"), image(1, "b.jpg")]
     annotations = read_coco(folder, images=images, annotations=list(ROWS.values()))
     assert as_rows(annotations) == {"a.jpg": BOXES, "b.jpg": []}
@@ -100,17 +100,17 @@ def test_boxes_that_stand_twice_in_one_annotation_stay(folder):
     assert as_rows(annotations)["a.jpg"] == [BOXES[0], BOXES[0]]
 
 
-def test_names_of_one_file_in_a_table_are_one_picture(folder):
+def test_names_of_one_file_in_a_table_are_one_image(folder):
     rows = [("a.jpg", "dog", *BOXES[0][1]), ("./a.jpg", "cat", *BOXES[1][1])]
     annotations = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
     assert as_rows(annotations) == {"a.jpg": BOXES}
     assert len(annotations) == 1
 
 
-def test_of_two_files_that_name_one_picture_its_own_is_read(folder):
+def test_of_two_files_that_name_one_image_its_own_is_read(folder):
     """A copied XML file keeps the name of the first one's image."""
     write_voc(folder, "a", DOG, CAT)
-    write_voc(folder, "b", DOG, picture="a.jpg", size=(20, 30))
+    write_voc(folder, "b", DOG, image="a.jpg", size=(20, 30))
     annotations = voc_annotations(folder)
     assert as_rows(annotations) == {"a.jpg": BOXES}
     (line,) = annotations.skipped
@@ -151,25 +151,25 @@ SHARES = [("a.jpg", "dog", 0.1, 0.1, 0.5, 0.5), ("b.jpg", "cat", 0.2, 0.2, 1.0, 
 
 @pytest.mark.parametrize("broken", ["skip", "raise"])
 def test_boxes_from_0_to_1_are_refused(folder, broken):
-    pictures = folder / "JPEGImages"
+    images = folder / "JPEGImages"
     message = r"must be in pixels. All 2 lie between 0 and 1, as shares of an image do"
     with pytest.raises(ValueError, match=rf"boxes.csv {message}"):
-        table_annotations(write_csv(folder, *SHARES), pictures, broken=broken)
+        table_annotations(write_csv(folder, *SHARES), images, broken=broken)
     rows = [coco_row(1, 0, 3, [0.1, 0.1, 0.5, 0.5]), coco_row(2, 1, 7, [0.2, 0.2, 0.8, 0.6])]
     with pytest.raises(ValueError, match=rf"instances.json {message}"):
-        coco_annotations(write_coco(folder, annotations=rows), pictures, broken=broken)
+        coco_annotations(write_coco(folder, annotations=rows), images, broken=broken)
     write_voc(folder, "a", voc_object("dog", (0.1, 0.1, 0.5, 1)))
     for first_pixel in (0, 1):
         with pytest.raises(ValueError, match=r"Annotations must be in pixels"):
             voc_annotations(folder, broken=broken, first_pixel=first_pixel)
     mixed = table_annotations(
-        write_csv(folder, *SHARES, ("b.jpg", "dog", 1, 1, 9, 9)), pictures, broken=broken
+        write_csv(folder, *SHARES, ("b.jpg", "dog", 1, 1, 9, 9)), images, broken=broken
     )
-    assert len(mixed.pictures[1].boxes) == 2
+    assert len(mixed.images[1].boxes) == 2
 
 
 @pytest.mark.parametrize("first", [("a.jpg",), ("a.jpg", "", "", "", "", "")])
-def test_a_first_row_without_objects_is_a_picture(folder, first):
+def test_a_first_row_without_objects_is_a_image(folder, first):
     path = write_csv(folder, first, ("b.jpg", "dog", 0, 0, 9, 9), header=False)
     annotations = table_annotations(path, folder / "JPEGImages", broken="raise")
     assert as_rows(annotations) == {"a.jpg": [], "b.jpg": [("dog", (0, 0, 9, 9))]}
@@ -191,7 +191,7 @@ def lists(folder):
     def read(content, **options):
         (folder / "ImageSets/Main/train.txt").write_bytes(content)
         annotations = voc_annotations(folder, "train", **options)
-        return [picture.name for picture in annotations.pictures], annotations.skipped
+        return [image.name for image in annotations.images], annotations.skipped
 
     return read
 
@@ -218,7 +218,7 @@ def test_lists_in_other_encodings_are_named(lists, encoding):
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "sub/../../outside"])
 def test_lists_do_not_lead_out(lists, folder, name):
-    write_voc(folder, "../outside", DOG, picture="p2.jpg", size=(20, 30))
+    write_voc(folder, "../outside", DOG, image="p2.jpg", size=(20, 30))
     names, (problem,) = lists(f"my\n{name}\n".encode())
     assert names == ["my.jpg"]
     assert "train.txt, line 2:" in problem
@@ -236,9 +236,9 @@ STORED, UPRIGHT = (0, 0, 10, 5), (15, 0, 20, 10)
 def turned(folder):
     exif = Image.Exif()
     exif[0x0112] = 6
-    picture = Image.new("RGB", (30, 20))
-    picture.paste((255, 0, 0), STORED)
-    picture.save(folder / "JPEGImages/a.jpg", exif=exif, quality=95, subsampling=0)
+    image = Image.new("RGB", (30, 20))
+    image.paste((255, 0, 0), STORED)
+    image.save(folder / "JPEGImages/a.jpg", exif=exif, quality=95, subsampling=0)
     return folder
 
 
@@ -267,8 +267,8 @@ def of_coco(folder, box, size):
 @pytest.mark.parametrize(
     ("box", "size"), [(UPRIGHT, (30, 20)), (UPRIGHT, None), (STORED, (20, 30))]
 )
-def test_boxes_of_turned_pictures_are_those_of_the_upright_one(turned, read, box, size):
-    (annotated,) = read(turned, box, size).pictures
+def test_boxes_of_turned_images_are_those_of_the_upright_one(turned, read, box, size):
+    (annotated,) = read(turned, box, size).images
     assert annotated.size_px == (30, 20)
     assert annotated.boxes.tolist() == [list(UPRIGHT)]
     image = annotated.load()
@@ -284,11 +284,11 @@ def test_a_size_that_fits_neither_way_is_named(turned, read):
         read(turned, UPRIGHT, (30, 40))
 
 
-def test_boxes_of_a_picture_upside_down_are_those_of_the_upright_one(folder):
+def test_boxes_of_a_image_upside_down_are_those_of_the_upright_one(folder):
     exif = Image.Exif()
     exif[0x0112] = 3
     Image.new("RGB", (30, 20)).save(folder / "JPEGImages/a.jpg", exif=exif)
-    assert of_coco(folder, STORED, (20, 30)).pictures[0].boxes.tolist() == [list(STORED)]
+    assert of_coco(folder, STORED, (20, 30)).images[0].boxes.tolist() == [list(STORED)]
 
 
 def test_files_are_recorded_below_their_folder(folder):
@@ -297,11 +297,11 @@ def test_files_are_recorded_below_their_folder(folder):
     path = write_csv(folder, ("sub/c.jpg",), ("./b.jpg",), ("a.jpg", "dog", 0, 0, 9, 9))
     annotations = table_annotations(path, folder / "JPEGImages")
     assert annotations.files == ("a.jpg", "b.jpg", "sub/c.jpg")
-    rest = Annotations(annotations.pictures[1:], annotations.class_names)
+    rest = Annotations(annotations.images[1:], annotations.class_names)
     assert rest.files == ("a.jpg", "b.jpg")
 
 
-def test_pictures_are_read_one_at_a_time_and_must_be_those_that_were_annotated(folder):
+def test_images_are_read_one_at_a_time_and_must_be_those_that_were_annotated(folder):
     annotations = table_annotations(
         write_csv(folder, ("a.jpg",), ("b.jpg",)), folder / "JPEGImages"
     )
@@ -312,7 +312,7 @@ def test_pictures_are_read_one_at_a_time_and_must_be_those_that_were_annotated(f
         next(samples)
 
 
-def test_pictures_of_too_many_pixels_are_left_out(folder):
+def test_images_of_too_many_pixels_are_left_out(folder):
     path = write_csv(folder, ("a.jpg",), ("b.jpg",))
     annotations = table_annotations(path, folder / "JPEGImages", max_pixels=300)
     assert list(as_rows(annotations)) == ["b.jpg"]

@@ -3,7 +3,7 @@ import pytest
 from annotation_files import (
     BOXES,
     as_rows,
-    picture_folder,
+    image_folder,
     voc_object,
     write_coco,
     write_csv,
@@ -18,7 +18,7 @@ from keras_cv_course.data.voc import voc_annotations
 
 @pytest.fixture
 def folder(tmp_path):
-    return picture_folder(tmp_path)
+    return image_folder(tmp_path)
 
 
 def test_voc_by_hand(folder):
@@ -29,7 +29,7 @@ def test_voc_by_hand(folder):
     assert annotations.class_names == ("cat", "dog")
     assert annotations.skipped == ()
     assert as_rows(annotations) == {"a.jpg": BOXES, "b.jpg": []}
-    first, empty = annotations.pictures
+    first, empty = annotations.images
     assert first.size_px == (20, 30)
     assert first.boxes.dtype == np.float32
     assert first.labels.tolist() == [1, 0]
@@ -40,13 +40,13 @@ def test_voc_by_hand(folder):
     assert [x.shape for x in (empty.boxes, empty.labels, empty.crowd)] == [(0, 4), (0,), (0,)]
     zero_based = voc_annotations(folder, first_pixel=0, class_names=("dog", "cat"))
     assert as_rows(zero_based)["a.jpg"][0] == ("dog", (1, 1, 11, 6))
-    assert zero_based.pictures[0].labels.tolist() == [0, 1]
+    assert zero_based.images[0].labels.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("text", ["1", " 1 ", "true", "True", "0", "false", ""])
 def test_voc_objects_that_are_difficult(folder, text):
     write_voc(folder, "a", voc_object("dog", (1, 1, 10, 5), text))
-    difficult = voc_annotations(folder).pictures[0].difficult.tolist()
+    difficult = voc_annotations(folder).images[0].difficult.tolist()
     assert difficult == [text.strip().lower() in ("1", "true")]
 
 
@@ -63,10 +63,10 @@ def test_coco_by_hand(folder):
     annotations = coco_annotations(write_coco(folder), folder / "JPEGImages")
     assert annotations.class_names == ("dog", "cat", "cow")
     assert as_rows(annotations) == {"a.jpg": BOXES, "b.jpg": []}
-    assert annotations.pictures[0].crowd.tolist() == [False, True]
-    assert annotations.pictures[0].areas.tolist() == [31.5, 27 * 16]
+    assert annotations.images[0].crowd.tolist() == [False, True]
+    assert annotations.images[0].areas.tolist() == [31.5, 27 * 16]
     other = coco_annotations(write_coco(folder), folder / "JPEGImages", ("cat", "dog"))
-    assert other.pictures[0].labels.tolist() == [1, 0]
+    assert other.images[0].labels.tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("header", [True, False])
@@ -90,9 +90,9 @@ def test_all_kinds_say_the_same_and_go_round(folder):
     write_voc(folder, "a", voc_object("dog", (1, 1, 10, 5)), voc_object("cat", (4, 5, 30, 20)))
     first = voc_annotations(folder)
     rows = [
-        (picture.path.name, first.class_names[label], *box)
-        for picture in first.pictures
-        for label, box in zip(picture.labels, picture.boxes.tolist(), strict=True)
+        (image.path.name, first.class_names[label], *box)
+        for image in first.images
+        for label, box in zip(image.labels, image.boxes.tolist(), strict=True)
     ]
     again = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
     assert as_rows(again) == as_rows(first)
@@ -115,21 +115,21 @@ def test_bccd(shared):
     train = voc_annotations(shared / "data/bccd", "train", broken="raise")
     val = voc_annotations(shared / "data/bccd", "val", train.class_names, broken="raise")
     assert train.class_names == ("Platelets", "RBC", "WBC")
-    assert (len(train.pictures), len(val.pictures)) == (205, 87)
-    assert {picture.size_px for picture in train.pictures} == {(312, 416)}
-    assert min(len(picture.boxes) for picture in train.pictures) >= 1
+    assert (len(train.images), len(val.images)) == (205, 87)
+    assert {image.size_px for image in train.images} == {(312, 416)}
+    assert min(len(image.boxes) for image in train.images) >= 1
 
 
 @pytest.mark.data
 def test_penn_fudan_boxes_are_those_of_the_masks(shared):
     root = shared / "data/penn_fudan"
     train = voc_annotations(root, "train", broken="raise")
-    assert (len(train.pictures), train.class_names) == (110, ("person",))
+    assert (len(train.images), train.class_names) == (110, ("person",))
     far = 0
-    for picture in train.pictures:
-        mask = np.asarray(Image.open(root / f"SegmentationObject/{picture.path.stem}.png"))
-        assert mask.shape == picture.size_px
-        for k, box in enumerate(picture.boxes, 1):
+    for image in train.images:
+        mask = np.asarray(Image.open(root / f"SegmentationObject/{image.path.stem}.png"))
+        assert mask.shape == image.size_px
+        for k, box in enumerate(image.boxes, 1):
             rows, columns = np.nonzero(mask == k)
             tight = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
             far += np.abs(box - tight).max() > 2
@@ -145,19 +145,19 @@ def test_coco_mini(shared):
         )
         for split in ("train", "val")
     }
-    assert [len(x.pictures) for x in annotations.values()] == [250, 60]
-    assert [sum(len(p.boxes) for p in x.pictures) for x in annotations.values()] == [2428, 454]
+    assert [len(x.images) for x in annotations.values()] == [250, 60]
+    assert [sum(len(p.boxes) for p in x.images) for x in annotations.values()] == [2428, 454]
     assert annotations["train"].class_names == annotations["val"].class_names
     assert len(annotations["train"].class_names) == 80
-    assert sum(int(p.crowd.sum()) for p in annotations["train"].pictures) == 32
+    assert sum(int(p.crowd.sum()) for p in annotations["train"].images) == 32
 
 
 @pytest.mark.data
 def test_oxford_pets_heads(shared):
     root = shared / "data/oxford_pets_3"
     annotations = voc_annotations(
-        root, pictures="images", annotations="annotations/xmls", broken="raise"
+        root, images="images", annotations="annotations/xmls", broken="raise"
     )
-    assert (len(annotations.pictures), annotations.class_names) == (227, ("cat", "dog"))
-    counts = {picture.path.stem: len(picture.boxes) for picture in annotations.pictures}
+    assert (len(annotations.images), annotations.class_names) == (227, ("cat", "dog"))
+    counts = {image.path.stem: len(image.boxes) for image in annotations.images}
     assert {name: count for name, count in counts.items() if count != 1} == {"Bengal_105": 2}

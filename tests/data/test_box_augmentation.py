@@ -126,7 +126,7 @@ def test_boxes_of_which_little_is_left_are_dropped(rng):
     assert shares.max() <= 1.001
 
 
-def test_mosaic_shows_parts_of_four_pictures(rng):
+def test_mosaic_shows_parts_of_four_images(rng):
     images, bounding_boxes = plain_scenes(rng)
     seen, moved = mosaic(images, bounding_boxes, SEED)
     assert seen.shape == images.shape
@@ -159,7 +159,7 @@ def test_mixup_has_the_boxes_of_both_with_their_shares(rng):
     assert weights[:, 0].std() > 0.1
 
 
-def test_pictures_of_two_sizes_are_blended_on_a_canvas_for_both():
+def test_images_of_two_sizes_are_blended_on_a_canvas_for_both():
     first, second = tf.ones((4, 6, 1)), tf.ones((5, 2, 1)) * 2
     mixed = np.asarray(blend(first, second, 0.25))[..., 0]
     assert mixed.shape == (5, 6)

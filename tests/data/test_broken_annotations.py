@@ -10,13 +10,13 @@ from annotation_files import (
     BOXES,
     as_rows,
     coco_row,
-    picture_folder,
+    image_folder,
     voc_object,
     write_coco,
     write_csv,
     write_voc,
 )
-from pictures import truncated
+from image_files import truncated
 from PIL import Image
 
 from keras_cv_course.data.box_table import table_annotations
@@ -27,7 +27,7 @@ from keras_cv_course.data.voc import voc_annotations
 
 @pytest.fixture
 def folder(tmp_path):
-    return picture_folder(tmp_path)
+    return image_folder(tmp_path)
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY x "lol"><!ENTITY y "&x;&x;&x;&x;">]>'
@@ -45,10 +45,10 @@ def break_voc(kind, folder):
     elif kind == "no xml":
         (folder / "Annotations/a.xml").write_text("<annotation><size>")
     elif kind == "missing image":
-        write_voc(folder, "a", GOOD, picture="../../gone.jpg")
+        write_voc(folder, "a", GOOD, image="../../gone.jpg")
     elif kind == "no image":
         (folder / "JPEGImages/c.jpg").write_text("no image")
-        write_voc(folder, "a", GOOD, picture="c.jpg")
+        write_voc(folder, "a", GOOD, image="c.jpg")
     elif kind == "other size":
         write_voc(folder, "a", GOOD, size=(30, 20))
     elif kind in NO_ENCODINGS:
@@ -181,7 +181,7 @@ def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message)
         ({"id": 0, "file_name": "a.jpg", "height": "20", "width": []}, "is no whole number"),
     ],
 )
-def test_broken_coco_pictures_are_named_and_skipped_or_refused(folder, row, message):
+def test_broken_coco_images_are_named_and_skipped_or_refused(folder, row, message):
     path = write_coco(folder, images=[row, {"id": 1, "file_name": "b.jpg"}], annotations=[])
     annotations = coco_annotations(path, folder / "JPEGImages")
     assert as_rows(annotations) == {"b.jpg": []}
@@ -191,14 +191,14 @@ def test_broken_coco_pictures_are_named_and_skipped_or_refused(folder, row, mess
 
 
 @pytest.mark.parametrize("sizes", [{}, {"height": None, "width": None}, {"height": 20}])
-def test_coco_pictures_may_have_no_size(folder, sizes):
+def test_coco_images_may_have_no_size(folder, sizes):
     path = write_coco(folder, images=[{"id": 0, "file_name": "a.jpg", **sizes}])
     assert as_rows(coco_annotations(path, folder / "JPEGImages", broken="raise"))["a.jpg"] == BOXES
 
 
 def test_an_area_that_is_no_number_is_that_of_the_box(folder):
     path = write_coco(folder, annotations=[coco_row(1, 0, 3, [0, 0, 10, 5], area="31.5")])
-    assert coco_annotations(path, folder / "JPEGImages").pictures[0].areas.tolist() == [50]
+    assert coco_annotations(path, folder / "JPEGImages").images[0].areas.tolist() == [50]
 
 
 @pytest.mark.parametrize(
@@ -258,22 +258,22 @@ def named_in_table(folder, name):
 
 
 @pytest.mark.parametrize("named", [named_in_coco, named_in_table])
-def test_pictures_are_looked_for_below_their_folder_only(folder, named):
-    pictures = folder / "JPEGImages"
-    (pictures / "sub").mkdir()
-    Image.new("RGB", (40, 20)).save(pictures / "sub/a.jpg")
+def test_images_are_looked_for_below_their_folder_only(folder, named):
+    images = folder / "JPEGImages"
+    (images / "sub").mkdir()
+    Image.new("RGB", (40, 20)).save(images / "sub/a.jpg")
     for name, width in (("a.jpg", 30), ("sub/a.jpg", 40), ("sub/../a.jpg", 30)):
         read, path = named(folder, name)
-        assert {p.size_px[1] for p in read(path, pictures).pictures} == {width, 16}
+        assert {p.size_px[1] for p in read(path, images).images} == {width, 16}
     Image.new("RGB", (40, 20)).save(folder / "a.jpg")
-    for name in ("../a.jpg", "sub/../../a.jpg", str(folder / "a.jpg"), str(pictures / "a.jpg")):
+    for name in ("../a.jpg", "sub/../../a.jpg", str(folder / "a.jpg"), str(images / "a.jpg")):
         read, path = named(folder, name)
-        annotations = read(path, pictures)
+        annotations = read(path, images)
         assert list(as_rows(annotations)) == ["b.jpg"]
         (line,) = annotations.skipped
-        assert f"its image {name!r} is not below {pictures}." in line
+        assert f"its image {name!r} is not below {images}." in line
         with pytest.raises(ValueError, match="is not below"):
-            read(path, pictures, broken="raise")
+            read(path, images, broken="raise")
 
 
 def unfit(folder, save):
@@ -281,11 +281,11 @@ def unfit(folder, save):
     save(folder / "JPEGImages/a.png")
     return {
         "path": write_csv(folder, ("a.png",), ("b.jpg",)),
-        "pictures": folder / "JPEGImages",
+        "images": folder / "JPEGImages",
     }
 
 
-UNFIT_PICTURES = {
+UNFIT_IMAGES = {
     "kind": (
         lambda path: Image.new("RGB", (30, 20)).save(path, "PPM"),
         "a.png cannot be decoded: it is none of BMP, GIF, JPEG, PNG, TIFF, WEBP.",
@@ -298,9 +298,9 @@ UNFIT_PICTURES = {
 }
 
 
-@pytest.mark.parametrize("kind", UNFIT_PICTURES)
-def test_pictures_that_cannot_be_read_right_are_left_out_or_refused(folder, kind):
-    save, message = UNFIT_PICTURES[kind]
+@pytest.mark.parametrize("kind", UNFIT_IMAGES)
+def test_images_that_cannot_be_read_right_are_left_out_or_refused(folder, kind):
+    save, message = UNFIT_IMAGES[kind]
     options = unfit(folder, save)
     annotations = table_annotations(**options)
     assert list(as_rows(annotations)) == ["b.jpg"]
@@ -309,32 +309,32 @@ def test_pictures_that_cannot_be_read_right_are_left_out_or_refused(folder, kind
         table_annotations(**options, broken="raise")
 
 
-FIT_PICTURES = [
+FIT_IMAGES = [
     *(("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "P"), ("PNG", "LA"), ("PNG", "1"), ("PNG", "I;16")),
     *(("GIF", "P"), ("BMP", "L"), ("BMP", "P"), ("BMP", "RGBA"), ("WEBP", "RGB"), ("MPO", "RGB")),
 ]
 
 
-@pytest.mark.parametrize(("kind", "mode"), FIT_PICTURES)
-def test_pictures_look_alike_in_training_and_evaluation(folder, kind, mode):
+@pytest.mark.parametrize(("kind", "mode"), FIT_IMAGES)
+def test_images_look_alike_in_training_and_evaluation(folder, kind, mode):
     ramp = Image.linear_gradient("L")
-    picture = Image.fromarray(np.asarray(ramp).astype(np.uint16) << 8) if mode == "I;16" else None
-    picture = picture or ramp.convert("RGB").convert(mode)
-    more = {"save_all": True, "append_images": [picture]} if kind == "MPO" else {}
-    options = unfit(folder, lambda path: picture.save(path, kind, **more))
+    image = Image.fromarray(np.asarray(ramp).astype(np.uint16) << 8) if mode == "I;16" else None
+    image = image or ramp.convert("RGB").convert(mode)
+    more = {"save_all": True, "append_images": [image]} if kind == "MPO" else {}
+    options = unfit(folder, lambda path: image.save(path, kind, **more))
     read = table_annotations(**options, broken="raise")
     images, _ = next(iter(detection_batches(read, (256, 256, 3), 1)))
-    loaded = read.pictures[0].load()
+    loaded = read.images[0].load()
     np.testing.assert_array_equal(images[0], loaded)
-    expected = ramp if mode == "I;16" else picture
+    expected = ramp if mode == "I;16" else image
     np.testing.assert_allclose(loaded, np.asarray(expected.convert("RGB")), atol=4)
 
 
-def test_half_a_picture_is_named(folder):
+def test_half_a_image_is_named(folder):
     read = table_annotations(**unfit(folder, truncated), broken="raise")
     message = f"{folder / 'JPEGImages/a.png'} cannot be decoded."
     with pytest.raises(ValueError, match=message):
-        read.pictures[0].load()
+        read.images[0].load()
     with pytest.raises(ValueError, match=message):
         detection_epochs(read, (32, 32, 3))
     for cache in (True, False):
@@ -343,7 +343,7 @@ def test_half_a_picture_is_named(folder):
             next(iter(batches))
     (folder / "JPEGImages/a.png").unlink()
     with pytest.raises(FileNotFoundError):
-        read.pictures[0].load()
+        read.images[0].load()
     with pytest.raises(FileNotFoundError, match=r"a\.png"):
         detection_epochs(read, (32, 32, 3))
 

@@ -6,14 +6,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_cv_course.data.annotations import AnnotatedPicture, Annotations
+from keras_cv_course.data.annotations import AnnotatedImage, Annotations
 from keras_cv_course.data.detection import (
     detection_batches,
     detection_epochs,
     padded,
     with_targets,
 )
-from keras_cv_course.data.framing import frame_picture
+from keras_cv_course.data.framing import frame_image
 from keras_cv_course.data.shapes import DrawnScenes
 from keras_cv_course.data.voc import voc_annotations
 from keras_cv_course.ops.anchors import anchor_boxes, ssd_maps
@@ -29,7 +29,7 @@ SCENES = [
 
 @pytest.fixture
 def annotations(tmp_path):
-    pictures = []
+    images = []
     for i, ((height, width), boxes) in enumerate(SCENES):
         pixels = np.zeros((height, width, 3), np.uint8)
         for x_min, y_min, x_max, y_max in boxes:
@@ -39,10 +39,10 @@ def annotations(tmp_path):
         flags = np.zeros(len(boxes), bool)
         table = np.array(boxes, np.float32).reshape(-1, 4)
         labels = np.arange(len(boxes), dtype=np.int32)
-        pictures.append(
-            AnnotatedPicture(path, (height, width), table, labels, flags, flags, table[:, 0])
+        images.append(
+            AnnotatedImage(path, (height, width), table, labels, flags, flags, table[:, 0])
         )
-    return Annotations(tuple(pictures), ("a", "b"))
+    return Annotations(tuple(images), ("a", "b"))
 
 
 def everything(batches):
@@ -68,11 +68,11 @@ def test_boxes_stay_on_their_pixels(annotations, resize):
         bounding_boxes["labels"], [[0, 1, -1, -1], [0, -1, -1, -1], [-1] * 4]
     )
     np.testing.assert_array_equal(bounding_boxes["weights"], bounding_boxes["labels"] >= 0)
-    for picture in range(3):
-        real = bounding_boxes["labels"][picture] >= 0
-        assert (bounding_boxes["boxes"][picture][~real] == 0).all()
-        for box in bounding_boxes["boxes"][picture][real]:
-            assert share_of_white(images[picture], box) > 0.95
+    for image in range(3):
+        real = bounding_boxes["labels"][image] >= 0
+        assert (bounding_boxes["boxes"][image][~real] == 0).all()
+        for box in bounding_boxes["boxes"][image][real]:
+            assert share_of_white(images[image], box) > 0.95
     white = images.sum((1, 2, 3)) / 255 / 3
     sides = bounding_boxes["boxes"][..., 2:] - bounding_boxes["boxes"][..., :2]
     np.testing.assert_allclose(sides.prod(-1).sum(-1), white, rtol=0.02)
@@ -92,31 +92,31 @@ def test_boxes_stay_on_their_pixels(annotations, resize):
         ((96, 96), (96, 96)),
     ],
 )
-def test_training_and_prediction_put_a_picture_in_the_same_place(
+def test_training_and_prediction_put_a_image_in_the_same_place(
     tmp_path, rng, size, frame_size, resize
 ):
     height, width = size
     boxes = np.array([[0, 0, width, height], [3.25, 2.5, width / 2, height / 3 + 2]], np.float32)
     path, flags = tmp_path / "a.png", np.zeros(2, bool)
     Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(path)
-    picture = AnnotatedPicture(path, size, boxes, np.arange(2), flags, flags, boxes[:, 0])
-    source = Annotations((picture,), ("a", "b"))
+    image = AnnotatedImage(path, size, boxes, np.arange(2), flags, flags, boxes[:, 0])
+    source = Annotations((image,), ("a", "b"))
     shape = (*frame_size, 3)
     images, bounding_boxes = everything(
         detection_batches(source, shape, max_boxes=2, resize=resize)
     )
-    frame = frame_picture(picture.load(), shape, (0.0, 255.0), resize)
+    frame = frame_image(image.load(), shape, (0.0, 255.0), resize)
     np.testing.assert_allclose(images[0], frame.pixels, atol=0.51)
     there = (boxes + np.tile(frame.offset, 2)) / np.tile(frame.scale, 2)
     np.testing.assert_allclose(
         bounding_boxes["boxes"][0], there * np.tile(frame_size[::-1], 2), atol=0.01
     )
-    back = frame.to_picture(bounding_boxes["boxes"][0] / np.tile(frame_size[::-1], 2))
+    back = frame.to_image(bounding_boxes["boxes"][0] / np.tile(frame_size[::-1], 2))
     np.testing.assert_allclose(back, boxes, atol=0.01)
 
 
-def test_grey_pictures_and_pictures_without_any_box(annotations):
-    empty = Annotations(annotations.pictures[2:], annotations.class_names)
+def test_grey_images_and_images_without_any_box(annotations):
+    empty = Annotations(annotations.images[2:], annotations.class_names)
     images, bounding_boxes = everything(detection_batches(empty, (32, 32, 1), max_boxes=2))
     assert images.shape == (1, 32, 32, 1)
     assert bounding_boxes["labels"].tolist() == [[-1, -1]]
@@ -126,15 +126,15 @@ def test_grey_pictures_and_pictures_without_any_box(annotations):
 def test_a_cache_holds_what_was_read_first(annotations, cache):
     batches = detection_batches(annotations, (80, 80, 3), 3, cache=cache)
     first, _ = everything(batches)
-    Image.new("RGB", (80, 40), (9, 9, 9)).save(annotations.pictures[0].path)
+    Image.new("RGB", (80, 40), (9, 9, 9)).save(annotations.images[0].path)
     again, _ = everything(batches)
     assert (again[0].max() == 9) == (not cache)
     np.testing.assert_array_equal(again[1:], first[1:])
 
 
 def test_crowds_and_difficult_boxes(annotations):
-    first = annotations.pictures[0]
-    marked = AnnotatedPicture(
+    first = annotations.images[0]
+    marked = AnnotatedImage(
         first.path,
         first.size_px,
         first.boxes,
@@ -255,10 +255,10 @@ def test_all_boxes_of_bccd_arrive(shared):
     images, bounding_boxes = everything(detection_batches(source, (96, 96, 3), 32, max_boxes=40))
     assert images.shape == (87, 96, 96, 3)
     counts = (bounding_boxes["labels"] >= 0).sum(1)
-    assert counts.tolist() == [len(picture.boxes) for picture in source.pictures]
+    assert counts.tolist() == [len(image.boxes) for image in source.images]
     utils = keras.utils.bounding_boxes
     relative = utils.convert_format(
         bounding_boxes["boxes"], "xyxy", "rel_xyxy", height=96, width=96
     )
-    expected = source.pictures[5].boxes / [416, 312, 416, 312]
+    expected = source.images[5].boxes / [416, 312, 416, 312]
     np.testing.assert_allclose(relative[5, : counts[5]], expected, atol=1e-6)

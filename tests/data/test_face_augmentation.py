@@ -111,13 +111,13 @@ def test_changes_are_seeded_and_new_in_every_epoch(rng):
     assert np.abs(first - second).max() > 0.01
 
 
-def test_pictures_alone_are_changed_as_those_with_labels(rng):
+def test_images_alone_are_changed_as_those_with_labels(rng):
     faces = rng.uniform(-1, 1, (16, 24, 24, 3)).astype(np.float32)
     labelled = tf.data.Dataset.from_tensors((faces, {"age": np.zeros((16, 1), np.float32)}))
     expected = [x.numpy() for x, _ in distorted_faces(labelled.repeat(2), (-1.0, 1.0), seed=3)]
     distort = face_distortion((-1.0, 1.0), seed=3)
-    pictures = tf.data.Dataset.from_tensors(faces).repeat(2).map(distort)
-    np.testing.assert_array_equal([x.numpy() for x in pictures], expected)
+    images = tf.data.Dataset.from_tensors(faces).repeat(2).map(distort)
+    np.testing.assert_array_equal([x.numpy() for x in images], expected)
     assert np.abs(expected[0] - expected[1]).max() > 0.1
 
 

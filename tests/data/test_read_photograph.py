@@ -6,10 +6,10 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
-from pictures import truncated
+from image_files import truncated
 from PIL import Image
 
-from keras_cv_course.data import load_pictures, read_photograph
+from keras_cv_course.data import load_images, read_photograph
 from keras_cv_course.data.photograph_header import PhotographHeader, read_header
 from keras_cv_course.data.photographs import decode_photograph, photograph_reader, readable
 
@@ -40,12 +40,12 @@ def upright():
 
 
 def save(path, pixels, kind, orientation=1, **options):
-    picture = Image.fromarray(pixels)
+    image = Image.fromarray(pixels)
     if STORED[orientation] is not None:
-        picture = picture.transpose(STORED[orientation])
+        image = image.transpose(STORED[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture.save(path, kind, exif=exif, **options)
+    image.save(path, kind, exif=exif, **options)
     return path
 
 
@@ -93,7 +93,7 @@ def test_exif_behind_the_pixels_of_a_png_is_found(tmp_path, upright):
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0nonsense", b"Exif\0\0MM\0*\0\0\xff\xff", b"Exif\0\0"])
-def test_damaged_exif_does_not_spoil_a_picture(tmp_path, upright, exif):
+def test_damaged_exif_does_not_spoil_a_image(tmp_path, upright, exif):
     path = tmp_path / "p.jpg"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of what is damaged.
@@ -110,23 +110,23 @@ MODES = [
 
 @pytest.mark.parametrize(("kind", "mode"), MODES)
 def test_pixels_of_any_form_become_red_green_and_blue(tmp_path, upright, kind, mode):
-    picture = Image.fromarray(upright)
-    picture = picture.quantize(8) if mode == "P" else picture.convert(mode)
-    picture.save(tmp_path / "photo", kind)
+    image = Image.fromarray(upright)
+    image = image.quantize(8) if mode == "P" else image.convert(mode)
+    image.save(tmp_path / "photo", kind)
     pixels = read_photograph(tmp_path / "photo")
     assert (pixels.shape, pixels.dtype) == (upright.shape, np.uint8)
-    expected = upright if mode in ("P", "RGB", "RGBA", "CMYK") else picture.convert("RGB")
+    expected = upright if mode in ("P", "RGB", "RGBA", "CMYK") else image.convert("RGB")
     np.testing.assert_array_equal(pixels, expected)
     np.testing.assert_array_equal(in_tf(tmp_path / "photo"), expected)
     grey = in_tf(tmp_path / "photo", 1)
     # libpng's weights of the colours are not quite Pillow's.
-    np.testing.assert_allclose(grey[..., 0].astype(int), picture.convert("L"), atol=15)
+    np.testing.assert_allclose(grey[..., 0].astype(int), image.convert("L"), atol=15)
 
 
 def test_a_palette_of_bmp_is_colours_and_not_numbers(tmp_path):
     Image.new("RGB", (20, 20), (200, 60, 20)).quantize(8).save(tmp_path / "palette.bmp")
-    pictures = load_pictures([tmp_path / "palette.bmp"], (8, 8, 3), (0.0, 255.0))
-    np.testing.assert_array_equal(pictures[0, 4, 4], [200, 60, 20])
+    images = load_images([tmp_path / "palette.bmp"], (8, 8, 3), (0.0, 255.0))
+    np.testing.assert_array_equal(images[0, 4, 4], [200, 60, 20])
 
 
 def test_cmyk_and_16_bits_of_png_are_read(tmp_path, upright):
@@ -153,11 +153,11 @@ def test_a_reader_of_many_files_takes_each_its_own_way(tmp_path, upright):
     ]
     read = photograph_reader(paths, 3)
     names = [str(path) for path in paths]
-    for picture in tf.data.Dataset.from_tensor_slices(names).map(read, num_parallel_calls=2):
-        np.testing.assert_array_equal(picture, upright)
+    for image in tf.data.Dataset.from_tensor_slices(names).map(read, num_parallel_calls=2):
+        np.testing.assert_array_equal(image, upright)
 
 
-def test_boxes_are_turned_with_their_picture():
+def test_boxes_are_turned_with_their_image():
     """The red area of a stored image of 16 x 32 pixels, by hand."""
     box = np.array([[16, 0, 32, 8]], np.float32)
     stored = {
@@ -224,7 +224,7 @@ def test_a_header_that_claims_too_much_is_refused_before_decoding(tmp_path, upri
         with pytest.raises(ValueError, match=r"bomb\.jpg must have at most 80,000,000 pixels"):
             limited(path)
     with pytest.raises(ValueError, match=r"13000x13000"):
-        load_pictures([path], (8, 8, 3), (0.0, 1.0))
+        load_images([path], (8, 8, 3), (0.0, 1.0))
     assert readable([str(path)], 3) == []
     small = save(tmp_path / "p.png", upright, "PNG")
     assert read_photograph(small, max_pixels=HEIGHT * WIDTH).shape == upright.shape

@@ -82,9 +82,9 @@ def one(tmp_path_factory):
     rng = np.random.default_rng(0)
     image = keras.Input((4, 5, 3), name="image")
     scores = keras.layers.Dense(3)(keras.layers.Flatten()(image))
-    pictures = rng.uniform(-1, 1, (20, 4, 5, 3)).astype(np.float32)
+    images = rng.uniform(-1, 1, (20, 4, 5, 3)).astype(np.float32)
     path = tmp_path_factory.mktemp("one") / "int8.tflite"
-    convert(keras.Model(image, scores), path, "int8", "int8", pictures, ["a", "b", "c"])
+    convert(keras.Model(image, scores), path, "int8", "int8", images, ["a", "b", "c"])
     return path
 
 

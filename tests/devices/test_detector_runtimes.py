@@ -52,9 +52,9 @@ def write(detector, toy, folder, quantize, nms, **options):
 @pytest.mark.parametrize("quantize", FORMS)
 def test_mediapipe_finds_what_the_detector_finds(python, detector, tmp_path, quantize, nms):
     toy, ours = detector
-    expected = ours.predict(toy.pictures)
+    expected = ours.predict(toy.images)
     path = write(ours, toy, tmp_path, quantize, nms, target="phone")
-    answers = run_mediapipe(python, "detector", path, toy.pictures)
+    answers = run_mediapipe(python, "detector", path, toy.images)
     for answer, want, objects in zip(answers, expected, toy.expected, strict=True):
         sure = [o for o in answer.objects if o.category.score > 0.5]
         labels = [toy_networks.COLOURS[i] for i in want["classes"]]
@@ -103,8 +103,8 @@ def write_pair(folder, overlap, labels):
 @pytest.mark.parametrize(("overlap", "labels"), PAIRS)
 def test_mediapipe_suppresses_by_settings_of_its_own(python, tmp_path, overlap, labels):
     path = write_pair(tmp_path, overlap, labels)
-    picture = np.zeros((1, toy_networks.SIZE_PX, toy_networks.SIZE_PX, 3), np.uint8)
-    (answer,) = run_mediapipe(python, "detector", path, picture)
+    image = np.zeros((1, toy_networks.SIZE_PX, toy_networks.SIZE_PX, 3), np.uint8)
+    (answer,) = run_mediapipe(python, "detector", path, image)
     assert_suppressed(overlap, labels, [o.category.label for o in answer.objects])
 
 
@@ -118,10 +118,10 @@ def shown(detector, tmp_path_factory):
         folder.mkdir()
         path = write(ours, toy, folder, quantize, nms, target="browser")
         named = path.rename(site.folder / f"{quantize}_{nms}.tflite")
-        site.add(named.stem, "detector", named, toy.pictures)
+        site.add(named.stem, "detector", named, toy.images)
     for overlap, labels in PAIRS:
         path = write_pair(site.folder, overlap, labels)
-        site.add(path.stem, "detector", path, toy.pictures[:1])
+        site.add(path.stem, "detector", path, toy.images[:1])
     results, seen = site.run()
     assert seen.outside == []
     return site.folder, results
@@ -138,7 +138,7 @@ def test_the_browser_finds_what_the_file_finds(shown, detector, quantize, nms):
         folder / f"{quantize}_{nms or 'tflite_op'}.tflite", input_range=toy_networks.INPUT_RANGE
     )
     for outputs, expected, objects in zip(
-        answers, file.predict(toy.pictures), toy.expected, strict=True
+        answers, file.predict(toy.images), toy.expected, strict=True
     ):
         labels = [toy_networks.COLOURS[i] for i in expected["classes"]]
         assert sorted(labels) == sorted(label for _, label in objects)

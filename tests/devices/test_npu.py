@@ -5,7 +5,7 @@ import keras
 import pytest
 
 from keras_cv_course import MobileNet, build_model
-from keras_cv_course.data import load_pictures
+from keras_cv_course.data import load_images
 from keras_cv_course.devices import npu
 from keras_cv_course.devices.npu import ACCELERATORS, compile_for_npu, npu_table
 from keras_cv_course.networks.complexity import complexity
@@ -166,7 +166,7 @@ def test_our_export_of_mlperfs_weights_costs_the_same(shared, tmp_path):
     weights = shared / "models" / "mlperf_tiny_vww_96.h5"
     model = MobileNet(shape, alpha=0.25, activation="relu", classes=2, weights=weights)
     files = sorted((shared / "data" / "person_coco").rglob("*.jpg"))[::40]
-    images = load_pictures(files, shape, (0.0, 1.0))
+    images = load_images(files, shape, (0.0, 1.0))
     file = convert(model, tmp_path / "m.tflite", "int8", "int8", images, input_range=(0, 1))
     report = compile_for_npu(file.path)
     assert report.cycles_total <= 1.02 * VWW_CYCLES

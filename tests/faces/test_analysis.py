@@ -64,12 +64,12 @@ def test_everything_can_be_written_as_json():
     assert written["smile"] == {"value": True, "confidence": 0.5, "spread": None}
 
 
-def test_pictures_of_any_size_and_colour_come_in_the_networks_shape_and_range():
+def test_images_of_any_size_and_colour_come_in_the_networks_shape_and_range():
     predict, seen = answers(smile=[1.0])
     analyzer = FaceAnalyzer(predict, SHAPE)
     white = np.full((50, 20, 3), 255, np.uint8)
-    for picture in (white, white[..., 0], white[..., :1]):
-        analyzer.analyze(picture)
+    for image in (white, white[..., 0], white[..., :1]):
+        analyzer.analyze(image)
         np.testing.assert_allclose(seen[-1], np.ones((1, *SHAPE)), atol=1e-6)
     analyzer.analyze(np.zeros((50, 20, 3), np.uint8))
     np.testing.assert_allclose(seen[-1], -np.ones((1, *SHAPE)), atol=1e-6)
@@ -83,9 +83,9 @@ def test_a_keras_model_is_asked_as_it_is(rng):
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
     age = keras.layers.Dense(1, name="age")(pooled)
     model = keras.Model(inputs, {"age": age})
-    picture = rng.integers(0, 256, (32, 32, 3), np.uint8)
-    expected = model.predict(picture[None] / np.float32(127.5) - 1, verbose=0)["age"][0, 0]
-    attributes = FaceAnalyzer(model, SHAPE).analyze(picture)
+    image = rng.integers(0, 256, (32, 32, 3), np.uint8)
+    expected = model.predict(image[None] / np.float32(127.5) - 1, verbose=0)["age"][0, 0]
+    attributes = FaceAnalyzer(model, SHAPE).analyze(image)
     assert attributes["age"].value == pytest.approx(float(expected), abs=1e-5)
 
 

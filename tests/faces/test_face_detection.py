@@ -65,9 +65,9 @@ def test_a_function_of_ones_own():
 def test_yunet_sees_boxes_and_landmarks(tmp_path):
     path = tmp_path / "toy.onnx"
     path.write_bytes(toy_detector(64))
-    picture = np.zeros((64, 64, 3), np.uint8)
-    picture[24:32, 40:48] = 255, 0, 0  # The cell in row 3 and column 5.
-    (face,) = yunet_detector(path)(picture)
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[24:32, 40:48] = 255, 0, 0  # The cell in row 3 and column 5.
+    (face,) = yunet_detector(path)(image)
     # 16 by 24 pixels around the cell's middle.
     np.testing.assert_allclose(face.box_xyxy, (36, 16, 52, 40), atol=1e-3)
     expected = [(40, 26), (48, 26), (44, 28), (42, 30), (46, 30)]
@@ -96,7 +96,7 @@ def test_the_box_is_cut_out_square_with_a_margin():
     assert cut_out(image[..., 0], Face((45, 40, 55, 60), 1), 8).shape == (8, 8)
 
 
-def test_beyond_the_picture_is_black():
+def test_beyond_the_image_is_black():
     image = np.full((50, 50, 3), 255, np.uint8)
     crop = cut_out(image, Face((0, 0, 20, 20), 1), 40, margin=0.5)
     np.testing.assert_array_equal(crop[:, :, 0] > 0, np.pad(np.ones((30, 30), bool), (10, 0)))

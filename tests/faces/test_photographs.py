@@ -8,7 +8,7 @@ from keras_cv_course.faces import Face, FaceReader, cut_out, haar_detector
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 3), (24, 16, 1)])
-def test_pictures_are_read_as_in_training(tmp_path, rng, shape):
+def test_images_are_read_as_in_training(tmp_path, rng, shape):
     path = tmp_path / "photo.png"
     Image.fromarray(rng.integers(0, 256, (57, 40, 3), dtype=np.uint8)).save(path)
     one = People(np.array([str(path)]), np.zeros(1, np.int32), ("Ada",))

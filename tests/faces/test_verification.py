@@ -12,7 +12,7 @@ def rows_and_columns(images):
     return 3.0 * images[:, 0, :2, 0]
 
 
-def picture(*pixels):
+def image(*pixels):
     array = np.zeros((2, 2, 1), "float32")
     array[0, : len(pixels), 0] = pixels
     return array
@@ -20,26 +20,26 @@ def picture(*pixels):
 
 def test_verify_by_hand():
     verifier = FaceVerifier(rows_and_columns, threshold=0.6)
-    verification = verifier.verify(picture(1, 0), picture(9, 12))
+    verification = verifier.verify(image(1, 0), image(9, 12))
     assert verification == Verification(pytest.approx(0.6), 0.6, verification.same)
-    assert not verifier.verify(picture(1, 0), picture(8, 12)).same
-    assert verifier.verify(picture(1, 0), picture(10, 12)).same
+    assert not verifier.verify(image(1, 0), image(8, 12)).same
+    assert verifier.verify(image(1, 0), image(10, 12)).same
     # A vector of zeros is like nothing.
-    assert verifier.verify(picture(0), picture(0)).similarity == 0.0
+    assert verifier.verify(image(0), image(0)).similarity == 0.0
     assert set(verification.to_dict()) == {"similarity", "threshold", "same"}
 
 
 def test_at_the_threshold_it_is_the_same():
-    assert FaceVerifier(rows_and_columns, threshold=1.0).verify(picture(1), picture(2)).same
-    assert FaceVerifier(rows_and_columns, -1.0).verify(picture(1), picture(-1)).same
+    assert FaceVerifier(rows_and_columns, threshold=1.0).verify(image(1), image(2)).same
+    assert FaceVerifier(rows_and_columns, -1.0).verify(image(1), image(-1)).same
 
 
 def test_mirrored_adds_what_the_mirror_shows():
     verifier = FaceVerifier(rows_and_columns, 0.5, mirrored=True)
-    assert verifier.verify(picture(1, 0), picture(0, 7)).similarity == pytest.approx(1.0)
+    assert verifier.verify(image(1, 0), image(0, 7)).similarity == pytest.approx(1.0)
 
 
-def test_batches_give_what_pictures_alone_give(rng):
+def test_batches_give_what_images_alone_give(rng):
     a, b = rng.normal(size=(2, 130, 4, 4, 1)).astype("float32")
     sizes = []
 
@@ -104,9 +104,9 @@ def test_arguments():
         FaceVerifier(rows_and_columns, float("nan"))
     verifier = FaceVerifier(rows_and_columns, 0.5)
     with pytest.raises(ValueError, match=r"An image must be .* Received: \(1, 2, 2, 1\)"):
-        verifier.verify(picture(1)[None], picture(1))
+        verifier.verify(image(1)[None], image(1))
     with pytest.raises(ValueError, match=r"must have one shape. Received: \(1, 2, 2, 1\) and"):
-        verifier.verify(picture(1), np.zeros((3, 2, 1)))
+        verifier.verify(image(1), np.zeros((3, 2, 1)))
     with pytest.raises(ValueError, match=r"`images` must be at least one image"):
         embed_unit(rows_and_columns, np.zeros((0, 2, 2, 1)))
     with pytest.raises(ValueError, match=r"`embed` must return a vector for each image"):

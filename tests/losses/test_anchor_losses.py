@@ -32,12 +32,10 @@ def test_smooth_l1_by_hand():
 
 def numpy_multibox(labels, weights, logits, ratio):
     total, matches = 0.0, 0
-    for picture in range(len(labels)):
+    for image in range(len(labels)):
         negatives = []
         positives = 0
-        for label, weight, row in zip(
-            labels[picture], weights[picture], logits[picture], strict=True
-        ):
+        for label, weight, row in zip(labels[image], weights[image], logits[image], strict=True):
             if label >= 0:
                 total += weight * softmax_entropy(row, label + 1)
                 positives += 1
@@ -75,7 +73,7 @@ def test_only_the_hardest_negatives_have_a_gradient():
     assert moved.tolist() == [True, True, False, True, False, True, False, False]
 
 
-def test_a_picture_without_boxes_counts_only_if_asked():
+def test_a_image_without_boxes_counts_only_if_asked():
     targets = np.tile(np.array([-1, 1], F32), (1, 10, 1))
     logits = np.zeros((1, 10, 3), F32)
     assert MultiboxClassLoss()(targets, logits) == 0

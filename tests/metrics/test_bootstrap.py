@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from truths import detections, picture, square
+from truths import detections, image, square
 
 from keras_cv_course.metrics.bootstrap import paired_bootstrap
 from keras_cv_course.metrics.voc_ap import voc_average_precision
@@ -14,7 +14,7 @@ def samples(rng):
     truths, predicted = [], []
     for _ in range(30):
         labels = rng.integers(0, 2, 6)
-        truths.append(picture([square(i) for i in range(6)], labels, difficult=[5]))
+        truths.append(image([square(i) for i in range(6)], labels, difficult=[5]))
         rows = [(*square(i, rng.uniform(-5, 5)), rng.uniform(0.1, 1), labels[i]) for i in range(6)]
         predicted.append(detections(*rows, (*square(7), rng.uniform(0.1, 1), 0)))
     return truths, predicted
@@ -35,7 +35,7 @@ def test_the_precisions_are_those_of_voc(samples, rng):
     assert result.mean == result.second - result.first
 
 
-def test_a_resample_is_the_precision_of_the_drawn_pictures(samples):
+def test_a_resample_is_the_precision_of_the_drawn_images(samples):
     """One resample of one seed, with the images written out as often as they were drawn."""
     truths, predicted = samples
     nothing = [detections() for _ in truths]
@@ -62,6 +62,6 @@ def test_bad_arguments_are_refused(samples):
     with pytest.raises(ValueError, match="`resamples`"):
         paired_bootstrap(truths, predicted, predicted, 2, resamples=0)
     with pytest.raises(ValueError, match="at least one object"):
-        paired_bootstrap([picture()], [detections()], [detections()], 2)
+        paired_bootstrap([image()], [detections()], [detections()], 2)
     with pytest.raises(ValueError, match="one dict for each"):
         paired_bootstrap(truths, predicted, predicted[1:], 2)

@@ -24,7 +24,7 @@ def test_anchors_are_map_by_map_row_column_shape():
     assert spec().count == 5
 
 
-def test_parts_of_a_picture_that_is_no_square():
+def test_parts_of_a_image_that_is_no_square():
     wide = spec(input_size_px=(16, 64))
     np.testing.assert_allclose(wide.relative_anchors()[0], [8 / 64, 1, 8 / 64, 4 / 16], atol=1e-6)
 

@@ -59,7 +59,7 @@ def test_soft_suppression_by_hand():
     np.testing.assert_allclose(kept, [0.9, 0.6, 0.8 * np.exp(-0.25 / 0.5)], rtol=1e-6)
 
 
-def test_a_batch_is_its_pictures(rng):
+def test_a_batch_is_its_images(rng):
     boxes = np.stack([random_boxes(rng, 20) for _ in range(3)])
     scores = rng.uniform(size=(3, 20)).astype(F32)
     scores[1] = 0.0

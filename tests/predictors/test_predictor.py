@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from keras_cv_course import load
-from keras_cv_course.data import load_pictures
+from keras_cv_course.data import load_images
 from keras_cv_course.networks.specs import with_spec
 from keras_cv_course.predictors.results import Classification, Detections
 
@@ -47,7 +47,7 @@ def test_one_image_gives_one_result(path, photos):
         assert isinstance(result, Classification)
         assert result.name == "green"
     assert predict(pixels[..., 0]).names[0] in NAMES  # grey, (height, width)
-    expected = predict.model(load_pictures([file], (4, 6, 3), (-1.0, 1.0)))[0]
+    expected = predict.model(load_images([file], (4, 6, 3), (-1.0, 1.0)))[0]
     np.testing.assert_array_equal(predict(file).probabilities, np.sort(expected)[::-1])
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from keras_cv_course.cli import engine
-from keras_cv_course.cli.faces.options import Pictures
+from keras_cv_course.cli.faces.options import Images
 from keras_cv_course.cli.faces.skipped import tell_skipped
 from keras_cv_course.cli.options import InputRange
 from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
@@ -21,7 +21,7 @@ _TASK = "multitask"
 
 def command(
     model: Annotated[str, typer.Argument(help="A .keras or .tflite file of a multitask network.")],
-    pictures: Pictures,
+    images: Images,
     detector: Annotated[
         str,
         typer.Option(
@@ -42,7 +42,7 @@ def command(
     from keras_cv_course.predictors.face_results import shown
 
     analyzer = _open_analyzer(model, input_range)
-    find, files = open_detector(detector), list(files_below(pictures))
+    find, files = open_detector(detector), list(files_below(images))
     rows: list[dict[str, Any]] = []
     skipped: list[tuple[Path, str]] = []
     for image in progress(files, "looking at faces", len(files), as_json):

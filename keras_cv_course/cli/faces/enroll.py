@@ -16,7 +16,7 @@ from keras_cv_course.cli.output import Json, emit_json, emit_table
 @with_options(Preparation)
 def command(
     model: Model,
-    pictures: Annotated[
+    images: Annotated[
         list[Path],
         typer.Argument(help="With --name images or folders; else folders of folders of people."),
     ],
@@ -27,7 +27,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Add people to a gallery, by images of their faces."""
-    people = dict.fromkeys(pictures, name) if name else _people(pictures)
+    people = dict.fromkeys(images, name) if name else _people(images)
     engine.start()
     from keras_cv_course.cli.faces.sources import embed_files, open_encoder
     from keras_cv_course.data.image_sources import files_below

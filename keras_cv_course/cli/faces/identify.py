@@ -9,8 +9,8 @@ from keras_cv_course.cli import engine
 from keras_cv_course.cli.dataclass_options import with_options
 from keras_cv_course.cli.faces.options import (
     Gallery,
+    Images,
     Model,
-    Pictures,
     Preparation,
     Threshold,
     Token,
@@ -22,7 +22,7 @@ from keras_cv_course.cli.output import Json, emit_json, emit_table
 @with_options(Preparation)
 def command(
     model: Model,
-    pictures: Pictures,
+    images: Images,
     args: Preparation,
     gallery: Gallery,
     threshold: Threshold = None,
@@ -39,7 +39,7 @@ def command(
     encoder = open_encoder(model, args)
     limit = encoder.need_threshold(threshold)
     with existing_gallery(gallery, token) as opened:
-        faces = embed_files(encoder, list(files_below(pictures)), as_json)
+        faces = embed_files(encoder, list(files_below(images)), as_json)
         answers = [opened.identify(row, top, threshold=limit) for row in faces.embeddings]
     pairs = list(zip(faces.images, answers, strict=True))
     if as_json:

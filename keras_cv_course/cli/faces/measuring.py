@@ -43,7 +43,7 @@ def measure_people(encoder: Encoder, folder: Path, as_json: bool) -> Measured:
     people = people_folder(folder)
     owners = {
         Path(file): people.names[label]
-        for file, label in zip(people.pictures, people.labels, strict=True)
+        for file, label in zip(people.images, people.labels, strict=True)
     }
     faces = embed_files(encoder, list(owners), as_json)
     names = np.array([owners[image] for image in faces.images])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 Model = Annotated[str, typer.Argument(help="A .keras or .tflite file of an encoder.")]
-Pictures = Annotated[list[Path], typer.Argument(help="Images, or folders of images.")]
+Images = Annotated[list[Path], typer.Argument(help="Images, or folders of images.")]
 Gallery = Annotated[
     str, typer.Option(help="Folder whose name ends with .db, or the address of a Milvus server.")
 ]
