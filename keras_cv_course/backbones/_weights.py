@@ -137,8 +137,8 @@ def _plan(
     _check_left_over(layers, stored, source, classifier_layers)
     plan: _Plan = []
     bias = None
-    for layer, kept in zip(layers, stored, strict=False):
-        arrays, bias = _adapt(layer, kept, bias)
+    for layer, stored_layer in zip(layers, stored, strict=False):
+        arrays, bias = _adapt(layer, stored_layer, bias)
         if layer.name == LOGITS and arrays[0].shape[-1] != layer.kernel.shape[-1]:
             arrays, bias = _fresh_classifier(layer, arrays), None
         shapes = [array.shape for array in arrays]
@@ -146,8 +146,8 @@ def _plan(
         if shapes != wanted:
             raise ValueError(
                 f"{source} does not fit this network: layer {layer.name!r} has weights of "
-                f"{wanted}, layer {kept.name!r} of the file has {shapes}. Check the builder's "
-                "options, like `alpha` and the channels of `input_shape`."
+                f"{wanted}, layer {stored_layer.name!r} of the file has {shapes}. Check the "
+                "builder's options, like `alpha` and the channels of `input_shape`."
             )
         plan.extend(zip(layer.weights, arrays, strict=True))
     return plan
@@ -172,16 +172,16 @@ def _check_left_over(
 
 
 def _adapt(
-    layer: keras.layers.Layer, kept: StoredLayer, bias: np.ndarray | None
+    layer: keras.layers.Layer, stored_layer: StoredLayer, bias: np.ndarray | None
 ) -> tuple[list[np.ndarray], np.ndarray | None]:
     """Returns a layer's weights in this package's form, and a bias for the next layer to take.
 
     Args:
         layer: Layer to be filled.
-        kept: What the file has for it.
+        stored_layer: What the file has for it.
         bias: Bias of the convolution before, if `layer` must take it in.
     """
-    arrays = list(kept.arrays)
+    arrays = list(stored_layer.arrays)
     if isinstance(layer, keras.layers.BatchNormalization) and len(arrays) == 4 and bias is not None:
         arrays[2] = arrays[2] - bias  # (conv + bias) - mean = conv - (mean - bias)
         return arrays, None

@@ -106,8 +106,8 @@ def given(context: typer.Context) -> set[str]:
 
 def _help(field: "dataclasses.Field[Any]") -> str:
     text = str(field.metadata["help"]).removesuffix(".")
-    shown = field.default not in (None, False, "", dataclasses.MISSING)
-    return f"{text} (default: {field.default})" if shown else text
+    has_default = field.default not in (None, False, "", dataclasses.MISSING)
+    return f"{text} (default: {field.default})" if has_default else text
 
 
 def _joined(by_owner: dict[str, str]) -> str:

@@ -110,14 +110,14 @@ def detection_epochs(
     """
     read = _reader(source, input_shape, batch_size, max_boxes, resize, use_difficult)
     count = len(source)
-    kept = _cached(source, read) if cache else None
+    cached = _cached(source, read) if cache else None
 
     def at(epoch: tf.Tensor) -> tf.data.Dataset:
         order = shuffled(count, seed, epoch)
-        if kept is None:
+        if cached is None:
             return read(order).batch(batch_size)
         rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-        return rows.map(lambda row: tf.nest.map_structure(lambda x: tf.gather(x, row), kept))
+        return rows.map(lambda row: tf.nest.map_structure(lambda x: tf.gather(x, row), cached))
 
     return Epochs(at, math.ceil(count / batch_size)).map(_as_float)
 
@@ -255,10 +255,10 @@ def _listed(
     """Returns a function to the path of each image with the boxes that are learned."""
     paths, boxes, labels = [], [], []
     for image in annotations.images:
-        kept = ~image.crowd & (use_difficult | ~image.difficult)
+        learned = ~image.crowd & (use_difficult | ~image.difficult)
         paths.append(str(image.path))
-        boxes.append(image.boxes[kept])
-        labels.append(image.labels[kept])
+        boxes.append(image.boxes[learned])
+        labels.append(image.labels[learned])
     lengths = [len(row) for row in labels]
     ragged = (
         tf.RaggedTensor.from_row_lengths(np.concatenate(values), lengths)

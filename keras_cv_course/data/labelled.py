@@ -154,13 +154,13 @@ def labelled_epochs(
     files, labels, read = _table(sources, label_sizes, input_shape)
     decoded = tf.data.Dataset.from_tensor_slices(files)
     decoded = decoded.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(files))
-    kept = (next(iter(decoded)), {name: tf.constant(x) for name, x in labels.items()})
+    cached = (next(iter(decoded)), {name: tf.constant(x) for name, x in labels.items()})
     to_range = rescale(input_range)
 
     def at(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.data.Dataset.from_tensor_slices(shuffled(len(files), seed, epoch))
         return order.batch(batch_size).map(
-            lambda rows: tf.nest.map_structure(lambda x: tf.gather(x, rows), kept)
+            lambda rows: tf.nest.map_structure(lambda x: tf.gather(x, rows), cached)
         )
 
     batches = Epochs(at, -(-len(files) // batch_size))

@@ -106,8 +106,8 @@ def test_a_file_is_compared_from_the_score_on_that_it_gives(
         assert report["lowest_score"] == pytest.approx(0.4)
         ours, theirs = (row["AR100"] for row in report["compared"])
         assert ours == theirs == 0
-    told = keras_cv_course("compare", untrained, file, "--data", "shapes").out
-    assert "lowest score 0.4" in " ".join(told.split())
+    output = keras_cv_course("compare", untrained, file, "--data", "shapes").out
+    assert "lowest score 0.4" in " ".join(output.split())
 
 
 @pytest.mark.data

@@ -91,11 +91,11 @@ def test_files_are_made_and_tell_what_the_model_tells(keras_cv_course, unbroken,
         specs = [open_model(path).spec for path in (run.path / name, file)]
         assert specs[0] == specs[1]
         assert specs[0].task == task
-        told = [
+        reports = [
             keras_cv_course("predict", path, image, "--out", tmp_path / "out", "--json")
             for path in (run.path / name, file)
         ]
-        for answer in told:
+        for answer in reports:
             assert answer.code == 0, answer.err
             assert set(answer.json[0]) == {"image", *TASKS[task][2]}
         compared = keras_cv_course("compare", run.path / name, file, "--limit", 12, "--json")

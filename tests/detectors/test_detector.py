@@ -38,8 +38,8 @@ def test_boxes_on_their_way_into_the_frame_and_back(shape, resize, rng):
     frame = frame_image(image, (128, 128, 3), PIXELS, resize)
     assert frame.pixels.shape == (128, 128, 3)
     rows, columns = np.nonzero(frame.pixels[..., 0] > 127)
-    shown = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / 128
-    restored = frame.to_image(shown[None].astype(np.float32))[0]
+    framed = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]) / 128
+    restored = frame.to_image(framed[None].astype(np.float32))[0]
     # Half a pixel of the frame to each side, in pixels of the image.
     np.testing.assert_allclose(restored, box, atol=max(frame.scale) / 128)
 
@@ -132,8 +132,8 @@ def test_a_class_without_a_name_is_told_from_its_score(image):
         "scores": np.array([0.9], np.float32),
         "classes": np.array([1], np.int32),
     }
-    told = draw_detections(image, detections, ["a", "class 1"])
-    np.testing.assert_array_equal(draw_detections(image, detections), told)
+    named = draw_detections(image, detections, ["a", "class 1"])
+    np.testing.assert_array_equal(draw_detections(image, detections), named)
 
 
 def test_mosaic_puts_images_row_by_row():

@@ -21,8 +21,8 @@ def samples(rng):
 
 
 def worse(predicted, rng, share):
-    kept = [rng.uniform(size=len(f["scores"])) > share for f in predicted]
-    return [{k: v[keep] for k, v in f.items()} for f, keep in zip(predicted, kept, strict=True)]
+    masks = [rng.uniform(size=len(f["scores"])) > share for f in predicted]
+    return [{k: v[keep] for k, v in f.items()} for f, keep in zip(predicted, masks, strict=True)]
 
 
 def test_the_precisions_are_those_of_voc(samples, rng):

@@ -74,13 +74,13 @@ def test_a_batch_is_its_images(rng):
 def test_classes_do_not_suppress_each_other_and_equal_tf_image(rng):
     boxes = np.stack([random_boxes(rng, 30) for _ in range(2)])
     scores = rng.uniform(size=(2, 30, 3)).astype(F32)
-    found_boxes, kept, classes, count = suppress_by_class(boxes, scores, 20, 0.4, 0.3)
+    kept_boxes, kept, classes, count = suppress_by_class(boxes, scores, 20, 0.4, 0.3)
     expected = tf.image.combined_non_max_suppression(
         boxes[:, :, None], scores, 20, 20, 0.4, 0.3, clip_boxes=False
     )
     np.testing.assert_array_equal(count, expected.valid_detections)
     for i, n in enumerate(np.asarray(count)):
-        np.testing.assert_allclose(found_boxes[i, :n], expected.nmsed_boxes[i, :n])
+        np.testing.assert_allclose(kept_boxes[i, :n], expected.nmsed_boxes[i, :n])
         np.testing.assert_array_equal(classes[i, :n], expected.nmsed_classes[i, :n])
         assert (np.asarray(classes)[i, n:] == -1).all()
     np.testing.assert_allclose(kept, expected.nmsed_scores)

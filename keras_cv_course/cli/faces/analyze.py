@@ -8,7 +8,7 @@ import typer
 
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.faces.options import Images
-from keras_cv_course.cli.faces.skipped import tell_skipped
+from keras_cv_course.cli.faces.skipped import print_skipped
 from keras_cv_course.cli.options import InputRange
 from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
 
@@ -62,7 +62,7 @@ def command(
         for task, attribute in row["tasks"].items()
     ]
     emit_table(model, ("image", "task", "value", "confidence"), cells, texts=2)
-    tell_skipped(skipped)
+    print_skipped(skipped)
 
 
 def _open_analyzer(model: str, input_range: tuple[float, float] | None) -> "FaceAnalyzer":

@@ -9,7 +9,7 @@ import typer
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.dataclass_options import with_options
 from keras_cv_course.cli.faces.options import Gallery, Model, Preparation, Token
-from keras_cv_course.cli.faces.skipped import tell_skipped
+from keras_cv_course.cli.faces.skipped import print_skipped
 from keras_cv_course.cli.output import Json, emit_json, emit_table
 
 
@@ -48,7 +48,7 @@ def command(
         return
     rows = [(owner, str(count)) for owner, count in sorted(counts.items())]
     emit_table(f"{gallery}: {total} faces", ("name", "faces enrolled"), rows)
-    tell_skipped(faces.skipped)
+    print_skipped(faces.skipped)
 
 
 def _people(folders: list[Path]) -> dict[Path, str]:

@@ -8,7 +8,7 @@ import typer
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.dataclass_options import with_options
 from keras_cv_course.cli.faces.options import Model, Preparation
-from keras_cv_course.cli.faces.skipped import tell_skipped
+from keras_cv_course.cli.faces.skipped import print_skipped
 from keras_cv_course.cli.output import Json, emit_json
 
 
@@ -56,7 +56,7 @@ def command(
     for line in _open_set_lines(content["open_set"]):
         typer.echo(line)
     typer.echo(f"threshold {threshold:.4f}, for a FAR of {far:g}, is in {folder}/verification.json")
-    tell_skipped(measured.faces.skipped)
+    print_skipped(measured.faces.skipped)
 
 
 def _open_set_lines(report: dict[str, Any] | None) -> list[str]:

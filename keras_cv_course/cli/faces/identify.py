@@ -15,7 +15,7 @@ from keras_cv_course.cli.faces.options import (
     Threshold,
     Token,
 )
-from keras_cv_course.cli.faces.skipped import tell_skipped
+from keras_cv_course.cli.faces.skipped import print_skipped
 from keras_cv_course.cli.output import Json, emit_json, emit_table
 
 
@@ -54,4 +54,4 @@ def command(
             cells.append((str(image), "unknown", nearest))
     title = f"{gallery}: one person from {limit:.3f} on"
     emit_table(title, ("image", "name", "similarity"), cells, texts=2)
-    tell_skipped(faces.skipped)
+    print_skipped(faces.skipped)
