@@ -7,7 +7,7 @@ them in the images of `val`; people of Penn-Fudan are learned and found in five 
 lists. Nothing is chosen by what is held out: the weights are those of the last epoch. From float a
 detector goes two ways into int8: as it is, and through quantization-aware training at a tenth of
 the rate. All three are .tflite files with suppression inside, on the default kernels. Every file
-is a line of `--out` with all that it found; training goes on in `--runs` after the epoch where it
+is a line of `--out` with all that it found; training continues in `--runs` after the epoch where it
 was cut off. Without tasks the program only prints the tables.
 """
 
@@ -58,7 +58,7 @@ KEY = ("task", "model", "size", "epochs", "seed", "fold")
 
 @dataclass(frozen=True)
 class Training:
-    """A detector's float and quantization-aware training, in a folder that it goes on from.
+    """A detector's float and quantization-aware training, in a folder from which it continues.
 
     Attributes:
         key: What it is, see `KEY`.
@@ -225,7 +225,7 @@ def cells(
     images: Sequence[Sequence[Any]],
     names: Sequence[str],
 ) -> Iterator[str]:
-    """Yields what a row of the table tells of the folds of a detector, exported in a way."""
+    """Yields the cells of a row of the table for the folds of a detector, exported in a way."""
     first = folds[0]
     yield from (first["model"], str(first["size"]), " + ".join(map(str, first["epochs"])))
     yield from (str(first["seed"]), way)

@@ -1,4 +1,4 @@
-"""Measures what the tricks of the Bag of Freebies are worth to a YOLO that finds blood cells.
+"""Measures what the tricks of the Bag of Freebies gain for a YOLO that finds blood cells.
 
     python benchmarks/detection_tricks.py --shared ../shared --out tricks.jsonl
 
@@ -6,7 +6,7 @@ Rows are those of table 2 of arXiv:1902.04103, each with the tricks of those abo
 is that sizes are drawn from 128 to 224 pixels around an input of 160, and that there is no row of
 synchronized batch norm, which changes nothing on one device. The detector learns BCCD's list
 `train`; its score is the mAP50 of the last epoch on `val`. Results are added to `--out` as they
-come, and the same command goes on after an interruption. With `--alone` each trick is added to
+come, and the same command continues after an interruption. With `--alone` each trick is added to
 the baseline by itself.
 """
 

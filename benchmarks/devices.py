@@ -3,7 +3,7 @@
     python benchmarks/devices.py --out devices.jsonl --weights weights --mlperf models --browser
 
 int8 inside, with int8 inputs and outputs; the browser, which takes no int8, gets a file of its own
-with uint8. Each network is a line of `--out`, appended when it is done: the same command goes on
+with uint8. Each network is a line of `--out`, appended when it is done: the same command continues
 where it was cut off. Prints Markdown.
 
 Weights matter to the neural processor alone, since Vela compresses them: a network without a file

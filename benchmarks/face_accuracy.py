@@ -1,15 +1,15 @@
-"""Measures how well unseen people are told apart, in float and in int8.
+"""Measures how well unseen people are distinguished, in float and in int8.
 
     python benchmarks/face_accuracy.py orl lfw --shared ../shared --out faces.jsonl
 
 ORL: five folds of 30 people, of which those of one fold are unseen, all pairs of their images;
 the principal components of the projection are of the people that LFW's encoder is trained on.
-LFW: the pairs of the official fold 1, of whom nobody is trained on; the training people are 70 of
+LFW: the pairs of the official fold 1, none of whom is in training; the training people are 70 of
 LFW and 241 of YouTube Faces, whose landmarks put eyes and mouth where they are in LFW's images.
 Each encoder is MobileNetV2 with ImageNet weights and a projection set by `fit_projection`, and is
 then fine-tuned, if `--epochs` says so. From there it goes two ways into int8: as it is, and through
 quantization-aware training. Files run on the default kernels. Every fold is a line of `--out` for
-each way, appended when it is done: the same command goes on where it was cut off, and without
+each way, appended when it is done: the same command continues where it was cut off, and without
 names of data only prints the table.
 """
 

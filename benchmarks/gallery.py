@@ -155,7 +155,7 @@ def search_gallery(faces: Faces, path: Path) -> list[str]:
     """Returns the cells from p50 on; called in a process of its own."""
     FaceGallery(path.with_name("empty.db")).close()  # So that imports are not counted.
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # The peak starts anew.
+    Path("/proc/self/clear_refs").write_text("5")  # Resets the peak.
     before, start = memory_mb("VmRSS"), time.perf_counter()
     with FaceGallery(path) as gallery:
         assert gallery.count() == len(faces.names)

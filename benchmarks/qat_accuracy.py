@@ -6,7 +6,7 @@ Each network is trained in float, and from there goes three ways: as it is into 
 file, through quantization-aware training into another, and some more epochs of float, as many as
 the quantization-aware ones. Networks and files end in a softmax, as those of `train` do, or with
 `--logits` without. Files are run on the default kernels. Every fold is a line of `--out`, appended
-when it is done: the same command goes on where it was cut off, and without names of data only
+when it is done: the same command continues where it was cut off, and without names of data only
 prints the tables. `--shared` has the folders data, weights and models.
 """
 

@@ -1,4 +1,4 @@
-"""Weights with which an untrained network tells images apart, as a trained one does."""
+"""Weights with which an untrained network distinguishes images, as a trained one does."""
 
 import keras
 import numpy as np

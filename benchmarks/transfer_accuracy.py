@@ -45,7 +45,7 @@ from keras_cv_course.training.run_folder import RunFolder
 from keras_cv_course.training.transfer_learning import TransferPolicy, freeze, transfer
 
 Data = tuple[np.ndarray, np.ndarray]
-# From folder of data and weights, folder for runs, way and seed to what is told of it.
+# From folder of data and weights, folder for runs, way and seed to its record.
 Measure = Callable[[Path, Path, str, int], dict[str, Any]]
 RANGE = (-1.0, 1.0)
 BATCH = 32
@@ -193,7 +193,7 @@ def linear(features: Features, strength: float) -> Way:
 
 
 def then(first: Way, policy: TransferPolicy, recipe: Recipe = PHOTOGRAPHS) -> Way:
-    """Returns a way that goes on with training some layers together with the classifier."""
+    """Returns a way that then trains some layers together with the classifier."""
 
     def train(shared: Path, folder: Path, data: Data, seed: int) -> keras.Model:
         keras.utils.set_random_seed(seed)

@@ -3,7 +3,7 @@
     python examples/face_verification.py
     python examples/face_demo.py [--model runs/faces/encoder.tflite]
 
-The first learns to tell handwritten digits apart, and with `--data` faces. The page runs the
+The first learns to distinguish handwritten digits, and with `--data` faces. The page runs the
 .tflite, and takes threshold and ROC curve from `verification.json` and `.npz` beside it, which
 `keras-cv-course faces evaluate` writes of any encoder.
 
@@ -66,14 +66,14 @@ HEADERS = {
 }
 LARGEST_FILE = "8mb"
 PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
-NOBODY = "Nobody is in the gallery yet."
+NOBODY = "The gallery is empty."
 FORMATS = ("JPEG", "PNG", "WEBP")
 MODEL = Path("runs/faces/encoder.tflite")  # Of examples/face_verification.py.
 
 
 @dataclass(frozen=True)
 class Recognizer:
-    """What tells faces apart, and how well it does.
+    """An encoder that compares faces, and how well it does.
 
     Attributes:
         title: Name of the file.
@@ -159,7 +159,7 @@ def roc_image(recognizer: Recognizer, similarity: float | None) -> Figure:
 class OwnAddressOnly:
     """Passes on requests that were sent to this page by its own address, and refuses others.
 
-    The browser tells a page of another site apart by its name. If that name is made to point to
+    The browser recognizes a page of another site by its name. If that name is made to point to
     127.0.0.1 (DNS rebinding), the browser takes this page for a part of that site; `Host` and
     `Origin` still have the other name.
 

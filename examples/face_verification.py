@@ -4,7 +4,7 @@
     python examples/face_verification.py --data people --weights imagenet
 
 `people` holds a folder of images for each person, cropped alike; without it, handwritten digits
-stand in: the encoder learns on six digits to tell others apart. Half of the people held out decide
+stand in: the encoder learns on six digits to distinguish others. Half of the people held out decide
 the threshold, half the result: by people whom the encoder has learned by heart, a threshold comes
 out far too low. The folder `--out` then holds `encoder.keras`, `encoder.tflite`, the image
 `roc.png`, and `verification.json` and `.npz` with threshold, report and pairs, where

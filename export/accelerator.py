@@ -1,4 +1,4 @@
-"""Takes a trained model to an int8 file for Arm's Ethos-U, and tells what each processor needs.
+"""Converts a trained model for Arm's Ethos-U, and reports what each processor needs.
 
     python export/accelerator.py model.keras --images photos --input-range -1 1 --out exported
 

@@ -27,7 +27,7 @@ class Opened:
     Attributes:
         model: The classifier.
         images: Typical images in the model's own range, float32 `(n, height, width, channels)`.
-        class_names: Name of each class, or None where nobody told.
+        class_names: Name of each class, or None where they are unknown.
         input_range: Smallest and largest value that the model takes.
     """
 
@@ -49,7 +49,7 @@ def open_model(
         path: A .keras file of a classifier that takes one image, or None.
         images: Folder of typical images; must be given with `path`, and only with it.
         input_range: Smallest and largest value that the model takes. None asks the model, and
-            is (-1, 1) where it does not tell.
+            is (-1, 1) where it does not record one.
         labels: Text file with the name of a class a line, in the order of the outputs.
 
     Raises:

@@ -90,7 +90,7 @@ def main() -> None:
 
 
 def find_mediapipe() -> Path | None:
-    """Returns the Python that has MediaPipe; None, and tells how to get it, where there is none.
+    """Returns the Python that has MediaPipe; if there is none, prints how to install it, and None.
 
     One that the environment names and that is not there is a mistake, which ends the program.
     """

@@ -14,7 +14,7 @@ import h5py
 
 _FREE_BYTES = 256 * 2**20  # that any file may unpack to
 # Keras writes weights as they are, so that nothing unpacks to more than the file. Who packs them
-# anew gains little, except from the zeros of an optimizer that has not begun.
+# again gains little, except from the zeros of an optimizer that has not begun.
 _MOST_RATIO = 4
 _CHUNK_BYTES = 2**16
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)

@@ -15,7 +15,7 @@ def command(
     ],
     as_json: Json = False,
 ) -> None:
-    """Tell whether a device takes a .tflite file, and what to change; exit code 1 if not."""
+    """Check whether a .tflite file runs on a device, and what to change; exit code 1 if not."""
     from keras_cv_course.tflite.target_check import check
 
     report = check(file, target)

@@ -53,7 +53,7 @@ def any_of(name: str, kinds: Mapping[str, type]) -> type:
     Args:
         name: Of the dataclass.
         kinds: Dataclasses by what the help calls them. Where they differ in the help of a field or
-            in its default, the help tells those of each.
+            in its default, the help lists those of each.
     """
     texts: dict[str, dict[str, str]] = {}
     types: dict[str, Any] = {}

@@ -143,7 +143,7 @@ def calibration_images(opened: "OpenedModel", source: str | None, count: int) ->
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If nothing tells what the model was trained on, or which values it takes.
+        ValueError: If it is not known what the model was trained on, or which values it takes.
     """
     task = opened.task
     if source is None and not opened.args:

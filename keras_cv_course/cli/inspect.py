@@ -15,6 +15,6 @@ def command(
     from keras_cv_course.tflite import inspect
     from keras_cv_course.tflite.quiet import quiet
 
-    with quiet():  # LiteRT tells of its delegate.
+    with quiet():  # LiteRT logs its delegate.
         report = inspect(file)
     emit(report, as_json)

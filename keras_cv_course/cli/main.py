@@ -105,7 +105,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except typer.Abort:
         _report("aborted")
         code = 1
-    # Whatever is left is an error of one line too: nobody should have to read a trace.
+    # Any other exception is an error of one line too: users should not have to read a traceback.
     except Exception as error:
         if settings.debug:
             raise

@@ -139,7 +139,7 @@ def make_command() -> Any:
 
 @contextlib.contextmanager
 def _way_on(project: str) -> Iterator[None]:
-    """Tells after Ctrl-C how the run goes on."""
+    """Prints after Ctrl-C how to continue the run."""
     try:
         yield
     except KeyboardInterrupt:
@@ -195,8 +195,8 @@ def _refuse_changes(options: set[str]) -> None:
     changed = sorted(options - _WITH_RESUME)
     if changed:
         raise ValueError(
-            f"A run goes on as it began: leave out {as_typed(changed)}, or start a new one "
-            "without --resume."
+            f"A run continues with its own options: leave out {as_typed(changed)}, or start a new "
+            "one without --resume."
         )
 
 

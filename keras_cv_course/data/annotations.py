@@ -272,14 +272,14 @@ class Reading:
         x_min, y_min, x_max, y_max = box.xyxy
         text = f"({x_min:g}, {y_min:g}, {x_max:g}, {y_max:g})"
         if not np.isfinite(box.xyxy).all():
-            return f"has coordinates that are no numbers: {text}."
+            return f"has coordinates that are not numbers: {text}."
         if x_max <= x_min or y_max <= y_min:
             return f"has no area: {text}."
         inside = min(x_min, y_min) >= -_TOLERANCE_PX
         if not inside or x_max > width + _TOLERANCE_PX or y_max > height + _TOLERANCE_PX:
             return f"reaches out of the image of {width}x{height} pixels: {text}."
         if self.class_names is not None and box.class_name not in self.class_names:
-            return f"is of a class that is none of {list(self.class_names)}."
+            return f"is of a class that is not in {list(self.class_names)}."
         return None
 
 

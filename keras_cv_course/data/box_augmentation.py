@@ -38,7 +38,7 @@ def augmented_boxes(
     window_sides: tuple[float, float] = _WINDOW_SIDES,
     mixup_alpha: float = MIXUP_ALPHA,
 ) -> Batches:
-    """Returns batches whose images are changed anew in every epoch, with their boxes.
+    """Returns batches whose images and boxes are augmented differently in every epoch.
 
     Args:
         batches: Batches of `(images, bounding_boxes)`, as `detection_epochs` gives them, or
@@ -250,7 +250,7 @@ def random_shapes(
         Batches with square images. For `with_targets` give an encoder for each size.
 
     Raises:
-        ValueError: If there is no size, or one is no multiple of `divisor`.
+        ValueError: If there is no size, or one is not a multiple of `divisor`.
 
     Example:
         >>> train = random_shapes(train, (224, 256, 288))

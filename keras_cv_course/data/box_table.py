@@ -88,7 +88,7 @@ def _rows(file: Path) -> list[list[str]]:
     try:
         return list(csv.reader(io.StringIO(utf8_text(file), newline="")))
     except csv.Error as error:
-        raise ValueError(f"{file} is no CSV that can be read ({error}).") from error
+        raise ValueError(f"{file} is not a readable CSV file ({error}).") from error
 
 
 def _is_head(fields: list[str], values: list[float | None]) -> bool:

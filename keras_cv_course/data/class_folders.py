@@ -203,7 +203,7 @@ def _recorded(
     if missing:
         raise ValueError(
             f"{root} must hold the images that `files` records. {len(missing)} are missing, "
-            f"first {missing[0]}. Put them back, or begin anew without `files`."
+            f"first {missing[0]}. Put them back, or make a new split without `files`."
         )
     bases = {name: root / name if separate else root for name in paths}
     # A class that has come since holds no recorded image, and so does not move the labels.
@@ -214,7 +214,7 @@ def _recorded(
         if split.skipped:
             raise ValueError(
                 f"{split.skipped[0]} is an image that `files` records, and cannot be decoded. "
-                "Put it back as it was, or begin anew without `files`."
+                "Restore it, or make a new split without `files`."
             )
         splits[name] = split
     known = {path for named in paths.values() for path in named}

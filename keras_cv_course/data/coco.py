@@ -46,8 +46,8 @@ def coco_annotations(
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If the file is none of COCO's, if nothing can be read, if all boxes lie between
-            0 and 1, or something is broken that must not be.
+        ValueError: If the file is not in COCO's format, if nothing can be read, if all boxes lie
+            between 0 and 1, or something is broken that must not be.
 
     Example:
         >>> train = coco_annotations("annotations/instances_train.json", "images")
@@ -84,7 +84,7 @@ def _content(file: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(file.read_text("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is no JSON that can be read ({error}).") from error
+        raise ValueError(f"{file} is not readable JSON ({error}).") from error
     for name in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(name), list):
             raise ValueError(f"{file} must hold a list {name!r}, as COCO's files of instances do.")
@@ -133,7 +133,7 @@ def _wrong_annotation(
     row: Any, images: Mapping[Any, set[str]], categories: Mapping[Any, str]
 ) -> str | None:
     if not isinstance(row, dict):
-        return f"is no object: {reprlib.repr(row)}."
+        return f"is not an object: {reprlib.repr(row)}."
     image, category = row.get("image_id"), row.get("category_id")
     if not isinstance(image, _IDS) or image not in images:
         return f"is of the image {reprlib.repr(image)}, which is not listed."
@@ -147,7 +147,7 @@ def _wrong_annotation(
 
 def _wrong_image(row: Any, images: Mapping[Any, set[str]]) -> str | None:
     if not _has_id(row):
-        return f"is no object with an id: {reprlib.repr(row)}."
+        return f"is not an object with an id: {reprlib.repr(row)}."
     name = row.get("file_name")
     if not isinstance(name, str):
         return f"has no file name: {reprlib.repr(name)}."
@@ -155,7 +155,7 @@ def _wrong_image(row: Any, images: Mapping[Any, set[str]]) -> str | None:
         return f"shares its id with other files, {sorted(images[row['id']])}: whose are the boxes?"
     sides = [row.get(side) for side in _SIDES]
     if not all(side is None or _whole(side) is not None for side in sides):
-        return f"has a height or width that is no whole number: {reprlib.repr(sides)}."
+        return f"has a height or width that is not a whole number: {reprlib.repr(sides)}."
     return None
 
 

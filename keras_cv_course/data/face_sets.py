@@ -155,4 +155,4 @@ def _rows(table: Path) -> list[dict[str, str]]:
     try:
         return list(csv.DictReader(io.StringIO(utf8_text(table), newline="")))
     except csv.Error as error:
-        raise ValueError(f"{table} is no CSV that can be read ({error}).") from error
+        raise ValueError(f"{table} is not a readable CSV file ({error}).") from error

@@ -43,7 +43,7 @@ def as_photographs(images: Any) -> Iterator[Photograph]:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If an image cannot be read or has another shape, or a folder holds none.
-        TypeError: If something is no image.
+        TypeError: If something is not an image.
     """
     if isinstance(images, str | os.PathLike):
         for path in files_below([images]):

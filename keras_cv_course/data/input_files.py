@@ -58,7 +58,7 @@ def utf8_text(file: Path) -> str:
     """
     content = file.read_bytes()
     try:
-        return content.decode("utf-8-sig")  # A byte order mark is no part of the first word.
+        return content.decode("utf-8-sig")  # A byte order mark is not part of the first word.
     except UnicodeDecodeError as error:
         marks = (name for mark, name in _OTHER_MARKS.items() if content.startswith(mark))
         encoding = next(marks, "another encoding")

@@ -59,7 +59,7 @@ class LabelledImages:
 def split_images(
     images: LabelledImages, shares: Sequence[float], seed: int = 0
 ) -> tuple[LabelledImages, ...]:
-    """Returns the images in parts that have nobody in common; none where people are not known.
+    """Returns the images in parts with no person in common, where people are known.
 
     Args:
         images: One set. Where its people are known they are dealt out as a whole, else its

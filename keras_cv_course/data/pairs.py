@@ -51,7 +51,7 @@ def sample_pairs(
         Three arrays `(count,)`: first row, second row, bool.
 
     Raises:
-        ValueError: If there are fewer than two people, or nobody with two images.
+        ValueError: If there are fewer than two people, or no person with two images.
     """
     rows = _rows_of_each(labels)
     several = _with_several(rows)
@@ -298,7 +298,7 @@ def _streamed(
     batch_size: int,
     seed: int,
 ) -> tf.data.Dataset:
-    """Returns batches of what is read of rows that are drawn anew for every epoch."""
+    """Returns batches read from rows that are drawn again for every epoch."""
     check_whole("batch_size", batch_size)
     check_whole("count", count)
     rng = np.random.default_rng(seed)

@@ -49,10 +49,10 @@ class People:
             )
 
     def select(self, names: Sequence[str]) -> "People":
-        """Returns some of the people, numbered anew in the order of `names`.
+        """Returns some of the people, renumbered in the order of `names`.
 
         Raises:
-            ValueError: If there is none of a name, or none is asked for.
+            ValueError: If a name is unknown, or `names` is empty.
         """
         if not len(names):
             raise ValueError("`names` must name at least one person. Received none.")

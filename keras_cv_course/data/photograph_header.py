@@ -16,7 +16,7 @@ from keras_cv_course._validation import check_whole
 
 MAX_PIXELS = 80_000_000
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-# What Pillow raises for a file that is no image, is damaged or cut off.
+# What Pillow raises for a file that is not an image, is damaged or cut off.
 UNREADABLE = (
     *(OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, EOFError),
     *(ArithmeticError, struct.error, Image.DecompressionBombError),
@@ -107,8 +107,8 @@ def read_header(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no regular file, is no image of `formats`, has more pixels, or 16 or
-            more bits a channel in a grey image of another format than PNG.
+        ValueError: If it is not a regular file, not an image of `formats`, has more pixels, or 16
+            or more bits a channel in a grey image of another format than PNG.
     """
     check_whole("max_pixels", max_pixels)
     with open_regular(path) as stream:
@@ -154,7 +154,7 @@ def opened(stream: BinaryIO, formats: Sequence[str] | None = None) -> Image.Imag
         if accepts is None or accepts(start):
             stream.seek(0)
             return factory(stream, "")
-    raise ValueError(f"it is none of {', '.join(formats or FORMATS)}")
+    raise ValueError(f"it is not one of {', '.join(formats or FORMATS)}")
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
@@ -174,7 +174,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         raise FileNotFoundError(f"There is no image {name}.") from None
     except (OSError, ValueError) as error:  # ValueError: of a name with a null character.
         raise ValueError(f"{name} cannot be opened: {error}.") from error
-    raise ValueError(f"{name} is no regular file. Give an image, not a folder, pipe or device.")
+    raise ValueError(f"{name} is not a regular file. Give an image, not a folder, pipe or device.")
 
 
 def readable_name(path: str | os.PathLike[str]) -> str:

@@ -52,7 +52,7 @@ def read_photograph(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no regular file, cannot be decoded, has too many pixels, or has more
+        ValueError: If it is not a regular file, cannot be decoded, has too many pixels, or has more
             than 8 bits a channel in a format that does not say which value is white. The message
             names the file.
 

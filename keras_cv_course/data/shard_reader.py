@@ -64,7 +64,7 @@ def sharded(
 
     Reading a shard whose content is corrupt raises tf.errors.InvalidArgumentError with its name and
     the number of the record, and in `training.fit_run` a ValueError. Corrupt is also a record that
-    is no example, has a label of no class, or whose image is too large or cannot be decoded.
+    is not an example, has a label of no class, or whose image is too large or cannot be decoded.
     """
     check_input(input_shape, input_range, batch_size)
     root = Path(folder).expanduser()

@@ -207,7 +207,7 @@ def read_index(folder: Path) -> tuple[tuple[str, ...], dict[str, list[Shard]]]:
     try:
         class_names, splits = _checked_index(json.loads(path.read_bytes()))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no index of shards: {error}") from error
+        raise ValueError(f"{path} is not an index of shards: {error}") from error
     for shard in itertools.chain.from_iterable(splits.values()):
         file = folder / shard.name
         if not file.is_file():

@@ -131,7 +131,7 @@ def _entry(path: Path, first_pixel: int) -> _Entry:
     except DefusedXmlException as error:
         raise ValueError(f"declares what an annotation has no use for ({error}).") from error
     except (ParseError, LookupError, ValueError) as error:  # The last two of encodings.
-        raise ValueError(f"is no XML ({error}).") from error
+        raise ValueError(f"is not XML ({error}).") from error
     # Only the last part, so that a path of another machine, or one that leads out, does no harm.
     name = Path((root.findtext("filename") or "").strip().replace("\\", "/")).name
     if not name:
@@ -189,5 +189,5 @@ def _number(element: Element, path: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"has a <{name}> that is no number: {text.strip()!r}.")
+        raise ValueError(f"has a <{name}> that is not a number: {text.strip()!r}.")
     return number

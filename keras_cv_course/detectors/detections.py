@@ -35,7 +35,7 @@ def detection_spec(model: keras.Model) -> DetectionSpec:
         model: What a builder of detectors has returned, loaded or rewritten for quantization.
 
     Raises:
-        ValueError: If the model is no detector.
+        ValueError: If the model is not a detector.
     """
     layers = [layer for layer in model.layers if isinstance(layer, BoxCodes)]
     if len(layers) != 1:

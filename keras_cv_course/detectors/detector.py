@@ -26,7 +26,7 @@ from keras_cv_course.specs.model_spec import ModelSpec
 class Detector:
     """A detector that finds objects in images of any size.
 
-    It shares the layers of the network that it is given: training that goes on shows in it.
+    It shares the layers of the network that it is given, so further training changes it too.
 
     Attributes:
         network: The network, from an image to raw outputs.
@@ -49,7 +49,7 @@ class Detector:
             network carries.
 
     Raises:
-        ValueError: If the model is no detector, an argument is out of range, class names are not
+        ValueError: If the model is not a detector, an argument is out of range, class names are not
             as many as classes, or the range of the input is not known.
 
     Example:
@@ -187,8 +187,8 @@ def _checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]
 def _checked_range(given: tuple[float, float] | None, name: str) -> tuple[float, float]:
     if given is None:
         raise ValueError(
-            f"`input_range` must be given, since nothing tells which pixel values {name!r} takes. "
-            "Received: None. Pass e.g. input_range=(-1, 1)."
+            f"`input_range` must be given, since {name!r} does not record which pixel values "
+            "it takes. Received: None. Pass e.g. input_range=(-1, 1)."
         )
     check_input_range(given)
     return (float(given[0]), float(given[1]))

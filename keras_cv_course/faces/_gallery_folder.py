@@ -34,7 +34,7 @@ def check_undamaged(folder: Path) -> None:
     """Raises ValueError unless all files of a gallery are there and are known to it.
 
     Args:
-        folder: A gallery that nobody has open.
+        folder: A gallery that is not open.
     """
     patterns = ("collections/*", "databases/*/collections/*")
     for collection in (path for pattern in patterns for path in sorted(folder.glob(pattern))):
@@ -81,7 +81,7 @@ def _listed(collection: Path, metrics: Mapping[str, str]) -> tuple[int, list[Pat
         for kind, key in _KINDS.items():
             for name in lists[key]:
                 if _FILE.fullmatch(name) is None or not name.startswith(kind):
-                    raise ValueError(f"{_MANIFEST} lists {name!r:.80}, which is no file of its.")
+                    raise ValueError(f"{_MANIFEST} lists {name!r:.80}, which is not a file of it.")
                 files.append(collection / "partitions" / _one_folder(partition) / name)
     return sequence, files
 
@@ -105,7 +105,7 @@ def _check_parquet(path: Path) -> None:
 def _span(path: Path) -> _Span:
     match = _FILE.fullmatch(f"{path.parent.name}/{path.name}")
     if match is None:
-        raise ValueError(f"{path.name} is no name of a file of a gallery.")
+        raise ValueError(f"{path.name} is not the name of a gallery's file.")
     return int(match[2]), int(match[3])
 
 
@@ -137,7 +137,7 @@ def _logged(collection: Path) -> Iterator[_Span]:
 
 
 def keep_private(folder: Path) -> None:
-    """Lets nobody but the owner into a gallery: folders are 0700 and files 0600.
+    """Restricts a gallery to its owner: folders are 0700 and files 0600.
 
     What belongs to another user, who lets this one in, is left as it is.
     """

@@ -101,7 +101,7 @@ def yunet_detector(path: str | os.PathLike[str], score_threshold: float = 0.8) -
     Args:
         path: An .onnx file of YuNet, e.g. `face_detection_yunet_2023mar.onnx` of OpenCV's model
             zoo. This package ships none.
-        score_threshold: Score from which on it is a face, at least 0 and below 1.
+        score_threshold: Smallest score of a face, at least 0 and below 1.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -121,7 +121,7 @@ def yunet_detector(path: str | os.PathLike[str], score_threshold: float = 0.8) -
     try:
         network = cv2.FaceDetectorYN.create(str(file), "", (320, 320), *options)
     except cv2.error as error:
-        raise ValueError(f"{file} is no model that OpenCV can read: {error}") from error
+        raise ValueError(f"{file} is not a model that OpenCV can read: {error}") from error
 
     def detect(image: np.ndarray) -> list[Face]:
         pil_image, shrinking = _shrunk(image)

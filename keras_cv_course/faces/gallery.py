@@ -59,7 +59,7 @@ class Identification:
         matches: The people who are alike enough, the most alike first; empty for a face that is
             unknown.
         nearest: The most alike person, alike enough or not; None if the gallery is empty.
-        threshold: The similarity from which on a person is alike enough.
+        threshold: The smallest similarity at which a person is identified.
     """
 
     matches: tuple[Match, ...]
@@ -82,7 +82,7 @@ class FaceGallery:
 
     A folder is for its owner alone (0700, files 0600). It is checked before it is opened: what is
     damaged is refused and left as it is. Of one on a read-only disk a private copy is searched,
-    which goes when the gallery is closed; nobody can be enrolled or removed then.
+    which is removed when the gallery is closed; people cannot be enrolled or removed then.
 
     While a folder is open, milvus-lite answers on a port of this machine (127.0.0.1) without a
     password: on a machine that others use too, run a server that asks for one.
@@ -92,7 +92,7 @@ class FaceGallery:
             e.g. "http://localhost:19530".
         token: "user:password" or an API key, for a server that asks for it.
         collection: Name of the gallery in its database.
-        index: How a gallery that is made anew is searched: "exact" compares with every face,
+        index: How a new gallery is searched: "exact" compares with every face,
             "approximate" leaves the choice of an index to the server.
         timeout_s: Seconds to wait for a server.
 
@@ -329,7 +329,7 @@ class FaceGallery:
         fields = {field["name"]: field for field in described["fields"]}
         if set(fields) != FIELDS:
             raise ValueError(
-                f"The collection {self.collection!r} of {self.uri} is no gallery: it holds "
+                f"The collection {self.collection!r} of {self.uri} is not a gallery: it holds "
                 f"{sorted(fields)}. Give another `collection`."
             )
         self._asking(self._client.load_collection, self.collection)

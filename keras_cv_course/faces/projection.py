@@ -37,7 +37,7 @@ def fit_projection(
         images: As the encoder takes them, `(n, height, width, channels)`; mirrored and shifted
             copies among them make it indifferent to that.
         labels: Who is on each, whole numbers `(n,)`; at least two people, one with two images.
-        basis: Images of other people, whom nobody needs to name, to find the principal components
+        basis: Images of other people, without names, to compute the principal components
             in. A few dozen people have too few faces for that. None takes `images`.
         components: Principal components of each feature map, at most.
         shrinkage: Share of the within-person covariance that is taken from a sphere, above 0 and at

@@ -30,7 +30,7 @@ class Verification:
 
 
 class FaceVerifier:
-    """Tells whether two images show the same person.
+    """Decides whether two images show the same person.
 
     It embeds each image, brings the embeddings to length 1, and takes their product: the cosine,
     in [-1, 1], where higher is more alike. Two images are of one person if it is at least the

@@ -1,4 +1,4 @@
-"""The mark on a detector's box codes that tells how to read them."""
+"""The layer on a detector's box codes that records how to decode them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

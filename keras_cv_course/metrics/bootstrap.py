@@ -47,7 +47,7 @@ def paired_bootstrap(
     """Returns how far the mAP of two detectors is apart, with an interval over images.
 
     Images are drawn with replacement, the same for both detectors, and the mAP (the area, as in
-    `voc_average_precision`) is computed anew; the interval holds 95 % of the differences. It covers
+    `voc_average_precision`) is recomputed; the interval holds 95 % of the differences. It covers
     chance in the choice of images, not in training.
 
     Args:

@@ -26,7 +26,7 @@ def detection_confusion(
         truths: What is in each image.
         detections: What was found in each image, see `ranked_boxes`.
         classes: Number of classes.
-        iou_threshold: Boxes that overlap by less are no pair; above 0.
+        iou_threshold: Boxes that overlap by less are not a pair; above 0.
         score_threshold: Detections with a lower score are left out.
 
     Returns:

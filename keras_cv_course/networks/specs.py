@@ -15,10 +15,10 @@ _IMAGE_RANK = 4  # (batch, height, width, channels)
 
 
 def spec_of(model: keras.Model) -> ModelSpec:
-    """Returns what a model tells of its input and outputs.
+    """Returns what a model records about its input and outputs.
 
-    Layers tell it that have a `model_spec()`, like `SpecCarrier` and `BoxCodes`; and a Rescaling in
-    front, which takes pixels. What nothing tells is None or empty.
+    It is read from layers that have a `model_spec()`, like `SpecCarrier` and `BoxCodes`, and from a
+    Rescaling in front, which takes pixels. What no layer records is None or empty.
 
     Args:
         model: Functional or Sequential model; one inside it counts where it gets the input.

@@ -22,7 +22,7 @@ _OF_FIXED_SIZE = (
 
 @dataclass(frozen=True)
 class _Map:
-    """What stands for a tensor: its stride, or None where it is no map of the input."""
+    """What stands for a tensor: its stride, or None where it is not a map of the input."""
 
     stride: Factor | None
 
@@ -84,7 +84,7 @@ def _product(one: Factor, other: Factor) -> Factor:
 
 
 def _factor(layer: Any) -> Factor | None:
-    """Returns by how much a layer makes a map smaller; None if its output is no map."""
+    """Returns by how much a layer makes a map smaller; None if its output is not a map."""
     if isinstance(layer, _OF_FIXED_SIZE):
         return None
     kind = type(layer).__name__

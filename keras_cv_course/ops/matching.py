@@ -108,7 +108,7 @@ def match_anchors(
         int32 `(..., anchors)`: the index of a box, `BACKGROUND` or `IGNORED`.
 
     Raises:
-        ValueError: If `guarantee` is none of these, or a threshold is out of its range.
+        ValueError: If `guarantee` is not one of these, or a threshold is out of its range.
 
     Example:
         >>> match = match_anchors(anchor_boxes(ssd300_maps()), boxes, labels)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from keras_cv_course.detectors.detector import detection_rows
 
-# Colours that are told apart, also by most who see fewer of them: Okabe and Ito's.
+# Okabe and Ito's colours, which most people with colour blindness can distinguish.
 _COLOURS = (
     (230, 159, 0),
     (86, 180, 233),
@@ -20,7 +20,7 @@ _COLOURS = (
 )
 _TEXT_PER_IMAGE = 1 / 28  # height of letters, of the shorter side
 _LEAST_TEXT_PX = 10
-_LIGHT = 380  # sum of red, green and blue from which on letters are black
+_LIGHT = 380  # sum of red, green and blue above which letters are black
 
 
 def draw_detections(

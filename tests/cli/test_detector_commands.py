@@ -63,7 +63,7 @@ def test_evaluate_gives_the_reports_numbers(run, keras_cv_course):
     assert metrics["AP50"] == pytest.approx(report["AP50"], abs=0.05)
 
 
-def test_a_split_that_there_is_not_is_told(keras_cv_course, untrained):
+def test_a_split_that_there_is_not_is_reported(keras_cv_course, untrained):
     result = keras_cv_course("evaluate", untrained, "--data", "shapes", "--split", "test")
     assert (result.code, result.out) == (1, "")
     assert "`split` must be one of 'train', 'val'. Received: 'test'" in result.err
@@ -111,7 +111,7 @@ def test_a_file_is_compared_from_the_score_on_that_it_gives(
 
 
 @pytest.mark.data
-def test_classes_that_nothing_tells_are_not_guessed(keras_cv_course, untrained, tmp_path, shared):
+def test_classes_that_nothing_records_are_not_guessed(keras_cv_course, untrained, tmp_path, shared):
     file = tmp_path / "m.tflite"
     assert keras_cv_course("export", untrained, "--quantize", "none", "--out", file).code == 0
     line = ("--data", "shapes", "--input-range", "-1", "1")

@@ -121,7 +121,7 @@ def test_two_images(keras_cv_course, model, people):
     assert "yes" in keras_cv_course(*line, b, "--threshold", 0.8).out
 
 
-def test_a_tflite_file_tells_its_range_and_answers_alike(keras_cv_course, people, tmp_path):
+def test_a_tflite_file_records_its_range_and_answers_alike(keras_cv_course, people, tmp_path):
     image = keras.Input((SIZE_PX, SIZE_PX, 3), name="image")
     unscaled = keras.Model(image, keras.layers.GlobalAveragePooling2D(name="embedding")(image))
     path = tmp_path / "encoder.tflite"
@@ -242,7 +242,7 @@ def multitask(tasks):
     return network
 
 
-def test_what_a_multitask_network_tells(keras_cv_course, people, tmp_path):
+def test_what_a_multitask_network_predicts(keras_cv_course, people, tmp_path):
     network = with_spec(multitask(["smile", "age", "landmarks"]), facts={"errors": {"age": 7.5}})
     network.save(tmp_path / "m.keras")
     images = [people / "red" / "red_0001.jpg", people / "cyan" / "cyan_0001.jpg"]
@@ -259,7 +259,7 @@ def test_what_a_multitask_network_tells(keras_cv_course, people, tmp_path):
     assert "yes" in table
 
 
-def test_points_are_told_in_pixels_of_the_photograph(keras_cv_course, tmp_path):
+def test_points_are_reported_in_pixels_of_the_photograph(keras_cv_course, tmp_path):
     multitask(["smile", "landmarks"]).save(tmp_path / "m.keras")
     draw_photograph(tmp_path / "photograph.png")
     line = ["faces", "analyze", tmp_path / "m.keras", tmp_path / "photograph.png"]
@@ -300,13 +300,13 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
         ("remove red --gallery g.db", "There is no gallery g.db"),
         ("evaluate {model} --data {people} --fold 1", "--fold is a part of a list of pairs"),
         ("evaluate {model} --data {people} --far 0.001", "`false_accept_rate` must be at least"),
-        ("verify {map} {red} {blue} --threshold 0.5", "map.keras is no encoder"),
+        ("verify {map} {red} {blue} --threshold 0.5", "map.keras is not an encoder"),
         ("verify {classes} {red} {blue} --threshold 0.5", "are probabilities of classes"),
         ("verify {red} {red} {blue} --threshold 0.5", "a .keras or .h5 file"),
-        ("analyze {classes} {red}", "classes.keras is no multitask network of faces"),
+        ("analyze {classes} {red}", "classes.keras is not a multitask network of faces"),
     ],
 )
-def test_wrong_input_is_told_in_one_line(
+def test_wrong_input_is_reported_in_one_line(
     keras_cv_course, model, people, tmp_path, monkeypatch, arguments, message
 ):
     image = keras.Input((SIZE_PX, SIZE_PX, 3))
@@ -332,7 +332,7 @@ def test_wrong_input_is_told_in_one_line(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_missing_package_is_told_in_one_line(keras_cv_course, gallery, monkeypatch):
+def test_a_missing_package_is_reported_in_one_line(keras_cv_course, gallery, monkeypatch):
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     result = keras_cv_course("faces", "remove", "red", "--gallery", gallery)
     assert result.code == 1

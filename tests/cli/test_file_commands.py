@@ -104,7 +104,7 @@ def test_prediction_is_the_models_own(keras_cv_course, trained, exported, digit_
     assert {row["image"] for row in below} >= {str(file) for file in files}
 
 
-def test_the_names_in_a_file_are_told(keras_cv_course, exported, digit_files, tmp_path):
+def test_the_names_in_a_file_are_reported(keras_cv_course, exported, digit_files, tmp_path):
     words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     alone = tmp_path / "alone.tflite"
     alone.write_bytes(append_labels(exported[0].read_bytes(), words))
@@ -136,7 +136,7 @@ def test_comparison_inspection_and_benchmark_print_table_and_json(
     assert len(reports["benchmark"]["files"]) == 2
 
 
-def test_calibration_is_from_a_folder_where_nothing_else_tells(
+def test_calibration_is_from_a_folder_where_nothing_else_is_known(
     keras_cv_course, trained, digit_files, tmp_path
 ):
     model = tmp_path / "alone.keras"
@@ -156,7 +156,9 @@ def test_calibration_is_from_a_folder_where_nothing_else_tells(
     assert TFLiteModel(tmp_path / "deep" / "a.tflite").class_names is None
 
 
-def test_contradictions_and_wrong_files_are_told(keras_cv_course, trained, exported, digit_files):
+def test_contradictions_and_wrong_files_are_reported(
+    keras_cv_course, trained, exported, digit_files
+):
     lines = {
         "--split must be one of": ["evaluate", trained.model, "--split", "all"],
         "A .keras model is needed": ["export", exported[0]],

@@ -81,7 +81,7 @@ def test_both_stages_are_measured_as_evaluate_measures_them(keras_cv_course, unb
 
 
 @pytest.mark.slow
-def test_files_are_made_and_tell_what_the_model_tells(keras_cv_course, unbroken, image, tmp_path):
+def test_files_are_made_and_answer_as_the_model(keras_cv_course, unbroken, image, tmp_path):
     task, _, run, _ = unbroken
     for name in STAGES:
         made = keras_cv_course("export", run.path / name, "--count", 8, "--json")

@@ -39,7 +39,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_run_folder_is_whole_and_tells_everything(keras_cv_course, tiny_models, tmp_path):
+def test_a_run_folder_is_whole_and_records_everything(keras_cv_course, tiny_models, tmp_path):
     options = [
         "--imgsz",
         "16",
@@ -183,7 +183,9 @@ def test_a_run_is_not_overwritten_and_a_complete_one_not_resumed(
     assert keras_cv_course(*line, "--exist-ok").code == 0
 
 
-def test_a_weights_file_that_is_missing_is_told_before_a_folder_is_made(keras_cv_course, tmp_path):
+def test_a_weights_file_that_is_missing_is_reported_before_a_folder_is_made(
+    keras_cv_course, tmp_path
+):
     line = ["train", "--imgsz", 32, "--weights", tmp_path / "none.h5"]
     result = keras_cv_course(*line, "--project", tmp_path / "runs")
     assert result.code == 1

@@ -60,7 +60,7 @@ def test_a_category_id_with_several_names_is_none(folder):
     assert annotations.skipped[1].endswith("is of the category 3, not listed.")
 
 
-def test_category_ids_of_several_types_are_told_apart(folder):
+def test_category_ids_of_several_types_are_distinguished(folder):
     categories = [{"id": "3", "name": "cow"}, {"id": 7, "name": "cat"}, {"id": 3, "name": "dog"}]
     annotations = read_coco(folder, categories=categories, annotations=list(ROWS.values()))
     assert annotations.class_names == ("dog", "cat", "cow")
@@ -138,7 +138,9 @@ def test_sizes_of_coco_that_are_no_numbers_are_named(folder, width):
     rows = [image(0, "a.jpg", height=20, width=width), image(1, "b.jpg")]
     annotations = read_coco(folder, images=rows, annotations=[])
     assert as_rows(annotations) == {"b.jpg": []}
-    assert "image 0: has a height or width that is no whole number: [20, " in annotations.skipped[0]
+    assert (
+        "image 0: has a height or width that is not a whole number: [20, " in annotations.skipped[0]
+    )
 
 
 def test_sizes_of_voc_may_be_unknown(folder):
@@ -322,11 +324,11 @@ def test_images_of_too_many_pixels_are_left_out(folder):
 def test_deep_json_long_fields_and_other_text_are_named(folder):
     path = folder / "deep.json"
     path.write_text("[" * 100_000)
-    with pytest.raises(ValueError, match=r"deep\.json is no JSON that can be read"):
+    with pytest.raises(ValueError, match=r"deep\.json is not readable JSON"):
         coco_annotations(path, folder)
     path.write_bytes(json.dumps({"images": []}).encode("utf-16"))
-    with pytest.raises(ValueError, match=r"deep\.json is no JSON that can be read"):
+    with pytest.raises(ValueError, match=r"deep\.json is not readable JSON"):
         coco_annotations(path, folder)
     path = write_csv(folder, ("a.jpg", "d" * 200_000, 0, 0, 9, 9))
-    with pytest.raises(ValueError, match=r"boxes\.csv is no CSV that can be read \(field larger"):
+    with pytest.raises(ValueError, match=r"boxes\.csv is not a readable CSV file \(field larger"):
         table_annotations(path, folder)

@@ -61,12 +61,12 @@ def break_voc(kind, folder):
 
 BROKEN_FILES = {
     "bomb": "declares what an annotation has no use for",
-    "no xml": "is no XML",
+    "no xml": "is not XML",
     "missing image": "there is no image .*JPEGImages/gone.jpg",
-    "no image": "c.jpg cannot be decoded: it is none of BMP",
+    "no image": "c.jpg cannot be decoded: it is not one of BMP",
     "other size": "a.jpg is 30x20 pixels and not 20x30",
-    **dict.fromkeys(NO_ENCODINGS, "is no XML"),
-    **{text: f"has a <width> that is no number: '{text}'" for text in NO_SIZES},
+    **dict.fromkeys(NO_ENCODINGS, "is not XML"),
+    **{text: f"has a <width> that is not a number: '{text}'" for text in NO_SIZES},
     "no filename": "has no <filename>",
 }
 
@@ -89,9 +89,9 @@ def test_broken_voc_files_are_named_and_skipped_or_refused(folder, kind, caplog)
     [
         ("<name>dog</name>", "", "box 1 (?) has no <name>."),
         ("<xmin>1</xmin>", "", "box 1 (dog) has no <xmin>."),
-        ("<xmin>1<", "<xmin>a<", "box 1 (dog) has a <xmin> that is no number: 'a'."),
-        ("<ymax>5<", "<ymax><", "box 1 (dog) has a <ymax> that is no number: ''."),
-        ("<ymax>5<", "<ymax>inf<", "box 1 (dog) has a <ymax> that is no number: 'inf'."),
+        ("<xmin>1<", "<xmin>a<", "box 1 (dog) has a <xmin> that is not a number: 'a'."),
+        ("<ymax>5<", "<ymax><", "box 1 (dog) has a <ymax> that is not a number: ''."),
+        ("<ymax>5<", "<ymax>inf<", "box 1 (dog) has a <ymax> that is not a number: 'inf'."),
     ],
 )
 def test_broken_voc_boxes_are_named_and_the_others_kept(folder, old, new, message):
@@ -105,7 +105,7 @@ def test_broken_voc_boxes_are_named_and_the_others_kept(folder, old, new, messag
 
 
 @pytest.mark.parametrize("count", [5, 6, 1000])
-def test_the_log_tells_five_problems_and_how_many_more(folder, count, caplog):
+def test_the_log_names_five_problems_and_how_many_more(folder, count, caplog):
     path = write_csv(folder, ("a.jpg",), *[(f"gone{i}.jpg",) for i in range(count)])
     with caplog.at_level(logging.WARNING):
         assert len(table_annotations(path, folder / "JPEGImages").skipped) == count
@@ -127,8 +127,8 @@ BROKEN_BOXES = {
     "corners swapped": ((9, 5, 5, 9), "cat", "has no area: (9, 5, 5, 9)."),
     "outside": ((25, 5, 40, 9), "cat", "reaches out of the image of 30x20 pixels"),
     "above": ((5, -4, 9, 9), "cat", "reaches out of the image of 30x20 pixels"),
-    "no number": ((5, float("nan"), 9, 9), "cat", "has coordinates that are no numbers"),
-    "unknown class": ((5, 5, 9, 9), "emu", "is of a class that is none of ['dog', 'cat']"),
+    "no number": ((5, float("nan"), 9, 9), "cat", "has coordinates that are not numbers"),
+    "unknown class": ((5, 5, 9, 9), "emu", "is of a class that is not in ['dog', 'cat']"),
 }
 
 
@@ -156,8 +156,8 @@ def test_broken_boxes_are_named_and_the_others_kept(folder, kind):
         (coco_row(5, 0, 3, [0, 0, 5, 10**400]), "has no box of four numbers"),
         (coco_row(5, [0], 3, [0, 0, 5, 5]), r"is of the image \[0\], which is not listed"),
         (coco_row(5, 0, {}, [0, 0, 5, 5]), "is of the category {}, not listed"),
-        (None, "annotation number 0 of the list: is no object: None"),
-        ([1, 2], r"annotation number 0 of the list: is no object: \[1, 2\]"),
+        (None, "annotation number 0 of the list: is not an object: None"),
+        ([1, 2], r"annotation number 0 of the list: is not an object: \[1, 2\]"),
     ],
 )
 def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message):
@@ -173,12 +173,12 @@ def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message)
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (None, "image number 0 of the list: is no object with an id: None"),
-        ("a.jpg", "image number 0 of the list: is no object with an id: 'a.jpg'"),
-        ({"id": [0], "file_name": "a.jpg"}, "is no object with an id"),
+        (None, "image number 0 of the list: is not an object with an id: None"),
+        ("a.jpg", "image number 0 of the list: is not an object with an id: 'a.jpg'"),
+        ({"id": [0], "file_name": "a.jpg"}, "is not an object with an id"),
         ({"id": 0, "file_name": None}, "image 0: has no file name: None"),
         ({"id": 0}, "image 0: has no file name: None"),
-        ({"id": 0, "file_name": "a.jpg", "height": "20", "width": []}, "is no whole number"),
+        ({"id": 0, "file_name": "a.jpg", "height": "20", "width": []}, "is not a whole number"),
     ],
 )
 def test_broken_coco_images_are_named_and_skipped_or_refused(folder, row, message):
@@ -288,7 +288,7 @@ def unfit(folder, save):
 UNFIT_IMAGES = {
     "kind": (
         lambda path: Image.new("RGB", (30, 20)).save(path, "PPM"),
-        "a.png cannot be decoded: it is none of BMP, GIF, JPEG, PNG, TIFF, WEBP.",
+        "a.png cannot be decoded: it is not one of BMP, GIF, JPEG, PNG, TIFF, WEBP.",
     ),
     "16 bits": (
         lambda path: Image.new("I;16", (30, 20), 999).save(path, "TIFF"),

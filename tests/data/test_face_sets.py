@@ -36,7 +36,7 @@ def test_ages_and_genders_are_read_from_names(tmp_path):
     assert read.people == ()
 
 
-def test_smiles_are_told_by_their_folder(tmp_path):
+def test_smiles_are_reported_by_their_folder(tmp_path):
     image(tmp_path / "smiling" / "a.jpg")
     image(tmp_path / "not_smiling" / "b.jpg")
     image(tmp_path / "not_smiling" / "c.jpg")
@@ -95,7 +95,7 @@ def test_the_real_sets(shared):
         ("a.jpg\n", r"landmarks\.csv must name a file and an identity in each row"),
         (",Ada,1,2\n", r"landmarks\.csv must name a file and an identity in each row"),
         ("a.jpg,Ada,1,2,3,4\nb.jpg,Bob\n", r"There is no image .*b\.jpg"),
-        (f"{'a' * 200_000},Ada,1,2\n", r"landmarks\.csv is no CSV that can be read"),
+        (f"{'a' * 200_000},Ada,1,2\n", r"landmarks\.csv is not a readable CSV file"),
         ("a.jpg,\udcff,1,2\n", r"landmarks\.csv must be text in UTF-8"),
     ],
 )

@@ -181,7 +181,9 @@ def test_what_is_no_photograph(tmp_path):
         read_photograph(tmp_path / "none.jpg")
     path = tmp_path / "photo.png"
     path.write_text("text")
-    with pytest.raises(ValueError, match=r"photo\.png cannot be decoded: it is none of BMP, GIF"):
+    with pytest.raises(
+        ValueError, match=r"photo\.png cannot be decoded: it is not one of BMP, GIF"
+    ):
         read_photograph(path)
     Image.new("RGB", (100, 100)).save(path)
     path.write_bytes(path.read_bytes()[:60])
@@ -190,7 +192,9 @@ def test_what_is_no_photograph(tmp_path):
     with pytest.raises(ValueError, match=r"half\.jpg cannot be decoded"):
         read_photograph(truncated(tmp_path / "half.jpg"))
     Image.new("RGB", (10, 10)).save(tmp_path / "photo.bmp")
-    with pytest.raises(ValueError, match=r"photo\.bmp cannot be decoded: it is none of JPEG, PNG"):
+    with pytest.raises(
+        ValueError, match=r"photo\.bmp cannot be decoded: it is not one of JPEG, PNG"
+    ):
         read_photograph(tmp_path / "photo.bmp", ("JPEG", "PNG"))
     with pytest.raises(ValueError, match=r"upload cannot be decoded"):
         decode_photograph(b"GIF89a", "upload")
@@ -206,7 +210,7 @@ def test_only_regular_files_are_opened_and_links_are_followed(tmp_path, upright)
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "device.png").symlink_to("/dev/zero")
     for name in ("pipe.png", "device.png", "."):
-        with pytest.raises(ValueError, match=r"is no regular file\. Give an image"):
+        with pytest.raises(ValueError, match=r"is not a regular file\. Give an image"):
             read_photograph(tmp_path / name)
     with pytest.raises(ValueError, match="cannot be opened: embedded null byte"):
         read_photograph("a\0.png")

@@ -68,14 +68,14 @@ WRONG = {
 def test_a_wrong_index_is_named_before_a_shard_is_read(written, kind):
     changes, message = WRONG[kind]
     change(written, **changes)
-    with pytest.raises(ValueError, match=rf"shards\.json is no index of shards: .*{message}"):
+    with pytest.raises(ValueError, match=rf"shards\.json is not an index of shards: .*{message}"):
         sharded(written, SHAPE, PIXELS)
 
 
 @pytest.mark.parametrize("content", [b"[]", b"[" * 100_000, b"\xff\xfe{", b"", b"null"])
 def test_an_index_that_is_no_mapping_is_named(written, content):
     (written / "shards.json").write_bytes(content)
-    with pytest.raises(ValueError, match=r"shards\.json is no index of shards"):
+    with pytest.raises(ValueError, match=r"shards\.json is not an index of shards"):
         sharded(written, SHAPE, PIXELS)
 
 

@@ -135,5 +135,5 @@ def test_bad_folders_are_refused(source, broken, tmp_path):
     with pytest.raises(ValueError, match="its format is 2, and 1 is known"):
         sharded(broken, (8, 8, 1), PIXELS)
     index.write_text("{")
-    with pytest.raises(ValueError, match="is no index of shards"):
+    with pytest.raises(ValueError, match="is not an index of shards"):
         sharded(broken, (8, 8, 1), PIXELS)

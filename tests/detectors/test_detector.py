@@ -126,7 +126,7 @@ def test_no_line_crosses_a_name(image):
     np.testing.assert_array_equal(draw_detections(image, detections, names)[label], alone)
 
 
-def test_a_class_without_a_name_is_told_from_its_score(image):
+def test_a_class_without_a_name_is_distinct_from_its_score(image):
     detections = {
         "boxes": np.array([[5, 40, 45, 90]], np.float32),
         "scores": np.array([0.9], np.float32),

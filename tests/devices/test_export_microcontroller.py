@@ -123,7 +123,7 @@ def test_without_the_runtime_the_rest_is_written(own, tmp_path):
     ],
     ids=["no-images", "no-model", "no-file"],
 )
-def test_what_is_missing_is_told(own, tmp_path, arguments, message):
+def test_what_is_missing_is_reported(own, tmp_path, arguments, message):
     command = [sys.executable, str(SCRIPT), *arguments(own), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0

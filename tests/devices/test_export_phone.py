@@ -106,7 +106,7 @@ def test_mediapipe_that_answers_otherwise_ends_with_status_1(own, python, tmp_pa
     assert {equal for equal, *_ in rows(done.stdout).values()} == {f"0 of {IMAGES}"}
 
 
-def test_without_mediapipe_the_files_are_written_and_it_tells_how_to_get_it(own, tmp_path):
+def test_without_mediapipe_the_files_are_written_and_it_says_how_to_get_it(own, tmp_path):
     done = run(tmp_path, None, *own["model"], *own["images"])
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "exported").iterdir()} == FILES

@@ -185,7 +185,7 @@ def test_the_smallest_arena_is_enough_and_no_larger_than_it_must_be(small):
 
 
 @pytest.mark.parametrize("arena_bytes", [1, 16, 400])
-def test_an_arena_that_is_too_small_is_told(small, arena_bytes):
+def test_an_arena_that_is_too_small_is_reported(small, arena_bytes):
     inputs = numbers_for(small, small_images(1))
     with pytest.raises(
         ValueError, match=rf"larger for .* Received: {arena_bytes}, .* give at leas"
@@ -213,7 +213,7 @@ class TopK(keras.layers.Layer):
     ],
     ids=["operator", "dynamic", "float16"],
 )
-def test_what_the_runtime_does_not_take_is_told_in_its_words(top, quantize, message, tmp_path):
+def test_what_the_runtime_does_not_take_is_reported_in_its_words(top, quantize, message, tmp_path):
     path = tmp_path / "refused.tflite"
     convert(small_network(top), path, quantize)
     with pytest.raises(ValueError, match=rf"tflite-micro does not take .*{message}"):
@@ -231,7 +231,7 @@ def test_a_crash_of_the_runtime_is_an_error(small, tmp_path):
         run_on_micro(path, np.zeros((1, 8, 8, 3), np.int8))
 
 
-def test_what_is_no_model_is_told(small, tmp_path):
+def test_what_is_no_model_is_reported(small, tmp_path):
     inputs = np.zeros((1, 8, 8, 3), np.int8)
     with pytest.raises(ValueError, match="there is no such file"):
         run_on_micro(tmp_path / "missing.tflite", inputs)
@@ -259,7 +259,7 @@ def test_a_file_that_takes_too_long_is_an_error(small):
         run_on_micro(small, np.zeros((1, 8, 8, 3), np.int8), timeout_s=0.01)
 
 
-def test_a_missing_package_is_told(small, monkeypatch):
+def test_a_missing_package_is_reported(small, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
         RuntimeError, match=r"Install it with pip install 'keras-cv-course\[micro\]'"

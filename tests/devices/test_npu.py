@@ -220,7 +220,7 @@ def test_vela_is_stopped_in_time(export):
         compile_for_npu(export("int8", "int8"), timeout_s=0.01)
 
 
-def test_missing_vela_tells_how_to_install_it(export, monkeypatch):
+def test_missing_vela_says_how_to_install_it(export, monkeypatch):
     path = export("int8", "int8")
     monkeypatch.setattr(npu.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(

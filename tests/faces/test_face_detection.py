@@ -35,7 +35,7 @@ def test_the_cascade_finds_a_drawn_face(scale):
     assert face.score > 0
 
 
-def test_the_place_of_a_face_is_told():
+def test_the_place_of_a_face_is_reported():
     wide = np.concatenate([EMPTY, drawn_face()], axis=1)
     face = find_face(wide, haar_detector())
     assert overlap(face.box_xyxy, (495, 100, 705, 310)) > 0.8
@@ -52,7 +52,7 @@ def test_no_face_and_many_faces_are_said():
     assert find_face(both, detector, largest=True).box_xyxy[0] > 400
 
 
-def test_a_small_face_is_overlooked_if_told_so():
+def test_a_small_face_is_overlooked_if_requested():
     with pytest.raises(ValueError, match="There is no face"):
         find_face(drawn_face(), haar_detector(smallest_px=300))
 
@@ -81,7 +81,7 @@ def test_yunet_files_that_are_none(tmp_path):
         yunet_detector(tmp_path / "none.onnx")
     path = tmp_path / "text.onnx"
     path.write_text("no model")
-    with pytest.raises(ValueError, match=r"text\.onnx is no model that OpenCV can read"):
+    with pytest.raises(ValueError, match=r"text\.onnx is not a model that OpenCV can read"):
         yunet_detector(path)
     with pytest.raises(ValueError, match="`score_threshold` must be at least 0 and below 1"):
         yunet_detector(path, 1.5)

@@ -190,7 +190,7 @@ def test_a_database_of_something_else_is_refused(tmp_path):
     with MilvusLite(str(path)) as database:
         database.create_collection("books", CollectionSchema(fields=fields))
     with pytest.raises(
-        ValueError, match=r"'books' of .* is no gallery: it holds \['cover', 'isbn'"
+        ValueError, match=r"'books' of .* is not a gallery: it holds \['cover', 'isbn'"
     ):
         FaceGallery(path, collection="books")
     with FaceGallery(path) as gallery:  # The refusal let go of the folder.

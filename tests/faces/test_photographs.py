@@ -27,7 +27,7 @@ def test_a_face_is_found_and_cut_out():
     np.testing.assert_allclose(read(photograph), cut_out(photograph, face, 48), atol=1e-4)
 
 
-def test_the_largest_of_several_is_taken_if_told_so():
+def test_the_largest_of_several_is_taken_if_requested():
     faces = [Face((0, 0, 4, 4), 1), Face((8, 8, 16, 16), 1)]
     photograph = np.zeros((24, 24, 3), np.uint8)
     photograph[8:16, 8:16] = 200

@@ -79,7 +79,7 @@ def test_with_many_people_directions_are_long_as_they_are_reliable(rng):
 
 
 @pytest.mark.parametrize("count", [5, 40])  # fewer and more people than the embedding has values
-def test_tells_unseen_people_apart_better_than_features_alone(count, rng):
+def test_distinguishes_unseen_people_better_than_features_alone(count, rng):
     noise = [3.0] * 15 + [0.2] * 5
     x, labels = people(rng, count, 20, 20, noise=noise)
     unseen, names = people(rng, 10, 20, 20, noise=noise)

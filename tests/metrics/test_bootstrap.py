@@ -46,7 +46,7 @@ def test_a_resample_is_the_precision_of_the_drawn_images(samples):
     assert result.low == result.high == pytest.approx(expected["mAP"])
 
 
-def test_the_interval_tells_a_real_difference_from_none(samples, rng):
+def test_the_interval_shows_a_real_difference_from_none(samples, rng):
     truths, predicted = samples
     same = paired_bootstrap(truths, predicted, predicted, 2, resamples=100)
     assert (same.low, same.high, same.mean) == (0, 0, 0)

@@ -83,7 +83,7 @@ def test_what_is_no_map_of_the_input_has_none():
 
 
 @pytest.mark.parametrize(("height", "expected"), [(16, 2), (None, 1)])
-def test_a_reshape_tells_by_its_shapes(height, expected):
+def test_a_reshape_is_known_by_its_shapes(height, expected):
     if height is None:  # Nothing is known then but that pixels stay pixels.
         levels = strides(layers.Activation("relu", name="last"))
     else:

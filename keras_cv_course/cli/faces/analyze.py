@@ -1,4 +1,4 @@
-"""`keras-cv-course faces analyze`: age, smile and whatever else a network tells of a face."""
+"""`keras-cv-course faces analyze`: age, smile and whatever else a network predicts of a face."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +35,7 @@ def command(
     input_range: InputRange = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what a multitask network sees in faces."""
+    """Predict the attributes of faces with a multitask network."""
     engine.start()
     from keras_cv_course.cli.faces.sources import open_detector
     from keras_cv_course.data.image_sources import files_below
@@ -87,8 +87,8 @@ def _open_analyzer(model: str, input_range: tuple[float, float] | None) -> "Face
         analyzer.analyze(np.zeros(opened.input_shape, np.uint8))
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{opened.path} is no multitask network of faces: it must give an answer to each task, "
-            "as MultitaskFaceNetwork does."
+            f"{opened.path} is not a multitask network of faces: it must give an answer to each "
+            "task, as MultitaskFaceNetwork does."
         ) from error
     return analyzer
 

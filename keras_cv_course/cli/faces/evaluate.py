@@ -32,7 +32,7 @@ def command(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure how well an encoder tells people apart that it has not seen; choose a threshold."""
+    """Measure how well an encoder distinguishes people it has not seen, and choose a threshold."""
     if fold is not None and pairs is None:
         raise ValueError("--fold is a part of a list of pairs: say which with --pairs.")
     engine.start()

@@ -19,7 +19,7 @@ class Measured:
     """What was found.
 
     Attributes:
-        report: How well pairs are told apart.
+        report: How well genuine and impostor pairs are separated.
         open_set: How well a gallery of half the people names them; None for a list of pairs.
         faces: What was embedded, and what could not be.
     """
@@ -91,7 +91,7 @@ def save(
         measured: What was found.
         encoder: The encoder.
         threshold: What `verify` and `identify` will use.
-        facts: What else the report is to tell.
+        facts: More entries of the report.
         folder: Where to write.
     """
     content = save_verification(

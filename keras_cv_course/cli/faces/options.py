@@ -42,5 +42,6 @@ class Preparation:
     )
     largest: bool = _option(False, "Take the largest of several faces in a photograph.")
     input_range: tuple[float, float] | None = _option(
-        None, "Smallest and largest value that the model takes; else its file or args.yaml tells."
+        None,
+        "Smallest and largest value that the model takes; by default from its file or args.yaml.",
     )

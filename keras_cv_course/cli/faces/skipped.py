@@ -1,4 +1,4 @@
-"""Tells which images could not be used, and why."""
+"""Prints which images could not be used, and why."""
 
 from collections.abc import Iterable
 from pathlib import Path
