@@ -1,4 +1,4 @@
-"""Reads text, JSON and YAML that anybody may have written; each error names the file."""
+"""Reads untrusted text, JSON and YAML; each error names the file."""
 
 import json
 import os

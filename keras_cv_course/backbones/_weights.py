@@ -54,7 +54,7 @@ def load_weights(
     Args:
         model: Network of this package; changed in place, and only if everything fits.
         weights: "imagenet", or the path of a weights file or of a saved model.
-        imagenet: What "imagenet" stands for.
+        imagenet: What "imagenet" means.
         classifier_layers: Number of layers that a network without its classifier leaves unread.
 
     Raises:

@@ -8,7 +8,7 @@ from keras_cv_course.cli.output import Json, emit
 
 
 def command(
-    file: Annotated[str, typer.Argument(help="A .tflite file from anywhere.")],
+    file: Annotated[str, typer.Argument(help="Any .tflite file.")],
     target: Annotated[
         str,
         typer.Option(help='"phone", "browser", "microcontroller", "accelerator" or "edge_tpu".'),

@@ -1,4 +1,4 @@
-"""`keras-cv-course demo`: from data that the package has itself to files that are proven right."""
+"""`keras-cv-course demo`: from built-in data to verified files."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -60,7 +60,8 @@ def command(
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Overwrite the run.")] = False,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the images; 20, of drawn shapes 6.")
+        int | None,
+        typer.Option(min=1, help="Passes over the images; by default 20, or 6 for shapes."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides weights and order.")] = 0,
     as_json: Json = False,

@@ -8,7 +8,7 @@ from keras_cv_course.cli.output import Json, emit
 
 
 def command(
-    file: Annotated[str, typer.Argument(help="A .tflite file from anywhere.")],
+    file: Annotated[str, typer.Argument(help="Any .tflite file.")],
     as_json: Json = False,
 ) -> None:
     """Show what is inside a .tflite file."""

@@ -13,10 +13,10 @@ InputRange = Annotated[
 ]
 Data = Annotated[
     str | None,
-    typer.Option(help="Where the data is, as for `train`; else what the model was trained on."),
+    typer.Option(help="Data, as for `train`; by default what the model was trained on."),
 ]
 Split = Annotated[
-    str | None, typer.Option(help='"train", "val" or "test"; else the last that there is.')
+    str | None, typer.Option(help='"train", "val" or "test"; by default the last that exists.')
 ]
 TaskName = Annotated[
     str | None,

@@ -12,10 +12,10 @@ _DIGITS_SIZE_PX = 32
 
 
 def command(
-    folder: Annotated[str, typer.Argument(help="Where the shards go.")],
+    folder: Annotated[str, typer.Argument(help="Folder to write the shards to.")],
     data: Annotated[str, typer.Option(help='Folder of class folders, or "digits".')] = DIGITS,
     per_shard: Annotated[int, typer.Option(min=1, help="Images in a shard.")] = 1000,
-    val_split: Annotated[float, typer.Option(help="Share held out where there is no `val`.")] = 0.2,
+    val_split: Annotated[float, typer.Option(help="Share held out if there is no `val`.")] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Decides the split and the shards.")] = 0,
     as_json: Json = False,
 ) -> None:

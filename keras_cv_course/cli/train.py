@@ -91,15 +91,19 @@ def make_command() -> Any:
         context: typer.Context,
         args: Any,
         project: Annotated[str, typer.Option(help="Folder of the run folders.")] = "runs",
-        name: Annotated[str | None, typer.Option(help="Name of the run; train, train2, ….")] = None,
+        name: Annotated[
+            str | None, typer.Option(help="Name of the run; by default train, train2, ….")
+        ] = None,
         exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Overwrite the run.")] = False,
         task: Annotated[str, typer.Option(help=f"{names}.")] = next(iter(TASKS)),
         find_lr: Annotated[
             bool,
-            typer.Option("--find-lr", help="Try rates first; train with the best, and plot them."),
+            typer.Option(
+                "--find-lr", help="Run a range test, plot it, and train with the best rate."
+            ),
         ] = False,
         resume: Annotated[
-            bool, typer.Option("--resume", help="Go on with the run `name`, or the last one.")
+            bool, typer.Option("--resume", help="Continue the run `name`, or the last one.")
         ] = False,
         as_json: Json = False,
     ) -> None:

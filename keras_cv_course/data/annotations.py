@@ -193,7 +193,7 @@ class Reading:
         Args:
             folder: Folder of the images.
             name: The image file, as a path below the folder.
-            where: Where the annotation stands, for messages.
+            where: The place of the annotation, for messages.
             boxes: What the annotation says.
             annotated_size_px: (height, width) that the annotation says, which must be the file's.
                 Of an image that EXIF turns it says whether the boxes are of the upright image or

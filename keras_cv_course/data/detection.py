@@ -285,7 +285,7 @@ def _named_reader(annotations: Annotations, channels: int) -> Callable[[tf.Tenso
 
 
 def _drawn(scenes: DrawnScenes) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """Returns a function to each image with its boxes, drawn when it is asked for."""
+    """Returns a function to datasets of images with their boxes, drawn when they are read."""
 
     def draw(order: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
         for scene in map(scenes.__getitem__, order):

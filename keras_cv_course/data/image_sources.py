@@ -1,4 +1,4 @@
-"""Whatever stands for images, as arrays of pixels."""
+"""Images from paths, folders, arrays and PIL images, as arrays of pixels."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -35,7 +35,7 @@ def is_one(images: Any) -> bool:
 
 
 def as_photographs(images: Any) -> Iterator[Photograph]:
-    """Yields images as arrays, reading each when it is asked for.
+    """Yields images as arrays, reading each when it is needed.
 
     Args:
         images: One image or several, as `Predictor` takes them.

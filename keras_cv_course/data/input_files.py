@@ -1,6 +1,6 @@
 """Files and folders that readers are given: which are read, and as what text.
 
-Links to files and folders are followed, wherever they lead. Names that stand in a file, such as a
+Links to files and folders are followed, wherever they lead. Names that a file contains, such as a
 list, a table or an index, must lead below the folder that they are relative to: absolute ones, and
 those that lead out by `..`, are refused.
 """
@@ -35,7 +35,7 @@ def existing_file(path: str | os.PathLike[str]) -> Path:
 
 
 def below(folder: Path, name: str) -> Path:
-    """Returns the path of a name that stands in a file, without `.` and `..` in it.
+    """Returns the path of a name that a file contains, without `.` and `..` in it.
 
     Args:
         folder: What the name is relative to.

@@ -99,7 +99,7 @@ def labelled_batches(
     left out. A batch has as many images of each source as the size of the source makes likely.
 
     Args:
-        sources: Sets of images; labels for tasks that are not asked for are left out.
+        sources: Sets of images; labels of other tasks are left out.
         label_sizes: Size of the label of each output, see `faces.tasks.label_sizes`.
         input_shape: (height, width, channels) of the model's input; grey images are repeated.
         input_range: Smallest and largest value that the model takes.

@@ -146,7 +146,7 @@ def people_folder(folder: str | os.PathLike[str], min_images: int = 1) -> People
 def digit_people() -> People:
     """Returns scikit-learn's 1,797 handwritten digits, ten "people", as 8 x 8 grey images.
 
-    Two of one digit stand for two images of one person. What is learned on some digits can be
+    Two images of one digit act as two images of one person. What is learned on some digits can be
     tried on others, of which not one was seen: `split_people(digit_people(), 0.3)`.
     """
     source = load_digits()

@@ -212,7 +212,7 @@ def _orientation(image: Image.Image, stream: BinaryIO) -> int:
     try:
         if image.format == "PNG":
             exif = Image.Exif()
-            # Pillow would decode the image to look for what stands behind the pixels.
+            # Pillow would decode the image to look for data after the pixels.
             exif.load(image.info.get("exif") or _png_exif(stream))
         else:
             exif = image.getexif()
@@ -223,7 +223,7 @@ def _orientation(image: Image.Image, stream: BinaryIO) -> int:
 
 
 def _png_exif(stream: BinaryIO) -> bytes:
-    """Returns the content of the eXIf chunk of a PNG file, wherever it stands."""
+    """Returns the content of the eXIf chunk of a PNG file, at any place."""
     stream.seek(_PNG_SIGNATURE)
     while len(head := stream.read(_PNG_CHUNK.size)) == _PNG_CHUNK.size:
         length, kind = _PNG_CHUNK.unpack(head)

@@ -89,7 +89,7 @@ def photograph_reader(
     Where TensorFlow's decoder alone gives the upright image, no Python runs in the pipeline.
 
     Args:
-        paths: All files that may be asked for. Their headers are read here.
+        paths: All files that may be read. Their headers are read here.
         channels: 1 for grey, 3 for colour.
         max_pixels: The largest number of pixels that is decoded.
 
@@ -274,7 +274,7 @@ def _probed(paths: Sequence[str], channels: int, max_pixels: int) -> tuple[list[
     read = photograph_reader(candidates, channels, max_pixels)
 
     def probe(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # The size is asked for so that the decoding is not optimized away.
+        # The size is used so that the decoding is not optimized away.
         return row, tf.size(read(path))
 
     rows = tf.data.Dataset.from_tensor_slices(candidates).enumerate()

@@ -28,7 +28,7 @@ _FEATURES = {
     IMAGE: tf.io.FixedLenFeature([], tf.string),
     LABEL: tf.io.FixedLenFeature([], tf.int64),
 }
-_SHARD, _NUMBER = "shard", "number"  # Where a record stands, for messages.
+_SHARD, _NUMBER = "shard", "number"  # The place of a record, for messages.
 # How TensorFlow reports the assertion of `_corrupt_unless`.
 _CORRUPT = re.compile(r"\[The shard\] \[(.*?)\] \[is corrupt at record\] \[(\d+)\]")
 # Read from so many shards at once, and shuffled among so many records of them.
@@ -151,7 +151,7 @@ def _records(
         .map(lambda number, record: (number, parse(record)))
         .ignore_errors(log_warning=False)
     )
-    # What is wrong is dropped above: then another number stands in its place, or this one.
+    # Broken records are dropped above, so another number or this -1 is in their place.
     nothing: Record = {IMAGE: tf.constant(""), LABEL: tf.constant(0)}
     end = tf.data.Dataset.from_tensors((tf.constant(-1, tf.int64), nothing))
     filled = good.concatenate(end.repeat(count)).take(count)

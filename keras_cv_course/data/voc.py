@@ -41,7 +41,7 @@ def voc_annotations(
 
     Args:
         folder: Holds `JPEGImages`, `Annotations` and, with `split`, `ImageSets/Main`.
-        split: Reads the images whose names stand in `ImageSets/Main/<split>.txt`. None reads all
+        split: Reads the images listed in `ImageSets/Main/<split>.txt`. None reads all
             annotations. A line is the name of an XML file without its ending, perhaps with a last
             column of -1, 0 or 1, as lists of one class have it.
         class_names: The classes, in the order of labels. None takes those that occur, sorted.
@@ -104,7 +104,7 @@ def _files(folder: Path, listed: Path | None, reading: Reading) -> list[Path]:
         raise FileNotFoundError(
             f"There is no list {listed} for split={listed.stem!r}. There are {present}."
         )
-    paths: dict[Path, None] = {}  # A name that stands there twice is read once.
+    paths: dict[Path, None] = {}  # A name that is listed twice is read once.
     for number, line in enumerate(utf8_text(listed).splitlines(), 1):
         if not line.strip():
             continue

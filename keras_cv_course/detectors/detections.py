@@ -48,7 +48,7 @@ def detection_spec(model: keras.Model) -> DetectionSpec:
 
 
 def split_detections(model: keras.Model) -> tuple[keras.Model, DetectionTail | None]:
-    """Returns the network in front of a `DetectionPostProcess`, and what stands behind.
+    """Returns the network before a `DetectionPostProcess`, and what follows it.
 
     Args:
         model: A functional model.

@@ -106,7 +106,7 @@ def SSDLite(
 
     Reference:
         MobileNetV2, arXiv:1801.04381, section 6.2; anchors and widths are those of torchvision's
-        SSDLite320, which stands on `MobileNetV3Large(reduced_tail=True)`: 3,440,060 parameters
+        SSDLite320, which is built on `MobileNetV3Large(reduced_tail=True)`: 3,440,060 parameters
         with 90 classes.
     """
     check_whole("classes", classes)

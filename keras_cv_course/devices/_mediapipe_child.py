@@ -56,7 +56,7 @@ def _detect(task: Any, image: Any) -> Answer:
 
 
 # Class, options of the task, and how an image is answered. The only option says which of a
-# segmenter's results are wanted; the rest is MediaPipe's default, or stands in the file.
+# segmenter's results are wanted; the rest is MediaPipe's default, or in the file.
 _TASKS: dict[str, tuple[str, dict[str, Any], Callable[[Any, Any], Answer]]] = {
     "classifier": ("ImageClassifier", {}, _classify),
     "embedder": ("ImageEmbedder", {}, _embed),

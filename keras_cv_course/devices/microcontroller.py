@@ -215,7 +215,7 @@ def _refusal(file: Path, answer: _Answer, arena_bytes: int) -> str:
         requested, available, missing = (int(number) for number in shortage.groups())
         return (
             f"`arena_bytes` must be larger for {file}. Received: {arena_bytes:,}, where at the "
-            f"first shortage {requested:,} bytes were asked for and {available:,} were left: give "
+            f"first shortage {requested:,} bytes were requested and {available:,} were left: give "
             f"at least {arena_bytes + missing:,}, or None."
         )
     matches = ((rule.search(answer.log), text) for rule, text in _REASONS)

@@ -1,7 +1,7 @@
 """The folder of a gallery: whether it is whole, who can read it, and a copy where it is read-only.
 
 milvus-lite trusts its files. If the list of them, `manifest.json`, is damaged, it takes the list
-before, and deletes the files that are not in it: everybody who was enrolled since. So the list is
+before, and deletes the files that are not in it: all people enrolled since. So the list is
 held against the files before milvus-lite opens the folder.
 """
 

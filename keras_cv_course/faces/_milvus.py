@@ -1,4 +1,4 @@
-"""What is asked of pymilvus and milvus-lite before a gallery is opened."""
+"""What pymilvus and milvus-lite must provide before a gallery is opened."""
 
 import logging.config
 from pathlib import Path

@@ -30,7 +30,7 @@ from keras_cv_course.faces._milvus import (
 # Milvus' index: exact looks at every face, approximate at the promising ones.
 _INDEXES = {"exact": "FLAT", "approximate": "AUTOINDEX"}
 _BATCH = 1000  # faces in one message
-# Of one person there may be many faces: so many are looked at first for each person asked for.
+# One person may have many faces: as many are searched first for each person requested.
 _FACES_A_PERSON = 4
 _MOST_HITS = 16_384  # that Milvus returns
 # milvus-lite answers on this machine, where a proxy has no business, and fails if it is

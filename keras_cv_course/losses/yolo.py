@@ -137,7 +137,7 @@ class YOLOv2Loss(_AnchorYOLOLoss):
     """Squared errors of boxes and objectness, and cross entropy of a softmax over classes.
 
     Targets are those of `encode_yolo_targets`; predictions the heads that `join_heads` puts side
-    by side, `(n, anchors, 5 + classes)`. Objectness is asked to be the IoU of the predicted box,
+    by side, `(n, anchors, 5 + classes)`. The target of objectness is the IoU of the predicted box,
     and 0 elsewhere, but for anchors whose prediction overlaps any box by more than `ignore_iou`.
 
     Args:
@@ -200,7 +200,7 @@ class YOLOv3Loss(_AnchorYOLOLoss):
     """Squared error of boxes, and cross entropies of objectness and of each class by itself.
 
     Targets are those of `encode_yolo_targets`; predictions the heads that `join_heads` puts side
-    by side, `(n, anchors, 5 + classes)`. Objectness is asked to be 1 at anchors with a box and 0
+    by side, `(n, anchors, 5 + classes)`. The target of objectness is 1 at anchors with a box and 0
     elsewhere, but for anchors whose prediction overlaps any box by more than `ignore_iou`.
 
     Args:

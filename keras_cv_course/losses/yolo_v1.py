@@ -25,7 +25,7 @@ class YOLOv1Loss(keras.losses.Loss):
 
     Of the boxes of a cell, the one that overlaps the object most is responsible: it has to be the
     object's box, and its confidence the IoU. If none overlaps it, the one whose corners are nearest
-    is. All others have to have the confidence 0. The classes of a cell with an object are asked to
+    is. The target of all others is a confidence of 0. The classes of a cell with an object are to
     be 1 for its class and 0 for the others.
 
     Args:

@@ -25,8 +25,8 @@ def coco_average_precision(
     """Returns COCO's twelve numbers, and the AP of each class.
 
     Precision is averaged over 101 recalls, and over the IoU thresholds 0.5, 0.55, …, 0.95 unless
-    the name says otherwise. Crowds and difficult boxes are neither asked for nor punished, and any
-    number of detections may lie in them.
+    the name says otherwise. Crowds and difficult boxes count neither as found nor as missed, and
+    any number of detections may lie in them.
 
     Args:
         truths: What is in each image.

@@ -13,7 +13,7 @@ class Truth(Protocol):
         boxes: float32 `(n, 4)` xyxy in pixels of the image.
         labels: int32 `(n,)`, 0 to classes - 1.
         crowd: bool `(n,)`: the box holds many objects, and any number of detections may lie in it.
-        difficult: bool `(n,)`: to find it is neither asked for nor punished.
+        difficult: bool `(n,)`: objects that count neither as found nor as missed.
         areas: float32 `(n,)`, of the object and not of the box, in pixels.
     """
 

@@ -14,7 +14,7 @@ def normalized_mean_error(
     Args:
         points_true: (n, points, 2) or (n, 2 points), NaN for hidden points; in units that are alike
             in both directions.
-        points: What was predicted, likewise.
+        points: The predicted points, of the same shape.
         eyes: Numbers of the points between which the distance is measured; for 68 points the outer
             corners of the eyes ("inter-ocular").
 

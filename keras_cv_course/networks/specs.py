@@ -122,7 +122,7 @@ def _declared(model: keras.Model) -> ModelSpec:
     spec = ModelSpec()
     for layer in model.layers:
         if isinstance(layer, SpecCarrier) and not _reads_input(model, layer):
-            continue  # What stands before it may give it other values than the model gets.
+            continue  # Layers before it may give it other values than the model gets.
         if hasattr(layer, "model_spec"):
             spec = spec.filled(layer.model_spec())
         elif isinstance(layer, keras.Model) and _reads_input(model, layer):

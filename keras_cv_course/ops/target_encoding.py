@@ -85,9 +85,9 @@ def encode_yolo_targets(
 ) -> Any:
     """Returns targets of YOLO, for `YOLOv1Loss`, `YOLOv2Loss` and `YOLOv3Loss`.
 
-    One row for each anchor says what it has to find, and where it stands, so that one loss serves
-    inputs of any size. Behind them stands one row for each box of the image: a prediction that
-    overlaps one of these is not punished, though it was not asked for it.
+    One row for each anchor holds its target and its position, so that one loss serves inputs of
+    any size. One row for each box of the image follows: a prediction that overlaps one of these is
+    not punished, although the box is assigned to another anchor.
 
     Args:
         boxes: `(..., boxes, 4)` xyxy in pixels of the network input.

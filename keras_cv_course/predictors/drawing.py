@@ -38,7 +38,7 @@ def draw_detections(
         image: `(height, width, 3)`, pixel values of 0 to 255.
         detections: "boxes", "scores" and "classes", as `Detector.predict` returns them.
         class_names: Names by class; None calls a class by its number.
-        show_scores: Whether the score stands behind the name.
+        show_scores: Whether the score follows the name.
 
     Returns:
         uint8 `(height, width, 3)`.

@@ -25,8 +25,8 @@ def command(
     detector: Annotated[
         str,
         typer.Option(
-            help='What finds faces in photographs: "haar", or the .onnx file of a YuNet. "none" '
-            "takes images whole, for those of a face with some margin."
+            help='Face detector for photographs: "haar", or the .onnx file of a YuNet. "none" '
+            "takes whole images, each of a face with some margin."
         ),
     ] = "none",
     largest: Annotated[

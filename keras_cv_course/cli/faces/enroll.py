@@ -18,11 +18,13 @@ def command(
     model: Model,
     images: Annotated[
         list[Path],
-        typer.Argument(help="With --name images or folders; else folders of folders of people."),
+        typer.Argument(
+            help="With --name, images or folders; otherwise folders with a folder for each person."
+        ),
     ],
     args: Preparation,
     gallery: Gallery,
-    name: Annotated[str | None, typer.Option(help="Whose faces all images show.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the person in all images.")] = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:

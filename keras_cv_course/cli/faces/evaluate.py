@@ -21,14 +21,15 @@ def command(
         typer.Option(help="Folder with a folder of images for each person."),
     ],
     pairs: Annotated[
-        Path | None, typer.Option(help="A pairs.txt as LFW's; else all pairs of images.")
+        Path | None, typer.Option(help="Pairs as in LFW's pairs.txt; by default all pairs.")
     ] = None,
-    fold: Annotated[int | None, typer.Option(help="Only this part of pairs.txt, from 1.")] = None,
+    fold: Annotated[int | None, typer.Option(help="Only this fold of pairs.txt, from 1.")] = None,
     far: Annotated[
         float, typer.Option(help="Share of pairs of two people that the threshold may accept.")
     ] = 0.01,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for verification.json, .npz and .png; the model's.")
+        Path | None,
+        typer.Option(help="Folder of verification.json, .npz and .png; by default the model's."),
     ] = None,
     as_json: Json = False,
 ) -> None:

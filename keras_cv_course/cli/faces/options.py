@@ -17,7 +17,7 @@ Token = Annotated[
 ]
 Threshold = Annotated[
     float | None,
-    typer.Option(help="Smallest similarity of one person; else what `faces evaluate` chose."),
+    typer.Option(help="Smallest similarity of one person; by default as `faces evaluate` chose."),
 ]
 
 
@@ -31,11 +31,11 @@ class Preparation:
 
     detector: str | None = _option(
         None,
-        'What finds faces in photographs: "haar", or the .onnx file of a YuNet. "none", the '
+        'Face detector for photographs: "haar", or the .onnx file of a YuNet. "none", the '
         "default, takes images whole, for those cropped as in training.",
     )
     crop: float | None = _option(
-        None, "Share of each side that is kept around the centre, without a detector; 1."
+        None, "Share of each side that is kept around the centre, without a detector; by default 1."
     )
     mirrored: bool | None = _option(
         None, "Embed the mirrored face as well: more accurate, twice the time."

@@ -1,4 +1,4 @@
-"""Finds what the words on the command line stand for: encoders, and faces for them."""
+"""Opens what the command line names: encoders, and faces for them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -167,7 +167,7 @@ def embed_files(encoder: Encoder, images: Sequence[Path], as_json: bool) -> Embe
 
 
 def open_detector(name: str) -> Detector | None:
-    """Returns the detector that a word stands for; None takes images whole.
+    """Returns the detector of that name; None takes images whole.
 
     Args:
         name: "haar", the .onnx file of a YuNet, or "none".
