@@ -25,7 +25,8 @@ from keras_cv_course.quantization.graph import (
 from keras_cv_course.quantization.inputs import with_float_inputs
 from keras_cv_course.quantization.islands import float_islands
 from keras_cv_course.quantization.keep_float import KeepFloat
-from keras_cv_course.quantization.kernels import FLOAT, float_weights
+from keras_cv_course.quantization.kernels import float_weights
+from keras_cv_course.quantization.operations import float_layer
 from keras_cv_course.quantization.placement import place_ranges
 from keras_cv_course.quantization.rewriting import rewrite_with_gains
 from keras_cv_course.quantization.rounding_writer import write_rounding
@@ -144,7 +145,7 @@ def without_rounding(
     names = _names_before(graph)
 
     def float_form(operation: keras.Operation) -> keras.Operation:
-        kind = FLOAT.get(type(operation))
+        kind = float_layer(operation)
         leave_out = ("frozen", "input_gain", "per_channel") if kind else ()
         name = names.get(id(operation), operation.name)
         return remake(operation, kind, leave_out, name=name)

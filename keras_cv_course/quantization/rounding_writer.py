@@ -10,18 +10,21 @@ from keras import layers
 
 from keras_cv_course._unique_names import free_name
 from keras_cv_course.quantization.fake_quantization import INSIDE, FakeQuantize
-from keras_cv_course.quantization.gains import ONE, Gain, along_inputs, is_exactly
+from keras_cv_course.quantization.gains import ONE, Gain, along_inputs
 from keras_cv_course.quantization.graph import (
     Call,
     Copies,
     Graph,
+    is_exactly,
     remake,
     run,
     tensors,
 )
-from keras_cv_course.quantization.integer_kernels import has_integer_arithmetic
+from keras_cv_course.quantization.grid import rounded_constant
+from keras_cv_course.quantization.integer_kernels import reads_operands
 from keras_cv_course.quantization.keep_float import KeepFloat
-from keras_cv_course.quantization.kernels import INT8, KERNELS
+from keras_cv_course.quantization.kernels import Int8Kernel
+from keras_cv_course.quantization.operations import int8_layer, kind_of
 from keras_cv_course.quantization.placement import Placement
 
 # An input may be called after anything, a layer only after what TensorFlow takes for a scope.
@@ -88,7 +91,7 @@ class _Writer:
 
     def _write(self, call: Call, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = keras.tree.map_structure(
-            lambda x: _rounded_constant(x) if isinstance(x, np.ndarray) else x, (args, kwargs)
+            lambda x: rounded_constant(x) if isinstance(x, np.ndarray) else x, (args, kwargs)
         )
         outputs = self._copies.of(call.operation)(*args, **kwargs)
         operands = self._operands_of(call, tensors((args, kwargs)))
@@ -100,7 +103,7 @@ class _Writer:
 
     def _operands_of(self, call: Call, inputs: list[Any]) -> list[Any]:
         """Returns what the kernel that makes the call's output needs to know besides it."""
-        is_integer = has_integer_arithmetic(call) and id(call) not in self._kept
+        is_integer = reads_operands(call) and id(call) not in self._kept
         operands = inputs if is_integer else []
         operands = self._operands.get(id(call.inputs[0]), operands)
         self._operands.update(
@@ -139,19 +142,21 @@ class _Writer:
         changes: dict[str, Any] = {"name": self._inner_name(operation)}
         if id(operation) in self._kept_layers:
             return remake(operation, **changes)
-        if is_exactly(operation, layers.Rescaling):
-            changes["scale"] = _rounded_constant(operation.scale)
-            changes["offset"] = _rounded_constant(operation.offset)
-        elif is_exactly(operation, layers.DepthwiseConv2D):
+        kind, layer = kind_of(operation), int8_layer(operation)
+        if kind is not None and kind.int8 is not None:
+            changes |= kind.int8.constants(operation)
+        if is_exactly(operation, layers.DepthwiseConv2D):
             changes["per_channel"] = self._depthwise_per_channel
-        if type(operation) in KERNELS:
+        if layer is not None and issubclass(layer, Int8Kernel):
             changes["input_gain"] = self._gains.get(operation.name, ONE).tolist()
-        return remake(operation, INT8.get(type(operation)), **changes)
+        return remake(operation, layer, **changes)
 
     def _weights(self, layer: keras.Layer) -> list[np.ndarray]:
         """Returns the weights of a layer's int8 form."""
         weights: list[np.ndarray] = layer.get_weights()
-        if type(layer) not in KERNELS or id(layer) in self._kept_layers:
+        rounded = int8_layer(layer)
+        has_kernel = rounded is not None and issubclass(rounded, Int8Kernel)
+        if not has_kernel or id(layer) in self._kept_layers:
             return weights
         gain = along_inputs(layer, self._gains.get(layer.name, ONE))
         return [(weights[0] * gain).astype(weights[0].dtype), *weights[1:]]
@@ -169,18 +174,3 @@ class _Writer:
         if name is None or new._keras_history.operation.name == name:
             return new
         return layers.Identity(name=name)(new)
-
-
-def _rounded_constant(value: Any) -> Any:
-    """Returns numbers as the file holds them: int8 steps of the range from their least to largest.
-
-    A single number lies on its own grid.
-    """
-    numbers = np.asarray(value, np.float64)
-    if numbers.size == 1:
-        return value
-    low, high = min(numbers.min(), 0.0), max(numbers.max(), 0.0)
-    step = (high - low) / 255 or 1.0
-    zero = np.round(-low / step)
-    rounded = (np.clip(np.round(numbers / step) + zero, 0, 255) - zero) * step
-    return rounded.astype(value.dtype) if isinstance(value, np.ndarray) else rounded.tolist()
