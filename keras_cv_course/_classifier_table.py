@@ -136,4 +136,14 @@ FAMILIES = (
         _PREPROCESSED,
         generic=("MnasNet",),
     ),
+    Family(
+        "bit",
+        SIGNED,
+        tuple(
+            Member(f"bit_r{form}", f"BiTR{form}")
+            for form in ("50x1", "50x3", "101x1", "101x3", "152x2", "152x4")
+        ),
+        Traits(explicit_padding=True),
+        generic=("BiT",),
+    ),
 )

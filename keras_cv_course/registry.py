@@ -24,6 +24,7 @@ SERIALIZABLE_MODULES = (
     "layers.grouped_convolution",
     "layers.head_decoding",
     "layers.spec_carrier",
+    "layers.standardized_convolution",
     "layers.whitening",
     "losses.age",
     "losses.anchor_boxes",

@@ -6,6 +6,13 @@ from keras_cv_course._lazy import lazy_names
 from keras_cv_course.registry import builder_names, register_for
 
 if TYPE_CHECKING:
+    from keras_cv_course.backbones.bit import BiT as BiT
+    from keras_cv_course.backbones.bit import BiTR50x1 as BiTR50x1
+    from keras_cv_course.backbones.bit import BiTR50x3 as BiTR50x3
+    from keras_cv_course.backbones.bit import BiTR101x1 as BiTR101x1
+    from keras_cv_course.backbones.bit import BiTR101x3 as BiTR101x3
+    from keras_cv_course.backbones.bit import BiTR152x2 as BiTR152x2
+    from keras_cv_course.backbones.bit import BiTR152x4 as BiTR152x4
     from keras_cv_course.backbones.cifar_resnet import CifarResNet as CifarResNet
     from keras_cv_course.backbones.cifar_resnet import ResNet8 as ResNet8
     from keras_cv_course.backbones.cifar_resnet import ResNet20 as ResNet20

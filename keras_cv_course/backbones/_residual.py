@@ -33,6 +33,7 @@ def residual_of(
     channels: int,
     drop_connect_rate: float,
     squeeze: SqueezeExcite | None = None,
+    centred: bool = True,
 ) -> Residual:
     """Returns the numbers of a residual block.
 
@@ -42,6 +43,7 @@ def residual_of(
         channels: Channels of its input, which is projected if they are others, or if it has a step.
         drop_connect_rate: Probability of skipping the last block; grows linearly from 0.
         squeeze: Squeeze-and-excitation of what is added to the input, or None.
+        centred: Whether strided windows have zeros on all sides, or "same" padding.
     """
     dilated = not block.shortcut and block.strides == 1
     return Residual(
@@ -53,4 +55,5 @@ def residual_of(
         not block.shortcut or channels != filters,
         squeeze,
         drop_connect_rate * block.index / block.count,
+        centred,
     )

@@ -33,7 +33,7 @@ _FORMS = {
     "paper": (TORCH_STYLE, PROJECTION),
     "mlperf_tiny": (
         ConvStyle("relu", 0.99, "he_normal", 1e-3, use_bias=True),
-        Shortcut(normalized=False, last=True),
+        Shortcut(normalized=False),
     ),
 }
 
@@ -106,7 +106,7 @@ def CifarResNet(
     x = conv_bn_activation(x, scaled(_FILTERS, alpha), 3, style, STEM)
     for block in blocks(rows, stem_stride=1):
         filters = scaled(block.row.filters, alpha)
-        residual = residual_of(block, filters, x.shape[-1], drop_connect_rate)
+        residual = residual_of(block, filters, x.shape[-1], drop_connect_rate, centred=False)
         x = basic_block(x, residual, style, shortcut)
     return finish(x, image, build, Head(dropout_rate), _UNAVAILABLE)
 
@@ -176,7 +176,7 @@ def WideResNet(
         )
     build = options_of("wide_resnet28_10", input_shape, options)
     style = restyled(TORCH_STYLE, activation, batch_norm_momentum)
-    form = Preactivation(style, centred=False)
+    form = Preactivation(style)
     image = make_input(build)
     x = stem_normalization(image, CIFAR_MEAN, CIFAR_DEVIATION)
     x = keras.layers.Conv2D(
@@ -189,7 +189,7 @@ def WideResNet(
     )(x)
     for block in blocks(cifar_rows((depth - 4) // 6), stem_stride=1):
         filters = scaled(block.row.filters, width)
-        residual = residual_of(block, filters, x.shape[-1], drop_connect_rate)
+        residual = residual_of(block, filters, x.shape[-1], drop_connect_rate, centred=False)
         x = preactivated_basic(x, residual, form)
     x = activate(normalize(x, style, f"{TOP}_bn"), activation, f"{TOP}_activation")
     return finish(x, image, build, Head(dropout_rate), _UNAVAILABLE)

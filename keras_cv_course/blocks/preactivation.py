@@ -1,4 +1,4 @@
-"""Residual blocks that normalize and activate before each convolution: ResNet v2, Wide ResNet."""
+"""Residual blocks that normalize and activate first: ResNet v2, Wide ResNet, BiT."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,11 @@ class Preactivation:
 
     Attributes:
         style: Activation, momentum, epsilon and initializer.
-        centred: Whether strided windows have zeros on all sides, or "same" padding.
         biases: Whether the convolutions that end in the sum, without a normalization behind them,
             have a bias.
     """
 
     style: ConvStyle
-    centred: bool = True
     biases: bool = False
 
 
@@ -45,7 +43,7 @@ def preactivated_bottleneck(
     start = _shortcut(x, y, block, form)
     y = conv_bn(y, filters, 1, style, f"{name}_reduce")
     y = activate(y, style.activation, f"{name}_reduce_activation")
-    y, padding = _padded(y, block.strides, form, f"{name}_window")
+    y, padding = _padded(y, block, f"{name}_window")
     steps = block.strides, padding, block.dilation_rate
     y = conv_bn(y, filters, 3, style, f"{name}_window", *steps)
     y = activate(y, style.activation, f"{name}_window_activation")
@@ -67,7 +65,7 @@ def preactivated_basic(x: KerasTensor, block: Residual, form: Preactivation) -> 
     name, style = block.name, form.style
     y = _activated(x, style, f"{name}_first")
     start = _shortcut(x, y, block, form)
-    y, padding = _padded(y, block.strides, form, f"{name}_first")
+    y, padding = _padded(y, block, f"{name}_first")
     steps = block.strides, padding, block.dilation_rate
     y = conv_bn(y, block.filters, 3, style, f"{name}_second", *steps)
     y = activate(y, style.activation, f"{name}_second_activation")
@@ -79,10 +77,8 @@ def _activated(x: KerasTensor, style: ConvStyle, name: str) -> KerasTensor:
     return activate(normalize(x, style, f"{name}_bn"), style.activation, f"{name}_activation")
 
 
-def _padded(
-    x: KerasTensor, strides: int, form: Preactivation, name: str
-) -> tuple[KerasTensor, str]:
-    return pad_around(x, 3, strides, name) if form.centred else (x, "same")
+def _padded(x: KerasTensor, block: Residual, name: str) -> tuple[KerasTensor, str]:
+    return pad_around(x, 3, block.strides, name) if block.centred else (x, "same")
 
 
 def _shortcut(
@@ -106,7 +102,7 @@ def _convolution(
     dilation_rate: int = 1,
     strides: int = 1,
 ) -> KerasTensor:
-    return keras.layers.Conv2D(
+    return form.style.convolution(
         filters,
         kernel_size,
         strides=strides,

@@ -19,13 +19,11 @@ class Shortcut:
         pooled: Whether the mean of 2x2 pixels is projected where the block has a step, so that no
             pixel goes unread (ResNet-D).
         normalized: Whether batch normalization follows; else the convolution has a bias.
-        last: Whether its layers stand behind those of the block in the order of variables.
     """
 
     kernel_size: int = 1
     pooled: bool = False
     normalized: bool = True
-    last: bool = False
 
 
 PROJECTION = Shortcut()
@@ -45,6 +43,7 @@ class Residual:
         projects: Whether its input is projected to the shape of its output.
         squeeze: Squeeze-and-excitation of what is added to the input, or None.
         drop_rate: Probability with which training skips the block for a whole image.
+        centred: Whether strided windows have zeros on all sides, or "same" padding.
     """
 
     name: str
@@ -55,6 +54,7 @@ class Residual:
     projects: bool = False
     squeeze: SqueezeExcite | None = None
     drop_rate: float = 0.0
+    centred: bool = True
 
     @property
     def steps(self) -> bool:
@@ -97,13 +97,12 @@ def basic_block(
     Reference:
         Deep Residual Learning for Image Recognition, arXiv:1512.03385, figure 5, left.
     """
-    image = x
-    start = None if shortcut.last else _shortcut(image, block, style, shortcut)
+    start = _shortcut(x, block, style, shortcut)
     first, second = f"{block.name}_first", f"{block.name}_second"
-    x = _window(x, block.filters, style, first, block.strides, block.dilation_rate)
+    steps = block.strides, block.dilation_rate
+    x = _window(x, block.filters, style, first, *steps, centred=block.centred)
     x = activate(x, style.activation, f"{first}_activation")
     x = _window(x, block.filters, style, second, 1, block.later_dilation_rate)
-    start = _shortcut(image, block, style, shortcut) if start is None else start
     return _sum(start, x, block, style)
 
 
@@ -138,7 +137,7 @@ def bottleneck_block(
     x = conv_bn(x, bottleneck.reduced_filters, 1, style, reduce, first)
     x = activate(x, style.activation, f"{reduce}_activation")
     steps = block.strides // first, dilation
-    x = _window(x, bottleneck.filters, style, window, *steps, groups=bottleneck.groups)
+    x = _window(x, bottleneck.filters, style, window, *steps, 3, bottleneck.groups, block.centred)
     x = activate(x, style.activation, f"{window}_activation")
     if bottleneck.squeeze is not None:
         x = squeeze_excite(x, bottleneck.squeeze, f"{block.name}_se")
@@ -155,7 +154,8 @@ def _shortcut(x: KerasTensor, block: Residual, style: ConvStyle, shortcut: Short
         x, strides = pool(x), 1
     kernel_size = shortcut.kernel_size if block.steps else 1
     if shortcut.normalized:
-        return _window(x, block.filters, style, name, strides, block.dilation_rate, kernel_size)
+        steps = strides, block.dilation_rate, kernel_size
+        return _window(x, block.filters, style, name, *steps, centred=block.centred)
     projection = keras.layers.Conv2D(
         block.filters,
         kernel_size,
@@ -175,8 +175,9 @@ def _window(
     dilation: int,
     kernel_size: int = 3,
     groups: int = 1,
+    centred: bool = True,
 ) -> KerasTensor:
-    x, padding = pad_around(x, kernel_size, strides, name)
+    x, padding = pad_around(x, kernel_size, strides, name) if centred else (x, "same")
     return conv_bn(x, filters, kernel_size, style, name, strides, padding, dilation, groups)
 
 

@@ -24,6 +24,14 @@ _NARROW = {
     "mobilenet": {"alpha": 0.25},
     "mobilenet_v2": {"alpha": 0.35},
     "resnet18": {"alpha": 0.25},
+    "resnet50_v2": {"alpha": 0.125},
+    "wide_resnet50_2": {"alpha": 0.125},
+    "resnext50_32x4d": {"alpha": 0.25},
+    "se_resnet18": {"alpha": 0.25},
+    "densenet121": {"growth_rate": 8},
+    "densenet_bc": {"depth": 22},
+    "mnasnet_b1": {"alpha": 0.5},
+    "bit_r50x1": {"width": 0.25},
 }
 # Lite's body is EfficientNet's, and Darknet is not narrowed.
 _RUN_SLOW = {"efficientnet_lite0", "darknet19"}
