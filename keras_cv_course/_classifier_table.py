@@ -146,4 +146,11 @@ FAMILIES = (
         Traits(explicit_padding=True),
         generic=("BiT",),
     ),
+    Family(
+        "fractalnet",
+        PIXELS,
+        (Member("fractalnet", "FractalNet"),),
+        Traits(min_size_px=16, preprocessing=True),
+        size_px=32,
+    ),
 )

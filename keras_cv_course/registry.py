@@ -21,6 +21,7 @@ SERIALIZABLE_MODULES = (
     "layers.cosine_logits",
     "layers.detection_postprocess",
     "layers.distances",
+    "layers.fractal_join",
     "layers.grouped_convolution",
     "layers.head_decoding",
     "layers.spec_carrier",

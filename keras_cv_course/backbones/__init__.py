@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from keras_cv_course.backbones.efficientnet_lite import EfficientNetLite2 as EfficientNetLite2
     from keras_cv_course.backbones.efficientnet_lite import EfficientNetLite3 as EfficientNetLite3
     from keras_cv_course.backbones.efficientnet_lite import EfficientNetLite4 as EfficientNetLite4
+    from keras_cv_course.backbones.fractalnet import FractalNet as FractalNet
     from keras_cv_course.backbones.mnasnet import MnasNet as MnasNet
     from keras_cv_course.backbones.mnasnet import MnasNetA1 as MnasNetA1
     from keras_cv_course.backbones.mnasnet import MnasNetB1 as MnasNetB1

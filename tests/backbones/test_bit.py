@@ -85,7 +85,7 @@ def test_a_float_file_has_the_standardized_kernels(rng, tmp_path):
     assert set(inspect(path).operators) <= {
         *("ADD", "CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D", "MEAN", "MUL", "PAD"),
     }
-    np.testing.assert_allclose(TFLiteModel(path).predict(images), model(images), atol=1e-4)
+    np.testing.assert_allclose(TFLiteModel(path).predict(images), model(images), rtol=1e-5)
 
 
 def test_bad_options_are_refused():

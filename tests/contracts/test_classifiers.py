@@ -32,9 +32,13 @@ _NARROW = {
     "densenet_bc": {"depth": 22},
     "mnasnet_b1": {"alpha": 0.5},
     "bit_r50x1": {"width": 0.25},
+    "fractalnet": {"filters": (8, 16, 16), "columns": 2},
 }
-# Lite's body is EfficientNet's, and Darknet is not narrowed.
-_RUN_SLOW = {"efficientnet_lite0", "darknet19"}
+# Their blocks are those of a family that is run anyway, or they cannot be made small.
+_RUN_SLOW = {
+    *("bit_r50x1", "darknet19", "densenet121", "efficientnet_lite0", "mnasnet_b1"),
+    "wide_resnet50_2",
+}
 # A member that has what the smallest has not.
 _RUN_TOO = {"mobilenet_v3_large"}
 _CLASSIFIERS = [name for name, entry in MODELS.items() if entry.kind == "classifier"]
@@ -245,7 +249,8 @@ def test_pooling(model_name, rng):
 def test_training_lowers_the_loss(model_name, rng):
     # Dropping features or blocks would make so few steps a matter of luck.
     options = inspect.signature(MODELS[model_name].load()).parameters
-    wanted = {"dropout_rate": 0.0, "drop_connect_rate": 0.0, "batch_norm_momentum": 0.9}
+    rates = ("dropout_rate", "drop_connect_rate", "drop_path_rate")
+    wanted = {**dict.fromkeys(rates, 0.0), "batch_norm_momentum": 0.9}
     given = {name: value for name, value in wanted.items() if name in options}
     model = _build(model_name, classes=2, **given)
     # Eagerly, as tracing a graph takes longer than the steps.
