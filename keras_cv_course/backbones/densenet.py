@@ -109,7 +109,8 @@ def dense_blocks(
 
 
 def _imagenet(repeats: tuple[int, ...], growth_rate: int) -> ImageNet:
-    layers = {DENSENET121: 121, DENSENET169: 169, DENSENET201: 201}.get(tuple(repeats))
+    known: dict[tuple[int, ...], int] = {DENSENET121: 121, DENSENET169: 169, DENSENET201: 201}
+    layers = known.get(tuple(repeats))
     if layers is None or growth_rate != 32:
         return ImageNet(
             unavailable="keras.applications has DenseNet121, DenseNet169 and DenseNet201."

@@ -1,6 +1,6 @@
 """ResNet in its published forms, and networks of the same plan: Wide ResNet, ResNeXt, SENet."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -33,12 +33,11 @@ from keras_cv_course.blocks.stem_normalization import (
 from keras_cv_course.names import STEM
 
 ResNetRow = ResidualRow | BottleneckRow
-Rows = tuple[ResNetRow, ...]
 
 _SQUEEZE_RATIO = 16  # section 6.1, arXiv:1709.01507
 
 
-def basic_rows(*repeats: int, squeeze: bool = False) -> Rows:
+def basic_rows(*repeats: int, squeeze: bool = False) -> tuple[ResidualRow, ...]:
     """Returns the four stages of a ResNet of basic blocks, for their numbers of blocks."""
     return tuple(
         ResidualRow(64 * 2**s, squeeze, repeats=n, strides=1 if s == 0 else 2)
@@ -48,7 +47,7 @@ def basic_rows(*repeats: int, squeeze: bool = False) -> Rows:
 
 def bottleneck_rows(
     *repeats: int, groups: int = 1, group_width: int = 64, squeeze: bool = False
-) -> Rows:
+) -> tuple[BottleneckRow, ...]:
     """Returns the four stages of a ResNet of bottleneck blocks.
 
     Args:
@@ -121,7 +120,7 @@ _VARIANTS = {
 @classifier_builder
 def ResNet(
     input_shape: tuple[int | None, ...] | None = None,
-    rows: Rows = RESNET50,
+    rows: tuple[ResNetRow, ...] = RESNET50,
     variant: str = "v1.5",
     alpha: float = 1.0,
     dropout_rate: float = 0.0,
@@ -181,7 +180,8 @@ def ResNet(
     image = make_input(build)
     x = stem_normalization(image, form.mean, form.deviation)
     x = _stem(x, form, alpha, style)
-    for block in blocks(rows, 1.0, output_stride, stem_stride=4):
+    each: Iterator[Block[ResNetRow]] = blocks(rows, 1.0, output_stride, stem_stride=4)
+    for block in each:
         x = _block(x, block, form, alpha, style, drop_connect_rate)
     imagenet = _imagenet(rows, variant, alpha)
     return finish(x, image, build, Head(dropout_rate), imagenet)
@@ -223,7 +223,8 @@ def _block(
 
 
 def _imagenet(rows: Sequence[ResNetRow], variant: str, alpha: float) -> ImageNet:
-    layers = {RESNET50: 50, RESNET101: 101, RESNET152: 152}.get(tuple(rows))
+    known: dict[tuple[ResNetRow, ...], int] = {RESNET50: 50, RESNET101: 101, RESNET152: 152}
+    layers = known.get(tuple(rows))
     if layers is None or variant != "v1" or alpha != 1:
         return ImageNet(
             bgr=variant == "v1",
