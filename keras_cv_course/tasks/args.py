@@ -126,8 +126,13 @@ class RunArgs:
         return MODELS[self.model].input_range
 
     @classmethod
-    def default_recipe(cls, data: str) -> Recipe:
-        """Returns the recipe of a run that asks for no other."""
+    def default_recipe(cls, data: str, weights: str | None = None) -> Recipe:
+        """Returns the recipe of a run that asks for no other.
+
+        Args:
+            data: As the field.
+            weights: As the field.
+        """
         return cls.recipe
 
     def check_source(self) -> None:

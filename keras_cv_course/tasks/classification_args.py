@@ -12,6 +12,7 @@ DIGITS = "digits"
 _DIGITS_SIZE_PX = 48
 # Nothing is mirrored, because digits and letters would not survive it.
 _RECIPE = Recipe(shift=0.1, turn=0.025)
+_TENTH = 0.1
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Args(RunArgs):
 
     Attributes:
         val_split: Share held out where there is no `val` folder.
+        head_first: Whether a new classifier on stored weights is fitted before all layers learn,
+            where images are few.
     """
 
     BUILT_IN = (DIGITS,)
@@ -30,6 +33,9 @@ class Args(RunArgs):
     model: str = option("mobilenet_v2", "Name of the network, see `models`.")
     imgsz: int | None = option(None, "Height and width; as in the paper, and 48 for digits.")
     val_split: float = option(0.2, "Share held out where there is no `val` folder.")
+    head_first: bool = option(
+        True, "On stored weights and few images, fit the new classifier before all layers learn."
+    )
     recipe: Recipe = _RECIPE
 
     def __post_init__(self) -> None:
@@ -48,9 +54,15 @@ class Args(RunArgs):
         return super().input_shape
 
     @classmethod
-    def default_recipe(cls, data: str) -> Recipe:
-        """Returns the recipe of a run that asks for no other: photographs are mirrored as well."""
-        return cls.recipe if data == DIGITS else dataclasses.replace(cls.recipe, flip=True)
+    def default_recipe(cls, data: str, weights: str | None = None) -> Recipe:
+        """Returns the recipe of a run that asks for no other.
+
+        Photographs are mirrored as well, and stored weights are fine-tuned at a tenth of the rate.
+        """
+        recipe = cls.recipe if data == DIGITS else dataclasses.replace(cls.recipe, flip=True)
+        if weights is None:
+            return recipe
+        return dataclasses.replace(recipe, learning_rate=_TENTH * recipe.learning_rate)
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class Args(RunArgs):
         return {_RENAMED.get(name, name): value for name, value in loaded.items()}
 
     @classmethod
-    def default_recipe(cls, data: str) -> Recipe:
+    def default_recipe(cls, data: str, weights: str | None = None) -> Recipe:
         """Returns the recipe of a run that asks for no other: faces are distorted gently."""
         gentle = dataclasses.replace(
             cls.recipe, flip=True, shift=0.06, turn=0.02, zoom=0.1, colour=True

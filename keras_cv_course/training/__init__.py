@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from keras_cv_course.training.fitting import fit_run as fit_run
     from keras_cv_course.training.gap import GapReport as GapReport
     from keras_cv_course.training.gap import gap_report as gap_report
+    from keras_cv_course.training.linear_probe import fit_head as fit_head
     from keras_cv_course.training.linear_probe import fit_linear_probe as fit_linear_probe
     from keras_cv_course.training.named_recipes import named_recipe as named_recipe
     from keras_cv_course.training.overfit import OverfitReport as OverfitReport
@@ -97,7 +98,7 @@ else:
             "feature_depths": ("depth_features",),
             "fitting": ("fit", "fit_run"),
             "gap": ("GapReport", "gap_report"),
-            "linear_probe": ("fit_linear_probe",),
+            "linear_probe": ("fit_head", "fit_linear_probe"),
             "named_recipes": ("named_recipe",),
             "overfit": ("OverfitReport", "overfit_small_batch"),
             "plots": ("plot_confusion", "plot_results"),
