@@ -59,7 +59,7 @@ def test_it_is_left_out_where_that_is_asked_for(files):
 
 
 def test_a_classifier_that_the_weights_bring_stays(files, tmp_path):
-    fitted, data = build(files)
+    fitted, _ = build(files)
     fitted.save_weights(tmp_path / "own.weights.h5")
     again, _ = build((files[0], tmp_path / "own.weights.h5"))
     for weight, expected in zip(again.weights, fitted.weights, strict=True):
