@@ -26,11 +26,13 @@ from keras_cv_course.predictors.results import Classification, Result
 from keras_cv_course.registry import build_model
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
+from keras_cv_course.tasks.bodies import BATCH_NORM_MOMENTUM
 from keras_cv_course.tasks.classification_args import DIGITS
 from keras_cv_course.tasks.classification_args import Args as ClassificationArgs
 from keras_cv_course.tasks.classification_args import Export as ClassificationExport
 from keras_cv_course.tasks.classification_args import Predict as ClassificationPredict
 from keras_cv_course.tasks.detection_data import holds_boxes
+from keras_cv_course.tasks.splits import absolute, chosen_split
 from keras_cv_course.tflite import TFLiteModel, compare
 from keras_cv_course.training.applying import compile_classifier, prepared_for
 from keras_cv_course.training.evaluation import ClassifierReport, evaluate_classifier
@@ -45,8 +47,6 @@ from keras_cv_course.training.transfer_plan import FEW
 
 _LOG = logging.getLogger(__name__)
 
-# The families' own 0.99 to 0.999 leaves the statistics unsettled after a few hundred steps.
-BATCH_NORM_MOMENTUM = 0.9
 _SPLITS = ("train", "val", "test")
 _BATCH = 32
 _SHOWN = 9  # images in a mosaic
@@ -122,8 +122,7 @@ class ClassificationTask(Task):
         """
         spec, shape = predictor.spec, predictor.input_shape
         assert spec.input_range is not None
-        if source != DIGITS:
-            source = str(Path(source).expanduser().resolve())
+        source = absolute(source, ClassificationArgs.BUILT_IN)
         whole = (
             source != DIGITS
             and source != args.get("data")
@@ -150,12 +149,8 @@ class ClassificationTask(Task):
                 f"{list(spec.class_names)}. They are {list(data.class_names)}."
             )
         present = {name: getattr(data, name) for name in _SPLITS if getattr(data, name) is not None}
-        chosen = split or list(present)[-1]
-        if chosen not in present:
-            raise ValueError(
-                f"--split must be one of {sorted(present)} for {source}. It is {chosen!r}."
-            )
-        return Samples(chosen, present[chosen], data.class_names)
+        chosen, images = chosen_split(present, split, list(present)[-1], source)
+        return Samples(chosen, images, data.class_names)
 
     def limited(self, samples: Samples, limit: int) -> Samples:
         """Returns the first `limit` samples."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from keras_cv_course._validation import check_choice
 from keras_cv_course.registry import list_models
-from keras_cv_course.tasks.args import RunArgs, option
+from keras_cv_course.tasks.args import RunArgs, check_held_out, option
 from keras_cv_course.training.recipe import Recipe
 
 DIGITS = "digits"
@@ -41,10 +41,7 @@ class Args(RunArgs):
     def __post_init__(self) -> None:
         check_choice("model", self.model, list_models("classifier"))
         super().__post_init__()
-        if not 0 < self.val_split < 1:
-            raise ValueError(
-                f"`val_split` must be above 0 and below 1. Received: {self.val_split}."
-            )
+        check_held_out("val_split", self.val_split)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -23,6 +23,7 @@ from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tasks import get_task
 from keras_cv_course.tasks.args import RunArgs
 from keras_cv_course.tasks.base import Evaluation, Task
+from keras_cv_course.tasks.splits import check_files
 from keras_cv_course.training import (
     RateSearch,
     Recipe,
@@ -161,7 +162,10 @@ def _opened(task: Task, args: RunArgs, files: Any = None) -> Any:
     keras.utils.set_random_seed(args.recipe.seed)
     if args.deterministic:
         compute_reproducibly()
-    return task.open(args, files)
+    data = task.open(args, files)
+    if files is not None:
+        check_files(args.data, files, data.split_files)
+    return data
 
 
 def _facts(task: Task, args: RunArgs, data: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.registry import MODELS, list_models
-from keras_cv_course.tasks.args import RunArgs, option
+from keras_cv_course.tasks.args import RunArgs, check_held_out, option
 from keras_cv_course.training.recipe import Recipe
 
 DIGITS = "digits"
@@ -72,8 +72,7 @@ class Args(RunArgs):
         super().__post_init__()
         for name in ("embedding_dim", "people_per_batch", "images_per_person"):
             check_whole(name, getattr(self, name))
-        if not 0 < self.held_out < 1:
-            raise ValueError(f"`held_out` must be above 0 and below 1. Received: {self.held_out}.")
+        check_held_out("held_out", self.held_out)
         if not 0 < self.crop <= 1:
             raise ValueError(f"`crop` must be above 0 and at most 1. Received: {self.crop}.")
         if self.model != "face_encoder":
