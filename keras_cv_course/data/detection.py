@@ -127,7 +127,7 @@ def with_targets(
     encode: Callable[..., Any] | Mapping[tuple[int, int], Callable[..., Any]],
     input_range: tuple[float, float] = (0.0, 255.0),
 ) -> Batches:
-    """Returns batches for `fit`, with what the heads must say in place of boxes.
+    """Returns batches for `fit`, with the targets of the heads instead of boxes.
 
     Args:
         batches: Batches of `(images, bounding_boxes)`, as `detection_batches` gives them, or

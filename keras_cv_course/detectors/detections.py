@@ -80,7 +80,7 @@ def split_detections(model: keras.Model) -> tuple[keras.Model, DetectionTail | N
 
 
 def join_detections(network: keras.Model, tail: DetectionTail | None) -> keras.Model:
-    """Returns a network with copies of the layers at its end, what `split_detections` took apart.
+    """Returns a network with copies of the layers at its end, the inverse of `split_detections`.
 
     Args:
         network: A model with the outputs that the tail takes.
@@ -92,7 +92,7 @@ def join_detections(network: keras.Model, tail: DetectionTail | None) -> keras.M
 
 
 def on_outputs(tail: DetectionTail, outputs: Mapping[str, KerasTensor]) -> dict[str, KerasTensor]:
-    """Returns the detections that copies of a tail's layers make of a network's outputs."""
+    """Returns the outputs of copies of a tail's layers on a network's outputs."""
     if tail.decoding is not None:
         codes = HeadDecoding.from_config(tail.decoding.get_config())(dict(outputs))
     else:

@@ -1,6 +1,6 @@
 """Writes a folder that any static server turns into a page: a classifier that runs in the browser.
 
-The page runs the file with LiteRT.js in WebAssembly. It fetches nothing but the folder's own
+The page runs the file with LiteRT.js in WebAssembly. It fetches only the folder's own
 files, which its Content-Security-Policy enforces, and sends no image anywhere.
 """
 
