@@ -33,8 +33,8 @@ def SiameseNetwork(
     digit, or whatever the encoder distinguishes); train it with "binary_crossentropy". The head
     is initialized so that a greater distance means less similar. From a random slope, which has
     the wrong sign in half of the cases, training shrinks all embeddings to a point and ends there.
-    Without a head, it gives the distance or similarity `(batch, 1)` itself; train a "euclidean"
-    one with `ContrastiveLoss`. Images have the shape and range that the encoder takes. In quantization
+    Without a head, it gives the distance or similarity `(batch, 1)` itself; train a
+    "euclidean" one with `ContrastiveLoss`. Images have the shape and range that the encoder takes. In quantization
     the encoder is one, with one set of ranges.
 
     Args:
