@@ -22,6 +22,7 @@ from keras_cv_course.quantization.graph import (
 )
 from keras_cv_course.quantization.grid import rounded_constant
 from keras_cv_course.quantization.integer_kernels import reads_operands
+from keras_cv_course.quantization.islands import converts_alone
 from keras_cv_course.quantization.keep_float import KeepFloat
 from keras_cv_course.quantization.kernels import Int8Kernel
 from keras_cv_course.quantization.operations import int8_layer, kind_of
@@ -69,6 +70,13 @@ class _Writer:
         self._gains = gains
         self._depthwise_per_channel = depthwise_per_channel
         self._kept_layers = {id(c.operation) for c in graph.calls if id(c) in self._kept}
+        # Islands with a file of their own, of whose results nothing is rounded: they end the model.
+        self._ends = {
+            c.operation.name
+            for c in graph.calls
+            if converts_alone(c.operation)
+            and not any(id(y) in self._roundings for y in tensors(c.outputs))
+        }
         inputs = {id(x) for x in tensors(graph.inputs)}
         self._output_names = {
             id(y): name
@@ -112,6 +120,8 @@ class _Writer:
         return operands
 
     def _mark(self, old: keras.KerasTensor, new: keras.KerasTensor) -> Any:
+        if new._keras_history.operation.name in self._ends:
+            return new
         name = self._output_names.get(id(old)) if id(old) not in self._roundings else None
         maker = new._keras_history.operation.name
         return KeepFloat(name=name or free_name(f"{maker}_float", self._taken))(new)
@@ -164,13 +174,14 @@ class _Writer:
     def _inner_name(self, operation: keras.Operation) -> str:
         """Returns another name where the model's output needs the operation's."""
         name: str = operation.name
-        if name not in self._output_names.values():
+        if name not in self._output_names.values() or name in self._ends:
             return name
         return free_name(f"{name}_{type(operation).__name__.lower()}", self._taken)
 
     def _name(self, old: keras.KerasTensor, new: keras.KerasTensor) -> Any:
         """Returns an output that is called as it was in the float model."""
         name = self._output_names.get(id(old))
-        if name is None or new._keras_history.operation.name == name:
+        maker = new._keras_history.operation.name
+        if name is None or name == maker or maker in self._ends:
             return new
         return layers.Identity(name=name)(new)
