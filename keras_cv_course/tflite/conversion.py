@@ -12,7 +12,6 @@ import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_cv_course._atomic import write_atomic
 from keras_cv_course._validation import check_choice
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.detectors.detections import suppression_of, without_suppression
@@ -38,6 +37,7 @@ from keras_cv_course.tflite import (
 from keras_cv_course.tflite.describing import check_target, described
 from keras_cv_course.tflite.freezing import named_inputs
 from keras_cv_course.tflite.metadata import OutputMetadata
+from keras_cv_course.tflite.opening import write_opened
 from keras_cv_course.tflite.operator_names import name_operators
 from keras_cv_course.tflite.piece_quantizer import PieceQuantizer
 from keras_cv_course.tflite.quantizers import SCHEMES
@@ -95,8 +95,8 @@ def convert(
     """Writes a Keras model as a .tflite file and returns what was written.
 
     The file has batch size 1, named inputs and outputs (signature "serving_default") and builtin
-    operations only. It is written in one step: when a conversion fails, or is killed, an older
-    file is as it was. An int8 file is made from a model whose
+    operations only. It is opened, and run once on zeros, before it gets its name: when a conversion
+    fails, or is killed, an older file is as it was. An int8 file is made from a model whose
     hard-swish and input scaling are rewritten for integer kernels, see `quantization.folding`.
 
     Args:
@@ -143,7 +143,7 @@ def convert(
         TypeError: If `model` is no Keras model or a subclassed one.
         ValueError: If an argument is wrong or contradicts another, if calibration data does not
             fit the model, if a layer has no builtin TFLite form, or if the target does not take
-            the file.
+            the file, or LiteRT does not run it.
 
     Example:
         >>> result = convert(model, "model.tflite", "int8", "uint8", calibration_data=images)
@@ -207,7 +207,8 @@ def convert(
                 else data
             )
             check_target(data, target)
-            written = write_atomic(path, data)
+        with watch.stage("open"):
+            written = write_opened(path, data)
     return ConversionResult(written, quantize, io_dtype, len(data), watch.seconds)
 
 
