@@ -34,8 +34,8 @@ def SiameseNetwork(
     is initialized so that a greater distance means less similar. From a random slope, which has
     the wrong sign in half of the cases, training shrinks all embeddings to a point and ends there.
     Without a head, it gives the distance or similarity `(batch, 1)` itself; train a
-    "euclidean" one with `ContrastiveLoss`. Images have the shape and range that the encoder takes. In quantization
-    the encoder is one, with one set of ranges.
+    "euclidean" one with `ContrastiveLoss`. Images have the shape and range that the encoder takes.
+    Quantization keeps one encoder, with one set of ranges.
 
     Args:
         encoder: Model of one input and one output, vectors `(batch, n)`. It is part of the

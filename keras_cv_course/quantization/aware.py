@@ -8,7 +8,6 @@ import numpy as np
 
 from keras_cv_course._unique_names import unique_names
 from keras_cv_course._validation import check_choice
-from keras_cv_course.detectors.detections import join_detections, split_detections
 from keras_cv_course.networks.specs import pixel_range
 from keras_cv_course.quantization.calibration import calibrate, rounding_layers
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
@@ -25,7 +24,8 @@ from keras_cv_course.quantization.graph import (
 from keras_cv_course.quantization.inputs import with_float_inputs
 from keras_cv_course.quantization.islands import float_islands
 from keras_cv_course.quantization.keep_float import KeepFloat
-from keras_cv_course.quantization.kernels import FLOAT, float_weights
+from keras_cv_course.quantization.kernels import float_weights
+from keras_cv_course.quantization.operations import float_layer
 from keras_cv_course.quantization.placement import place_ranges
 from keras_cv_course.quantization.rewriting import rewrite_with_gains
 from keras_cv_course.quantization.rounding_writer import write_rounding
@@ -48,8 +48,7 @@ def quantize_aware(
 
     Args:
         model: Functional or built Sequential model, which may hold others; it is left as it is.
-            Constant factors and swish are rewritten first as for every int8 file. A
-            DetectionPostProcess at its end, and a HeadDecoding before it, stay in float.
+            Constant factors and swish are rewritten first as for every int8 file.
         calibration_data: Typical inputs, see `calibrate`; about 100 samples. None leaves the
             ranges to the first batch of training.
         keep_float: Names of layers that stay in float; those that declare it, see
@@ -89,8 +88,7 @@ def quantize_aware(
     for name in keep_float:
         check_choice("keep_float", name, layer_names)
     input_range = pixel_range(model, input_range)
-    network, tail = split_detections(model)
-    network, input_ranges = with_float_inputs(network, input_range)
+    network, input_ranges = with_float_inputs(model, input_range)
     keep_float = (*keep_float, *float_islands(network))
     ready, gains = rewrite_with_gains(network, keep_float)
     _check_float32(ready)
@@ -98,7 +96,6 @@ def quantize_aware(
     placement = place_ranges(graph, keep_float, input_ranges, layer_names)
     names = list(unique_names(network.output_names))
     aware = write_rounding(graph, placement, names, gains, depthwise_per_channel)
-    aware = join_detections(aware, tail)
     if calibration_data is not None:
         calibrate(aware, calibration_data, input_range)
     return aware
@@ -144,7 +141,7 @@ def without_rounding(
     names = _names_before(graph)
 
     def float_form(operation: keras.Operation) -> keras.Operation:
-        kind = FLOAT.get(type(operation))
+        kind = float_layer(operation)
         leave_out = ("frozen", "input_gain", "per_channel") if kind else ()
         name = names.get(id(operation), operation.name)
         return remake(operation, kind, leave_out, name=name)

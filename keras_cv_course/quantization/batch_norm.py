@@ -7,11 +7,11 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_cv_course.quantization.gains import is_exactly
 from keras_cv_course.quantization.graph import (
     Call,
     Graph,
     as_functional,
+    is_exactly,
     readers_of,
     remake,
     run,

@@ -12,7 +12,7 @@ from keras_cv_course._pixel_values import check_pixel_values
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
-from keras_cv_course.quantization.kernels import FreezableBatchNormalization
+from keras_cv_course.quantization.operations.normalization import FreezableBatchNormalization
 
 BATCH = 32
 _PICTURES = 100

@@ -10,6 +10,7 @@ import numpy as np
 from keras.src.saving.serialization_lib import SafeModeScope
 
 from keras_cv_course._unique_names import free_name, unique_names
+from keras_cv_course.layers.batch_normalization import BatchNormalization
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,27 @@ class Graph:
 def tensors(structure: Any) -> list[keras.KerasTensor]:
     """Returns the symbolic tensors in a nested structure, in order."""
     return [x for x in keras.tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
+
+
+_OURS = {keras.layers.BatchNormalization: BatchNormalization}
+
+
+def is_exactly(operation: keras.Operation, *kinds: type) -> bool:
+    """Whether an operation is a Keras layer of these kinds, or one of ours that computes the same.
+
+    A subclass from elsewhere may do anything with its kernel.
+    """
+    return type(operation) in (*kinds, *(_OURS[kind] for kind in kinds if kind in _OURS))
+
+
+def operator(operation: keras.Operation) -> str | None:
+    """Returns the name of an operator, e.g. "Multiply" for `x * y`; None for a layer."""
+    return None if isinstance(operation, keras.Layer) else type(operation).__name__
+
+
+def activation_of(operation: keras.Operation) -> Callable[..., Any] | None:
+    """Returns the function of an Activation layer or of a layer with a fused activation."""
+    return getattr(operation, "activation", None)
 
 
 def as_functional(model: keras.Model) -> keras.Model:

@@ -8,8 +8,16 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_cv_course.quantization.gains import is_exactly, is_rescaling
-from keras_cv_course.quantization.graph import Call, readers_of, remake, run, tensors, trace
+from keras_cv_course.quantization.graph import (
+    Call,
+    is_exactly,
+    readers_of,
+    remake,
+    run,
+    tensors,
+    trace,
+)
+from keras_cv_course.quantization.operations.rescaling import is_rescaling
 
 
 def fold_offsets(model: keras.Model, keep: Collection[str] = ()) -> keras.Model:

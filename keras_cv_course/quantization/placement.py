@@ -13,9 +13,16 @@ from keras import layers
 from keras_cv_course.ops.activations import hard_sigmoid_x6
 from keras_cv_course.quantization.batch_norm import folded_normalizations
 from keras_cv_course.quantization.fake_quantization import AS_IS, INSIDE, THROUGH
-from keras_cv_course.quantization.gains import activation_of, is_exactly
-from keras_cv_course.quantization.graph import Call, Graph, readers_of, tensors
-from keras_cv_course.quantization.rules import Output, Rule, rule_of
+from keras_cv_course.quantization.graph import (
+    Call,
+    Graph,
+    activation_of,
+    is_exactly,
+    readers_of,
+    tensors,
+)
+from keras_cv_course.quantization.operations import kind_of, rule_of
+from keras_cv_course.quantization.operations.kind import Output, Rule
 
 
 @dataclass(eq=False)
@@ -229,7 +236,7 @@ class _Placer:
         readers = self._readers[id(y)]
         if len(readers) != 1 or readers[0] is None or readers[0].operation.name in self._keep_float:
             return False
-        taken = rule.takes(readers[0].operation) or id(readers[0]) in self._folded
+        taken = _is_taken_by(rule, readers[0].operation) or id(readers[0]) in self._folded
         return taken or id(y) in self._hard_swish
 
     def _is_only_read_in_float(self, y: keras.KerasTensor) -> bool:
@@ -294,6 +301,11 @@ def _divides_by_6(call: Call) -> bool:
 
 def _is_gate(call: Call | None) -> bool:
     return call is not None and activation_of(call.operation) is hard_sigmoid_x6
+
+
+def _is_taken_by(rule: Rule, operation: keras.Operation) -> bool:
+    kind = kind_of(operation)
+    return kind is not None and kind.int8 is not None and kind.int8.taken_by(rule, operation)
 
 
 def _has_weights(operation: keras.Operation) -> bool:

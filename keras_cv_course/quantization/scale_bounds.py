@@ -24,6 +24,16 @@ OF_ZEROS = (0.0, 1.0)
 _NEAR_ZERO = 1e-6
 
 
+def of_terms(output: Any) -> Any:
+    """Returns the least width of the range of what a sum adds, by that of its output."""
+    return output * SMALLEST_TERM
+
+
+def of_logits(output: Any) -> Any:
+    """Returns the least width of the range of what a softmax reads."""
+    return OF_LOGITS
+
+
 def widened(low: Any, high: Any, least: Any) -> tuple[Any, Any]:
     """Returns a range, times the factor that makes it as wide as `least` if it is less.
 

@@ -6,8 +6,15 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_cv_course.quantization.gains import is_exactly
-from keras_cv_course.quantization.graph import Call, Graph, as_functional, run, tensors, trace
+from keras_cv_course.quantization.graph import (
+    Call,
+    Graph,
+    as_functional,
+    is_exactly,
+    run,
+    tensors,
+    trace,
+)
 
 _ELEMENTWISE = (layers.Activation, layers.Dropout, layers.LeakyReLU, layers.ReLU)
 

@@ -9,7 +9,7 @@ from keras import layers, ops
 from PIL import Image
 
 from keras_cv_course.quantization import calibrate, quantize_aware, strip, summary
-from keras_cv_course.quantization.rules import TRAINING_ONLY
+from keras_cv_course.quantization.operations.training_only import TRAINING_ONLY
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 
 SHAPE = (6, 6, 3)

@@ -8,12 +8,12 @@ from keras import layers
 
 from keras_cv_course.quantization import calibrate, quantize_aware, strip, summary, tfmot
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
-from keras_cv_course.quantization.kernels import (
+from keras_cv_course.quantization.operations.leaky_relu import QuantizedPReLU
+from keras_cv_course.quantization.operations.linear import (
     QuantizedConv2D,
     QuantizedConv2DTranspose,
     QuantizedDense,
     QuantizedDepthwiseConv2D,
-    QuantizedPReLU,
 )
 
 MAP = (6, 6, 4)

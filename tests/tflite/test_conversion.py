@@ -60,7 +60,7 @@ def test_file_computes_what_the_model_does(quantize, tolerance, model, images, t
     found = TFLiteModel(result.path, validate=False).predict(images)
     np.testing.assert_allclose(found, expected, atol=tolerance * np.ptp(expected))
     assert result.size_bytes == result.path.stat().st_size
-    assert set(result.seconds) == {"rewrite", "freeze", "translate", "quantize", "write"}
+    assert set(result.seconds) == {"rewrite", "freeze", "translate", "quantize", "write", "open"}
 
 
 @pytest.mark.parametrize("io_dtype", ["float32", "uint8", "int8"])

@@ -2,11 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_cv_course.detectors.detections import join_detections, split_detections
+from keras_cv_course.detectors.detections import network_of, suppression_of
 from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
 from keras_cv_course.quantization import quantize_aware, strip
 from keras_cv_course.tflite import TFLiteModel, check, compare, convert, inspect
-from keras_cv_course.tflite.detection_postprocess import append
 
 ANCHORS = np.random.default_rng(1).uniform(0.2, 0.6, (40, 4)).astype(np.float32)
 SCALES = (10.0, 8.0, 5.0, 4.0)
@@ -157,25 +156,18 @@ def test_saved_and_loaded_layer_is_the_same(images, tmp_path):
 
 def test_model_without_the_layer_is_left_alone():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    assert split_detections(model) == (model, None)
-    assert join_detections(model, None) is model
+    assert suppression_of(model) is None
+    assert network_of(model) is model
 
 
 def test_some_of_its_outputs_are_enough_for_a_file(images, tmp_path):
     model = detector()
     some = keras.Model(model.input, {"boxes": model.output["boxes"]})
-    assert split_detections(some) == (some, None)
+    assert suppression_of(some) is None
     file = TFLiteModel(convert(some, tmp_path / "m.tflite", "none").path)
     assert [y.name for y in file.outputs] == ["boxes"]
     expected = model.predict(images, verbose=0)["boxes"]
     np.testing.assert_allclose(file.predict(images), expected, atol=1e-5)
-
-
-def test_file_with_other_outputs_is_refused(images, tmp_path):
-    network, tail = split_detections(detector())
-    path = convert(network, tmp_path / "m.tflite", "int8", "int8", images).path
-    with pytest.raises(ValueError, match="not all float32"):
-        append(path.read_bytes(), tail.postprocess)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from contracts.random_weights import randomize
 
 from keras_cv_course import YOLO, Detector, MobileNetV2, RetinaNet, SSDLite
-from keras_cv_course.detectors.detections import split_detections
+from keras_cv_course.detectors.detections import suppression_of
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 from keras_cv_course.tflite.joining import join
@@ -105,10 +105,10 @@ def test_raw_file_tells_its_reader_the_anchors(ssdlite, images, tmp_path):
         "boxes": (4, ssdlite.spec.count, 4),
         "scores": (4, ssdlite.spec.count, 3),
     }
-    _, tail = split_detections(ssdlite.model)
-    codes, scores = tail.decoding(ssdlite.network(images))
-    found = tail.postprocess([outputs["boxes"], outputs["scores"]])
-    for row, expected in zip(rows(found), rows(tail.postprocess([codes, scores])), strict=True):
+    codes, scores = ssdlite.model.get_layer("head_decoding")(ssdlite.network(images))
+    layer = suppression_of(ssdlite.model)
+    found = layer([outputs["boxes"], outputs["scores"]])
+    for row, expected in zip(rows(found), rows(layer([codes, scores])), strict=True):
         matches(*({key: np.asarray(v) for key, v in x.items()} for x in (row, expected)))
 
 
@@ -172,8 +172,8 @@ def test_quantization_aware_towers_that_all_maps_share_are_their_file(images, tm
     found = quantization_aware("retinanet", images, rng)
     path = convert(found, tmp_path / "m.tflite", nms=None).path
     outputs = TFLiteModel(path).predict(images)
-    _, tail = split_detections(found.model)
-    codes, scores = tail.decoding(found.network.predict_on_batch(images))
+    decoding = found.model.get_layer("head_decoding")
+    codes, scores = decoding(found.network.predict_on_batch(images))
     assert np.ptp(scores) > 0.3
     np.testing.assert_allclose(outputs["scores"], scores, atol=1e-5)
     np.testing.assert_allclose(outputs["boxes"], codes, atol=1e-5)

@@ -5,7 +5,7 @@ from keras import layers
 
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
-from keras_cv_course.quantization.integer_kernels import grid
+from keras_cv_course.quantization.grid import grid
 from keras_cv_course.tflite import TFLiteModel, convert, flatbuffer, inspect
 
 SHAPE = (8, 8, 4)

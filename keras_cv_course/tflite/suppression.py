@@ -1,80 +1,51 @@
-"""Decoding and suppression at the end of a detector's file, in one of three forms."""
+"""The suppression of a detector's file, in one of three forms."""
 
 from collections.abc import Callable, Sequence
 
-import keras
 import tensorflow as tf
 
 from keras_cv_course._validation import check_choice
-from keras_cv_course.detectors.detections import NETWORK_OUTPUTS, DetectionTail
-from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
-from keras_cv_course.layers.head_decoding import HeadDecoding
+from keras_cv_course.detectors.detections import CODES
+from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
 from keras_cv_course.tflite import detection_postprocess
-from keras_cv_course.tflite.freezing import freeze, freeze_function
-from keras_cv_course.tflite.joining import join
+from keras_cv_course.tflite.freezing import freeze_function
 from keras_cv_course.tflite.metadata import AnchorDetectorMetadata
 from keras_cv_course.tflite.quantizers import to_float
 
 AUTO = "auto"
 TFLITE_OP = "tflite_op"
 BUILTIN = "builtin"
-FORMS = (TFLITE_OP, BUILTIN, None)
 
 
-def choose_form(nms: str | None, tail: DetectionTail | None) -> str | None:
+def choose_form(nms: str | None, layer: DetectionPostProcess | None) -> str | None:
     """Returns the form of suppression for a model; None is none.
 
     Args:
         nms: As `convert` takes it.
-        tail: What stands at the model's end.
+        layer: What stands at the model's end.
 
     Raises:
         ValueError: If `nms` is unknown, or the model does not end in detections.
     """
-    check_choice("nms", nms, (AUTO, *FORMS))
-    if tail is None and nms != AUTO:
+    check_choice("nms", nms, (AUTO, *FILES, None))
+    if layer is None and nms != AUTO:
         raise ValueError(
             "`nms` is for a Detector, or a model that ends in a DetectionPostProcess. "
             f"Received: nms={nms!r} for a model without. Leave it out, or convert Detector(model)."
         )
-    return (TFLITE_OP if tail is not None else None) if nms == AUTO else nms
+    return TFLITE_OP if nms == AUTO else nms
 
 
-def append(data: bytes, tail: DetectionTail, form: str | None) -> bytes:
-    """Returns a .tflite of a network with what makes boxes at its end, in float.
-
-    Args:
-        data: A .tflite of what `split_detections` calls the network, with float outputs.
-        tail: What stands behind it.
-        form: "tflite_op", "builtin", or None for codes and scores without suppression.
-    """
-    if tail.decoding is not None:
-        data = join(data, _decoding(tail.decoding))
-    if form is None:
-        return data
-    return _FORMS[form](data, tail.postprocess)
-
-
-def anchors_of(tail: DetectionTail, class_names: Sequence[str] | None) -> AnchorDetectorMetadata:
+def anchors_of(
+    layer: DetectionPostProcess, class_names: Sequence[str] | None
+) -> AnchorDetectorMetadata:
     """Returns what a file without suppression tells its reader: how to decode it."""
-    layer = tail.postprocess
     labels = tuple(class_names or ())
     x, y, width, height = layer.scales
     return AnchorDetectorMetadata(labels, anchors=layer.anchors, scales=(x, y, width, height))
 
 
-def _decoding(layer: HeadDecoding) -> bytes:
-    """Returns a .tflite from raw outputs to codes and scores."""
-    spec = layer.spec
-    sizes = {"boxes": 4, "classes": spec.logits}
-    if spec.has_objectness:
-        sizes["objectness"] = 1
-    inputs = {name: keras.Input((spec.count, size), name=name) for name, size in sizes.items()}
-    outputs = HeadDecoding.from_config(layer.get_config())(inputs)
-    return to_float(freeze(keras.Model(inputs, outputs), NETWORK_OUTPUTS))
-
-
-def _suppression(layer: DetectionPostProcess) -> bytes:
+def _builtin(layer: DetectionPostProcess, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
     """Returns a .tflite from codes and scores to detections, of builtin operators.
 
     One suppression does for all classes: each gets a place of its own, so far from the others
@@ -83,7 +54,7 @@ def _suppression(layer: DetectionPostProcess) -> bytes:
     count, classes, most = len(layer.anchors), layer.classes, layer.max_detections
     specs = [
         tf.TensorSpec((1, count, size), tf.float32, name=name)
-        for name, size in zip(NETWORK_OUTPUTS, (4, classes), strict=True)
+        for name, size in zip(CODES, (4, classes), strict=True)
     ]
 
     @tf.function(input_signature=specs, autograph=False)
@@ -108,10 +79,11 @@ def _suppression(layer: DetectionPostProcess) -> bytes:
         results = (boxes, labels, kept * real, tf.cast(found, tf.float32))
         return [tf.expand_dims(x, 0) for x in results]
 
-    return to_float(freeze_function(suppress.get_concrete_function(), NETWORK_OUTPUTS, OUTPUTS))
+    return to_float(freeze_function(suppress.get_concrete_function(), inputs, outputs))
 
 
-_FORMS: dict[str, Callable[[bytes, DetectionPostProcess], bytes]] = {
-    TFLITE_OP: detection_postprocess.append,
-    BUILTIN: lambda data, layer: join(data, _suppression(layer)),
+# Makes a file of the layer alone, whose inputs and outputs have the names that are given.
+FILES: dict[str, Callable[[DetectionPostProcess, Sequence[str], Sequence[str]], bytes]] = {
+    TFLITE_OP: detection_postprocess.file_of,
+    BUILTIN: _builtin,
 }
