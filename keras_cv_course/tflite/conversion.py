@@ -196,7 +196,7 @@ def convert(
             form or suppression.TFLITE_OP,
             () if last is None or form is None else OUTPUTS,
         )
-        quantizer.check_found(float_islands(ready))
+        quantizer.check_kept(float_islands(ready))
         _check_input_type(data, io_dtype)
         with watch.stage("write"):
             if form is None and metadata is None and last is not None:

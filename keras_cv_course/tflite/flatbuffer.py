@@ -105,10 +105,10 @@ class _SharingBuilder(flatbuffers.Builder):
 def _tensor_maps(
     graph: schema.SubGraphT, names: Mapping[str, str], indices: Sequence[int]
 ) -> list[schema.TensorMapT]:
-    found = [names[graph.tensors[index].name.decode()] for index in indices]
+    matching = [names[graph.tensors[index].name.decode()] for index in indices]
     return [
         schema.TensorMapT(name=name, tensorIndex=int(index))
-        for name, index in zip(found, indices, strict=True)
+        for name, index in zip(matching, indices, strict=True)
     ]
 
 

@@ -189,9 +189,9 @@ def _death(code: int) -> str:
 
 
 def _difference(
-    name: str, found: np.ndarray, expected: np.ndarray, step: float | None
+    name: str, outputs: np.ndarray, expected: np.ndarray, step: float | None
 ) -> OutputDifference:
-    distance = np.abs(np.float64(found) - expected)
+    distance = np.abs(np.float64(outputs) - expected)
     histogram = None
     if step is not None:
         distance = np.rint(distance / step)
@@ -204,7 +204,7 @@ def _difference(
         histogram,
         float(np.median(distance)),
         float(distance.max()),
-        share_of_same_decisions(expected, found),
+        share_of_same_decisions(expected, outputs),
     )
 
 

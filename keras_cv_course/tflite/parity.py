@@ -165,16 +165,16 @@ def compare(
     structured = keras.tree.pack_sequence_as(reference.input, list(inputs.values()))
     expected = _by_name(reference.predict(structured, verbose=0), names)
     reference_seconds = time.perf_counter() - start
-    found = candidate.predict(inputs)
-    found = found if isinstance(found, dict) else {names[0]: found}
+    actual = candidate.predict(inputs)
+    actual = actual if isinstance(actual, dict) else {names[0]: actual}
     content = Path(path).read_bytes()
     with reading(path):
         steps = output_steps(content)
     rows = tuple(
-        _output_parity(name, expected[name], found[name], step)
+        _output_parity(name, expected[name], actual[name], step)
         for name, step in zip((y.name for y in candidate.outputs), steps, strict=True)
     )
-    name, before, after = _task_metric(metric, targets, expected, found)
+    name, before, after = _task_metric(metric, targets, expected, actual)
     return ParityReport(
         path=str(path),
         samples=samples,
@@ -223,15 +223,15 @@ def _check_same_interface(reference: keras.Model, candidate: TFLiteModel) -> Non
 
 
 def _output_parity(
-    name: str, expected: np.ndarray, found: np.ndarray, step: float | None
+    name: str, expected: np.ndarray, actual: np.ndarray, step: float | None
 ) -> OutputParity:
-    if expected.shape != found.shape:
+    if expected.shape != actual.shape:
         raise ValueError(
             f"`path` must be a file made from `reference`. Received: output {name!r} of shape "
-            f"{found.shape}, and {expected.shape} from the reference."
+            f"{actual.shape}, and {expected.shape} from the reference."
         )
-    difference = np.abs(np.float64(expected) - found)
-    agreement = share_of_same_decisions(expected, found)
+    difference = np.abs(np.float64(expected) - actual)
+    agreement = share_of_same_decisions(expected, actual)
     return OutputParity(name, float(difference.max()), float(difference.mean()), step, agreement)
 
 
@@ -243,12 +243,12 @@ def _task_metric(
     metric: Metric | None,
     targets: np.ndarray | None,
     expected: dict[str, np.ndarray],
-    found: dict[str, np.ndarray],
+    actual: dict[str, np.ndarray],
 ) -> tuple[str | None, float | None, float | None]:
     if targets is None:
         return None, None, None
     if len(expected) == 1:
-        before, after = (next(iter(outputs.values())) for outputs in (expected, found))
+        before, after = (next(iter(outputs.values())) for outputs in (expected, actual))
         if metric is None and before.ndim == 2:
             return "accuracy", _accuracy(targets, before), _accuracy(targets, after)
         if metric is not None:
@@ -258,7 +258,7 @@ def _task_metric(
             "`metric` must be given with `targets` for a model that is no classifier. Received: "
             f"None, with outputs of shape {[y.shape for y in expected.values()]}."
         )
-    return _name_of(metric), metric(targets, expected), metric(targets, found)
+    return _name_of(metric), metric(targets, expected), metric(targets, actual)
 
 
 def _name_of(metric: Metric) -> str:

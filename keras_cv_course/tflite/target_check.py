@@ -68,9 +68,9 @@ class TargetReport:
     def __str__(self) -> str:
         parts = [_summary(self)]
         parts += [
-            _findings(title, found)
-            for title, found in (("problem", self.problems), ("advice", self.advice))
-            if found
+            _findings(title, problems)
+            for title, problems in (("problem", self.problems), ("advice", self.advice))
+            if problems
         ]
         return render(*parts)
 
@@ -148,8 +148,8 @@ def _summary(report: TargetReport) -> Table:
     return table
 
 
-def _findings(title: str, found: Iterable[Problem]) -> Table:
-    table = Table(title, "found", "change")
-    for problem in found:
-        table.add_row(*map(escape, (problem.rule, problem.found, problem.change)))
+def _findings(title: str, problems: Iterable[Problem]) -> Table:
+    table = Table(title, "finding", "change")
+    for problem in problems:
+        table.add_row(*map(escape, (problem.rule, problem.finding, problem.change)))
     return table

@@ -89,13 +89,13 @@ def decisions(scores: np.ndarray) -> np.ndarray:
     return scores[:, 0] > 0.5 if scores.shape[1] == 1 else scores.argmax(axis=1)
 
 
-def share_of_same_decisions(expected: np.ndarray, found: np.ndarray) -> float | None:
+def share_of_same_decisions(expected: np.ndarray, outputs: np.ndarray) -> float | None:
     """Returns for which share of the samples two arrays decide alike; None if they decide nothing.
 
     Args:
         expected: An output; one that decides is `(samples, classes)`.
-        found: The same output from elsewhere.
+        outputs: The same output from elsewhere.
     """
     if expected.ndim != 2:
         return None
-    return float(np.mean(decisions(expected) == decisions(found)))
+    return float(np.mean(decisions(expected) == decisions(outputs)))

@@ -74,7 +74,7 @@ def test_task_can_be_told_without_a_target(path):
     assert read_metadata(path).task == "embedder"
 
 
-def test_what_is_no_colour_picture_has_no_metadata(path):
+def test_what_is_no_colour_image_has_no_metadata(path):
     convert(classifier(channels=1), path, "none", target="phone")
     assert read_metadata(path) is None
 

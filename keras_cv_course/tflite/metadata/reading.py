@@ -175,8 +175,8 @@ def _labels(path: Path, outputs: tuple[dict[str, Any], ...]) -> tuple[str, ...] 
 
 def _has(outputs: tuple[dict[str, Any], ...], properties: str) -> bool:
     contents = [tensor["content"] or {} for tensor in outputs]
-    found = [content.get("content_properties") for content in contents]
-    return any(pair is not None and pair[0] == properties for pair in found)
+    pairs = [content.get("content_properties") for content in contents]
+    return any(pair is not None and pair[0] == properties for pair in pairs)
 
 
 # The first that fits; a name decides only where nothing else tells a task.

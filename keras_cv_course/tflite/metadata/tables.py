@@ -361,7 +361,7 @@ def read_root(table: Table, data: bytes | memoryview, identifier: bytes) -> dict
     Raises:
         ValueError: If the identifier is another one, or the bytes are corrupt.
     """
-    found = bytes(data[_IDENTIFIER])
-    if found != identifier:
-        raise ValueError(f"its identifier is {found!r} and not {identifier!r}")
+    actual = bytes(data[_IDENTIFIER])
+    if actual != identifier:
+        raise ValueError(f"its identifier is {actual!r} and not {identifier!r}")
     return table.read(Source(data), 0)
