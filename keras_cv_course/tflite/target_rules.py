@@ -202,14 +202,12 @@ def _open_size_advice(file: File, target: Target) -> Iterator[Problem]:
 
 
 def _open_sizes(file: File, concerned: Callable[[tuple[int, ...]], bool]) -> Iterator[Problem]:
-    open_tensors = [
-        t for t in (*file.inputs, *file.outputs) if t.open_axes and concerned(t.open_axes)
-    ]
-    if open_tensors:
+    tensors = [t for t in (*file.inputs, *file.outputs) if t.open_axes and concerned(t.open_axes)]
+    if tensors:
         yield Problem(
             "fixed sizes",
             _listed(
-                f"{t.name} is open in axis {', '.join(map(str, t.open_axes))}" for t in open_tensors
+                f"{t.name} is open in axis {', '.join(map(str, t.open_axes))}" for t in tensors
             ),
             "convert again from a model with fixed height and width, and batch 1",
         )
@@ -251,15 +249,15 @@ def _mixed_types(file: File, target: Target) -> Iterator[Problem]:
 
 def _linear_inputs(file: File, target: Target) -> Iterator[Problem]:
     if target.linear_inputs is not None:
-        operators = [
+        names = [
             f"{n.name} on {n.inputs[0].dtype}"
             for n in file.nodes
             if n.name in LINEAR and n.inputs[0].dtype not in target.linear_inputs
         ]
-        if operators:
+        if names:
             yield Problem(
                 "types of activations",
-                f"{_listed(operators)}: {target.runtime} takes {_listed(sorted(target.linear_inputs))}",
+                f"{_listed(names)}: {target.runtime} takes {_listed(sorted(target.linear_inputs))}",
                 'quantize anew with quantize="int8"; only inputs and outputs can be uint8',
             )
 
