@@ -30,7 +30,7 @@ def fold_batch_normalization(model: keras.Model) -> keras.Model:
     int8 operation that takes a ReLU along, instead of a product and a sum with constants.
 
     Args:
-        model: Functional or built Sequential model; it is left as it is.
+        model: Functional or built Sequential model; it is not changed.
 
     Returns:
         A functional model that shares nothing with `model`; `model` itself where there is nothing

@@ -93,7 +93,7 @@ def _calls(x: keras.KerasTensor) -> list[Call]:
 
 
 def _parts(x: keras.KerasTensor) -> list[Part]:
-    """Returns the call in whose kernel a tensor is made, and those that it takes along, in order.
+    """Returns the call whose kernel computes a tensor, and the calls fused into it, in order.
 
     Empty where no kernel is known that makes it.
     """

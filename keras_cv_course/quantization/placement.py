@@ -41,7 +41,7 @@ class Range:
     _joined: "Range | None" = None
 
     def root(self) -> "Range":
-        """Returns the range that stands for all that were joined."""
+        """Returns the range that represents all that were joined."""
         return self if self._joined is None else self._joined.root()
 
     def join(self, other: "Range") -> None:
@@ -89,7 +89,7 @@ def place_ranges(
 ) -> Placement:
     """Returns which tensors an int8 form of the graph rounds.
 
-    A convolution, sum or product with the normalization and ReLU that its kernel takes along
+    A convolution, sum or product with the normalization and ReLU that its kernel fuses
     rounds once. Concatenated tensors share a range, and so do the tensors of a layer that is
     called more than once, as the encoder of a Siamese network is.
 

@@ -1,4 +1,4 @@
-"""Writes a graph anew, with int8 rounding at its places."""
+"""Rewrites a graph with int8 rounding."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a converted file tells of itself, and whether its device takes it."""
+"""The description of a converted file, and whether its device takes it."""
 
 from collections.abc import Sequence
 

@@ -28,11 +28,11 @@ class TFLiteDetector:
         path: A .tflite file with the outputs "boxes", "classes", "scores" and "count".
         resize: As in `Detector`.
         input_range: Smallest and largest pixel value that the network takes. None is what the
-            metadata or the numbers of a uint8 input tell.
+            metadata or the numbers of a uint8 input say.
         validate: As in `TFLiteModel`. False is for files that this process has written.
 
     Raises:
-        ValueError: If the file is none of a detector, or the range is not known.
+        ValueError: If the file is not a detector's, or the range is not known.
 
     Example:
         >>> TFLiteDetector("detector.tflite").predict([image])[0]["boxes"].shape
@@ -59,7 +59,7 @@ class TFLiteDetector:
         pixel_range = input_range or carried.input_range or _pixel_range(self.file)
         if pixel_range is None:
             raise ValueError(
-                f"`input_range` must be given, since nothing in {path} tells it. Received: None. "
+                f"`input_range` must be given, since {path} does not record it. Received: None. "
                 "Pass e.g. input_range=(-1, 1)."
             )
         check_input_range(pixel_range)
@@ -82,6 +82,6 @@ class TFLiteDetector:
 
 
 def _pixel_range(file: TFLiteModel) -> tuple[float, float] | None:
-    """Returns what pixels 0 and 255 stand for, where they are a file's input as they are."""
+    """Returns the values of pixels 0 and 255, if they are a file's input unscaled."""
     spec = file.inputs[0]
     return real_range(spec) if spec.dtype == "uint8" else None

@@ -55,7 +55,7 @@ def read(data: bytes) -> schema.ModelT:
     """Returns the object form of a .tflite, also where weights lie outside the flatbuffer."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
     for buffer in model.buffers:
-        if isinstance(buffer.data, bytearray):  # From outside; written byte by byte as it is.
+        if isinstance(buffer.data, bytearray):  # From outside; written byte by byte.
             buffer.data = np.frombuffer(buffer.data, np.uint8)
     return model
 

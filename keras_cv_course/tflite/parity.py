@@ -35,7 +35,7 @@ class OutputParity:
         mean_error: Mean absolute difference.
         step: Size of one quantization step of the output; None if it is float all the way.
         agreement: Share of samples with the same decision (largest class, or the same side of
-            0.5 for one probability); None if the output is no vector of scores.
+            0.5 for one probability); None if the output is not a vector of scores.
     """
 
     name: str
@@ -149,7 +149,7 @@ def compare(
 
     Raises:
         TypeError: If `reference` is a subclassed model.
-        ValueError: If the file is no usable .tflite, its inputs or outputs are not those of the
+        ValueError: If the file is not a usable .tflite, its inputs or outputs are not those of the
             model, `data` is empty, or `targets` need a `metric` that is not given.
     """
     reference = as_functional(reference)
@@ -255,7 +255,7 @@ def _task_metric(
             return _name_of(metric), metric(targets, before), metric(targets, after)
     if metric is None:
         raise ValueError(
-            "`metric` must be given with `targets` for a model that is no classifier. Received: "
+            "`metric` must be given with `targets` for a model that is not a classifier. Received: "
             f"None, with outputs of shape {[y.shape for y in expected.values()]}."
         )
     return _name_of(metric), metric(targets, expected), metric(targets, actual)

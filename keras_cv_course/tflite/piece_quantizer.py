@@ -48,7 +48,7 @@ class PieceQuantizer:
         return data
 
     def check_kept(self, optional: Collection[str]) -> None:
-        """Raises ValueError if a layer that shall stay in float is no operation of the file."""
+        """Raises ValueError if a layer that shall stay in float is not an operation of the file."""
         missing = [n for n in self.keep_float if n not in self.float_layers and n not in optional]
         if missing:
             raise ValueError(

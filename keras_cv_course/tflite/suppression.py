@@ -22,7 +22,7 @@ def choose_form(nms: str | None, layer: DetectionPostProcess | None) -> str | No
 
     Args:
         nms: As `convert` takes it.
-        layer: What stands at the model's end.
+        layer: The last layer of the model.
 
     Raises:
         ValueError: If `nms` is unknown, or the model does not end in detections.
@@ -39,7 +39,7 @@ def choose_form(nms: str | None, layer: DetectionPostProcess | None) -> str | No
 def anchors_of(
     layer: DetectionPostProcess, class_names: Sequence[str] | None
 ) -> AnchorDetectorMetadata:
-    """Returns what a file without suppression tells its reader: how to decode it."""
+    """Returns how to decode a file without suppression, for its reader."""
     labels = tuple(class_names or ())
     x, y, width, height = layer.scales
     return AnchorDetectorMetadata(labels, anchors=layer.anchors, scales=(x, y, width, height))

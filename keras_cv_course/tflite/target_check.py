@@ -1,4 +1,4 @@
-"""Tells whether a device takes a .tflite file, and what to change where it does not."""
+"""Checks whether a .tflite file runs on a device, and what to change if not."""
 
 import dataclasses
 import os
@@ -136,7 +136,7 @@ def _summary(report: TargetReport) -> Table:
     for name, value in [
         ("file", str(report.path)),
         ("target", f"{report.target}: {'takes it' if report.ok else 'does not take it'}"),
-        ("activations", f"{memory.bytes:,} bytes, scratch memory of kernels apart"),
+        ("activations", f"{memory.bytes:,} bytes, without scratch memory of kernels"),
         (
             "most at a time",
             f"{memory.peak_bytes:,} bytes, at operator {memory.peak_step}, {memory.peak_operator}",

@@ -28,7 +28,7 @@ _MOST_NAMES = 5
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that keeps a file from a device, or that is worth a change.
+    """One thing that keeps a file from running on a device, or that should be changed.
 
     Attributes:
         rule: What the device demands.
@@ -64,7 +64,7 @@ class FileNode:
 
 @dataclass(frozen=True)
 class File:
-    """What the rules look at: all operators of all subgraphs, and what goes in and out."""
+    """What the rules check: all operators of all subgraphs, inputs and outputs."""
 
     nodes: tuple[FileNode, ...]
     tensors: tuple[FileTensor, ...]
@@ -78,7 +78,7 @@ class File:
         return next((n for n in self.nodes if any(t is tensor for t in n.outputs)), None)
 
     def origin(self, tensor: FileTensor) -> FileNode | None:
-        """Returns the operator that computed what a tensor holds, moves and conversions apart."""
+        """Returns the operator that computed what a tensor holds, before moves and conversions."""
         node = self.maker(tensor)
         while node is not None and node.name in _MOVES:
             node = self.maker(node.inputs[0])
@@ -86,7 +86,7 @@ class File:
 
 
 def read_file(data: bytes) -> File:
-    """Returns what the rules look at in the content of a sound .tflite file."""
+    """Returns what the rules check in the content of a sound .tflite file."""
     model = flatbuffer.read(data)
     graphs = [tuple(_tensor(model, t) for t in graph.tensors) for graph in model.subgraphs]
     nodes = [
@@ -258,7 +258,7 @@ def _linear_inputs(file: File, target: Target) -> Iterator[Problem]:
             yield Problem(
                 "types of activations",
                 f"{_listed(names)}: {target.runtime} takes {_listed(sorted(target.linear_inputs))}",
-                'quantize anew with quantize="int8"; only inputs and outputs can be uint8',
+                'quantize again with quantize="int8"; only inputs and outputs can be uint8',
             )
 
 

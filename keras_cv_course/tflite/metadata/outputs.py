@@ -30,7 +30,7 @@ def find_outputs(model: tflite_schema.ModelT, metadata: OutputMetadata) -> tuple
 
     Args:
         model: A .tflite as objects.
-        metadata: What its outputs are said to be.
+        metadata: The description of its outputs.
 
     Raises:
         ValueError: If inputs or outputs are not what the metadata say, or labels not as many as

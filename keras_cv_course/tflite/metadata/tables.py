@@ -2,7 +2,7 @@
 
 A table is a dict by field name. What the fields are called, where they lie and what they hold is
 data: `Table`, `Field`, and the kinds `Scalar`, `Enumeration`, `Text`, `Bytes`, `Vector`,
-`LazyVector` and `Union`. The reader trusts nothing: whatever the bytes are, it returns values or
+`LazyVector` and `Union`. The reader trusts nothing: for any bytes it returns values or
 raises ValueError, and it never reads more than as many bytes as there are.
 
 Reference:
@@ -75,7 +75,7 @@ class Kind(Protocol):
     """What a field can hold."""
 
     def store(self, builder: flatbuffers.Builder, value: Any) -> Any:
-        """Returns what stands for the value in a table; content that lies elsewhere is written."""
+        """Returns what represents the value in a table; content that is elsewhere is written."""
 
     def put(self, builder: flatbuffers.Builder, slot: int, stored: Any) -> None:
         """Writes what `store` returned into the open table."""

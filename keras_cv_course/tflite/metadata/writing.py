@@ -73,7 +73,7 @@ _CONTENTS: dict[str, dict[str, Any]] = {
 
 
 def add_metadata(data: bytes, metadata: OutputMetadata, input_range: tuple[float, float]) -> bytes:
-    """Returns the bytes of a .tflite file that tells what it does and what it takes.
+    """Returns the bytes of a .tflite file that describes what it does and what it takes.
 
     Metadata that `data` has is replaced, and so is the list of labels; one without labels
     leaves none. Other members of the archive are kept. Weights outside of the FlatBuffer come to
