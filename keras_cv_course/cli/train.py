@@ -169,7 +169,7 @@ def run_arguments(task: str, flags: Any) -> RunArgs:
     values.pop("recipe", None)
     recipe_flags = RecipeFlags(**{name: getattr(flags, name) for name in of_recipe})
     data = values.get("data", kind.data)
-    recipe = kind.default_recipe(data)
+    recipe = kind.default_recipe(data, values.get("weights"))
     if recipe_flags.recipe is not None:
         recipe = load_recipe(recipe_flags.recipe)
     try:
@@ -206,12 +206,15 @@ def _refuse_changes(options: set[str]) -> None:
 
 def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     qat = report.get("qat", {})
-    rows = [(name.replace("_", " "), _shown(value)) for name, value in _flat(report)]
-    return rows + [(f"{name} with int8 rounding", _shown(value)) for name, value in _flat(qat)]
+    return _flat(report) + [(f"{name} with int8 rounding", value) for name, value in _flat(qat)]
 
 
-def _flat(report: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in report.items() if isinstance(value, str | int | float)]
+def _flat(report: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (name.replace("_", " "), _shown(value))
+        for name, value in report.items()
+        if isinstance(value, str | int | float)
+    ]
 
 
 def _shown(value: Any) -> str:

@@ -129,8 +129,8 @@ class Task(ABC):
 
         Args:
             args: Of the task's `Args`.
-            files: The files of each split as a run has recorded them, to get the same again; None
-                draws them.
+            files: The files of each split as a run has recorded them, for a task that would draw
+                other splits; the runner checks that they are the same. None draws them.
 
         Raises:
             FileNotFoundError: If there is no such data.

@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course.data import detection_epochs
 from keras_cv_course.data.framing import Frame
 from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.detectors.detector import Detector, detections_of
@@ -24,6 +23,7 @@ from keras_cv_course.predictors.predictor import Predictor
 from keras_cv_course.predictors.results import Detections, Result
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
+from keras_cv_course.tasks.box_results import results_beside_truths, true_boxes
 from keras_cv_course.tasks.comparison import Comparison
 from keras_cv_course.tasks.detection_args import NMS
 from keras_cv_course.tasks.detection_args import Args as DetectionArgs
@@ -32,9 +32,9 @@ from keras_cv_course.tasks.detection_args import Predict as DetectionPredict
 from keras_cv_course.tasks.detection_data import (
     Boxes,
     DetectionData,
-    check_files,
+    open_annotated,
     open_boxes,
-    typical_pictures,
+    typical_images,
 )
 from keras_cv_course.tasks.detector_building import build_detector
 from keras_cv_course.tflite import TFLiteModel
@@ -52,7 +52,6 @@ from keras_cv_course.training.recipe import Recipe
 # Of its boxes; the weight is YOLOv1's. With 1, small objects are found, but their boxes are poor.
 _LOSS: dict[str, dict[str, Any]] = {"yolo": {"box_loss": "ciou", "box_weight": 5.0}}
 _SCENE_SHAPE = (320, 320)  # of drawn scenes, where nothing tells another
-_AT_ONCE = 16
 _SHOWN = 6  # images in a mosaic, each beside what is true
 _SHOWN_SCORE = 0.4
 
@@ -71,14 +70,7 @@ class DetectionTask(Task):
 
     def open(self, args: DetectionArgs, files: Mapping[str, Any] | None = None) -> DetectionData:
         """Returns drawn scenes, or the annotated images of a folder."""
-        size = args.input_shape[:2]
-        train = open_boxes(args.source, "train", size)
-        val = open_boxes(args.source, "val", size, tuple(train.class_names))
-        epochs = detection_epochs(train, args.input_shape, args.batch, seed=args.recipe.seed)
-        data = DetectionData(train, val, epochs)
-        if files is not None:
-            check_files(args.data, files, data.split_files)
-        return data
+        return open_annotated(args)
 
     def build(self, args: DetectionArgs, data: DetectionData) -> keras.Model:
         """Returns a detector on MobileNetV2 for the classes of the data."""
@@ -101,7 +93,7 @@ class DetectionTask(Task):
 
     def calibration(self, args: DetectionArgs, data: DetectionData, count: int) -> np.ndarray:
         """Returns the first images that are learned from."""
-        return typical_pictures(data.train, args.input_shape, args.input_range, count)
+        return typical_images(data.train, args.input_shape, args.input_range, count)
 
     def held_out(self, data: DetectionData) -> Samples:
         """Returns the validation split."""
@@ -135,9 +127,11 @@ class DetectionTask(Task):
         found: list[dict[str, np.ndarray]] = []
         shown: list[Result] = []
         total = len(samples.content)
-        for picture, truth, result in progress(_found(predictor, samples.content), total):
+        for image, truth, result in progress(
+            results_beside_truths(predictor, samples.content), total
+        ):
             if len(shown) < 2 * _SHOWN:
-                shown += [_true(picture, truth, names), _sure(result)]
+                shown += [true_boxes(image, truth.boxes, truth.labels, names), _sure(result)]
             truths.append(truth)
             found.append(result.arrays())
         reached = coco_average_precision(truths, found, names)
@@ -236,8 +230,7 @@ class DetectionTask(Task):
         shown: list[Result] = []
         for image, sides, labels in zip(images[:9], boxes["boxes"], boxes["labels"], strict=False):
             real = labels >= 0
-            columns = (sides[real], np.ones(real.sum(), np.float32), labels[real])
-            shown.append(Detections(image, *columns, data.class_names, show_scores=False))
+            shown.append(true_boxes(image, sides[real], labels[real], data.class_names))
         return shown
 
     def _detector(self, model: keras.Model, spec: ModelSpec, score: float) -> Detector:
@@ -262,22 +255,6 @@ class _First:
 
     def samples(self) -> Iterator[tuple[np.ndarray, Truth]]:
         return itertools.islice(self.boxes.samples(), self.limit)
-
-
-def _found(
-    predictor: Predictor, boxes: Boxes | _First
-) -> Iterator[tuple[np.ndarray, Truth, Detections]]:
-    """Yields images with what is in them and what is found, a few of them in memory at once."""
-    samples = boxes.samples()
-    while batch := list(itertools.islice(samples, _AT_ONCE)):
-        results = predictor.results([picture for picture, _ in batch])
-        for (picture, truth), result in zip(batch, results, strict=True):
-            yield picture, truth, result
-
-
-def _true(image: np.ndarray, truth: Truth, names: tuple[str, ...]) -> Detections:
-    scores = np.ones(len(truth.labels), np.float32)
-    return Detections(image, truth.boxes, scores, truth.labels, names, show_scores=False)
 
 
 def _sure(result: Detections) -> Detections:

@@ -1,7 +1,7 @@
 """Opens annotated images: drawn scenes, or folders in the layouts of VOC, COCO and CSV."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from keras_cv_course.data import (
     Epochs,
     coco_annotations,
     detection_batches,
+    detection_epochs,
     table_annotations,
     voc_annotations,
 )
 from keras_cv_course.data.dataset import rescale
 from keras_cv_course.data.input_files import existing_folder
+from keras_cv_course.tasks.args import RunArgs
 from keras_cv_course.tasks.detection_args import SHAPES
 
 SPLITS = ("train", "val")
@@ -101,7 +103,21 @@ def _pictures(folder: Path, split: str) -> Path:
     return found
 
 
-def typical_pictures(
+def open_annotated(args: RunArgs, read: Callable[..., Boxes] = open_boxes) -> "DetectionData":
+    """Returns the data of a run: both splits, of which the first has the classes.
+
+    Args:
+        args: Of the run.
+        read: Reads a split as `open_boxes` does.
+    """
+    size = args.input_shape[:2]
+    train = read(args.source, "train", size)
+    val = read(args.source, "val", size, tuple(train.class_names))
+    epochs = detection_epochs(train, args.input_shape, args.batch, seed=args.recipe.seed)
+    return DetectionData(train, val, epochs)
+
+
+def typical_images(
     boxes: Boxes,
     input_shape: tuple[int, int, int],
     input_range: tuple[float, float],
@@ -149,17 +165,3 @@ class DetectionData:
         """Names of the files of each split; none of drawn scenes."""
         parts = {"train": self.train, "val": self.val}
         return {name: part.files for name, part in parts.items() if isinstance(part, Annotations)}
-
-
-def check_files(
-    source: str, recorded: Mapping[str, Sequence[str]], present: Mapping[str, Sequence[str]]
-) -> None:
-    """Raises ValueError unless the lists of a folder name the files that the run began with."""
-    for split, names in recorded.items():
-        now, before = set(present.get(split, ())), set(names)
-        if now != before:
-            raise ValueError(
-                f"{source} must hold the files that the run began with. In its {split} "
-                f"{len(before - now)} are missing and {len(now - before)} are new, e.g. "
-                f"{min(before ^ now)}. Bring them back, or start a new run."
-            )

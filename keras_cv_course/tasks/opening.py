@@ -15,12 +15,12 @@ from keras_cv_course.predictors.predictor import Predictor
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks import TASKS, get_task
 from keras_cv_course.tasks.base import Task
+from keras_cv_course.tasks.model_file import TFLITE, model_file
 from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite.carried_spec import read_spec
 from keras_cv_course.tflite.quiet import quiet
-from keras_cv_course.training.run_folder import RunFolder, open_run
+from keras_cv_course.training.run_folder import RunFolder
 
-_FILE = ".tflite"
 _NOTHING = ModelSpec()
 
 
@@ -144,7 +144,7 @@ def open_model(
     run = RunFolder(file.parent)
     args = {**run.load_args(), "files": run.load_split()} if run.args.is_file() else {}
     model: keras.Model | TFLiteModel
-    if file.suffix == _FILE:
+    if file.suffix == TFLITE:
         with quiet():  # LiteRT reports its delegate.
             model = TFLiteModel(file)
         carried, names = model.spec, tuple(output.name for output in model.outputs)
@@ -160,27 +160,6 @@ def open_model(
     return OpenedModel(file, model, task, spec, args)
 
 
-def model_file(path: str | os.PathLike[str], keras_only: bool = False) -> Path:
-    """Returns the model file that a path names: itself, or the one in the folder of a run.
-
-    Args:
-        path: A .keras, .h5 or .tflite file, or the folder of a run.
-        keras_only: Whether a .tflite file is refused.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is a .tflite file and those are refused.
-    """
-    file = Path(path).expanduser()
-    if file.is_dir():
-        file = open_run(file).model
-    if not file.is_file():
-        raise FileNotFoundError(f"There is no file {file}.")
-    if keras_only and file.suffix == _FILE:
-        raise ValueError(f"A .keras model is needed here. Received: {file}.")
-    return file
-
-
 def task_of(model: "keras.Model | str | os.PathLike[str]") -> str | None:
     """Returns the name of the task that a model or a model file carries, or None.
 
@@ -194,7 +173,7 @@ def task_of(model: "keras.Model | str | os.PathLike[str]") -> str | None:
     if isinstance(model, keras.Model):
         return spec_of(model).task
     file = model_file(model)
-    return (read_spec(file) if file.suffix == _FILE else spec_of(load_model(file))).task
+    return (read_spec(file) if file.suffix == TFLITE else spec_of(load_model(file))).task
 
 
 def _spec_of_args(args: dict[str, Any]) -> ModelSpec:

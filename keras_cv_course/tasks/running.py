@@ -23,6 +23,7 @@ from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tasks import get_task
 from keras_cv_course.tasks.args import RunArgs
 from keras_cv_course.tasks.base import Evaluation, Task
+from keras_cv_course.tasks.splits import check_files
 from keras_cv_course.training import (
     RateSearch,
     Recipe,
@@ -161,7 +162,10 @@ def _opened(task: Task, args: RunArgs, files: Any = None) -> Any:
     keras.utils.set_random_seed(args.recipe.seed)
     if args.deterministic:
         compute_reproducibly()
-    return task.open(args, files)
+    data = task.open(args, files)
+    if files is not None:
+        check_files(args.data, files, data.split_files)
+    return data
 
 
 def _facts(task: Task, args: RunArgs, data: Any) -> dict[str, Any]:
@@ -246,15 +250,15 @@ def _complete(
 
 
 def _as_delivered(run: RunFolder, args: RunArgs) -> keras.Model:
-    """Returns the best model, and leaves it in the run, for one device and in float32."""
-    best = load_model(run.model, compile=False)
+    """Returns the best model; it and the last are left for one device and in float32."""
     several = args.strategy is not None or args.recipe.sync_batch_norm
     if args.mixed_precision is not None or several:
-        best = in_precision(best, "fp32")
-        synchronize_batch_norm(best, False)
-        with replacing(run.model) as path:
-            best.save(path)
-    return best
+        for saved in (run.last, run.model):
+            model = in_precision(load_model(saved, compile=False), "fp32")
+            synchronize_batch_norm(model, False)
+            with replacing(saved) as path:
+                model.save(path)
+    return load_model(run.model, compile=False)
 
 
 def _train_in_int8(
@@ -308,7 +312,7 @@ def _measured(
     monitor = f"val_{task.metrics[0]}"
     return {
         "epochs": len(history["epoch"]),
-        "best_epoch": row + 1,
+        "best_epoch": int(history["epoch"][row]),
         monitor: history[monitor][row],
         "split": samples.split,
         **result.to_dict(),

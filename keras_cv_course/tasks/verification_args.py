@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.registry import MODELS, list_models
-from keras_cv_course.tasks.args import RunArgs, option
+from keras_cv_course.tasks.args import RunArgs, check_held_out, option
 from keras_cv_course.training.recipe import Recipe
 
 DIGITS = "digits"
@@ -72,8 +72,7 @@ class Args(RunArgs):
         super().__post_init__()
         for name in ("embedding_dim", "people_per_batch", "images_per_person"):
             check_whole(name, getattr(self, name))
-        if not 0 < self.held_out < 1:
-            raise ValueError(f"`held_out` must be above 0 and below 1. Received: {self.held_out}.")
+        check_held_out("held_out", self.held_out)
         if not 0 < self.crop <= 1:
             raise ValueError(f"`crop` must be above 0 and at most 1. Received: {self.crop}.")
         if self.model != "face_encoder":
@@ -112,7 +111,7 @@ class Args(RunArgs):
         return {_RENAMED.get(name, name): value for name, value in loaded.items()}
 
     @classmethod
-    def default_recipe(cls, data: str) -> Recipe:
+    def default_recipe(cls, data: str, weights: str | None = None) -> Recipe:
         """Returns the recipe of a run that asks for no other: faces are distorted gently."""
         gentle = dataclasses.replace(
             cls.recipe, flip=True, shift=0.06, turn=0.02, zoom=0.1, colour=True

@@ -1,6 +1,5 @@
-"""Trains a model as a recipe says, by Keras' own `compile` and `fit`."""
+"""Compiles a model and prepares its images as a recipe says."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -15,49 +14,6 @@ from keras_cv_course.training.recipe import Recipe
 from keras_cv_course.training.schedules import learning_rates
 from keras_cv_course.training.smoothing import smoothed_cross_entropy
 from keras_cv_course.training.strategy import synchronize_batch_norm
-
-
-def fit(
-    model: keras.Model,
-    recipe: Recipe,
-    train: Any,
-    val: Any = None,
-    input_range: tuple[float, float] | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    verbose: int | str = "auto",
-) -> keras.callbacks.History:
-    """Returns the History of training a classifier by a recipe.
-
-    It is `compile_classifier`, `prepared` images and `model.fit` in a row; each can be called by
-    itself. With label smoothing, `loss` and `val_loss` are those of the smoothed labels.
-
-    Args:
-        model: Gives probabilities or logits `(batch, classes)`; changed in place.
-        recipe: How to train.
-        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (images, class
-            numbers).
-        val: `tf.data.Dataset` of the same to evaluate after each epoch, or None.
-        input_range: Smallest and largest pixel value; None where the model tells it.
-        callbacks: More callbacks for `model.fit`.
-        verbose: As in `model.fit`.
-
-    Raises:
-        ValueError: If the recipe does not fit the model, or `train` has no known length.
-
-    Example:
-        >>> history = fit(model, Recipe(epochs=10, mixup=0.2), data.epochs, data.val)
-    """
-    pictures, val = prepared_for(model, recipe, train, val, input_range)
-    compile_classifier(model, recipe, pictures.batches)
-    return model.fit(
-        pictures.since(0),
-        validation_data=val,
-        epochs=recipe.epochs,
-        steps_per_epoch=pictures.batches,
-        callbacks=[*recipe_callbacks(recipe), *callbacks],
-        shuffle=False,  # The images come shuffled, and Keras warns that it cannot.
-        verbose=verbose,
-    )
 
 
 def prepared_for(

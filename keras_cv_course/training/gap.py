@@ -57,7 +57,7 @@ def gap_report(
     underfitting, and asks for capacity.
 
     Args:
-        history: `History.history` of `fit`, or what `fit_classifier` returned: "accuracy",
+        history: `History.history` of `fit`, or what `read_history` returns: "accuracy",
             "val_accuracy" and "val_loss" by epoch.
         largest_gap: Above it, the gap is large.
         enough: Training accuracy below which a network without gap underfits.

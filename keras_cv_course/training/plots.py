@@ -37,7 +37,7 @@ def plot_results(
     history = read_history(Path(results))
     if not history["epoch"]:
         raise ValueError(f"{results} holds no epoch to plot.")
-    epochs = np.array(history["epoch"]) + 1
+    epochs = np.array(history["epoch"])
     losses = [name for name in history if name.endswith("loss")]
     measured = [f"{split}{name}" for name in metrics for split in ("", "val_")]
     figure = Figure(figsize=(12, 3.6), layout="constrained")

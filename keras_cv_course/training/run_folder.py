@@ -53,6 +53,11 @@ class RunFolder:
         return self.path / f"model{self.stage}.keras"
 
     @property
+    def last(self) -> Path:
+        """The model of the last epoch."""
+        return self.path / f"last{self.stage}.keras"
+
+    @property
     def results(self) -> Path:
         """Loss, metrics and learning rate of every epoch."""
         return self.path / f"results{self.stage}.csv"
@@ -160,7 +165,7 @@ class RunFolder:
             if stage.logs.is_dir():
                 shutil.rmtree(stage.logs)
             stage.remove_state()
-        for pattern in ("model*.keras", "model*.tflite", "*.png"):
+        for pattern in ("model*.keras", "last*.keras", "model*.tflite", "*.png"):
             for stale in self.path.glob(pattern):
                 stale.unlink()
         self.report.unlink(missing_ok=True)

@@ -8,8 +8,8 @@ import keras
 
 from keras_cv_course._validation import check_positive, check_whole
 from keras_cv_course.names import LOGITS, PREDICTIONS
-from keras_cv_course.training.applying import fit
 from keras_cv_course.training.feature_depths import depth_features
+from keras_cv_course.training.fitting import fit
 from keras_cv_course.training.layer_groups import classifier_of, every_layer, layer_groups
 from keras_cv_course.training.recipe import Recipe
 

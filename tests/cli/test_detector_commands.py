@@ -43,7 +43,7 @@ def test_run_folder_holds_model_plots_and_mosaics(run):
     folder, report = run
     names = {path.name for path in folder.path.iterdir()}
     assert names == {
-        *("args.yaml", "model.keras", "results.csv", "results.png", "report.json"),
+        *("args.yaml", "last.keras", "model.keras", "results.csv", "results.png", "report.json"),
         *("precision_recall.png", "confusion_matrix.png", "train_batch.png", "predictions.png"),
     }
     assert json.loads(folder.report.read_text()) == report

@@ -17,6 +17,7 @@ from keras_cv_course.training import fitting
 
 FILES = {
     *("args.yaml", "report.json", "train_batch.png", "model.keras", "model_qat.keras"),
+    *("last.keras", "last_qat.keras"),
     *("results.csv", "results_qat.csv", "results.png", "results_qat.png"),
     *("confusion_matrix.png", "confusion_matrix_qat.png", "predictions.png"),
     *("predictions_qat.png", "precision_recall.png", "precision_recall_qat.png"),

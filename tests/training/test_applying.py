@@ -10,10 +10,10 @@ from keras_cv_course import load_model
 from keras_cv_course.data import digits
 from keras_cv_course.training.applying import (
     compile_classifier,
-    fit,
     penalize_kernels,
     recipe_callbacks,
 )
+from keras_cv_course.training.fitting import fit
 from keras_cv_course.training.recipe import Recipe
 
 

@@ -56,7 +56,7 @@ def test_the_curves_of_any_number_of_classes_have_room(classes, tmp_path):
 def test_an_interrupted_run_ends_as_an_unbroken_one(tmp_path):
     whole, broken = create_run({}, tmp_path), create_run({}, tmp_path)
     network, history = train(whole)
-    assert history["epoch"] == list(range(EPOCHS))
+    assert history["epoch"] == list(range(1, EPOCHS + 1))
     np.testing.assert_allclose(history["learning_rate"][-1], 0, atol=1e-8)
     with pytest.raises(KeyboardInterrupt):
         train(broken, [Interrupted(3 * BATCHES + 1)])

@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from tiny_network import SHAPE, tiny_network
 
 from keras_cv_course.training.feature_depths import depth_features
-from keras_cv_course.training.linear_probe import fit_linear_probe
+from keras_cv_course.training.linear_probe import fit_head, fit_linear_probe
 
 STAGES = 2
 
@@ -60,3 +60,14 @@ def test_a_class_without_a_picture_is_refused(network, pictures):
         fit_linear_probe(network, dataset(images, labels), 2, STAGES)
     with pytest.raises(ValueError, match=r"`strength` must be a number above 0"):
         fit_linear_probe(network, dataset(images, labels), 3, STAGES, strength=0)
+
+
+def test_the_classifier_is_fitted_as_a_probe_of_its_features(pictures):
+    images, labels = pictures
+    model = tiny_network(classes=3)
+    body = [weight.numpy() for weight in model.weights[:-2]]
+    probe = fit_linear_probe(model, dataset(images, labels), 3, stages=0)
+    assert fit_head(model, dataset(images, labels)) is model
+    np.testing.assert_allclose(model(images), probe(images), atol=1e-5)
+    for weight, expected in zip(model.weights[:-2], body, strict=True):
+        np.testing.assert_array_equal(weight, expected)

@@ -83,7 +83,14 @@ def test_two_workers_have_the_losses_of_one_and_go_on_after_a_kill(tmp_path):
         np.testing.assert_array_equal(other[name], both[name], err_msg=name)
         np.testing.assert_allclose(resumed[name], both[name], rtol=1e-4, atol=1e-5, err_msg=name)
     files = sorted(path.name for path in (tmp_path / "both").iterdir())
-    assert files == ["model.keras", "results.csv", "resume", "worker_0.npz", "worker_1.npz"]
+    assert files == [
+        "last.keras",
+        "model.keras",
+        "results.csv",
+        "resume",
+        "worker_0.npz",
+        "worker_1.npz",
+    ]
 
 
 def test_a_batch_that_cannot_be_divided_is_filled_up():
