@@ -51,7 +51,7 @@ class RecipeFlags:
     epochs: int | None = option(None, "Passes over the images.")
     lr0: float | None = option(None, "Highest learning rate.")
     optimizer: str | None = option(None, "adam, adamw, sgd or rmsprop.")
-    cos_lr: bool | None = option(None, "Lower the learning rate along half a cosine, or keep it constant.")
+    cos_lr: bool | None = option(None, "Lower the rate along half a cosine, or keep it constant.")
     warmup_epochs: float | None = option(None, "Epochs over which the rate rises from 0.")
     patience: int | None = option(None, "Epochs without improvement after which to stop.")
     seed: int | None = option(None, "Seed of weights, split, order and augmentation.")

@@ -1,4 +1,4 @@
-"""Trains a model so that the best epoch is kept and a killed run can go on."""
+"""Trains a model so that the best epoch is kept and a killed run can continue."""
 
 import contextlib
 import re
@@ -75,7 +75,7 @@ def fit(
             numbers).
         val: `tf.data.Dataset` of the same to evaluate after each epoch, or None. In a run folder,
             the best epoch is chosen by it.
-        input_range: Smallest and largest pixel value; None where the model tells it.
+        input_range: Smallest and largest pixel value; None where the model records it.
         callbacks: More callbacks for `model.fit`.
         verbose: As in `model.fit`.
         run: The run folder; None writes nothing.
@@ -119,7 +119,7 @@ def fit_run(
     score: Score = by_accuracy,
     kept: keras.Model | None = None,
 ) -> dict[str, list[float]]:
-    """Returns the history of `model.fit` in a run folder, from which it goes on after a kill.
+    """Returns the history of `model.fit` in a run folder, from which it continues after a kill.
 
     After each epoch its row is added to `run.results`, the model saved as `run.model` if its score
     is the highest so far, and the state of training saved to `run.resume`, see `Checkpoint`; the
@@ -135,7 +135,7 @@ def fit_run(
         run: Where the files go.
         epochs: Passes over `train`, those before an interruption included.
         verbose: As in `model.fit`.
-        callbacks: More callbacks for `model.fit`, the same when the run goes on.
+        callbacks: More callbacks for `model.fit`, the same when the run continues.
         worker: This process among several that train together, from `join_workers`; `train`, `val`
             and `run` are the same for all. The folder must be shared, and worker 0 writes it.
         score: Returns the score of an epoch from its logs. The default is validation accuracy, and

@@ -137,7 +137,7 @@ def test_parts_compute_what_the_layer_does(name, rng):
     assert not {id(v) for v in model.variables} & {id(v) for v in split.variables}
 
 
-def test_every_kind_that_is_written_anew_is_among_these():
+def test_every_kind_that_is_rewritten_is_among_these():
     written = {member for member, kind in OPERATIONS.items() if kind.rewritings}
     seen = set()
     for build, _, *count in SPLITS.values():

@@ -179,7 +179,7 @@ def test_backbone_in_a_model_in_a_model(rng):
     assert aware.output_names == model.output_names
 
 
-def test_summary_tells_each_range():
+def test_summary_lists_each_range():
     x = keras.Input((1,), name="x")
     y = layers.Softmax(name="y")(layers.Dense(2, name="line")(x))
     model = keras.Model(x, y, name="tiny")
@@ -321,7 +321,7 @@ def test_prescribed_range_has_no_weights_and_does_not_move():
     assert not layer.weights
 
 
-def test_input_range_that_is_told_is_not_measured():
+def test_a_given_input_range_is_not_measured():
     aware = quantize_aware(tiny(), column(0.0, 0.25), input_range=(-1.0, 1.0))
     assert rows(aware, "prescribed")["x_range"][:2] == (-1.0, 1.0)
     with pytest.raises(ValueError, match="`input_range` must be"):

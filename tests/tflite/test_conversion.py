@@ -253,7 +253,7 @@ def test_images_of_another_range_are_refused(limits, message, pixel_model, rng, 
         convert(pixel_model, tmp_path / "m.tflite", "int8", calibration_data=images)
 
 
-def test_range_can_be_told(model, rng, tmp_path):
+def test_range_can_be_given(model, rng, tmp_path):
     images = rng.uniform(0, 1, (4, 16, 16, 3))
     convert(model, tmp_path / "m.tflite", "int8", calibration_data=images, input_range=(0, 1))
     with pytest.raises(ValueError, match="range of pixels divided by 255"):
@@ -318,7 +318,7 @@ def test_what_is_no_model_is_refused(tmp_path):
         convert(None, tmp_path / "m.tflite", "none")
 
 
-def test_uint8_inputs_are_pixels_where_the_range_is_told(model, images, tmp_path):
+def test_uint8_inputs_are_pixels_where_the_range_is_given(model, images, tmp_path):
     darker = images[:8] / 2  # Their own range is half of what the model takes.
     convert(model, tmp_path / "m.tflite", "int8", "uint8", darker, input_range=(-1, 1))
     (spec,) = TFLiteModel(tmp_path / "m.tflite", validate=False).inputs

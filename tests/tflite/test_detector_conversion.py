@@ -93,7 +93,7 @@ def test_float_file_finds_what_the_detector_finds(ssdlite, images, detections, t
     assert ("TFLite_Detection_PostProcess" in report.operators) != has_builtin
 
 
-def test_raw_file_tells_its_reader_the_anchors(ssdlite, images, tmp_path):
+def test_raw_file_has_the_anchors_for_its_reader(ssdlite, images, tmp_path):
     path = convert(ssdlite, tmp_path / "m.tflite", "none", nms=None).path
     with pytest.raises(ValueError, match="must be a file with its suppression inside"):
         lowest_score(path)

@@ -38,12 +38,12 @@ def test_finds_what_the_detector_finds(detector, float_file, images):
         np.testing.assert_allclose(outputs["boxes"], want["boxes"], atol=0.05)
 
 
-@pytest.mark.parametrize("told", ["metadata", "numbers"])
-def test_range_is_told_by_the_file(detector, images, tmp_path, told):
-    options = {"target": "phone"} if told == "metadata" else {"io_dtype": "uint8"}
-    quantize = "none" if told == "metadata" else "int8"
+@pytest.mark.parametrize("source", ["metadata", "numbers"])
+def test_range_is_read_from_the_file(detector, images, tmp_path, source):
+    options = {"target": "phone"} if source == "metadata" else {"io_dtype": "uint8"}
+    quantize = "none" if source == "metadata" else "int8"
     samples = None
-    if told == "numbers":
+    if source == "numbers":
         samples = np.stack([detector.frame(image).pixels for image in images])
     path = convert(
         detector, tmp_path / "m.tflite", quantize, calibration_data=samples, **options
@@ -51,7 +51,7 @@ def test_range_is_told_by_the_file(detector, images, tmp_path, told):
     assert TFLiteDetector(path, validate=False).input_range == pytest.approx((-1, 1), abs=0.01)
 
 
-def test_range_that_nothing_tells_is_asked_for(detector, tmp_path):
+def test_an_unknown_range_must_be_given(detector, tmp_path):
     path = convert(detector, tmp_path / "bare.tflite", "none", describe=False).path
     with pytest.raises(ValueError, match="`input_range` must be given, since nothing in"):
         TFLiteDetector(path, validate=False)

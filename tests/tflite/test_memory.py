@@ -49,7 +49,7 @@ def test_a_shortcut_lives_until_it_is_added():
     assert plan.peak_bytes == 128
 
 
-def test_gaps_are_told_apart_from_what_is_needed():
+def test_gaps_are_distinguished_from_what_is_needed():
     # t3 and t0 are placed first, at 0; then t2 above t3. Between t0 and t2 is no room for t1.
     plan = plan_arena(chain([96, 64, 64, 128], [([0], 1), ([1], 2), ([2], 3)]))
     assert [t.offset for t in plan.tensors] == [0, 192, 128, 0]

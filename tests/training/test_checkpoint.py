@@ -101,7 +101,7 @@ def test_a_state_of_another_training_is_refused(tmp_path):
         Checkpoint(tmp_path, [stopping]).restore(small())
     path = tmp_path / "epoch_0001.npz"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(ValueError, match="is no whole state of a training"):
+    with pytest.raises(ValueError, match="is not a complete state of a training"):
         Checkpoint(tmp_path).restore(small())
 
 

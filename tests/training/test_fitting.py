@@ -87,8 +87,8 @@ def test_another_score_and_another_model_are_kept(tmp_path, monkeypatch):
         monkeypatch.setattr(model, "save", lambda path, m=model: (saved.append(m), path.touch()))
     keep = fitting.KeepBest(run, score=lambda logs: (logs["val_AP50"],), kept=network)
     started(keep, training)
-    for epoch, found in enumerate((0.0, 0.3, 0.3, 0.2)):
-        keep.on_epoch_end(epoch, {"val_AP50": found})
+    for epoch, value in enumerate((0.0, 0.3, 0.3, 0.2)):
+        keep.on_epoch_end(epoch, {"val_AP50": value})
     assert saved == [network, network]
     assert keep.best == (0.3,)
 
