@@ -27,7 +27,7 @@ def test_args_load_back_equal(tmp_path):
 
 
 def test_args_that_would_change_are_refused(tmp_path):
-    with pytest.raises(TypeError, match="lists in place of tuples"):
+    with pytest.raises(TypeError, match="lists instead of tuples"):
         create_run({"size": (1, 2)}, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
