@@ -165,12 +165,12 @@ def float_layers(model: keras.Model) -> list[str]:
     graph = trace(model)
     names = _names_before(graph)
     producers = {id(y): call.operation for call in graph.calls for y in tensors(call.outputs)}
-    kept = (
+    operations = (
         producers[id(call.inputs[0])]
         for call in graph.calls
         if isinstance(call.operation, KeepFloat)
     )
-    return list(dict.fromkeys(names.get(id(operation), operation.name) for operation in kept))
+    return list(dict.fromkeys(names.get(id(operation), operation.name) for operation in operations))
 
 
 def _names_before(graph: Graph) -> dict[int, str]:

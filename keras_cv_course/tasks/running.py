@@ -222,7 +222,7 @@ def _fit(
         verbose,
         every,
         score=training.score,
-        kept=training.kept,
+        saved_model=training.saved_model,
     )
 
 

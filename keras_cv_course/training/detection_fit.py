@@ -85,7 +85,7 @@ def fit_detector(
         verbose,
         [*recipe_callbacks(recipe), *callbacks, *training.callbacks],
         score=training.score,
-        kept=training.kept,
+        saved_model=training.saved_model,
     )
 
 

@@ -46,7 +46,7 @@ class FaceOptions:
         scale: Of CosFace.
         people_per_batch: At most; all where there are fewer.
         images_per_person: In a batch.
-        crop: Share of each side that is kept around the center first.
+        crop: Share of each side that is kept around the centre first.
     """
 
     margin: float = 0.2

@@ -38,7 +38,7 @@ class Training:
         train: What it learns from.
         val: What the best epoch is chosen by, or None where a callback measures that.
         score: Returns the score of an epoch.
-        kept: What is saved, if it is not `model` but shares its weights.
+        saved_model: What is saved, if it is not `model` but shares its weights.
         callbacks: What else an epoch needs.
     """
 
@@ -46,7 +46,7 @@ class Training:
     train: Epochs
     val: Any
     score: Score
-    kept: keras.Model | None = None
+    saved_model: keras.Model | None = None
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
 
@@ -117,7 +117,7 @@ def fit_run(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     worker: Worker | None = None,
     score: Score = by_accuracy,
-    kept: keras.Model | None = None,
+    saved_model: keras.Model | None = None,
 ) -> dict[str, list[float]]:
     """Returns the history of `model.fit` in a run folder, from which it continues after a kill.
 
@@ -140,7 +140,7 @@ def fit_run(
             and `run` are the same for all. The folder must be shared, and worker 0 writes it.
         score: Returns the score of an epoch from its logs. The default is validation accuracy, and
             of equal ones the loss.
-        kept: What is saved as the best model, if it is not `model` but shares its weights.
+        saved_model: What is saved as the best model, if it is not `model` but shares its weights.
 
     Returns:
         Columns of `run.results`; for other workers than the first, the epochs of this process.
@@ -153,7 +153,7 @@ def fit_run(
     train, writes = as_epochs(train), worker is None or worker.index == 0
     if worker is not None:
         train, val = worker.share(train), worker.share_batches(val)
-    best = KeepBest(run, writes, score, kept)
+    best = KeepBest(run, writes, score, saved_model)
     others = [StopOnDivergence(), *callbacks, best]
     checkpoint = Checkpoint(run.resume, others, writes)
     finished = checkpoint.restore(model)
@@ -189,7 +189,7 @@ class KeepBest(keras.callbacks.Callback):
         run: Where the model goes.
         writes: Whether this process writes it.
         score: Returns the score of an epoch from its logs.
-        kept: The model to save; None is the one in training.
+        saved_model: The model to save; None is the one in training.
     """
 
     checkpointed = ("best",)
@@ -199,13 +199,13 @@ class KeepBest(keras.callbacks.Callback):
         run: RunFolder,
         writes: bool = True,
         score: Score = by_accuracy,
-        kept: keras.Model | None = None,
+        saved_model: keras.Model | None = None,
     ) -> None:
         super().__init__()
         self.run = run
         self.writes = writes
         self.score = score
-        self.kept = kept
+        self.saved_model = saved_model
         self.best: tuple[float, ...] = ()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -219,9 +219,9 @@ class KeepBest(keras.callbacks.Callback):
 
     def _save(self, destination: Path) -> None:
         if self.writes:
-            kept = self.model if self.kept is None else self.kept
+            saved_model = self.model if self.saved_model is None else self.saved_model
             with outside_distribution(), replacing(destination) as path:
-                kept.save(path)
+                saved_model.save(path)
 
     def settle(self, finished: int) -> None:
         """Moves a model of finished epochs to `run.model`, and removes one of a later epoch."""

@@ -53,7 +53,9 @@ def test_range_is_read_from_the_file(detector, images, tmp_path, source):
 
 def test_an_unknown_range_must_be_given(detector, tmp_path):
     path = convert(detector, tmp_path / "bare.tflite", "none", describe=False).path
-    with pytest.raises(ValueError, match=r"`input_range` must be given, since .* does not record it"):
+    with pytest.raises(
+        ValueError, match=r"`input_range` must be given, since .* does not record it"
+    ):
         TFLiteDetector(path, validate=False)
 
 
