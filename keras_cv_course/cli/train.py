@@ -148,7 +148,7 @@ def _way_on(project: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         known = "" if project == "runs" else f" --project {project}"
-        typer.echo(f"Interrupted. Go on with: keras-cv-course train --resume{known}", err=True)
+        typer.echo(f"Interrupted. Continue with: keras-cv-course train --resume{known}", err=True)
         raise
 
 
@@ -192,7 +192,7 @@ def _other_task(task: str, model: str | None) -> str:
 def _check_task(run: Any, passed: str | None) -> None:
     task = run.load_args().get("task", next(iter(TASKS)))
     if passed not in (None, task):
-        raise ValueError(f"{run.path} was begun with --task {task}. Received: --task {passed}.")
+        raise ValueError(f"{run.path} was started with --task {task}. Received: --task {passed}.")
 
 
 def _refuse_changes(options: set[str]) -> None:

@@ -174,7 +174,7 @@ class Reading:
         text = f"{where}: {what}"
         if self.broken == "raise":
             raise ValueError(
-                f'{text} Mend it, or read with broken="skip", which leaves it out and says so.'
+                f'{text} Fix it, or read with broken="skip", which skips and reports it.'
             )
         self._problems.append(text)
 

@@ -35,7 +35,7 @@ def detection_batches(
 ) -> tf.data.Dataset:
     """Returns images as pixels, and the boxes that are learned, in batches.
 
-    Go on with `augmented_boxes`, `random_shapes` and `with_targets`. For runs that must go on
+    Continue with `augmented_boxes`, `random_shapes` and `with_targets`. For runs that must resume
     exactly after a kill there is `detection_epochs`.
 
     Args:

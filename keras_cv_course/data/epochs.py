@@ -1,4 +1,4 @@
-"""Training images as a function of the epoch, so that a run that was killed can go on exactly."""
+"""Training images as a function of the epoch, so that a run that was killed can resume exactly."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -147,7 +147,7 @@ def as_epochs(train: tf.data.Dataset | Epochs) -> Epochs:
     """Returns a dataset as epochs, each of which reads it once.
 
     A dataset that shuffles does so with its own count of passes, which starts over with the
-    process: give an `Epochs` where runs must go on exactly.
+    process: give an `Epochs` where runs must resume exactly.
 
     Raises:
         ValueError: If the dataset has no known number of batches.

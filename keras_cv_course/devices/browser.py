@@ -100,8 +100,8 @@ def install_runtime(folder: str | os.PathLike[str]) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise RuntimeError(
-            "npm, which brings LiteRT.js, is not on the PATH. Install Node.js 20 or newer, or pass "
-            "`runtime`, a node_modules folder with "
+            "npm, which installs LiteRT.js, is not on the PATH. Install Node.js 20 or newer, or "
+            "pass `runtime`, a node_modules folder with "
             f"{' and '.join(f'{name}@{VERSION}' for name in PACKAGES)}."
         )
     folder.mkdir(parents=True, exist_ok=True)
