@@ -151,7 +151,7 @@ def calibration_images(opened: "OpenedModel", source: str | None, count: int) ->
     if source is None and not opened.args:
         raise ValueError(
             f"int8 needs images to calibrate with: there is no args.yaml beside {opened.path} that "
-            f"tells what it was trained on. Pass a folder{_built_in(task)} with --calibration."
+            f"says what it was trained on. Pass a folder{_built_in(task)} with --calibration."
         )
     opened.need_range()
     if source is not None and source not in task.Args.BUILT_IN:

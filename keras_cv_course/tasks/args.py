@@ -59,16 +59,18 @@ class RunArgs:
     data: str = option("", "Folder of the data.")
     model: str = option("", "Name of the network, see `models`.")
     imgsz: int | None = option(None, "Height and width of the input in pixels.")
-    alpha: float | None = option(None, "Width of the network, where its family has one.")
-    weights: str | None = option(None, '"imagenet", or a file of weights; fresh ones without it.')
+    alpha: float | None = option(None, "Width multiplier, for families that have one.")
+    weights: str | None = option(None, '"imagenet", or a file of weights; random by default.')
     batch: int = option(32, "Images in a batch.")
-    freeze: int = option(0, "Groups of layers that stay as they are: the stem, then blocks.")
+    freeze: int = option(0, "Groups of layers to freeze: the stem, then blocks.")
     qat: bool = option(False, "Then fine-tune with int8 rounding, for a better int8 export.")
     qat_epochs: int = option(4, "Passes over the images with int8 rounding.")
     strategy: str | None = option(None, '"mirrored": all GPUs of this machine.')
-    mixed_precision: str | None = option(None, '"bf16" or "fp16"; float32 without it.')
-    deterministic: bool = option(False, "The same bits in every run, at some cost of speed.")
-    tensorboard: bool = option(False, "Log for TensorBoard, to `tensorboard` in the run.")
+    mixed_precision: str | None = option(None, '"bf16" or "fp16"; float32 by default.')
+    deterministic: bool = option(
+        False, "Bit-identical results in every run, at some cost of speed."
+    )
+    tensorboard: bool = option(False, "Write TensorBoard logs to `tensorboard` in the run folder.")
     recipe: Recipe = _RECIPE
 
     def __post_init__(self) -> None:
@@ -112,7 +114,7 @@ class RunArgs:
 
     @property
     def source(self) -> str:
-        """`data` as a path from the root, so that the run goes on from any working directory."""
+        """`data` as a path from the root, so that the run continues from any working directory."""
         return absolute(self.data, self.BUILT_IN)
 
     @property
@@ -137,7 +139,7 @@ class RunArgs:
         return cls.recipe
 
     def check_source(self) -> None:
-        """Raises FileNotFoundError where `data` is no folder and not built in."""
+        """Raises FileNotFoundError if `data` is neither a folder nor built in."""
         if self.data not in self.BUILT_IN and not Path(self.source).is_dir():
             built_in = f" Built in: {', '.join(self.BUILT_IN)}." if self.BUILT_IN else ""
             raise FileNotFoundError(f"There is no folder {self.data}.{built_in}")
@@ -181,7 +183,7 @@ class BackboneArgs(RunArgs):
     """
 
     backbone: str = option("mobilenet_v2", "Network under the heads, see `models`.")
-    dropout_rate: float = option(0.0, "Share of the features before the heads that is set to zero.")
+    dropout_rate: float = option(0.0, "Dropout rate before the heads.")
 
     def __post_init__(self) -> None:
         check_choice("model", self.model, self.NETWORKS)

@@ -98,9 +98,9 @@ class ClassificationTask(Task):
         self, model: keras.Model, args: ClassificationArgs, recipe: Recipe, data: ImageDataset
     ) -> Training:
         """Returns the classifier compiled, and its images as the recipe wants them."""
-        pictures, val = prepared_for(model, recipe, data.epochs, data.val, args.input_range)
-        compile_classifier(model, recipe, pictures.batches)
-        return Training(model, pictures, val, by_accuracy)
+        images, val = prepared_for(model, recipe, data.epochs, data.val, args.input_range)
+        compile_classifier(model, recipe, images.batches)
+        return Training(model, images, val, by_accuracy)
 
     def calibration(self, args: ClassificationArgs, data: ImageDataset, count: int) -> np.ndarray:
         """Returns images of the training split."""
@@ -136,7 +136,7 @@ class ClassificationTask(Task):
                 )
             if spec.class_names is None:
                 raise ValueError(
-                    f"Nothing tells the classes of {predictor.path}, and so their order."
+                    f"The classes of {predictor.path}, and so their order, are not known."
                 )
             images, _ = labelled_folder(source, shape, spec.input_range, spec.class_names)
             return Samples("all", images, spec.class_names)

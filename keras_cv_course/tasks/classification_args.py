@@ -20,7 +20,7 @@ class Args(RunArgs):
     """Arguments of a classifier's training run.
 
     Attributes:
-        val_split: Share held out where there is no `val` folder.
+        val_split: Share held out if there is no `val` folder.
         head_first: Whether a new classifier on stored weights is fitted before all layers learn,
             where images are few.
     """
@@ -31,8 +31,10 @@ class Args(RunArgs):
 
     data: str = option(DIGITS, 'Folder of class folders or of shards, or "digits".')
     model: str = option("mobilenet_v2", "Name of the network, see `models`.")
-    imgsz: int | None = option(None, "Height and width; as in the paper, and 48 for digits.")
-    val_split: float = option(0.2, "Share held out where there is no `val` folder.")
+    imgsz: int | None = option(
+        None, "Height and width; by default as in the paper, or 48 for digits."
+    )
+    val_split: float = option(0.2, "Share held out if there is no `val` folder.")
     head_first: bool = option(
         True, "On stored weights and few images, fit the new classifier before all layers learn."
     )
@@ -66,7 +68,7 @@ class Args(RunArgs):
 class Predict:
     """Options of predictions."""
 
-    top: int = option(1, "Classes to report of each image.")
+    top: int = option(1, "Classes to report for each image.")
 
     def __post_init__(self) -> None:
         if self.top < 1:

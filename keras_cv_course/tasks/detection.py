@@ -51,7 +51,7 @@ from keras_cv_course.training.recipe import Recipe
 
 # Of its boxes; the weight is YOLOv1's. With 1, small objects are found, but their boxes are poor.
 _LOSS: dict[str, dict[str, Any]] = {"yolo": {"box_loss": "ciou", "box_weight": 5.0}}
-_SCENE_SHAPE = (320, 320)  # of drawn scenes, where nothing tells another
+_SCENE_SHAPE = (320, 320)  # of drawn scenes, by default
 _SHOWN = 6  # images in a mosaic, each beside what is true
 _SHOWN_SCORE = 0.4
 
@@ -80,11 +80,11 @@ class DetectionTask(Task):
         self, model: keras.Model, args: DetectionArgs, recipe: Recipe, data: DetectionData
     ) -> Training:
         """Returns the detector compiled, and its images as the recipe wants them."""
-        pictures = detection_images(data.epochs, recipe, model, args.input_range)
+        images = detection_images(data.epochs, recipe, model, args.input_range)
         return detector_training(
             model,
             recipe,
-            pictures,
+            images,
             data.val.samples,
             data.class_names,
             every=max(1, recipe.epochs // 10),
@@ -124,7 +124,7 @@ class DetectionTask(Task):
         """Returns COCO's and VOC's average precision, and that of each class at an IoU of 0.5."""
         names = samples.class_names
         truths: list[Truth] = []
-        found: list[dict[str, np.ndarray]] = []
+        results: list[dict[str, np.ndarray]] = []
         shown: list[Result] = []
         total = len(samples.content)
         for image, truth, result in progress(
@@ -133,11 +133,11 @@ class DetectionTask(Task):
             if len(shown) < 2 * _SHOWN:
                 shown += [true_boxes(image, truth.boxes, truth.labels, names), _sure(result)]
             truths.append(truth)
-            found.append(result.arrays())
-        reached = coco_average_precision(truths, found, names)
+            results.append(result.arrays())
+        reached = coco_average_precision(truths, results, names)
         for name, kind in (("VOC07", "11_points"), ("VOC12", "area")):
-            reached[name] = voc_average_precision(truths, found, names, kind=kind)["mAP"]
-        counts = detection_confusion(truths, found, len(names), score_threshold=_SHOWN_SCORE)
+            reached[name] = voc_average_precision(truths, results, names, kind=kind)["mAP"]
+        counts = detection_confusion(truths, results, len(names), score_threshold=_SHOWN_SCORE)
         order = (*self.metrics, *(name for name in reached if name not in self.metrics))
         classes = {name: reached[f"AP/{name}"] for name in names}
         return Evaluation(
@@ -148,7 +148,7 @@ class DetectionTask(Task):
                 "lowest_score": _lowest(predictor),
             },
             plots={
-                "precision_recall": partial(plot_precision_recall, truths, found, names),
+                "precision_recall": partial(plot_precision_recall, truths, results, names),
                 "confusion_matrix": partial(
                     plot_confusion, counts, names, none=("nothing", "missed")
                 ),
@@ -166,7 +166,7 @@ class DetectionTask(Task):
     ) -> Comparison:
         """Returns average precisions of both, of the scores that the file gives.
 
-        What the file leaves out is no difference in what it finds.
+        What the file leaves out does not count as a difference.
         """
         lowest = _lowest(candidate)
         again = self.predictor_at(reference, lowest)
@@ -191,9 +191,11 @@ class DetectionTask(Task):
     ) -> list[Result]:
         """Returns the objects in each image, the best first."""
         results: list[Result] = []
-        for image, found in zip(images, detections_of(outputs, frames), strict=True):
-            kept = found["scores"] >= options.score
-            boxes, scores, labels = (found[key][kept] for key in ("boxes", "scores", "classes"))
+        for image, detections in zip(images, detections_of(outputs, frames), strict=True):
+            kept = detections["scores"] >= options.score
+            boxes, scores, labels = (
+                detections[key][kept] for key in ("boxes", "scores", "classes")
+            )
             results.append(Detections(image, boxes, scores, labels, spec.class_names))
         return results
 
@@ -274,13 +276,13 @@ def _check_count(predictor: Predictor, source: str, class_names: tuple[str, ...]
     """Raises ValueError unless the classes of the data can be those of a detector without names."""
     if predictor.keras_model is None:
         raise ValueError(
-            f"Nothing tells the classes of {predictor.path}, and so their order. Export it again "
+            f"The classes of {predictor.path}, and so their order, are not known. Export it again "
             "with the args.yaml of its run beside the model."
         )
     classes = detection_spec(predictor.keras_model).classes
     if classes != len(class_names):
         raise ValueError(
-            f"{predictor.path} finds {classes} classes, and nothing tells their names. {source} "
+            f"{predictor.path} finds {classes} classes, whose names are not known. {source} "
             f"has {len(class_names)}: {list(class_names)}. Put the args.yaml of its run beside it."
         )
 

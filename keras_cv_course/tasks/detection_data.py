@@ -32,7 +32,7 @@ _TABLES: dict[str, Callable[..., Annotations]] = {
     "{split}.json": coco_annotations,
     "{split}.csv": table_annotations,
 }
-_PICTURES = ("images", "{split}")
+_IMAGES = ("images", "{split}")
 _LAYOUTS = (
     "Pascal VOC (`Annotations`, `JPEGImages` and `ImageSets/Main/{split}.txt`), COCO "
     "(`annotations/instances_{split}.json` or `{split}.json`) or CSV (`{split}.csv`), the latter "
@@ -65,15 +65,15 @@ def open_boxes(
         check_choice("split", split, SPLITS)
         return DrawnScenes(_SCENES[split], size_px, seed=SPLITS.index(split))
     folder = existing_folder(source)
-    found = _read(folder, split, class_names)
-    if not any((~picture.crowd & ~picture.difficult).any() for picture in found.images):
+    annotations = _read(folder, split, class_names)
+    if not any((~image.crowd & ~image.difficult).any() for image in annotations.images):
         classes = "" if class_names is None else f" of the classes {list(class_names)}"
-        problem = f" The first problem: {found.skipped[0]}" if found.skipped else ""
+        problem = f" The first problem: {annotations.skipped[0]}" if annotations.skipped else ""
         raise ValueError(
-            f"{folder} has no box to find{classes} in the {len(found.images)} images of its "
+            f"{folder} has no box to find{classes} in the {len(annotations.images)} images of its "
             f"{split}.{problem}"
         )
-    return found
+    return annotations
 
 
 def holds_boxes(folder: Path) -> bool:
@@ -88,19 +88,19 @@ def _read(folder: Path, split: str, class_names: tuple[str, ...] | None) -> Anno
     for name, read in _TABLES.items():
         file = folder / name.format(split=split)
         if file.is_file():
-            return read(file, _pictures(folder, split), class_names)
+            return read(file, _images(folder, split), class_names)
     raise FileNotFoundError(
         f'{folder} must be "{SHAPES}", or a folder in the layout of '
         f"{_LAYOUTS.format(split=split)}. It is in none."
     )
 
 
-def _pictures(folder: Path, split: str) -> Path:
-    names = [name.format(split=split) for name in _PICTURES]
-    found = next((folder / name for name in names if (folder / name).is_dir()), None)
-    if found is None:
+def _images(folder: Path, split: str) -> Path:
+    names = [name.format(split=split) for name in _IMAGES]
+    path = next((folder / name for name in names if (folder / name).is_dir()), None)
+    if path is None:
         raise FileNotFoundError(f"{folder} must hold its images in {' or '.join(names)}.")
-    return found
+    return path
 
 
 def open_annotated(args: RunArgs, read: Callable[..., Boxes] = open_boxes) -> "DetectionData":

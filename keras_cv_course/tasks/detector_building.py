@@ -59,5 +59,5 @@ def _anchors(train: Boxes, args: Args) -> list[list[tuple[float, float]]]:
             f"YOLO takes the sizes of its {count} anchors from the boxes of {args.data}, which has "
             f"{len(shapes)}. Annotate more, or train with --model ssdlite."
         )
-    found, _ = cluster_shapes(shapes, count, args.recipe.seed)
-    return [list(found[i : i + 3]) for i in range(0, len(found), 3)]
+    clusters, _ = cluster_shapes(shapes, count, args.recipe.seed)
+    return [list(clusters[i : i + 3]) for i in range(0, len(clusters), 3)]

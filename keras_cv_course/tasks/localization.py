@@ -98,8 +98,8 @@ class LocalizationTask(Task):
         samples = self.held_out(data)
 
         def measure() -> Mapping[str, float]:
-            found = self.evaluate(predictor, samples).metrics
-            return {name: found[name] for name in self.metrics}
+            metrics = self.evaluate(predictor, samples).metrics
+            return {name: metrics[name] for name in self.metrics}
 
         return Training(model, train, None, self.score, None, (HeldOutMetrics(measure),))
 
@@ -155,7 +155,7 @@ class LocalizationTask(Task):
                 right.append(result.label == int(truth.labels[expected]))
                 measured = iou(truth.boxes[expected], result.box_xyxy)
                 overlap.append(float(keras.ops.convert_to_numpy(measured)))
-        both = [named and found >= _LEAST_IOU for named, found in zip(right, overlap, strict=True)]
+        both = [named and value >= _LEAST_IOU for named, value in zip(right, overlap, strict=True)]
         return Evaluation(
             metrics={
                 "localization_accuracy": _mean(both),

@@ -53,7 +53,7 @@ class FaceData:
 
     @property
     def split_files(self) -> dict[str, tuple[str, ...]]:
-        """Paths of the files of each split; none of drawn faces, which are drawn anew."""
+        """Paths of the files of each split; none for drawn faces, which are drawn again."""
         if self.train.drawn:
             return {}
         parts = {"train": self.train, "val": self.val}
@@ -64,10 +64,10 @@ class FaceData:
 
 
 class MultitaskTask(Task):
-    """Tells what can be seen in a face; each task has an output of its own."""
+    """Predicts what can be seen in a face, with an output for each task."""
 
     name = "multitask"
-    summary = "tell points, age, smile and more of a face"
+    summary = "predict points, age, smile and more of a face"
     Args = MultitaskArgs
     Predict = MultitaskPredict
     Export = MultitaskExport
@@ -140,14 +140,14 @@ class MultitaskTask(Task):
     ) -> Evaluation:
         """Returns a number for each task, see `face_metrics`."""
         faces: Faces = samples.content
-        found: list[tuple[FaceAttributes, Mapping[str, np.ndarray]]] = []
+        answers: list[tuple[FaceAttributes, Mapping[str, np.ndarray]]] = []
         pairs = ((one, row) for one in faces.sets for row in range(len(one)))
         files = [file for one in faces.sets for file in one.files]
         results = progress(predictor.stream(files), len(files))
         for result, (one, row) in zip(results, pairs, strict=True):
-            found.append((result, {name: values[row] for name, values in one.labels.items()}))
+            answers.append((result, {name: values[row] for name, values in one.labels.items()}))
         names = predictor.spec.facts.get("gender_names", GENDER_NAMES)
-        metrics = face_metrics(found, faces.eyes, names)
+        metrics = face_metrics(answers, faces.eyes, names)
         errors = {name: metrics[key] for name, key in _ERRORS.items() if key in metrics}
         return Evaluation(metrics=metrics, images=len(files), facts={"errors": errors})
 
@@ -200,16 +200,16 @@ class _Meaning:
 
 
 def face_metrics(
-    found: Iterable[tuple[FaceAttributes, Mapping[str, np.ndarray]]],
+    results: Iterable[tuple[FaceAttributes, Mapping[str, np.ndarray]]],
     eyes: tuple[int, int],
     gender_names: Sequence[str] = GENDER_NAMES,
 ) -> dict[str, float]:
     """Returns numbers by task, over the images with a label of it; none where there is no label.
 
     Args:
-        found: Results with labels by task, as in `LabelledImages`.
+        results: Results with labels by task, as in `LabelledImages`.
         eyes: Numbers of the points between which the distance of the eyes is measured.
-        gender_names: What labels 0 and 1 of "gender" stand for.
+        gender_names: The names of labels 0 and 1 of "gender".
 
     Returns:
         "landmarks_nme", the mean distance of points over that between the eyes, and
@@ -218,7 +218,7 @@ def face_metrics(
         "detection_accuracy", the mean of those of faces and of images without one.
     """
     meaning, rows = _Meaning(eyes, tuple(gender_names)), dict[str, list[float]]()
-    for result, labels in found:
+    for result, labels in results:
         for task, label in labels.items():
             if task in result.attributes and np.isfinite(label).any():
                 for name, value in _MEASURES[task](result, label, meaning).items():

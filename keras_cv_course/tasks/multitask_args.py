@@ -40,7 +40,7 @@ class Args(BackboneArgs):
     )
     model: str = option(_NETWORK, "multitask_faces.")
     imgsz: int | None = option(64, "Height and width of the input in pixels.")
-    dropout_rate: float = option(0.2, "Share of the features before the heads that is set to zero.")
+    dropout_rate: float = option(0.2, "Dropout rate before the heads.")
     val_split: float = option(0.2, "Share held out: of people where they are known, or of images.")
     recipe: Recipe = _RECIPE
 

@@ -32,7 +32,7 @@ class OpenedModel:
         path: The file.
         model: What is in it.
         task: What it does.
-        spec: What it takes and what its outputs mean, as far as anything tells.
+        spec: What it takes and what its outputs mean, as far as it is known.
         args: The `args.yaml` beside the file and, as "files", which files its splits hold; empty
             where there is none.
     """
@@ -63,8 +63,9 @@ class OpenedModel:
         """
         if self.spec.input_range is None:
             raise ValueError(
-                f"Nothing tells which values {self.path} takes: neither the file nor an args.yaml "
-                "beside it. Pass it with --input-range (`input_range=`), e.g. --input-range -1 1."
+                f"It is not known which values {self.path} takes: neither the file nor an "
+                "args.yaml beside it says so. Pass them with --input-range (`input_range=`), "
+                "e.g. --input-range -1 1."
             )
         return self.spec.input_range
 
@@ -75,7 +76,7 @@ class OpenedModel:
             options: Of the task's `Predict`; None is the defaults.
 
         Raises:
-            ValueError: If nothing tells which values the model takes, or its outputs cannot be
+            ValueError: If it is not known which values the model takes, or its outputs cannot be
                 read.
         """
         self.need_range()
@@ -98,7 +99,7 @@ def load(
     """Returns a callable from images to results, of a .keras or .tflite file of any task.
 
     What the file carries is used where an argument is None; where it carries nothing, an
-    `args.yaml` beside it is asked.
+    `args.yaml` beside it is read.
 
     Args:
         path: The file, or the folder of a run.
@@ -111,7 +112,7 @@ def load(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no model of one image, or nothing tells what it is for or what values
+        ValueError: If it is not a model of one image, or its task is not known or what values
             it takes.
         TypeError: If the task has no such option.
 
@@ -132,13 +133,13 @@ def open_model(
 
     Args:
         path: A .keras or .tflite file, or the folder of a run.
-        given: What outranks that which the file tells; the file in turn outranks an `args.yaml`
+        given: What overrides the spec of the file, which in turn overrides an `args.yaml`
             beside it.
         keras_only: Whether a .tflite file is refused.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no model of one image, or nothing tells what it is for.
+        ValueError: If it is not a model of one image, or its task is not known.
     """
     file = model_file(path, keras_only)
     run = RunFolder(file.parent)
@@ -177,7 +178,7 @@ def task_of(model: "keras.Model | str | os.PathLike[str]") -> str | None:
 
 
 def _spec_of_args(args: dict[str, Any]) -> ModelSpec:
-    """Returns what a run's `args.yaml` tells, for files that were made before they carried it."""
+    """Returns the spec in a run's `args.yaml`, for files that were made before they carried it."""
     known = {name: args.get(name) for name in ("task", "class_names", "input_range", "resize")}
     return ModelSpec(**{name: value for name, value in known.items() if value is not None})
 
@@ -185,10 +186,10 @@ def _spec_of_args(args: dict[str, Any]) -> ModelSpec:
 def _task_of(spec: ModelSpec, model: keras.Model | TFLiteModel, file: Path) -> Task:
     if spec.task is not None:
         return get_task(spec.task)
-    found = [row.load() for row in TASKS.values() if row.load().recognizes(model)]
-    if not found:
+    candidates = [row.load() for row in TASKS.values() if row.load().recognizes(model)]
+    if not candidates:
         raise ValueError(
-            f"Nothing tells what {file} is for, and its outputs do not show it. Pass the task, one "
+            f"The task of {file} is not known, and its outputs do not show it. Pass the task, one "
             f"of {', '.join(TASKS)}, with --task (`task=`)."
         )
-    return found[0]
+    return candidates[0]

@@ -1,7 +1,7 @@
 """The runner: from arguments to a whole run folder, for every task alike.
 
-A run has one or two stages, float and quantization-aware, each of which goes on after a kill. What
-differs between tasks is asked of the `Task`.
+A run has one or two stages, float and quantization-aware, each of which resumes after a kill. What
+differs between tasks is defined by the `Task`.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ from keras_cv_course.training.tensorboard_logs import check_tensorboard, tensorb
 _LOG = logging.getLogger(__name__)
 _CALIBRATION = 200  # images
 _QAT_RATE = 0.1  # of the float training's learning rate
-_OLDEST = "classify"  # What runs trained that do not tell their task.
+_OLDEST = "classify"  # The task of runs that do not record one.
 
 
 @corrupt_shards_named()
@@ -169,7 +169,7 @@ def _opened(task: Task, args: RunArgs, files: Any = None) -> Any:
 
 
 def _facts(task: Task, args: RunArgs, data: Any) -> dict[str, Any]:
-    """Returns what `args.yaml` tells of a run beside its arguments."""
+    """Returns what `args.yaml` records of a run besides its arguments."""
     return {
         "task": task.name,
         "class_names": list(data.class_names),
@@ -222,7 +222,7 @@ def _fit(
         verbose,
         every,
         score=training.score,
-        kept=training.kept,
+        saved_model=training.saved_model,
     )
 
 
@@ -270,7 +270,7 @@ def _train_in_int8(
     verbose: int,
 ) -> dict[str, Any]:
     """Fine-tunes the best float model as its int8 file will compute; returns what that reaches."""
-    # As it is where the run goes on here, without the float stage before.
+    # As where the run continues here, without the float stage before.
     keras.utils.set_random_seed(args.recipe.seed)
     typical = task.calibration(args, data, _CALIBRATION)
     aware = quantize_aware(best, typical, input_range=args.input_range)

@@ -1,4 +1,4 @@
-"""The task of telling people apart by their faces: one image becomes a vector."""
+"""The task of recognizing people by their faces: one image becomes a vector."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ from keras_cv_course.training.verification_plots import plot_verification
 # Share of the pairs of two people that the threshold may accept.
 FALSE_ACCEPT_RATE = 0.01
 # A person needs two images to be a pair.
-_FEWEST_PICTURES = 2
+_FEWEST_IMAGES = 2
 _BATCH_NORM_MOMENTUM = 0.99
 # Images that an epoch is judged by, and that the projection is set from.
 _MOST_JUDGED = 1000
@@ -75,10 +75,10 @@ class PeopleData:
 
 
 class VerificationTask(Task):
-    """Tells whether two images show one person, by the cosine of their vectors."""
+    """Decides whether two images show one person, by the cosine of their vectors."""
 
     name = "verify"
-    summary = "tell people apart by their faces"
+    summary = "recognize people by their faces"
     Args = VerificationArgs
     Predict = VerificationPredict
     Export = VerificationExport
@@ -91,7 +91,7 @@ class VerificationTask(Task):
         return (-float(row["val_eer"]),)
 
     def open(self, args: VerificationArgs, files: Mapping[str, Any] | None = None) -> PeopleData:
-        """Returns people of a folder, or digits in their place; nobody is on both sides."""
+        """Returns people of a folder, or digits; no person is on both sides."""
         people = _people(args.source)
         train, val = _split(people, args.source, args.held_out, args.recipe.seed)
         return PeopleData(train, val, people.skipped)
@@ -167,7 +167,7 @@ class VerificationTask(Task):
     def evaluate(
         self, predictor: Predictor, samples: Samples, progress: Progress = silent
     ) -> Evaluation:
-        """Returns how well pairs of one person are told from pairs of two."""
+        """Returns how well pairs of one person are separated from pairs of two."""
         report = self._report(predictor, samples, progress)
         numbers = {"eer": report.eer, "auc": report.auc, "accuracy": report.accuracy}
         for rate in report.accept_rates:
@@ -222,7 +222,7 @@ class VerificationTask(Task):
 
 
 def _people(source: str) -> People:
-    return digit_people() if source == DIGITS else people_folder(source, _FEWEST_PICTURES)
+    return digit_people() if source == DIGITS else people_folder(source, _FEWEST_IMAGES)
 
 
 def _split(people: People, source: str, held_out: float, seed: int) -> tuple[People, People]:

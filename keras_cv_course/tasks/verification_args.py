@@ -1,4 +1,4 @@
-"""Arguments of the task of telling people apart by their faces."""
+"""Arguments of the task of recognizing people by their faces."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -31,9 +31,9 @@ class Args(RunArgs):
     A batch holds `people_per_batch` times `images_per_person` images.
 
     Attributes:
-        backbone: Network whose feature maps a "face_encoder" stands on.
+        backbone: Network whose feature maps a "face_encoder" is built on.
         embedding_dim: Size of the vectors.
-        held_out: Share of the people who are not learned from.
+        held_out: Share of the people held out from training.
         crop: Share of each side of an image that is kept around its center.
         mirrored: Whether the mirrored image is embedded as well when the encoder is used.
         margin: Of the loss CosFace.
@@ -50,17 +50,18 @@ class Args(RunArgs):
 
     data: str = option(DIGITS, 'Folder with a folder of images for each person, or "digits".')
     model: str = option(
-        "", f"One of {', '.join(NETWORKS)}; siamese_encoder for digits, else face_encoder."
+        "",
+        f"One of {', '.join(NETWORKS)}; by default siamese_encoder for digits, else face_encoder.",
     )
     backbone: str = option(_BACKBONE, "Network under a face_encoder, see `models`.")
     embedding_dim: int = option(128, "Size of the vectors.")
-    held_out: float = option(0.3, "Share of the people who are not learned from.")
-    crop: float = option(1.0, "Share of each side that is kept around the center.")
+    held_out: float = option(0.3, "Share of the people held out from training.")
+    crop: float = option(1.0, "Share of each side that is kept around the centre.")
     mirrored: bool = option(False, "Embed the mirrored image as well when the encoder is used.")
-    margin: float = option(0.2, "Of the loss CosFace.")
-    scale: float = option(24.0, "Of the loss CosFace.")
+    margin: float = option(0.2, "Margin of the CosFace loss.")
+    scale: float = option(24.0, "Scale of the CosFace loss.")
     people_per_batch: int = option(16, "People in a batch.")
-    images_per_person: int = option(4, "Images of each of them.")
+    images_per_person: int = option(4, "Images of each person in a batch.")
     recipe: Recipe = _RECIPE
 
     def __post_init__(self) -> None:

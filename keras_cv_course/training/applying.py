@@ -30,16 +30,16 @@ def prepared_for(
         recipe: How to train.
         train: As `prepared` takes it.
         val: `tf.data.Dataset` of batches of (images, class numbers), or None.
-        input_range: Smallest and largest pixel value; None where the model tells it.
+        input_range: Smallest and largest pixel value; None where the model records it.
 
     Raises:
-        ValueError: If colours are to be changed, and nothing tells the range.
+        ValueError: If colours are to be changed, and the range is not known.
     """
     classes = model.output_shape[-1]
-    pictures = prepared(train, recipe, classes, input_range or _range_of(model, recipe))
+    images = prepared(train, recipe, classes, input_range or _range_of(model, recipe))
     if val is not None and recipe.soft_labels:
         val = as_shares(val, classes)
-    return pictures, val
+    return images, val
 
 
 def compile_classifier(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
@@ -108,7 +108,7 @@ def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
     """Returns the callbacks that a recipe needs; give them to `model.fit` before those that save.
 
     With `ema`, the model holds the averaged weights while it is evaluated and at the end of each
-    epoch, and training goes on with its own.
+    epoch, and training continues with its own.
     """
     return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if recipe.ema else []
 
@@ -132,9 +132,9 @@ def penalize_kernels(model: keras.Model, l1: float, l2: float) -> None:
 
 
 def _range_of(model: keras.Model, recipe: Recipe) -> tuple[float, float]:
-    found = spec_of(model).input_range
-    if found is not None:
-        return found
+    input_range = spec_of(model).input_range
+    if input_range is not None:
+        return input_range
     if recipe.rand_augment or recipe.erase:
         raise ValueError(
             "`input_range` must be given to change colours for this model. Received: None. For "

@@ -1,4 +1,4 @@
-"""Everything that an interrupted training needs to go on as if nothing had happened."""
+"""Everything that an interrupted training needs to continue as if nothing had happened."""
 
 import itertools
 import json
@@ -72,7 +72,7 @@ class Checkpoint(keras.callbacks.Callback):
         Call it before `fit`. Callbacks get their state back when `fit` has started them.
 
         Args:
-            model: Built and compiled as it was in the run that goes on.
+            model: Built and compiled as it was in the run that continues.
 
         Raises:
             ValueError: If the file was saved with another model, optimizer or callbacks, or is not
@@ -125,7 +125,7 @@ class Checkpoint(keras.callbacks.Callback):
             raise OSError(
                 error.errno,
                 f"{error.strerror}: the state after epoch {epoch + 1} could not be saved. That of "
-                f"epoch {max(older, default=0)} is whole: make room and go on with the run "
+                f"epoch {max(older, default=0)} is complete: make room and continue the run "
                 "(--resume)",
                 str(path),
             ) from error
@@ -141,7 +141,7 @@ class Checkpoint(keras.callbacks.Callback):
             if saved != present:
                 raise ValueError(
                     f"`model` must be built and compiled as the run of {path} began. It has "
-                    f"{' '.join(map(str, present))} in place of {' '.join(map(str, saved))}."
+                    f"{' '.join(map(str, present))} instead of {' '.join(map(str, saved))}."
                 )
         if facts["kinds"] != self._kinds():
             raise ValueError(

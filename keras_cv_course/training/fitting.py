@@ -1,4 +1,4 @@
-"""Trains a model so that the best epoch is kept and a killed run can go on."""
+"""Trains a model so that the best epoch is kept and a killed run can continue."""
 
 import contextlib
 import re
@@ -38,7 +38,7 @@ class Training:
         train: What it learns from.
         val: What the best epoch is chosen by, or None where a callback measures that.
         score: Returns the score of an epoch.
-        kept: What is saved, if it is not `model` but shares its weights.
+        saved_model: What is saved, if it is not `model` but shares its weights.
         callbacks: What else an epoch needs.
     """
 
@@ -46,7 +46,7 @@ class Training:
     train: Epochs
     val: Any
     score: Score
-    kept: keras.Model | None = None
+    saved_model: keras.Model | None = None
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
 
 
@@ -75,7 +75,7 @@ def fit(
             numbers).
         val: `tf.data.Dataset` of the same to evaluate after each epoch, or None. In a run folder,
             the best epoch is chosen by it.
-        input_range: Smallest and largest pixel value; None where the model tells it.
+        input_range: Smallest and largest pixel value; None where the model records it.
         callbacks: More callbacks for `model.fit`.
         verbose: As in `model.fit`.
         run: The run folder; None writes nothing.
@@ -117,9 +117,9 @@ def fit_run(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     worker: Worker | None = None,
     score: Score = by_accuracy,
-    kept: keras.Model | None = None,
+    saved_model: keras.Model | None = None,
 ) -> dict[str, list[float]]:
-    """Returns the history of `model.fit` in a run folder, from which it goes on after a kill.
+    """Returns the history of `model.fit` in a run folder, from which it continues after a kill.
 
     After each epoch its row is added to `run.results`, the model saved as `run.model` if its score
     is the highest so far, and the state of training saved to `run.resume`, see `Checkpoint`; the
@@ -135,12 +135,12 @@ def fit_run(
         run: Where the files go.
         epochs: Passes over `train`, those before an interruption included.
         verbose: As in `model.fit`.
-        callbacks: More callbacks for `model.fit`, the same when the run goes on.
+        callbacks: More callbacks for `model.fit`, the same when the run continues.
         worker: This process among several that train together, from `join_workers`; `train`, `val`
             and `run` are the same for all. The folder must be shared, and worker 0 writes it.
         score: Returns the score of an epoch from its logs. The default is validation accuracy, and
             of equal ones the loss.
-        kept: What is saved as the best model, if it is not `model` but shares its weights.
+        saved_model: What is saved as the best model, if it is not `model` but shares its weights.
 
     Returns:
         Columns of `run.results`; for other workers than the first, the epochs of this process.
@@ -153,7 +153,7 @@ def fit_run(
     train, writes = as_epochs(train), worker is None or worker.index == 0
     if worker is not None:
         train, val = worker.share(train), worker.share_batches(val)
-    best = KeepBest(run, writes, score, kept)
+    best = KeepBest(run, writes, score, saved_model)
     others = [StopOnDivergence(), *callbacks, best]
     checkpoint = Checkpoint(run.resume, others, writes)
     finished = checkpoint.restore(model)
@@ -189,7 +189,7 @@ class KeepBest(keras.callbacks.Callback):
         run: Where the model goes.
         writes: Whether this process writes it.
         score: Returns the score of an epoch from its logs.
-        kept: The model to save; None is the one in training.
+        saved_model: The model to save; None is the one in training.
     """
 
     checkpointed = ("best",)
@@ -199,13 +199,13 @@ class KeepBest(keras.callbacks.Callback):
         run: RunFolder,
         writes: bool = True,
         score: Score = by_accuracy,
-        kept: keras.Model | None = None,
+        saved_model: keras.Model | None = None,
     ) -> None:
         super().__init__()
         self.run = run
         self.writes = writes
         self.score = score
-        self.kept = kept
+        self.saved_model = saved_model
         self.best: tuple[float, ...] = ()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -219,9 +219,9 @@ class KeepBest(keras.callbacks.Callback):
 
     def _save(self, destination: Path) -> None:
         if self.writes:
-            kept = self.model if self.kept is None else self.kept
+            saved_model = self.model if self.saved_model is None else self.saved_model
             with outside_distribution(), replacing(destination) as path:
-                kept.save(path)
+                saved_model.save(path)
 
     def settle(self, finished: int) -> None:
         """Moves a model of finished epochs to `run.model`, and removes one of a later epoch."""

@@ -18,7 +18,7 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class GapReport:
-    """How far training and validation are apart in the best epoch.
+    """The gap between training and validation in the best epoch.
 
     Attributes:
         epoch: The best epoch by validation accuracy, from 1.

@@ -70,7 +70,7 @@ def fit_head(
         flip: Whether the mirrored images are learned from as well.
 
     Raises:
-        ValueError: If a class is missing, or the model is no classifier.
+        ValueError: If a class is missing, or the model is not a classifier.
 
     Example:
         >>> model = fit_head(MobileNetV2(weights="imagenet", classes=17), data.train, flip=True)

@@ -77,7 +77,7 @@ def plot_confusion(
         counts: Number of cases by true class (row) and by the class predicted (column).
         class_names: Names of the classes, by label.
         path: The image to write.
-        none: Where the last row and column are no class, what they are called: nothing is there,
+        none: The names of the last row and column, where they are not a class: nothing is there,
             and what is there was missed.
     """
     counts = np.asarray(counts)

@@ -100,7 +100,7 @@ def test_a_run_that_was_broken_off_while_fine_tuning_ends_as_an_unbroken_one(
     before = (run / "model.keras").stat().st_mtime_ns
     result = train("--task", "classify", "--resume")
     assert result.code == 1
-    assert "was begun with --task detect. Received: --task classify" in result.err
+    assert "was started with --task detect. Received: --task classify" in result.err
     result = train("--task", "detect", "--resume", "--json")
     assert result.code == 0, result.err
     assert result.json["run"] == str(run)

@@ -18,7 +18,7 @@ SHAPES = ("circle", "square", "triangle", "cross")
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model_float32.tflite"])
-def test_a_classifier_is_read_with_what_its_run_tells(name):
+def test_a_classifier_is_read_with_what_its_run_recorded(name):
     opened = open_model(STORED / "classify" / name)
     assert opened.task.name == "classify"
     assert opened.spec.class_names == tuple("0123456789")
@@ -29,7 +29,7 @@ def test_a_classifier_is_read_with_what_its_run_tells(name):
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model_float32.tflite"])
-def test_a_detector_is_read_with_what_its_run_tells(name):
+def test_a_detector_is_read_with_what_its_run_recorded(name):
     opened = open_model(STORED / "detect" / name)
     assert opened.task.name == "detect"
     assert opened.spec.class_names == SHAPES

@@ -52,9 +52,9 @@ def test_a_run_learns_and_keeps_its_best_epoch(data, tmp_path):
     assert history["loss"][-1] < history["loss"][0]
     best = max(history["val_accuracy"])
     assert best > 0.8
-    kept = keras.saving.load_model(run.model)
+    saved = keras.saving.load_model(run.model)
     images, labels = as_arrays(data.val)
-    accuracy = np.mean(kept.predict(images, verbose=0).argmax(-1) == labels)
+    accuracy = np.mean(saved.predict(images, verbose=0).argmax(-1) == labels)
     assert accuracy == pytest.approx(best, abs=1e-6)
     assert int(model.optimizer.iterations) == EPOCHS * len(data.train)
     last = keras.saving.load_model(run.last)
@@ -85,10 +85,10 @@ def test_another_score_and_another_model_are_kept(tmp_path, monkeypatch):
     saved = []
     for model in (network, training):
         monkeypatch.setattr(model, "save", lambda path, m=model: (saved.append(m), path.touch()))
-    keep = fitting.KeepBest(run, score=lambda logs: (logs["val_AP50"],), kept=network)
+    keep = fitting.KeepBest(run, score=lambda logs: (logs["val_AP50"],), saved_model=network)
     started(keep, training)
-    for epoch, found in enumerate((0.0, 0.3, 0.3, 0.2)):
-        keep.on_epoch_end(epoch, {"val_AP50": found})
+    for epoch, value in enumerate((0.0, 0.3, 0.3, 0.2)):
+        keep.on_epoch_end(epoch, {"val_AP50": value})
     assert saved == [network, network]
     assert keep.best == (0.3,)
 
@@ -160,8 +160,8 @@ def test_the_average_of_the_weights_is_kept_and_goes_on(data, tmp_path):
     np.testing.assert_allclose(again["val_loss"], history["val_loss"], rtol=1e-3)
     images, labels = as_arrays(data.val)
     for run in (whole, broken):
-        kept = keras.saving.load_model(run.model)
-        accuracy = np.mean(kept.predict(images, verbose=0).argmax(-1) == labels)
+        saved = keras.saving.load_model(run.model)
+        accuracy = np.mean(saved.predict(images, verbose=0).argmax(-1) == labels)
         assert accuracy == pytest.approx(max(history["val_accuracy"]), abs=1e-6)
 
 
