@@ -23,7 +23,8 @@ class StandardizedConv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Returns the convolution with the standardized kernel."""
-        exact = standardized(ops.cast(kernel, "float32"))  # also with 16 bits
+        wide = keras.backend.result_type(kernel.dtype, "float32")  # also with 16 bits
+        exact = standardized(ops.cast(kernel, wide))
         return super().convolution_op(inputs, ops.cast(exact, self.compute_dtype))
 
 

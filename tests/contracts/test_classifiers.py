@@ -31,7 +31,7 @@ _NARROW = {
     "densenet121": {"growth_rate": 8},
     "densenet_bc": {"depth": 22},
     "mnasnet_b1": {"alpha": 0.5},
-    "fractalnet": {"filters": (8, 16, 16, 16), "columns": 2},
+    "fractalnet": {"filters": (8, 16, 16, 16, 16), "columns": 2},
 }
 # Their blocks are those of a family that is run anyway, or they cannot be made small.
 _RUN_SLOW = {
