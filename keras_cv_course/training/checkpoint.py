@@ -152,15 +152,18 @@ class Checkpoint(keras.callbacks.Callback):
     def _unpacked(
         self, path: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]
     ) -> list[dict[str, Any]]:
-        """Returns the state of each callback; raises unless it has the attributes of its kind."""
-        states = facts["callbacks"]
+        """Returns the state of each callback; raises unless it has the attributes of its kind.
+
+        Further attributes, which a callback had in an older version, are left out.
+        """
+        unpacked = []
         try:
-            for callback, state in zip(self.callbacks, states, strict=True):
-                if tuple(state) != _attributes(callback):
+            for callback, state in zip(self.callbacks, facts["callbacks"], strict=True):
+                names = _attributes(callback)
+                if not set(names) <= set(state):
                     raise ValueError(f"the state of {type(callback).__name__} is {list(state)}")
-            return [
-                {key: _unpack(value, arrays) for key, value in state.items()} for state in states
-            ]
+                unpacked.append({name: _unpack(state[name], arrays) for name in names})
+            return unpacked
         # A state is a tree of JSON, which anything may be wrong with.
         except Exception as error:
             raise _not_whole(path, error) from error
@@ -229,9 +232,7 @@ def _is_finite(array: np.ndarray, kind: str) -> bool:
 
 
 def _not_whole(path: Path, error: Exception) -> ValueError:
-    return ValueError(
-        f"{path} is not a complete state of a training: {error}. Remove it to start over."
-    )
+    return ValueError(f"{path} is not a complete training state: {error}. Remove it to start over.")
 
 
 def _attributes(callback: keras.callbacks.Callback) -> tuple[str, ...]:
