@@ -94,7 +94,7 @@ def test_a_state_of_another_training_is_refused(tmp_path):
         Checkpoint(tmp_path).restore(other)
     wide = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
     wide.compile("adam", "mse")
-    with pytest.raises(ValueError, match=r"has model/0 float32 \[3, 5\] in place of .*\[3, 4\]"):
+    with pytest.raises(ValueError, match=r"has model/0 float32 \[3, 5\] instead of .*\[3, 4\]"):
         Checkpoint(tmp_path).restore(wide)
     stopping = keras.callbacks.EarlyStopping("loss")
     with pytest.raises(ValueError, match=r"began with, \[\]. Received: \['EarlyStopping'\]"):
