@@ -1,4 +1,4 @@
-"""People are colours here, and the encoder tells the mean colour of an image."""
+"""People are colours here, and the encoder returns the mean colour of an image."""
 
 import json
 import sys
