@@ -302,7 +302,7 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
         ("evaluate {model} --data {people} --far 0.001", "`false_accept_rate` must be at least"),
         ("verify {map} {red} {blue} --threshold 0.5", "map.keras is not an encoder"),
         ("verify {classes} {red} {blue} --threshold 0.5", "are probabilities of classes"),
-        ("verify {red} {red} {blue} --threshold 0.5", "a .keras or .h5 file"),
+        ("verify {red} {red} {blue} --threshold 0.5", "its name must end in .keras, .h5"),
         ("analyze {classes} {red}", "classes.keras is not a multitask network of faces"),
     ],
 )
