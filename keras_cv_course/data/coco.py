@@ -1,6 +1,5 @@
 """Boxes of JSON files as in COCO."""
 
-import json
 import os
 import reprlib
 import sys
@@ -9,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_cv_course._reading import parse_json
 from keras_cv_course.data.annotations import Annotations, RawBox, Reading
-from keras_cv_course.data.input_files import existing_file, existing_folder
+from keras_cv_course.data.input_files import existing_file, existing_folder, utf8_text
 from keras_cv_course.data.photograph_header import MAX_PIXELS
 
 _IDS = (int, float, str)
@@ -81,10 +81,7 @@ def coco_annotations(
 
 
 def _content(file: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(file.read_text("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is no JSON that can be read ({error}).") from error
+    content = parse_json(utf8_text(file), file)
     for name in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(name), list):
             raise ValueError(f"{file} must hold a list {name!r}, as COCO's files of instances do.")

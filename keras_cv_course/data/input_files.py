@@ -9,6 +9,10 @@ import codecs
 import os
 from pathlib import Path
 
+from keras_cv_course._reading import read_bytes
+
+# Of tables and lists: the annotations of the largest public sets have 6 GB.
+_MOST_BYTES = 2**33
 _OTHER_MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -54,9 +58,9 @@ def utf8_text(file: Path) -> str:
     """Returns the text of a file in UTF-8, without a byte order mark.
 
     Raises:
-        ValueError: If it is in another encoding. The message names the file.
+        ValueError: If it is in another encoding, or too large. The message names the file.
     """
-    content = file.read_bytes()
+    content = read_bytes(file, _MOST_BYTES)
     try:
         return content.decode("utf-8-sig")  # A byte order mark is no part of the first word.
     except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_cv_course._reading import parse_json, read_bytes
 from keras_cv_course._validation import check_whole
 from keras_cv_course.data.dataset import ImageDataset
 from keras_cv_course.data.photographs import read_header, read_photograph
@@ -204,8 +205,8 @@ def read_index(folder: Path) -> tuple[tuple[str, ...], dict[str, list[Shard]]]:
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no shards: there is no {INDEX} in it.")
     try:
-        class_names, splits = _checked_index(json.loads(path.read_bytes()))
-    except (ValueError, RecursionError) as error:
+        class_names, splits = _checked_index(parse_json(read_bytes(path), "it"))
+    except ValueError as error:
         raise ValueError(f"{path} is no index of shards: {error}") from error
     for shard in itertools.chain.from_iterable(splits.values()):
         file = folder / shard.name

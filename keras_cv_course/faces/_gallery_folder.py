@@ -70,6 +70,7 @@ def _listed(collection: Path, metrics: Mapping[str, str]) -> tuple[int, list[Pat
     if not path.exists() and not path.with_name(f"{_MANIFEST}.prev").exists():
         return 0, []  # It is written after the collection is made.
     manifest = read_json(path)
+    _check_parsed(path)
     sequence, wal = manifest["current_seq"], manifest["active_wal_number"]
     if type(sequence) is not int or type(wal) not in (int, type(None)):
         raise ValueError(f"{_MANIFEST} counts in something else than whole numbers.")
@@ -84,6 +85,17 @@ def _listed(collection: Path, metrics: Mapping[str, str]) -> tuple[int, list[Pat
                     raise ValueError(f"{_MANIFEST} lists {name!r:.80}, which is no file of its.")
                 files.append(collection / "partitions" / _one_folder(partition) / name)
     return sequence, files
+
+
+def _check_parsed(path: Path) -> None:
+    """Raises ValueError unless milvus-lite reads a manifest that has none before it beside it."""
+    with tempfile.TemporaryDirectory(prefix="manifest-") as alone:
+        shutil.copyfile(path, Path(alone, _MANIFEST))
+        try:
+            need("milvus_lite.storage.manifest").Manifest.load(alone)
+        # Its own error, and whatever a value of another kind makes its parser raise.
+        except Exception as error:
+            raise ValueError(f"milvus-lite cannot read {_MANIFEST}.") from error
 
 
 def _one_folder(partition: str) -> str:

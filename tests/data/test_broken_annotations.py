@@ -219,7 +219,7 @@ def test_other_json_files_are_refused(folder, changes, message):
 
 def test_files_of_other_kinds_are_refused(folder):
     (folder / "x.json").write_text("{")
-    with pytest.raises(ValueError, match=r"x.json is no JSON"):
+    with pytest.raises(ValueError, match=r"x.json is not JSON"):
         coco_annotations(folder / "x.json", folder)
     (folder / "list.json").write_text("[]")
     with pytest.raises(ValueError, match=r"a list 'images'"):

@@ -264,7 +264,7 @@ def _read_checkpoint(folder: Path) -> None:
     Checkpoint(folder / "state", [keras.callbacks.EarlyStopping(patience=2)]).restore(_network())
 
 
-def _verification(folder: Path) -> None:
+def verification(folder: Path) -> None:
     from keras_cv_course.faces import verification_report
     from keras_cv_course.training import save_verification
 
@@ -374,7 +374,7 @@ READERS: tuple[Reader, ...] = (
         "verification",
         ("training.verification_record",),
         ("verification.*",),
-        _verification,
+        verification,
         _read_verification,
     ),
     Reader(
