@@ -73,7 +73,10 @@ def test_what_is_no_rate_is_refused(value):
         (lambda: Recipe(weight_decay=float("nan")), "`weight_decay` must be finite"),
         (lambda: MobileNetV2(input_shape=(10**6, 32, 3)), "must be at most 8192"),
         (lambda: MobileNetV2(alpha=1e6), "filters"),
+        (lambda: Recipe(learning_rate=1e39), "`learning_rate` must be finite, also as float32"),
         (lambda: check_input_range((-float("inf"), 1.0)), "`input_range` must be"),
+        (lambda: check_input_range((0.0, 1e300)), "`input_range` must be"),
+        (lambda: check_input_range((0.0, 1e-320)), "`input_range` must be"),
     ],
 )
 def test_numbers_that_would_take_the_machine_are_refused(build, message):

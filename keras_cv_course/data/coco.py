@@ -15,6 +15,7 @@ from keras_cv_course.data.photograph_header import MAX_PIXELS
 
 _IDS = (int, float, str)
 _SIDES = ("height", "width")
+_MOST_AREA = 2.0**53
 
 
 def coco_annotations(
@@ -164,6 +165,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
+def _area(value: Any) -> float | None:
+    """Returns an area that can be one; None for all else, and so that of the box."""
+    return value if _is_number(value) and 0 <= value <= _MOST_AREA else None
+
+
 def _whole(value: Any) -> int | None:
     """Returns a whole number from 0, also one that is written as text; None for all else."""
     if isinstance(value, str):
@@ -185,5 +191,5 @@ def _box(row: Mapping[str, Any], categories: Mapping[Any, str]) -> RawBox:
         categories[row["category_id"]],
         (x, y, x + width, y + height),
         crowd=bool(row.get("iscrowd", 0)),
-        area=row["area"] if _is_number(row.get("area")) else None,
+        area=_area(row.get("area")),
     )

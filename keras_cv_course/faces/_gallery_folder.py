@@ -70,7 +70,6 @@ def _listed(collection: Path, metrics: Mapping[str, str]) -> tuple[int, list[Pat
     if not path.exists() and not path.with_name(f"{_MANIFEST}.prev").exists():
         return 0, []  # It is written after the collection is made.
     manifest = read_json(path)
-    _check_parsed(path)
     sequence, wal = manifest["current_seq"], manifest["active_wal_number"]
     if type(sequence) is not int or type(wal) not in (int, type(None)):
         raise ValueError(f"{_MANIFEST} counts in something else than whole numbers.")
@@ -84,6 +83,7 @@ def _listed(collection: Path, metrics: Mapping[str, str]) -> tuple[int, list[Pat
                 if _FILE.fullmatch(name) is None or not name.startswith(kind):
                     raise ValueError(f"{_MANIFEST} lists {name!r:.80}, which is no file of its.")
                 files.append(collection / "partitions" / _one_folder(partition) / name)
+    _check_parsed(path)
     return sequence, files
 
 

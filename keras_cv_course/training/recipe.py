@@ -1,7 +1,6 @@
 """How a network is trained, as data: what is in a run's `args.yaml` and can be read back equal."""
 
 import dataclasses
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from keras_cv_course._validation import (
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("cosine", "step", "constant")
 SIZE_STEP_PX = 32
+_LARGEST_FLOAT = 3.4e38  # of float32, in which networks compute
 _MOST_AUGMENTATIONS = 100  # one after the other, of each image
 
 
@@ -158,8 +158,9 @@ class Recipe:
             )
         for name, value in vars(self).items():
             numbers = value if isinstance(value, tuple) else (value,)
-            if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
-                raise ValueError(f"`{name}` must be finite. Received: {value!r}.")
+            # Not written as `>`, which is false of NaN.
+            if any(isinstance(n, float) and not abs(n) <= _LARGEST_FLOAT for n in numbers):
+                raise ValueError(f"`{name}` must be finite, also as float32. Received: {value!r}.")
 
     def _check_together(self) -> None:
         check_schedule(self.schedule, self.epochs, self.warmup_epochs, self.decay_epochs)

@@ -225,7 +225,8 @@ def _run(folder: Path) -> None:
     run = create_run({"data": "digits", "imgsz": 32, "recipe": Recipe().to_dict()}, folder, "run")
     save_recipe(Recipe(mixup=0.2), folder / "recipe.yaml")
     run.results.write_text("epoch,loss,val_loss\n0,1.5,1.25\n1,0.5,0.75\n")
-    (folder / "ablation.jsonl").write_text('{"name": "a", "seed": 0, "score": 0.5}\n')
+    result = {"name": "a", "seed": 0, "score": 0.5, "recipe": Recipe().to_dict()}
+    (folder / "ablation.jsonl").write_text(json.dumps(result) + "\n")
 
 
 def _read_yaml(folder: Path) -> None:
