@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from keras_cv_course._validation import check_choice, check_positive, check_rate
 from keras_cv_course.data.augmentation import colour_jitter
-from keras_cv_course.data.detection import Batches, Found, padded
+from keras_cv_course.data.detection import Batches, BoundingBoxes, padded
 from keras_cv_course.data.epochs import Epochs, as_epochs
 
 STEPS = ("mosaic", "mixup", "window", "flip", "colour")
@@ -38,10 +38,10 @@ def augmented_boxes(
     window_sides: tuple[float, float] = _WINDOW_SIDES,
     mixup_alpha: float = MIXUP_ALPHA,
 ) -> Batches:
-    """Returns batches whose images are changed anew in every epoch, with their boxes.
+    """Returns batches whose images and boxes are augmented differently in every epoch.
 
     Args:
-        batches: Batches of `(images, found)`, as `detection_epochs` gives them, or
+        batches: Batches of `(images, bounding_boxes)`, as `detection_epochs` gives them, or
             `detection_batches`, shuffled.
         steps: Some of these, which are done in this order: "mosaic" makes one image of four,
             "mixup" blends two, "window" crops and zooms, "flip" mirrors left and right, "colour"
@@ -78,25 +78,27 @@ def augmented_boxes(
             "`window_sides` must be two shares above 0, the smaller first, e.g. (0.8, 1.2). "
             f"Received: {window_sides!r}."
         )
-    mixing: dict[str, Callable[..., tuple[tf.Tensor, Found]]] = {
+    mixing: dict[str, Callable[..., tuple[tf.Tensor, BoundingBoxes]]] = {
         "mosaic": mosaic,
         "mixup": partial(detection_mixup, alpha=mixup_alpha),
     }
 
-    def change(key: tf.Tensor, images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
+    def change(
+        key: tf.Tensor, images: tf.Tensor, bounding_boxes: BoundingBoxes
+    ) -> tuple[tf.Tensor, BoundingBoxes]:
         # The first would be drawn from by Keras' layers too, see `map_random`.
         window, *own = tf.unstack(tf.random.split(key, 2 + len(mixing)))[1:]
         chosen = tf.random.stateless_uniform((), tf.random.fold_in(key, 1)) < share
         for (step, mix), drawn in zip(mixing.items(), own, strict=True):
             if step in steps:
-                images, found = tf.cond(
+                images, bounding_boxes = tf.cond(
                     chosen,
-                    partial(mix, images, found, drawn),
-                    lambda i=images, f=found: (i, f),
+                    partial(mix, images, bounding_boxes, drawn),
+                    lambda i=images, b=bounding_boxes: (i, b),
                 )
         if "window" in steps:
-            images, found = random_window(images, found, window, window_sides)
-        return images, found
+            images, bounding_boxes = random_window(images, bounding_boxes, window, window_sides)
+        return images, bounding_boxes
 
     layers = [_layer(step) for step in ("flip", "colour") if step in steps]
     changed = as_epochs(batches).map_with_key(change, seed)
@@ -107,19 +109,19 @@ def augmented_boxes(
 
 def random_window(
     images: tf.Tensor,
-    found: Found,
+    bounding_boxes: BoundingBoxes,
     seed: tf.Tensor,
     sides: tuple[float, float] = _WINDOW_SIDES,
     stretch: float = _WINDOW_STRETCH,
     size: tuple[int, int] | None = None,
-) -> tuple[tf.Tensor, Found]:
+) -> tuple[tf.Tensor, BoundingBoxes]:
     """Returns a random part of each image, enlarged, or the image made smaller in grey.
 
     Boxes go along. Those with at least 0.3 of their area left stay, clipped at the border.
 
     Args:
         images: float32 `(n, height, width, channels)` in 0 to 255.
-        found: Boxes, labels and weights, padded.
+        bounding_boxes: Boxes, labels and weights, padded.
         seed: Whole numbers `(2,)`, for `tf.random.stateless_uniform`.
         sides: Smallest and largest side of the window, as a share of the image's.
         stretch: Largest factor by which the aspect ratio changes; at least 1.
@@ -137,10 +139,12 @@ def random_window(
     side = tf.concat([scale * ratio, scale / ratio], axis=1)  # (batch, xy), in parts
     place = tf.random.stateless_uniform((batch, 2), place_seed)
     start = place * (1.0 - side)  # Below 0 where the window is larger than the image.
-    return _look(images, found, start, side, size or (height, width))
+    return _look(images, bounding_boxes, start, side, size or (height, width))
 
 
-def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor, Found]:
+def mosaic(
+    images: tf.Tensor, bounding_boxes: BoundingBoxes, seed: tf.Tensor
+) -> tuple[tf.Tensor, BoundingBoxes]:
     """Returns images that show parts of four of the batch each, side by side.
 
     Four images make one of twice the height and width, and a window of about its half is cut
@@ -148,7 +152,7 @@ def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor,
 
     Args:
         images: float32 `(n, height, width, channels)` in 0 to 255.
-        found: Boxes, labels and weights, padded.
+        bounding_boxes: Boxes, labels and weights, padded.
         seed: Whole numbers `(2,)`.
 
     Returns:
@@ -158,21 +162,21 @@ def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor,
         "YOLOv4", arXiv:2004.10934, section 3.3 and figure 3.
     """
     height, width = images.shape[1:3]
-    max_boxes = found["labels"].shape[1]
+    max_boxes = bounding_boxes["labels"].shape[1]
     four = [images] + [tf.roll(images, shift, axis=0) for shift in (1, 2, 3)]
     canvas = tf.concat([tf.concat(four[:2], axis=2), tf.concat(four[2:], axis=2)], axis=1)
     parts = []
     for shift, (x, y) in enumerate(((0, 0), (width, 0), (0, height), (width, height))):
-        part = {name: tf.roll(value, shift, axis=0) for name, value in found.items()}
+        part = {name: tf.roll(value, shift, axis=0) for name, value in bounding_boxes.items()}
         parts.append(part | {"boxes": part["boxes"] + tf.constant([x, y, x, y], tf.float32)})
-    together = {name: tf.concat([part[name] for part in parts], axis=1) for name in found}
+    together = {name: tf.concat([part[name] for part in parts], axis=1) for name in bounding_boxes}
     images, seen = random_window(canvas, together, seed, _MOSAIC_SIDES, size=(height, width))
     return images, padded(seen, max_boxes)
 
 
 def detection_mixup(
-    images: tf.Tensor, found: Found, seed: tf.Tensor, alpha: float = MIXUP_ALPHA
-) -> tuple[tf.Tensor, Found]:
+    images: tf.Tensor, bounding_boxes: BoundingBoxes, seed: tf.Tensor, alpha: float = MIXUP_ALPHA
+) -> tuple[tf.Tensor, BoundingBoxes]:
     """Returns blends of two images of the batch each, with the boxes of both.
 
     Nothing is resized: images of a batch have one canvas. The share of an image is the weight
@@ -180,7 +184,7 @@ def detection_mixup(
 
     Args:
         images: float32 `(n, height, width, channels)`.
-        found: Boxes, labels and weights, padded.
+        bounding_boxes: Boxes, labels and weights, padded.
         seed: Whole numbers `(2,)`.
         alpha: Both parameters of the Beta distribution that the shares are drawn from.
 
@@ -191,7 +195,7 @@ def detection_mixup(
         "Bag of Freebies for Training Object Detection Neural Networks", arXiv:1902.04103, section
         3.1: shares of a Beta distribution with both parameters 1.5.
     """
-    max_boxes = found["labels"].shape[1]
+    max_boxes = bounding_boxes["labels"].shape[1]
     batch = tf.shape(images)[0]
     first, second = (
         tf.random.stateless_gamma((batch,), own, alpha)
@@ -199,9 +203,9 @@ def detection_mixup(
     )
     share = first / (first + second)  # Beta, from two Gammas.
     blended = blend(images, tf.roll(images, 1, axis=0), share[:, None, None, None])
-    other = {name: tf.roll(value, 1, axis=0) for name, value in found.items()}
-    both = {name: tf.concat([found[name], other[name]], axis=1) for name in found}
-    shares = [found["weights"] * share[:, None], other["weights"] * (1.0 - share)[:, None]]
+    other = {name: tf.roll(value, 1, axis=0) for name, value in bounding_boxes.items()}
+    both = {name: tf.concat([bounding_boxes[name], other[name]], axis=1) for name in bounding_boxes}
+    shares = [bounding_boxes["weights"] * share[:, None], other["weights"] * (1.0 - share)[:, None]]
     both["weights"] = tf.concat(shares, axis=1)
     return tf.ensure_shape(blended, images.shape), padded(both, max_boxes)
 
@@ -218,15 +222,15 @@ def blend(first: tf.Tensor, second: tf.Tensor, share: Any) -> tf.Tensor:
         float32 of the larger height and the larger width; both images are in the upper left
         corner, so that their boxes stay where they are.
     """
-    sizes = [tf.shape(picture)[-3:-1] for picture in (first, second)]
+    sizes = [tf.shape(image)[-3:-1] for image in (first, second)]
     canvas = tf.maximum(*sizes)
     on_canvas = [
         tf.pad(
-            picture,
-            [(0, 0)] * (len(picture.shape) - 3)
+            image,
+            [(0, 0)] * (len(image.shape) - 3)
             + [(0, canvas[0] - size[0]), (0, canvas[1] - size[1]), (0, 0)],
         )
-        for picture, size in zip((first, second), sizes, strict=True)
+        for image, size in zip((first, second), sizes, strict=True)
     ]
     return share * on_canvas[0] + (1.0 - share) * on_canvas[1]
 
@@ -237,7 +241,7 @@ def random_shapes(
     """Returns batches each resized to a random height and width, for networks of any input size.
 
     Args:
-        batches: Batches of `(images, found)`, a dataset or `Epochs`.
+        batches: Batches of `(images, bounding_boxes)`, a dataset or `Epochs`.
         sizes: Heights and widths in pixels to choose from, e.g. (224, 256, 288).
         divisor: What the sizes must be multiples of, the largest stride of the network.
         seed: Decides the sizes, with the epoch and the number of the batch.
@@ -246,7 +250,7 @@ def random_shapes(
         Batches with square images. For `with_targets` give an encoder for each size.
 
     Raises:
-        ValueError: If there is no size, or one is no multiple of `divisor`.
+        ValueError: If there is no size, or one is not a multiple of `divisor`.
 
     Example:
         >>> train = random_shapes(train, (224, 256, 288))
@@ -262,20 +266,26 @@ def random_shapes(
         )
     choices = tf.constant(tuple(sizes), tf.int32)
 
-    def resize(key: tf.Tensor, images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
+    def resize(
+        key: tf.Tensor, images: tf.Tensor, bounding_boxes: BoundingBoxes
+    ) -> tuple[tf.Tensor, BoundingBoxes]:
         row = tf.random.stateless_uniform((), key, 0, len(sizes), tf.int32)
         size = tf.repeat(choices[row], 2)
         factor = tf.cast(size / tf.shape(images)[1:3], tf.float32)  # (yx,)
-        boxes = found["boxes"] * tf.gather(factor, [1, 0, 1, 0])
-        return tf.image.resize(images, size), found | {"boxes": boxes}
+        boxes = bounding_boxes["boxes"] * tf.gather(factor, [1, 0, 1, 0])
+        return tf.image.resize(images, size), bounding_boxes | {"boxes": boxes}
 
     resized = as_epochs(batches).map_with_key(resize, seed)
     return resized if isinstance(batches, Epochs) else resized.passes()
 
 
 def _look(
-    images: tf.Tensor, found: Found, start: tf.Tensor, side: tf.Tensor, size: tuple[int, int]
-) -> tuple[tf.Tensor, Found]:
+    images: tf.Tensor,
+    bounding_boxes: BoundingBoxes,
+    start: tf.Tensor,
+    side: tf.Tensor,
+    size: tuple[int, int],
+) -> tuple[tf.Tensor, BoundingBoxes]:
     """Returns what is seen through a window of each image; `start` and `side` are (n, xy)."""
     height, width = images.shape[1:3]
     pixels = tf.constant([width, height], tf.float32)
@@ -293,14 +303,14 @@ def _look(
     yxyx = tf.gather(corners, [1, 0, 3, 2], axis=1)
     seen = tf.image.crop_and_resize(images, yxyx, rows, size, extrapolation_value=_GREY)
     origin = tf.tile(start * pixels, (1, 2))[:, None]
-    moved = (found["boxes"] - origin) / tf.tile(step, (1, 2))[:, None]
+    moved = (bounding_boxes["boxes"] - origin) / tf.tile(step, (1, 2))[:, None]
     boxes = tf.clip_by_value(moved, 0.0, tf.tile(out, (2,)))
     left = tf.math.divide_no_nan(_area(boxes), _area(moved))
-    kept = (found["labels"] >= 0) & (left >= _LEAST_LEFT)
+    kept = (bounding_boxes["labels"] >= 0) & (left >= _LEAST_LEFT)
     return seen, {
         "boxes": tf.where(kept[..., None], boxes, 0.0),
-        "labels": tf.where(kept, found["labels"], -1),
-        "weights": tf.where(kept, found["weights"], 0.0),
+        "labels": tf.where(kept, bounding_boxes["labels"], -1),
+        "weights": tf.where(kept, bounding_boxes["weights"], 0.0),
     }
 
 
@@ -315,11 +325,13 @@ def _layer(step: str) -> keras.layers.Layer:
 
 
 def _through(
-    layers: Sequence[keras.layers.Layer], images: tf.Tensor, found: Found
-) -> tuple[tf.Tensor, Found]:
-    max_boxes = found["labels"].shape[1]
-    boxes = {"boxes": found["boxes"], "labels": found["labels"]}
+    layers: Sequence[keras.layers.Layer], images: tf.Tensor, bounding_boxes: BoundingBoxes
+) -> tuple[tf.Tensor, BoundingBoxes]:
+    max_boxes = bounding_boxes["labels"].shape[1]
+    boxes = {"boxes": bounding_boxes["boxes"], "labels": bounding_boxes["labels"]}
     data = {"images": images, "bounding_boxes": boxes}
     for layer in layers:
         data = layer(data, training=True)
-    return data["images"], padded(data["bounding_boxes"] | {"weights": found["weights"]}, max_boxes)
+    return data["images"], padded(
+        data["bounding_boxes"] | {"weights": bounding_boxes["weights"]}, max_boxes
+    )

@@ -101,7 +101,7 @@ def truncated(folder):
             edited(
                 lambda m: m["partitions"]["_default"]["data_files"].append("../../../x.parquet")
             ),
-            "no file of its",
+            "not a file of it",
         ),
         (edited(lambda m: m.update(version=None)), "milvus-lite cannot read manifest"),
         (
