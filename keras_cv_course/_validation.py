@@ -23,6 +23,8 @@ MOST_EPOCHS = 1_000_000
 MOST_ANCHORS = 2**24
 MOST_FILTERS = 2**17
 MOST_REPEATS = 1000
+MOST_SEED = 2**32 - 1  # of NumPy's generators
+_LEAST_CROP = 0.001
 _MOST_VALUE = 1e30  # whose differences, and 1 over these, are finite in float32
 _THREADS_A_CORE = 4
 _MOST_LISTED = 20
@@ -157,6 +159,14 @@ def check_rate(argument: str, value: float) -> None:
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < 1:
         raise ValueError(
             f"`{argument}` must be at least 0 and below 1. Received: {shortened(value)}."
+        )
+
+
+def check_crop(value: float) -> None:
+    """Raises ValueError unless `value` is a share of a side that leaves something of an image."""
+    if not _LEAST_CROP <= value <= 1:
+        raise ValueError(
+            f"`crop` must be at least {_LEAST_CROP} and at most 1. Received: {shortened(value)}."
         )
 
 

@@ -10,9 +10,11 @@ import os
 from pathlib import Path
 
 from keras_cv_course._reading import read_bytes
+from keras_cv_course._validation import shortened
 
 # Of tables and lists: the annotations of the largest public sets have 6 GB.
 _MOST_BYTES = 2**33
+_LONGEST_PATH = 4096
 _OTHER_MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -46,11 +48,15 @@ def below(folder: Path, name: str) -> Path:
         name: The name.
 
     Raises:
-        ValueError: If it is absolute or leads out of the folder.
+        ValueError: If it is absolute, leads out of the folder, or is longer than any path.
     """
     relative = Path(os.path.normpath(name))
     if relative.anchor or relative.parts[:1] == ("..",):
-        raise ValueError(f"{name!r} is not below {folder}. Name it by a path relative to this.")
+        raise ValueError(
+            f"{shortened(name)} is not below {folder}. Name it by a path relative to this."
+        )
+    if len(name) > _LONGEST_PATH:
+        raise ValueError(f"{shortened(name)} is no path: it has {len(name):,} characters.")
     return folder / relative
 
 

@@ -18,6 +18,7 @@ from keras_cv_course.registry import import_serializable
 
 _SUFFIXES = (".keras", ".h5")
 _WEIGHTS = "model.weights.h5"
+_LONGEST_REASON = 2000  # Keras shows the whole configuration of a layer.
 _CONFIG = "config.json"
 _MOST_CONFIG_BYTES = 32 * 2**20  # of JSON, which takes ten times that as Python's objects
 
@@ -64,7 +65,7 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
         raise ValueError(
             f"{path} is not a saved model that Keras can load. A whole model is saved with "
             "`model.save('name.keras')`; weights alone are read with "
-            f"`model.load_weights(path)`. Keras said: {error}"
+            f"`model.load_weights(path)`. Keras said: {str(error)[:_LONGEST_REASON]}"
         ) from error
     return model
 

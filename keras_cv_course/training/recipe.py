@@ -10,6 +10,7 @@ from keras_cv_course._atomic import write_atomic
 from keras_cv_course._reading import read_yaml, write_yaml
 from keras_cv_course._validation import (
     MOST_EPOCHS,
+    MOST_SEED,
     MOST_SIZE_PX,
     check_at_most,
     check_choice,
@@ -114,6 +115,10 @@ class Recipe:
         for name in ("epochs", "learning_rate", "decay_factor"):
             check_positive(name, getattr(self, name))
         check_at_most("epochs", self.epochs, MOST_EPOCHS)
+        if self.seed > MOST_SEED:
+            raise ValueError(
+                f"`seed` must be at most {MOST_SEED}. Received: {shortened(self.seed)}."
+            )
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         for name in ("momentum", "label_smoothing", "shift", "turn", "zoom", "ema"):
             check_rate(name, getattr(self, name))
