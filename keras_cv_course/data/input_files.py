@@ -56,7 +56,9 @@ def below(folder: Path, name: str) -> Path:
             f"{shortened(name)} is not below {folder}. Name it by a path relative to this."
         )
     if len(name) > _LONGEST_PATH:
-        raise ValueError(f"{shortened(name)} is no path: it has {len(name):,} characters.")
+        raise ValueError(
+            f"{shortened(name)} is no path below {folder}: it has {len(name):,} characters."
+        )
     return folder / relative
 
 
