@@ -114,7 +114,7 @@ def main(work: str, folder: str) -> None:
         after_kills.append(state(root))
         write(root, 3)
         after_writers.append(state(root))
-    print(json.dumps({"kills": after_kills, "writers": after_writers}))
+    json.dump({"kills": after_kills, "writers": after_writers}, sys.stdout)
 
 
 if __name__ == "__main__":

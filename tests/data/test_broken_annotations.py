@@ -60,7 +60,7 @@ def break_voc(kind, folder):
 
 
 BROKEN_FILES = {
-    "bomb": "declares what an annotation has no use for",
+    "bomb": "has declarations that an annotation must not have",
     "no xml": "is not XML",
     "missing image": "there is no image .*JPEGImages/gone.jpg",
     "no image": "c.jpg cannot be decoded: it is not one of BMP",
