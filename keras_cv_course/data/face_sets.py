@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_cv_course._validation import shortened
 from keras_cv_course.data.input_files import existing_folder, utf8_text
 from keras_cv_course.data.labelled import LabelledImages
 from keras_cv_course.data.photograph_header import read_header
@@ -56,7 +57,9 @@ def landmark_table(
     try:
         pixels = np.array([[float(row[name] or "nan") for name in columns] for row in rows])
     except ValueError as error:
-        raise ValueError(f"{root / table} must hold points as numbers: {error}.") from error
+        raise ValueError(
+            f"{root / table} must hold points as numbers: {shortened(str(error))}."
+        ) from error
     if (np.abs(pixels) > _FARTHEST_PX).any():
         raise ValueError(
             f"{root / table} must hold points in pixels, up to {_FARTHEST_PX:,} from the corner. "

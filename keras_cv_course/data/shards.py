@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_cv_course._reading import parse_json, read_bytes
-from keras_cv_course._validation import check_whole
+from keras_cv_course._validation import check_whole, shortened
 from keras_cv_course.data.dataset import ImageDataset
 from keras_cv_course.data.photographs import read_header, read_photograph
 
@@ -250,6 +250,11 @@ def _checked_shard(row: Any) -> Shard:
         raise ValueError(f"a shard must be a file in the folder itself. Received: {name!r}.")
     for key in ("images", "size"):
         check_whole(key, row[key])
+    if row["images"] * _RECORD_FRAME > row["size"]:
+        raise ValueError(
+            f"{name!r} cannot hold {shortened(row['images'])} images in {shortened(row['size'])} "
+            "bytes."
+        )
     if not isinstance(row.get("plain", False), bool):
         raise ValueError(f"'plain' must be true or false. Received: {row['plain']!r}.")
     return Shard(**row)

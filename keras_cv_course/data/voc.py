@@ -13,6 +13,7 @@ import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 from keras_cv_course._reading import read_bytes
+from keras_cv_course._validation import shortened
 from keras_cv_course.data.annotations import Annotations, RawBox, Reading
 from keras_cv_course.data.input_files import below, existing_folder, utf8_text
 from keras_cv_course.data.photograph_header import MAX_PIXELS
@@ -191,5 +192,5 @@ def _number(element: Element, path: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"has a <{name}> that is not a number: {text.strip()!r}.")
+        raise ValueError(f"has a <{name}> that is not a number: {shortened(text.strip())}.")
     return number

@@ -49,6 +49,7 @@ WRONG = {
     "a mapping for a list": (splits(train={}), "'train' must be a list of at least one shard"),
     "no images": (splits(train=shard(images=0)), "`images` must be a whole number above 0"),
     "false images": (splits(train=shard(images=False)), "`images` must be a whole number"),
+    "too many images": (splits(train=shard(images=10**30)), "cannot hold .* images in 900 bytes"),
     "no size": (splits(train=shard(size=None)), "`size` must be a whole number"),
     "no name": (splits(train=[{"images": 5, "size": 9}]), "a shard must be a mapping of 'name'"),
     "another field": (splits(train=shard(more=1)), "a shard must be a mapping of 'name'"),

@@ -137,8 +137,7 @@ def _read_gallery(folder: Path) -> None:
     _command("faces", "identify", model, picture, "--gallery", folder / "people.db")
 
 
-ROWS: tuple[Reader, ...] = (
-    *READERS,
+COMMANDS: tuple[Reader, ...] = (
     Reader(
         "commands of files",
         ("cli.predict", "cli.compare", "cli.inspect", "cli.benchmark", "cli.export"),
@@ -175,3 +174,4 @@ ROWS: tuple[Reader, ...] = (
         _read_gallery,
     ),
 )
+ROWS = (*READERS, *COMMANDS)

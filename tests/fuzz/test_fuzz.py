@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from commands import ROWS
+from commands import COMMANDS, ROWS
 from mutations import mutated
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,7 +115,8 @@ def child(corpus, tmp_path_factory):
 
 @pytest.mark.parametrize("name", [row.name for row in ROWS])
 def test_a_sample_of_damaged_files(child, name):
-    outcomes = {seed: child.ask(name, seed) for seed in range(SAMPLE)}
+    sample = 1 if name in {row.name for row in COMMANDS} else SAMPLE
+    outcomes = {seed: child.ask(name, seed) for seed in range(sample)}
     assert not {seed: wrong for seed, wrong in outcomes.items() if wrong is not None}
 
 
