@@ -129,7 +129,7 @@ BOMBS = {
     ),
     "layers": (
         lambda layers: layers.extend([dict(layers[3], name="more")] * 10_000),
-        "describes 20,008 layers",
+        "describes 20,007 layers",
     ),
 }
 READ_BOMBS = """
