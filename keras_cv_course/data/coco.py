@@ -1,6 +1,5 @@
 """Boxes of JSON files as in COCO."""
 
-import json
 import os
 import reprlib
 import sys
@@ -9,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_cv_course._reading import parse_json
 from keras_cv_course.data.annotations import Annotations, RawBox, Reading
-from keras_cv_course.data.input_files import existing_file, existing_folder
+from keras_cv_course.data.input_files import existing_file, existing_folder, utf8_text
 from keras_cv_course.data.photograph_header import MAX_PIXELS
 
 _IDS = (int, float, str)
 _SIDES = ("height", "width")
+_MOST_AREA = 2.0**53
 
 
 def coco_annotations(
@@ -81,10 +82,7 @@ def coco_annotations(
 
 
 def _content(file: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(file.read_text("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is not readable JSON ({error}).") from error
+    content = parse_json(utf8_text(file), file)
     for name in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(name), list):
             raise ValueError(f"{file} must hold a list {name!r}, as COCO's files of instances do.")
@@ -164,7 +162,13 @@ def _has_id(row: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max
+
+
+def _area(value: Any) -> float | None:
+    """Returns an area that can be one; None for all else, and so that of the box."""
+    return value if _is_number(value) and 0 <= value <= _MOST_AREA else None
 
 
 def _whole(value: Any) -> int | None:
@@ -188,5 +192,5 @@ def _box(row: Mapping[str, Any], categories: Mapping[Any, str]) -> RawBox:
         categories[row["category_id"]],
         (x, y, x + width, y + height),
         crowd=bool(row.get("iscrowd", 0)),
-        area=row["area"] if _is_number(row.get("area")) else None,
+        area=_area(row.get("area")),
     )

@@ -225,7 +225,8 @@ def _run(folder: Path) -> None:
     run = create_run({"data": "digits", "imgsz": 32, "recipe": Recipe().to_dict()}, folder, "run")
     save_recipe(Recipe(mixup=0.2), folder / "recipe.yaml")
     run.results.write_text("epoch,loss,val_loss\n0,1.5,1.25\n1,0.5,0.75\n")
-    (folder / "ablation.jsonl").write_text('{"name": "a", "seed": 0, "score": 0.5}\n')
+    result = {"name": "a", "seed": 0, "score": 0.5, "recipe": Recipe().to_dict()}
+    (folder / "ablation.jsonl").write_text(json.dumps(result) + "\n")
 
 
 def _read_yaml(folder: Path) -> None:
@@ -264,7 +265,7 @@ def _read_checkpoint(folder: Path) -> None:
     Checkpoint(folder / "state", [keras.callbacks.EarlyStopping(patience=2)]).restore(_network())
 
 
-def _verification(folder: Path) -> None:
+def verification(folder: Path) -> None:
     from keras_cv_course.faces import verification_report
     from keras_cv_course.training import save_verification
 
@@ -374,7 +375,7 @@ READERS: tuple[Reader, ...] = (
         "verification",
         ("training.verification_record",),
         ("verification.*",),
-        _verification,
+        verification,
         _read_verification,
     ),
     Reader(
