@@ -1,4 +1,4 @@
-"""Images with boxes, whatever they were read from, and what was wrong with the rest."""
+"""Images with boxes, of any format, and what was wrong with the rest."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -174,7 +174,7 @@ class Reading:
         text = f"{where}: {what}"
         if self.broken == "raise":
             raise ValueError(
-                f'{text} Mend it, or read with broken="skip", which leaves it out and says so.'
+                f'{text} Fix it, or read with broken="skip", which skips and reports it.'
             )
         self._problems.append(text)
 

@@ -33,7 +33,7 @@ def detection_spec(model: keras.Model) -> DetectionSpec:
 
 
 def suppression_of(model: keras.Model) -> DetectionPostProcess | None:
-    """Returns the layer in which a model ends, if its detections are all that the model returns.
+    """Returns the last layer of a model, if the model returns its detections and nothing else.
 
     Args:
         model: A functional model.
@@ -51,7 +51,7 @@ def suppression_of(model: keras.Model) -> DetectionPostProcess | None:
 
 
 def without_suppression(model: keras.Model) -> keras.Model:
-    """Returns a model on the same layers that returns a dict of "boxes" (codes) and "scores".
+    """Returns a model with the same layers that returns a dict of "boxes" (codes) and "scores".
 
     Args:
         model: A functional model that ends in detections, see `suppression_of`.
@@ -62,14 +62,14 @@ def without_suppression(model: keras.Model) -> keras.Model:
 
 
 def network_of(model: keras.Model) -> keras.Model:
-    """Returns the network in front of what makes boxes at a model's end, on the same layers.
+    """Returns the network before the layers that make boxes at a model's end, with the same layers.
 
     Args:
         model: A functional model.
 
     Returns:
         A network that returns a dict: of what a `HeadDecoding` takes, or else of "boxes" (codes)
-        and "scores". The model itself where it does not end in detections and nothing else.
+        and "scores". The model itself if it returns anything but detections.
     """
     layer = suppression_of(model)
     if layer is None:

@@ -37,9 +37,9 @@ class Detector:
         iou_threshold: Above this overlap with a better box of its class, a box is left out.
         max_detections: The most boxes of an image.
         resize: How an image comes to the size of the input, as `data.detection_batches` takes it.
-            "stretch" scales its sides apart, as SSD and MediaPipe do; "pad" keeps its shape, in the
-            middle of black borders. None is what the network was trained with, if it carries that,
-            or else "stretch".
+            "stretch" scales height and width independently, as SSD and MediaPipe do; "pad" keeps
+            the aspect ratio, with black borders. None is what the network was trained with, if it
+            carries that, or else "stretch".
         input_range: Smallest and largest pixel value that the network takes; None is what the
             network carries.
 

@@ -42,12 +42,12 @@ def quantize_aware(
 
     It has the inputs, outputs and weights of `model`, with float32 for uint8 inputs, and rounds
     kernels and activations where the int8 file will round them: once for each operation of the
-    file. Compile and fit it (a few epochs at a tenth of the first rate), then hand it to
+    file. Compile and fit it (a few epochs at a tenth of the first rate), then pass it to
     `tflite.convert`, which takes over its ranges and needs no calibration data. In inference it
     computes what XNNPACK will, see `integer_kernels`.
 
     Args:
-        model: Functional or built Sequential model, which may hold others; it is left as it is.
+        model: Functional or built Sequential model, which may hold others; it is not changed.
             Constant factors and swish are rewritten first as for every int8 file.
         calibration_data: Typical inputs, see `calibrate`; about 100 samples. None leaves the
             ranges to the first batch of training.
@@ -130,7 +130,7 @@ def without_rounding(
 
     Args:
         model: What `quantize_aware` has returned.
-        at_range: Gets the layer that rounds and its input, and returns what stands for its output.
+        at_range: Gets the layer that rounds and its input, and returns what replaces its output.
         weights: Returns the weights that the float form of a layer gets.
 
     Raises:
@@ -165,12 +165,12 @@ def float_layers(model: keras.Model) -> list[str]:
     graph = trace(model)
     names = _names_before(graph)
     producers = {id(y): call.operation for call in graph.calls for y in tensors(call.outputs)}
-    kept = (
+    operations = (
         producers[id(call.inputs[0])]
         for call in graph.calls
         if isinstance(call.operation, KeepFloat)
     )
-    return list(dict.fromkeys(names.get(id(operation), operation.name) for operation in kept))
+    return list(dict.fromkeys(names.get(id(operation), operation.name) for operation in operations))
 
 
 def _names_before(graph: Graph) -> dict[int, str]:

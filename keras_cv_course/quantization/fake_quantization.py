@@ -32,7 +32,7 @@ class FakeQuantize(keras.layers.Layer):
         sites: How many different tensors share the range.
         fixed_range: Smallest and largest value where the integer kernel prescribes them, e.g. of a
             sigmoid; the layer has no weights then.
-        frozen: Whether the range stays as it is in training.
+        frozen: Whether the range is constant in training.
         exact: Whether inference computes what the int8 kernel before the rounding does, to the
             bit, see `integer_kernels`; else it rounds as training does.
         **kwargs: As in `keras.layers.Layer`.

@@ -29,7 +29,7 @@ def fold_constant_factors(model: keras.Model) -> keras.Model:
     sigmoid), the factor stays as a Rescaling.
 
     Args:
-        model: Functional or built Sequential model; it is left as it is. Sub-models are opened.
+        model: Functional or built Sequential model; it is not changed. Sub-models are opened.
 
     Returns:
         A functional model that shares nothing with `model`, exact but for float rounding; `model`
@@ -75,7 +75,7 @@ def fold_with_gains(model: keras.Model) -> tuple[keras.Model, dict[str, Gain]]:
 
 
 class _Writer:
-    """Writes each call of the original as the calls that stand for it."""
+    """Writes each call of the original as the calls that replace it."""
 
     def __init__(self, graph: Graph, plan: GainPlan) -> None:
         self._plan = plan
@@ -94,7 +94,7 @@ class _Writer:
         return call.operation(*args, **kwargs)
 
     def restore(self, call_id: int, old: Any, new: Any) -> Any:
-        """Returns `new`, which stands for `old`, with the gain that the call needs."""
+        """Returns `new`, which replaces `old`, with the gain that the call needs."""
         factor = self._plan.restored.get((call_id, id(old)))
         if factor is None:
             return new
@@ -105,7 +105,7 @@ class _Writer:
     def instead_of(
         self, operation: keras.Layer, suffix: str, kind: type[keras.Layer], *options: Any
     ) -> keras.Layer:
-        """Returns the layer that stands for a layer in each of its calls, under its name."""
+        """Returns the layer that replaces a layer in each of its calls, under its name."""
         key = id(operation), suffix
         if key not in self._made:
             name = (

@@ -82,7 +82,7 @@ def as_functional(model: keras.Model) -> keras.Model:
     """Returns `model` if it is functional, or the functional form of a built Sequential.
 
     Raises:
-        TypeError: If it is no model, or is subclassed, so that its graph cannot be read.
+        TypeError: If it is not a model, or is subclassed, so that its graph cannot be read.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"`model` must be a keras.Model. Received: {type(model).__name__}.")
@@ -219,7 +219,7 @@ def by_position(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, ..
 
 
 def readers_of(graph: Graph) -> defaultdict[int, list[Call | None]]:
-    """Returns the calls that take each tensor, by its id; None stands for the model's output."""
+    """Returns the calls that take each tensor, by its id; None is the model's output."""
     readers: defaultdict[int, list[Call | None]] = defaultdict(list)
     for call in graph.calls:
         for x in call.inputs:
@@ -240,7 +240,7 @@ def run(
         graph: What to run.
         inputs: One tensor for each input of the graph, in order.
         call: Makes each call; gets the `Call` of the graph and its arguments in terms of new
-            tensors, and returns what stands for its outputs.
+            tensors, and returns replacements of its outputs.
     """
     new = {id(x): y for x, y in zip(tensors(graph.inputs), inputs, strict=True)}
 
@@ -261,7 +261,7 @@ class Copies:
     """Makes one layer for each layer of a graph, however often that is called.
 
     Args:
-        make: Returns what stands for an operation.
+        make: Returns the replacement of an operation.
     """
 
     def __init__(self, make: Callable[[keras.Operation], keras.Operation]) -> None:
@@ -269,7 +269,7 @@ class Copies:
         self._made: dict[int, tuple[keras.Operation, keras.Operation]] = {}
 
     def of(self, operation: keras.Operation) -> keras.Operation:
-        """Returns what stands for an operation."""
+        """Returns the replacement of an operation."""
         if id(operation) not in self._made:
             self._made[id(operation)] = operation, self._make(operation)
         return self._made[id(operation)][1]

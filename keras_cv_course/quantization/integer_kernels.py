@@ -53,14 +53,14 @@ def readers_with_bounds(
         Bounds of kernels that read it, each with the layer that rounds what the kernel makes, if
         that is one of the same class and the kernel is given its operands.
     """
-    found: dict[int, tuple[keras.Layer | None, Callable[[Any], Any]]] = {}
+    bounds: dict[int, tuple[keras.Layer | None, Callable[[Any], Any]]] = {}
     nodes = list(layer._outbound_nodes)
     while nodes:
         node = nodes.pop()
         arguments, operation = node.arguments, node.operation
         if isinstance(operation, type(layer)):
             for head in _parts(arguments.args[0])[:1] if arguments.kwargs.get("operands") else ():
-                found |= {id(operation): (operation, b) for b in head.form.bounds.values()}
+                bounds |= {id(operation): (operation, b) for b in head.form.bounds.values()}
             continue
         kind = kind_of(operation)
         form = None if kind is None else kind.int8
@@ -68,10 +68,10 @@ def readers_with_bounds(
         if form is None or rule is None:
             continue
         if rule.output is Output.FIXED:
-            found |= {id(operation): (None, bound) for bound in form.bounds.values()}
+            bounds |= {id(operation): (None, bound) for bound in form.bounds.values()}
         if rule.output in (Output.SAME, Output.JOINED):
             nodes.extend(operation._outbound_nodes)
-    return list(found.values())
+    return list(bounds.values())
 
 
 def reads_operands(call: Call) -> bool:
@@ -93,7 +93,7 @@ def _calls(x: keras.KerasTensor) -> list[Call]:
 
 
 def _parts(x: keras.KerasTensor) -> list[Part]:
-    """Returns the call in whose kernel a tensor is made, and those that it takes along, in order.
+    """Returns the call whose kernel computes a tensor, and the calls fused into it, in order.
 
     Empty where no kernel is known that makes it.
     """

@@ -41,7 +41,7 @@ class Range:
     _joined: "Range | None" = None
 
     def root(self) -> "Range":
-        """Returns the range that stands for all that were joined."""
+        """Returns the range that represents all that were joined."""
         return self if self._joined is None else self._joined.root()
 
     def join(self, other: "Range") -> None:
@@ -73,12 +73,12 @@ class Placement:
     Attributes:
         roundings: By the id of each tensor that is rounded.
         inside: Ids of the tensors that a kernel does not give out.
-        kept: Ids of the calls that stay in float.
+        float_calls: Ids of the calls that stay in float.
     """
 
     roundings: dict[int, Rounding] = field(default_factory=dict)
     inside: set[int] = field(default_factory=set)
-    kept: set[int] = field(default_factory=set)
+    float_calls: set[int] = field(default_factory=set)
 
 
 def place_ranges(
@@ -89,7 +89,7 @@ def place_ranges(
 ) -> Placement:
     """Returns which tensors an int8 form of the graph rounds.
 
-    A convolution, sum or product with the normalization and ReLU that its kernel takes along
+    A convolution, sum or product with the normalization and ReLU that its kernel fuses
     rounds once. Concatenated tensors share a range, and so do the tensors of a layer that is
     called more than once, as the encoder of a Siamese network is.
 
@@ -111,7 +111,7 @@ class _Head:
 
     name: str
     key: Any
-    kept: bool
+    in_float: bool
 
 
 class _Placer:
@@ -167,16 +167,16 @@ class _Placer:
 
     def _place_call(self, call: Call) -> None:
         rule = rule_of(call)
-        kept = call.operation.name in self._keep_float
-        if kept:
-            self._result.kept.add(id(call))
+        in_float = call.operation.name in self._keep_float
+        if in_float:
+            self._result.float_calls.add(id(call))
             rule = replace(rule or Rule(Output.OWN), output=Output.OWN)
         if rule is None:
             raise ValueError(_no_int8_form(call, self._layer_names))
         inputs = [self._ranges[id(x)] for x in call.inputs if id(x) in self._ranges]
         self._join_repeated(call, inputs)
         call_key = _key(call, inputs)
-        head = _Head(call.operation.name, call_key, kept)
+        head = _Head(call.operation.name, call_key, in_float)
         head = next((self._heads[id(x)] for x in call.inputs if id(x) in self._heads), head)
         outputs = tensors(call.outputs)
         for i, y in enumerate(outputs):
@@ -187,7 +187,7 @@ class _Placer:
             if self._is_taken_along(rule, y):
                 self._heads[id(y)] = head
                 self._result.inside.add(id(y))
-            elif not (head.kept and self._is_only_read_in_float(y)):
+            elif not (head.in_float and self._is_only_read_in_float(y)):
                 _OUTPUTS[rule.output](self, y, rule, inputs, head)
 
     def own(self, y: keras.KerasTensor, rule: Rule, inputs: list[Range], head: _Head) -> None:

@@ -26,7 +26,7 @@ def split_into_primitives(model: keras.Model, keep: Collection[str] = ()) -> ker
     Upsampling by repetition and normalization to length 1 take the form that the converter knows.
 
     Args:
-        model: Functional or built Sequential model; it is left as it is. Sub-models are opened.
+        model: Functional or built Sequential model; it is not changed. Sub-models are opened.
         keep: Names of layers that stay as they are.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Writes a graph anew, with int8 rounding at its places."""
+"""Rewrites a graph with int8 rounding."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -66,10 +66,10 @@ class _Writer:
         self._graph = graph
         self._roundings = placement.roundings
         self._inside = placement.inside
-        self._kept = placement.kept
+        self._float_calls = placement.float_calls
         self._gains = gains
         self._depthwise_per_channel = depthwise_per_channel
-        self._kept_layers = {id(c.operation) for c in graph.calls if id(c) in self._kept}
+        self._float_layers = {id(c.operation) for c in graph.calls if id(c) in self._float_calls}
         # Islands with a file of their own, of whose results nothing is rounded: they end the model.
         self._ends = {
             c.operation.name
@@ -103,7 +103,7 @@ class _Writer:
         )
         outputs = self._copies.of(call.operation)(*args, **kwargs)
         operands = self._operands_of(call, tensors((args, kwargs)))
-        if id(call) in self._kept:
+        if id(call) in self._float_calls:
             outputs = keras.tree.map_structure(self._mark, call.outputs, outputs)
         return keras.tree.map_structure(
             lambda old, new: self._round(old, new, operands), call.outputs, outputs
@@ -111,7 +111,7 @@ class _Writer:
 
     def _operands_of(self, call: Call, inputs: list[Any]) -> list[Any]:
         """Returns what the kernel that makes the call's output needs to know besides it."""
-        is_integer = reads_operands(call) and id(call) not in self._kept
+        is_integer = reads_operands(call) and id(call) not in self._float_calls
         operands = inputs if is_integer else []
         operands = self._operands.get(id(call.inputs[0]), operands)
         self._operands.update(
@@ -150,7 +150,7 @@ class _Writer:
 
     def _int8_form(self, operation: keras.Operation) -> keras.Operation:
         changes: dict[str, Any] = {"name": self._inner_name(operation)}
-        if id(operation) in self._kept_layers:
+        if id(operation) in self._float_layers:
             return remake(operation, **changes)
         kind, layer = kind_of(operation), int8_layer(operation)
         if kind is not None and kind.int8 is not None:
@@ -166,7 +166,7 @@ class _Writer:
         weights: list[np.ndarray] = layer.get_weights()
         rounded = int8_layer(layer)
         has_kernel = rounded is not None and issubclass(rounded, Int8Kernel)
-        if not has_kernel or id(layer) in self._kept_layers:
+        if not has_kernel or id(layer) in self._float_layers:
             return weights
         gain = along_inputs(layer, self._gains.get(layer.name, ONE))
         return [(weights[0] * gain).astype(weights[0].dtype), *weights[1:]]

@@ -27,7 +27,7 @@ def vectorize_head(model: keras.Model) -> keras.Model:
     and the reshape is gone from the exported graph.
 
     Args:
-        model: Functional or built Sequential model; it is left as it is.
+        model: Functional or built Sequential model; it is not changed.
 
     Returns:
         A functional model that shares nothing with `model`; `model` itself where no such head is.

@@ -58,7 +58,7 @@ def write(
     Args:
         model: Functional model in the form that is translated.
         names: Names of its outputs.
-        quantize: Makes the file of a piece that is no island from its float file.
+        quantize: Makes the file of a piece that is not an island from its float file.
         values: Calibration data for `quantize`, by the names of the network's inputs.
         float16: Whether weights are stored as float16.
         stage: Times the steps "freeze", "translate" and "quantize".
@@ -145,7 +145,7 @@ def _samples(data: bytes, values: Sequence[Values]) -> list[list[np.ndarray]]:
 
 
 def _run(data: bytes, values: Sequence[Values]) -> list[Values]:
-    """Returns samples with what a float file makes of them, for the pieces behind it."""
+    """Returns samples with a float file's outputs for them, for the pieces after it."""
     interpreter = Interpreter(model_content=data)
     runner = interpreter.get_signature_runner(flatbuffer.SIGNATURE)
     names = list(runner.get_input_details())

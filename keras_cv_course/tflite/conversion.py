@@ -108,7 +108,7 @@ def convert(
         quantize: "none" (float32), "float16" (weights), "dynamic" (int8 weights, activations
             quantized at run time), "int8" (weights and activations), "int8x16" (int8 weights,
             int16 activations) or "int4" (weights).
-        io_dtype: "float32", "uint8" or "int8"; type of all inputs and outputs, detections apart,
+        io_dtype: "float32", "uint8" or "int8"; type of all inputs and outputs except detections,
             which are float32. None is what `target` likes best, or float32 without one.
         calibration_data: Typical inputs in the model's own range, for "int8" and "int8x16": an
             array `(samples, height, width, channels)`, a tf.data.Dataset, or a folder of
@@ -127,7 +127,7 @@ def convert(
             the range of the calibration data.
         target: "phone", "browser", "microcontroller", "accelerator" or "edge_tpu": chooses the
             type of inputs and outputs, refuses what does not run there (see `check`), and for
-            phones and browsers puts in the metadata that MediaPipe reads. None is no device in
+            phones and browsers puts in the metadata that MediaPipe reads. None means no device in
             particular.
         metadata: What the outputs are, for that metadata: one of `tflite.metadata`. None chooses
             `DetectorMetadata` for detections, `SegmenterMetadata` for an output that is an image,
@@ -197,7 +197,7 @@ def convert(
             form or suppression.TFLITE_OP,
             () if last is None or form is None else OUTPUTS,
         )
-        quantizer.check_found(float_islands(ready))
+        quantizer.check_kept(float_islands(ready))
         _check_input_type(data, io_dtype)
         with watch.stage("write"):
             if form is None and metadata is None and last is not None:

@@ -1,4 +1,4 @@
-"""What a converted file tells of itself, and whether its device takes it."""
+"""The description of a converted file, and whether its device takes it."""
 
 from collections.abc import Sequence
 
@@ -71,8 +71,8 @@ def check_target(data: bytes, target: str | None) -> None:
     """
     problems = () if target is None else find_problems(data, TARGETS[target])
     if problems:
-        found = " ".join(f"{p.rule}: {p.found}; {p.change}." for p in problems)
-        raise ValueError(f'`model` must become a file that target="{target}" takes. {found}')
+        lines = " ".join(f"{p.rule}: {p.finding}; {p.change}." for p in problems)
+        raise ValueError(f'`model` must become a file that target="{target}" takes. {lines}')
 
 
 def _metadata_of(model: keras.Model, class_names: Sequence[str] | None) -> OutputMetadata | None:

@@ -20,7 +20,7 @@ OPERATOR = "TFLite_Detection_PostProcess"
 
 
 def file_of(layer: DetectionPostProcess, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
-    """Returns a .tflite with nothing but the operator.
+    """Returns a .tflite with the operator alone.
 
     Args:
         layer: What the operator shall do.
@@ -70,7 +70,7 @@ def _add_tensor(graph: schema.SubGraphT, name: str, shape: list[int], buffer: in
 
 
 def _options(layer: DetectionPostProcess) -> dict[str, Any]:
-    """Returns the operator's options, which stand in the file."""
+    """Returns the operator's options, as they are in the file."""
     x_scale, y_scale, w_scale, h_scale = layer.scales
     return {
         "max_detections": layer.max_detections,

@@ -22,7 +22,7 @@ def choose_form(nms: str | None, layer: DetectionPostProcess | None) -> str | No
 
     Args:
         nms: As `convert` takes it.
-        layer: What stands at the model's end.
+        layer: The last layer of the model.
 
     Raises:
         ValueError: If `nms` is unknown, or the model does not end in detections.
@@ -39,7 +39,7 @@ def choose_form(nms: str | None, layer: DetectionPostProcess | None) -> str | No
 def anchors_of(
     layer: DetectionPostProcess, class_names: Sequence[str] | None
 ) -> AnchorDetectorMetadata:
-    """Returns what a file without suppression tells its reader: how to decode it."""
+    """Returns how to decode a file without suppression, for its reader."""
     labels = tuple(class_names or ())
     x, y, width, height = layer.scales
     return AnchorDetectorMetadata(labels, anchors=layer.anchors, scales=(x, y, width, height))
@@ -64,7 +64,7 @@ def _builtin(layer: DetectionPostProcess, inputs: Sequence[str], outputs: Sequen
         places = tf.reshape(tf.range(classes, dtype=tf.float32), (classes, 1, 1)) * span
         apart = tf.reshape(tf.reshape(corners, (1, count, 4)) + places, (classes * count, 4))
         flat = tf.reshape(tf.transpose(scores, (0, 2, 1)), (classes * count,))
-        chosen, kept, found = tf.raw_ops.NonMaxSuppressionV5(
+        chosen, best_scores, valid = tf.raw_ops.NonMaxSuppressionV5(
             boxes=apart,
             scores=flat,
             max_output_size=most,
@@ -73,10 +73,10 @@ def _builtin(layer: DetectionPostProcess, inputs: Sequence[str], outputs: Sequen
             soft_nms_sigma=0.0,
             pad_to_max_output_size=True,
         )
-        real = tf.cast(tf.range(most) < found, tf.float32)
+        real = tf.cast(tf.range(most) < valid, tf.float32)
         boxes = tf.gather(corners, tf.math.floormod(chosen, count)) * tf.reshape(real, (most, 1))
         labels = tf.cast(tf.math.floordiv(chosen, count), tf.float32) * real
-        results = (boxes, labels, kept * real, tf.cast(found, tf.float32))
+        results = (boxes, labels, best_scores * real, tf.cast(valid, tf.float32))
         return [tf.expand_dims(x, 0) for x in results]
 
     return to_float(freeze_function(suppress.get_concrete_function(), inputs, outputs))

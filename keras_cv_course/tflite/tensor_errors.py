@@ -25,7 +25,7 @@ class TensorError:
     """Error of one tensor inside a quantized file.
 
     Attributes:
-        name: The tensor's name, which tells the Keras layer.
+        name: The tensor's name, which is that of the Keras layer.
         snr_db: Power of the float values over power of the error, in decibels; low is bad.
         worst_steps: Largest error in the tensor's own quantization steps.
     """

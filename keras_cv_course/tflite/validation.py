@@ -121,7 +121,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def check_header(path: Path) -> str | None:
-    """Returns what is wrong with a file as its first bytes tell it, or None."""
+    """Returns what is wrong with the first bytes of a file, or None."""
     if path.is_dir():
         return "it is a folder"
     if not path.exists():

@@ -39,9 +39,9 @@ def settle(model, rng):
 
 def assert_same(model, other, rng):
     data = samples(model, rng)
-    expected, found = model(data), other(data)
+    expected, outputs = model(data), other(data)
     # Float rounding in another order, of sums of up to 36 products.
-    for y, z in zip(keras.tree.flatten(expected), keras.tree.flatten(found), strict=True):
+    for y, z in zip(keras.tree.flatten(expected), keras.tree.flatten(outputs), strict=True):
         np.testing.assert_allclose(z, y, atol=1e-5 * max(1.0, np.abs(y).max()))
     assert other.name == model.name
 
@@ -146,7 +146,7 @@ def test_parts_compute_what_the_layer_does(name, rng):
     assert not {id(v) for v in model.variables} & {id(v) for v in split.variables}
 
 
-def test_every_kind_that_is_written_anew_is_among_these():
+def test_every_kind_that_is_rewritten_is_among_these():
     written = {member for member, kind in OPERATIONS.items() if kind.rewritings}
     seen = set()
     for build, _, *count in SPLITS.values():

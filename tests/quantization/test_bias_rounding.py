@@ -19,7 +19,7 @@ STEP = np.float32(0.0235294122248888) * np.float32(0.0030542586)
     ],
 )
 def test_a_bias_is_what_the_converter_makes_of_it(bias, step, expected):
-    found = integer_bias(
+    rounded = integer_bias(
         ops.convert_to_tensor(bias, "float64"), ops.convert_to_tensor(step, "float32")
     )
-    assert float(found) == expected
+    assert float(rounded) == expected

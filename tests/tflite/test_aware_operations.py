@@ -370,8 +370,8 @@ def test_factors_before_change_nothing(name, rng):
     settle(model, rng)
     arrays = [rng.uniform(*case.limits, (2, *shape)).astype("float32") for shape in case.shapes]
     expected = np.asarray(model(arrays))
-    found = np.asarray(fold_constant_factors(model)(arrays))
-    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    actual = np.asarray(fold_constant_factors(model)(arrays))
+    np.testing.assert_allclose(actual, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_concatenated_sigmoid_is_brought_to_the_shared_range_once(tmp_path, rng):

@@ -133,14 +133,14 @@ def test_a_child_that_dies_between_files_is_blamed_on_none(tmp_path, monkeypatch
 
 def test_what_is_not_a_model_is_named(tmp_path):
     (tmp_path / "empty.tflite").touch()
-    (tmp_path / "picture.tflite").write_bytes(b"\x89PNG\r\n\x1a\n rest")
+    (tmp_path / "image.tflite").write_bytes(b"\x89PNG\r\n\x1a\n rest")
     (tmp_path / "cut.tflite").write_bytes(tiny_files.content("float")[:1000])
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
         archive.writestr("config.json", "{}")
     for name, message in [
         ("missing.tflite", "there is no such file"),
         ("empty.tflite", "it is empty"),
-        ("picture.tflite", r"bytes 4 to 8 of a .tflite file are b'TFL3', and of this one b'\\r"),
+        ("image.tflite", r"bytes 4 to 8 of a .tflite file are b'TFL3', and of this one b'\\r"),
         ("model.keras", "it is an archive like .keras files, of which `convert` makes"),
         ("cut.tflite", "LiteRT refused it: The model is not a valid Flatbuffer"),
         (".", "it is a folder"),

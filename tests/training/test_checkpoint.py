@@ -90,18 +90,18 @@ def test_a_scale_of_the_loss_goes_on(tmp_path):
 def test_a_state_of_another_training_is_refused(tmp_path):
     fit(small(), tmp_path, 1)
     other = small(optimizer=keras.optimizers.SGD(0.1))
-    with pytest.raises(ValueError, match=r"has random/0 int64 \[2\] in place of optimizer/2"):
+    with pytest.raises(ValueError, match=r"has random/0 int64 \[2\] instead of optimizer/2"):
         Checkpoint(tmp_path).restore(other)
     wide = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
     wide.compile("adam", "mse")
-    with pytest.raises(ValueError, match=r"has model/0 float32 \[3, 5\] in place of .*\[3, 4\]"):
+    with pytest.raises(ValueError, match=r"has model/0 float32 \[3, 5\] instead of .*\[3, 4\]"):
         Checkpoint(tmp_path).restore(wide)
     stopping = keras.callbacks.EarlyStopping("loss")
     with pytest.raises(ValueError, match=r"began with, \[\]. Received: \['EarlyStopping'\]"):
         Checkpoint(tmp_path, [stopping]).restore(small())
     path = tmp_path / "epoch_0001.npz"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(ValueError, match="is no whole state of a training"):
+    with pytest.raises(ValueError, match="is not a complete training state"):
         Checkpoint(tmp_path).restore(small())
 
 
@@ -129,7 +129,7 @@ def test_a_full_disk_leaves_the_last_state_and_says_so(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) // 2, hard))
-        with pytest.raises(OSError, match=r"after epoch 3 could not .* epoch 2 is whole"):
+        with pytest.raises(OSError, match=r"after epoch 3 could not .* epoch 2 is complete"):
             saving.on_epoch_end(2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -151,3 +151,27 @@ def test_a_run_that_is_killed_again_and_again_ends_bit_equal(tmp_path):
         ("batch", batches[2]),
     ]
     assert_ends_bit_equal(CHILD, tmp_path, points)
+
+
+class Counting(keras.callbacks.Callback):
+    checkpointed = ("epochs", "since")
+
+    def __init__(self):
+        super().__init__()
+        self.epochs, self.since = 0, 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs += 1
+
+
+def test_what_a_callback_counted_in_an_older_version_is_left_out(tmp_path, monkeypatch):
+    fit(small(), tmp_path, 2, [Counting()])
+    monkeypatch.setattr(Counting, "checkpointed", ("epochs",))
+    later = Counting()
+    saving = Checkpoint(tmp_path, [later])
+    assert saving.restore(small()) == 2
+    saving.on_train_begin()
+    assert later.epochs == 2
+    monkeypatch.setattr(Counting, "checkpointed", ("epochs", "best"))
+    with pytest.raises(ValueError, match=r"the state of Counting is \['epochs', 'since'\]"):
+        Checkpoint(tmp_path, [Counting()]).restore(small())

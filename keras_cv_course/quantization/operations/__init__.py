@@ -55,7 +55,7 @@ OPERATIONS: dict[Any, OperationKind] = {
 
 
 def member_of(operation: keras.Operation) -> Any:
-    """Returns what stands for an operation in `OPERATIONS`, if it is there."""
+    """Returns the kind of an operation in `OPERATIONS`, if there is one."""
     if type(operation) is layers.Activation:
         return operation.activation
     return operator(operation) or type(operation)
@@ -73,13 +73,13 @@ def rule_of(call: Call) -> Rule | None:
 
 
 def int8_layer(layer: keras.Operation) -> type[keras.Layer] | None:
-    """Returns the layer whose weights are rounded that stands for a float one in training."""
+    """Returns the layer with rounded weights that replaces a float one in training."""
     kind = OPERATIONS.get(type(layer))
     return None if kind is None or kind.int8 is None else kind.int8.layer
 
 
 def float_layer(layer: keras.Operation) -> type[keras.Layer] | None:
-    """Returns the layer for which one stands whose weights are rounded; None for another layer."""
+    """Returns the layer that one with rounded weights replaces; None for another layer."""
     kind = OPERATIONS.get(type(layer))
     is_rounded = kind is not None and kind.int8 is not None and kind.int8.layer is type(layer)
     return kind.members[0] if kind is not None and is_rounded else None

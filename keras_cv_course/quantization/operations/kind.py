@@ -13,7 +13,7 @@ from keras_cv_course.quantization.grid import Kernel, nearest
 
 
 class Output(enum.Enum):
-    """Where the range of what an int8 operation returns comes from."""
+    """The source of the range of an int8 operation's output."""
 
     OWN = "measured"
     FIXED = "prescribed by the kernel"
@@ -27,7 +27,7 @@ class Rule:
     """How the output of an operation is rounded.
 
     Attributes:
-        output: Where its range comes from.
+        output: The source of its range.
         fixed_range: The range, if the kernel prescribes it.
         takes_relu: Whether a ReLU behind it is part of its kernel.
         takes_constants: Whether a constant factor or offset behind it is part of its weights.
@@ -83,7 +83,7 @@ class Int8Form:
             the kernel of that.
         folded: Returns scale and offset of a linear kernel that takes it along; gets the
             operation, and both without it.
-        layer: The layer that stands for it in training, if its weights are rounded.
+        layer: The layer that replaces it in training, if its weights are rounded.
         constants: Returns the options of a layer that are numbers in the file, as int8 holds them.
         bounds: What gives the least width that the ranges of inputs must have from the width of the
             output's, by the operator whose kernel has such a bound; see `scale_bounds`.
@@ -124,7 +124,7 @@ class Making:
 
     Attributes:
         head: The call whose kernel it is.
-        fused: What the kernel takes along, the first first.
+        fused: The operations fused into the kernel, in order.
         makers: The layers that have rounded what the kernel reads.
         has_operands: Whether the arithmetic is given what the kernel reads.
     """
@@ -163,7 +163,7 @@ class Factored:
 
 @dataclass(frozen=True)
 class OperationKind:
-    """A kind of operation: everything that tells it from others.
+    """A kind of operation: everything that distinguishes it from others.
 
     Attributes:
         members: Layers' classes, operators' names and functions of Activation layers.

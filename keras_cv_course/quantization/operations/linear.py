@@ -125,7 +125,7 @@ class QuantizedDepthwiseConv2D(Int8Kernel, layers.DepthwiseConv2D):
 
 
 def accumulated(making: Making) -> Kernel:
-    """Returns what the kernel of a convolution or dense layer computes, with what it takes along.
+    """Returns what the kernel of a convolution or dense layer computes, with what it fuses.
 
     A lone normalization is a depthwise convolution of one pixel.
     """
@@ -155,7 +155,7 @@ def accumulated(making: Making) -> Kernel:
 
 
 def integer_bias(offset: Any, scale: Any) -> Any:
-    """Returns the integers that the converter makes of a bias, float64.
+    """Returns the integers that the converter computes for a bias, float64.
 
     It multiplies with the float32 reciprocal of their step, and rounds halves away from 0.
     """
@@ -187,7 +187,7 @@ def absorb(layer: Any, gain: Gain, output_gain: Gain, first: Any = None, last: A
 
 
 def split_activation(maker: Maker, x: Any) -> Any:
-    """Returns a layer and its activation apart."""
+    """Returns a layer and its activation separately."""
     layer = maker.operation
 
     def make(name: str) -> keras.Layer:

@@ -1,4 +1,4 @@
-"""Makes the layers of which an operation is written anew."""
+"""Makes the layers that an operation is rewritten as."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -35,7 +35,7 @@ class Maker:
         self._activations = activations
 
     def layer(self, suffix: str, make: Callable[[str], keras.Layer]) -> keras.Layer:
-        """Returns what `make` makes of the operation's name with a suffix."""
+        """Returns the result of `make` for the operation's name with a suffix."""
         key = id(self.operation), suffix
         if key not in self._made:
             name = self.operation.name
