@@ -16,6 +16,7 @@ from keras import layers, ops
 from keras_cv_course.layers.batch_normalization import BatchNormalization
 from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.layers.distances import AbsoluteDifference, CosineDistance, CosineSimilarity
+from keras_cv_course.layers.grouped_convolution import GroupedConv2D
 from keras_cv_course.layers.spec_carrier import SpecCarrier
 from keras_cv_course.ops.anchors import AnchorMap
 from keras_cv_course.quantization import operations, quantize_aware
@@ -125,6 +126,7 @@ LINEAR = {
     "conv_dilated": Case(alone(CONV, 8, 3, dilation_rate=2)),
     "conv_grouped": Case(alone(CONV, 8, 3, groups=2)),
     "conv_grouped_bn_relu": Case(rectified(CONV, 8, 3, groups=2)),
+    "grouped_conv_bn_relu": Case(rectified(GroupedConv2D, 8, 3, groups=2)),
     "conv_after_padding": Case(lambda x: CONV(4, 3)(layers.ZeroPadding2D(1)(x))),
     "conv_after_dropout": Case(lambda x: CONV(3, 1)(layers.Dropout(0.5)(x))),
     "depthwise": Case(alone(DEPTHWISE, 3)),
