@@ -89,6 +89,7 @@ SERIALIZABLE_MODULES = (
     "losses.margin_softmax",
     "losses.masked",
     "losses.multibox",
+    "losses.segmentation",
     "losses.triplet",
     "losses.yolo",
     "losses.yolo_v1",
