@@ -1,4 +1,4 @@
-"""The loss of class maps: cross-entropy, focal loss and Dice, without the pixels that count for nothing."""
+"""The loss of class maps: cross-entropy, focal loss and Dice of the pixels that count."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -56,7 +56,9 @@ class SegmentationLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.terms = {"cross_entropy": 1.0} if terms is None else dict(terms)
         if not self.terms:
-            raise ValueError(f"`terms` must hold at least one of {', '.join(TERMS)}. Received none.")
+            raise ValueError(
+                f"`terms` must hold one of {', '.join(TERMS)} at least. Received none."
+            )
         for term, weight in self.terms.items():
             check_choice("terms", term, TERMS)
             check_positive(term, weight)

@@ -64,7 +64,7 @@ def test_ignored_pixels_have_no_gradient():
 def test_arguments_are_checked():
     with pytest.raises(ValueError, match=r"`terms` must be one of 'cross_entropy'.*'dise'"):
         SegmentationLoss({"dise": 1.0})
-    with pytest.raises(ValueError, match=r"`terms` must hold at least one"):
+    with pytest.raises(ValueError, match=r"`terms` must hold one of cross_entropy"):
         SegmentationLoss({})
     with pytest.raises(ValueError, match=r"`dice` must be a number above 0"):
         SegmentationLoss({"dice": -1.0})
