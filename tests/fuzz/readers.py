@@ -121,6 +121,51 @@ def _read_table(folder: Path) -> None:
     table_annotations(folder / "boxes.csv", folder / "JPEGImages", broken="raise")
 
 
+def _masks(folder: Path) -> None:
+    for part in ("images", "masks", "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (folder / part).mkdir(parents=True)
+    classes = "0 background\n1 dog\n"
+    for name in "ab":
+        pixels = np.indices((20, 30)).sum(0) // 9 % 2
+        mask = Image.fromarray(pixels.astype(np.uint8))
+        mask.putpalette([0, 0, 0, 255, 0, 0])
+        for images, masks in (("images", "masks"), ("JPEGImages", "SegmentationClass")):
+            Image.new("RGB", (30, 20)).save(folder / images / f"{name}.jpg")
+            mask.save(folder / masks / f"{name}.png")
+    (folder / "classes.txt").write_text(classes)
+    (folder / "ImageSets/Segmentation/train.txt").write_text("a\nb\n")
+
+
+def _read_masks(folder: Path) -> None:
+    from keras_cv_course.data import folder_masks, voc_masks
+
+    for found in (
+        folder_masks(folder / "images", folder / "masks", broken="raise"),
+        voc_masks(folder, "train", broken="raise"),
+    ):
+        for image, mask in found.samples():
+            assert image.shape[:2] == mask.shape
+
+
+def _outlines(folder: Path) -> None:
+    _annotated(folder)
+    content = json.loads((folder / "boxes.json").read_text())
+    forms = ([[1, 2, 10, 2, 10, 10, 1, 10]], {"size": [20, 30], "counts": [22, 8, 570]})
+    for row, form in zip(content["annotations"], forms, strict=True):
+        row["segmentation"] = form
+    row = {**content["annotations"][0], "id": 9, "segmentation": {"size": [20, 30]}}
+    row["segmentation"]["counts"] = "f08jb0"
+    content["annotations"].append(row)
+    (folder / "boxes.json").write_text(json.dumps(content))
+
+
+def _read_outlines(folder: Path) -> None:
+    from keras_cv_course.data import coco_masks
+
+    for image, mask in coco_masks(folder / "boxes.json", folder / "JPEGImages").samples():
+        assert image.shape[:2] == mask.shape
+
+
 def _faces(folder: Path) -> None:
     (folder / "images").mkdir(parents=True)
     lines = ["file,identity,x0,y0,x1,y1"]
@@ -325,6 +370,20 @@ READERS: tuple[Reader, ...] = (
         _read_voc,
     ),
     Reader("coco", ("data.coco", "data.annotations"), ("boxes.json",), _annotated, _read_coco),
+    Reader(
+        "masks",
+        ("data.masks", "data.mask_folders"),
+        ("classes.txt", "ImageSets/*/*", "masks/*", "SegmentationClass/*"),
+        _masks,
+        _read_masks,
+    ),
+    Reader(
+        "outlines",
+        ("data.coco_masks", "data.outlines"),
+        ("boxes.json",),
+        _outlines,
+        _read_outlines,
+    ),
     Reader(
         "table", ("data.box_table", "data.annotations"), ("boxes.csv",), _annotated, _read_table
     ),
