@@ -50,7 +50,7 @@ class ModelEntry:
         name: What `build_model` takes, in snake_case.
         builder: Name of the builder function, as exported by `keras_cv_course`.
         module: Module that defines the builder, relative to `keras_cv_course`.
-        kind: What the model is for: "classifier", "localizer" or "detector".
+        kind: What the model is for: "classifier", "localizer", "detector" or "segmenter".
         size_px: Height and width of the input that the paper trains at.
         input_range: Smallest and largest pixel value that the model takes.
         traits: Those of its family, which mean something for classifiers only.
@@ -74,6 +74,7 @@ class ModelEntry:
 # Modules whose objects Keras must know by name before it can load a model that holds them.
 SERIALIZABLE_MODULES = (
     "layers.batch_normalization",
+    "layers.bilinear",
     "layers.box_codes",
     "layers.cosine_logits",
     "layers.detection_postprocess",
@@ -144,6 +145,12 @@ def _detector(
     return ModelEntry(name, builder, f"detectors.{module}", "detector", size_px, input_range)
 
 
+def _segmenter(
+    name: str, builder: str, module: str, size_px: int, input_range: tuple[float, float]
+) -> ModelEntry:
+    return ModelEntry(name, builder, f"segmenters.{module}", "segmenter", size_px, input_range)
+
+
 _EFFICIENTNET_SIZES = (224, 240, 260, 300, 380, 456, 528, 600)
 _EFFICIENTNET_LITE_SIZES = (224, 240, 260, 280, 300)
 
@@ -187,6 +194,12 @@ _ENTRIES = (
     _detector("yolo_v3", "YOLOv3", "yolo", 416, _UNIT),
     _detector("yolo_v3_tiny", "YOLOv3Tiny", "yolo", 416, _UNIT),
     _detector("yolo", "YOLO", "yolo", 320, _SIGNED),
+    _segmenter("unet", "UNet", "unet", 572, _UNIT),
+    _segmenter("fcn32s", "FCN32s", "fcn", 224, _UNIT),
+    _segmenter("fcn16s", "FCN16s", "fcn", 224, _UNIT),
+    _segmenter("fcn8s", "FCN8s", "fcn", 224, _UNIT),
+    _segmenter("segnet", "SegNet", "segnet", 224, _UNIT),
+    _segmenter("lraspp", "LRASPP", "lraspp", 224, _PIXELS),
 )
 
 MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
@@ -196,7 +209,7 @@ def builder_names(package: str) -> dict[str, tuple[str, ...]]:
     """Returns the builders of the model table by module, as `lazy_names` takes them.
 
     Args:
-        package: "backbones" or "detectors", to which the modules are relative.
+        package: "backbones", "detectors" or "segmenters", to which the modules are relative.
     """
     prefix = f"{package}."
     modules: dict[str, list[str]] = {}

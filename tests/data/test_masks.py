@@ -131,7 +131,7 @@ def test_voc_lists(folders):
     assert found.class_names[:2] == ("background", "aeroplane")
     assert len(found.class_names) == 21
     outside, gone, long = found.skipped
-    assert "xxx…' is too long for the name" in long
+    assert "is too long for the name of an image" in long
     assert len(long) < 400
     assert "val.txt, line 2: '../x.jpg' is not below" in outside
     assert "gone.jpg" in gone
