@@ -4,9 +4,10 @@
 
 Each network is trained in float, and from there goes three ways: as it is into a calibrated int8
 file, through quantization-aware training into another, and some more epochs of float, as many as
-the quantization-aware ones. Files are run on the default kernels and end in logits. Every fold is
-a line of `--out`, appended when it is done: the same command goes on where it was cut off, and
-without names of data only prints the tables. `--shared` has the folders data, weights and models.
+the quantization-aware ones. Networks and files end in a softmax, as those of `train` do, or with
+`--logits` without. Files are run on the default kernels. Every fold is a line of `--out`, appended
+when it is done: the same command goes on where it was cut off, and without names of data only
+prints the tables. `--shared` has the folders data, weights and models.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from machine import caption
+from qat_tables import MARGIN, WAYS, print_accuracy, print_closeness, score
 from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
@@ -38,16 +40,9 @@ Split = tuple[np.ndarray, np.ndarray]
 
 PIXELS = (0.0, 255.0)
 CALIBRATION = 100
-MARGIN = 4  # steps of the output
 FOLDS = 5
 SEEDS = (0, 1, 2)
-FIELDS = ("task", "network", "seed", "fold")
-WAYS = {
-    "float": "float",
-    "longer": "float, as many epochs more",
-    "ptq": "int8 post-training",
-    "qat": "int8 quantization-aware",
-}
+FIELDS = ("task", "network", "output", "seed", "fold")
 
 
 @dataclass(frozen=True)
@@ -65,6 +60,7 @@ class Recipe:
         batch: Images of a step.
         flip: Whether training mirrors half of the images.
         train_norms: Whether batch normalization learns.
+        output: What the network gives: "softmax" for probabilities, or "logits".
     """
 
     size_px: int
@@ -77,6 +73,7 @@ class Recipe:
     batch: int = 32
     flip: bool = False
     train_norms: bool = True
+    output: str = "softmax"
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ class Task:
 
     load: Callable[[int, tuple[float, float]], Data]
     splits: Callable[[np.ndarray, int], list[Split]]
-    networks: Mapping[str, tuple[Recipe, Callable[[], keras.Model]]]
+    networks: Mapping[str, tuple[Recipe, Callable[..., keras.Model]]]
     head: Callable[..., list[np.ndarray]] | None = None
 
 
@@ -106,16 +103,21 @@ def batches(data: Data, recipe: Recipe, seed: int) -> tf.data.Dataset:
 
 
 def fit(
-    model: keras.Model, dataset: tf.data.Dataset, epochs: int, rate: float, *callbacks: Any
+    model: keras.Model,
+    dataset: tf.data.Dataset,
+    epochs: int,
+    rate: float,
+    output: str,
+    *callbacks: Any,
 ) -> None:
-    """Trains a network that ends in logits."""
+    """Trains a network that gives logits, or probabilities behind a softmax."""
     schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * len(dataset))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=output == "logits")
     model.compile(keras.optimizers.Adam(schedule), loss)
     model.fit(dataset, epochs=epochs, verbose=0, shuffle=False, callbacks=list(callbacks))
 
 
-def logits_of(model: keras.Model | TFLiteModel, pictures: np.ndarray) -> np.ndarray:
+def scores_of(model: keras.Model | TFLiteModel, pictures: np.ndarray) -> np.ndarray:
     """Returns what a network or a file gives for images."""
     options = {"verbose": 0} if isinstance(model, keras.Model) else {}
     return np.asarray(model.predict(pictures, **options))
@@ -127,20 +129,21 @@ def measure(
     """Returns the classes that each way gives to the test images, and what the files are like."""
     dataset = batches(train, recipe, seed)
     if recipe.epochs:
-        fit(model, dataset, recipe.epochs, recipe.rate)
+        fit(model, dataset, recipe.epochs, recipe.rate, recipe.output)
     rows = np.random.default_rng(seed).permutation(len(train[0]))[:CALIBRATION]
     samples = train[0][rows]
-    classes = {"float": logits_of(model, test[0]).argmax(-1)}
+    classes = {"float": scores_of(model, test[0]).argmax(-1)}
     known = recipe.input_range
     aware = quantize_aware(model, samples, input_range=known)
-    fit(aware, dataset, recipe.qat_epochs, recipe.qat_rate, FreezeRanges(recipe.freeze_after))
+    freeze = FreezeRanges(recipe.freeze_after)
+    fit(aware, dataset, recipe.qat_epochs, recipe.qat_rate, recipe.output, freeze)
     with tempfile.TemporaryDirectory() as folder:
         files = {way: Path(folder) / f"{way}.tflite" for way in ("float", "ptq", "qat")}
         convert(model, files["float"], "none")
         convert(model, files["ptq"], "int8", calibration_data=samples, input_range=known)
         convert(aware, files["qat"])
         for way in ("ptq", "qat"):
-            classes[way] = logits_of(TFLiteModel(files[way]), test[0]).argmax(-1)
+            classes[way] = scores_of(TFLiteModel(files[way]), test[0]).argmax(-1)
         record: dict[str, Any] = {
             "bytes": {way: file.stat().st_size for way, file in files.items()}
         }
@@ -148,22 +151,22 @@ def measure(
             timings = benchmark(list(files.values()), runs=100).files
             record["ms"] = {way: t.median_ms for way, t in zip(files, timings, strict=True)}
             record["close"] = closeness(aware, files["qat"], test[0])
-    fit(model, dataset, recipe.qat_epochs, recipe.qat_rate)
-    classes["longer"] = logits_of(model, test[0]).argmax(-1)
+    fit(model, dataset, recipe.qat_epochs, recipe.qat_rate, recipe.output)
+    classes["longer"] = scores_of(model, test[0]).argmax(-1)
     return record | {"classes": {way: found.tolist() for way, found in classes.items()}}
 
 
 def closeness(aware: keras.Model, file: Path, pictures: np.ndarray) -> dict[str, Any]:
-    """Returns how far a file's logits are from those of the model that it was made from."""
-    logits = logits_of(aware, pictures)
+    """Returns how far a file's scores are from those of the model that it was made from."""
+    scores = scores_of(aware, pictures)
     (step,) = output_steps(file.read_bytes())
-    second, best = np.sort(logits, axis=-1)[:, -2:].T
+    second, best = np.sort(scores, axis=-1)[:, -2:].T
     clear = (best - second) / step > MARGIN
     report = {}
     for kernels in ("default", "reference"):
-        found = logits_of(TFLiteModel(file, kernels=kernels), pictures)
-        away = np.abs(found - logits) / step
-        flipped = found.argmax(-1) != logits.argmax(-1)
+        found = scores_of(TFLiteModel(file, kernels=kernels), pictures)
+        away = np.abs(found - scores) / step
+        flipped = found.argmax(-1) != scores.argmax(-1)
         report[kernels] = {
             "median": float(np.median(away)),
             "worst": float(away.max()),
@@ -247,11 +250,12 @@ def flowers_head(
     ]
     head = keras.Sequential([keras.layers.Dense(int(labels.max()) + 1)])
     data = np.concatenate(features), np.tile(labels[train], 2)
-    fit(head, tf.data.Dataset.from_tensor_slices(data).shuffle(2000, seed).batch(64), 40, 3e-3)
+    dataset = tf.data.Dataset.from_tensor_slices(data).shuffle(2000, seed).batch(64)
+    fit(head, dataset, 40, 3e-3, "logits")
     return head.get_weights()
 
 
-def tasks(shared: Path) -> dict[str, Task]:
+def tasks(shared: Path, output: str) -> dict[str, Task]:
     """Returns what there is to measure."""
     data, signed = shared / "data", (-1.0, 1.0)
     imagenet = shared / "weights" / "mobilenet_v2_1.0_224.weights.h5"
@@ -259,19 +263,18 @@ def tasks(shared: Path) -> dict[str, Task]:
     parents = tuple(data / "flowers17" / name for name in ("train", "val"))
     flowers, persons = partial(folders, parents), partial(folders, (data / "person_coco",))
     flowers_first = partial(flowers_head, imagenet, flowers)
-    tune = Recipe(96, signed, 4, 1e-4, 2, 5e-5, 1, flip=True, train_norms=False)
-    digit = Recipe(32, PIXELS, 20, 2e-3, 3, 2e-4, 2, batch=64)
-    tiny = Recipe(32, PIXELS, 10, 2e-3, 3, 2e-4, 2, batch=64, flip=True)
-    logits: dict[str, Any] = {"classifier_activation": None}
-    narrow = logits | {"classes": 10, "batch_norm_momentum": 0.9}
+    tune = Recipe(96, signed, 4, 1e-4, 2, 5e-5, 1, flip=True, train_norms=False, output=output)
+    digit = Recipe(32, PIXELS, 20, 2e-3, 3, 2e-4, 2, batch=64, output=output)
+    tiny = Recipe(32, PIXELS, 10, 2e-3, 3, 2e-4, 2, batch=64, flip=True, output=output)
+    narrow: dict[str, Any] = {"classes": 10, "batch_norm_momentum": 0.9}
     small, large = (32, 32, 3), (96, 96, 3)
     v3 = partial(MobileNetV3Small, small, alpha=0.5, **narrow)
     efficient = partial(EfficientNet, small, Scaling(1.0, 0.35, 1.0), **narrow)
-    v2 = partial(MobileNetV2, large, weights=imagenet, classes=17, **logits)
-    v1 = partial(MobileNet, large, 0.25, activation="relu", weights=person, classes=2, **logits)
+    v2 = partial(MobileNetV2, large, weights=imagenet, classes=17)
+    v1 = partial(MobileNet, large, 0.25, activation="relu", weights=person, classes=2)
     names = {"MobileNetV3Small 0.5": v3, "EfficientNetB0 0.35": efficient}
     digit_nets, cifar_nets = ({n: (r, net) for n, net in names.items()} for r in (digit, tiny))
-    ready = Recipe(96, (0.0, 1.0), 0, 0.0, 1, 1e-4, 0, flip=True)
+    ready = Recipe(96, (0.0, 1.0), 0, 0.0, 1, 1e-4, 0, flip=True, output=output)
     return {
         "flowers": Task(flowers, folds, {"MobileNetV2 1.0": (tune, v2)}, flowers_first),
         "digits": Task(handwritten, fifth, digit_nets),
@@ -283,7 +286,7 @@ def tasks(shared: Path) -> dict[str, Task]:
 def start(task: Task, network: str, train: np.ndarray, seed: int) -> keras.Model:
     """Returns a network with the weights that it is trained from."""
     recipe, build = task.networks[network]
-    model = build()
+    model = build(classifier_activation=None if recipe.output == "logits" else recipe.output)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = recipe.train_norms
@@ -300,7 +303,8 @@ def measure_all(name: str, task: Task, seeds: Sequence[int], out: Path) -> None:
         pictures, labels = task.load(recipe.size_px, recipe.input_range)
         splits = [(seed, *pair) for seed in seeds for pair in enumerate(task.splits(labels, seed))]
         for seed, fold, (train, test) in splits:
-            record: dict[str, Any] = dict(zip(FIELDS, (name, network, seed, fold), strict=True))
+            values = (name, network, recipe.output, seed, fold)
+            record: dict[str, Any] = dict(zip(FIELDS, values, strict=True))
             if record in done:
                 continue
             began = time.perf_counter()
@@ -321,55 +325,6 @@ def read(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
 
 
-def score(records: list[dict[str, Any]], way: str) -> tuple[int, int, int, int]:
-    """Returns how many are right, of how many, and how many are won and lost against float."""
-    labels = np.concatenate([r["labels"] for r in records])
-    right = np.concatenate([r["classes"][way] for r in records]) == labels
-    base = np.concatenate([r["classes"]["float"] for r in records]) == labels
-    return int(right.sum()), len(labels), int((right & ~base).sum()), int((base & ~right).sum())
-
-
-def print_accuracy(groups: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
-    """Prints accuracy, size and time, all folds of a seed pooled and their mean over the seeds."""
-    print(
-        "| data | network | way | runs | accuracy % | of each seed | less than float, points | won "
-        "| lost | bytes | ms |\n|" + "---|" * 11
-    )
-    for (data, network), records in groups.items():
-        shares = {}
-        for way, label in WAYS.items():
-            seeds = sorted({r["seed"] for r in records})
-            of_seed = [score([r for r in records if r["seed"] == s], way) for s in seeds]
-            shares[way] = np.array([100 * right / total for right, total, *_ in of_seed])
-            won, lost = (sum(s[i] for s in of_seed) for i in (2, 3))
-            size = records[0]["bytes"].get(way)
-            times = [r["ms"][way] for r in records if way in r.get("ms", {})]
-            print(
-                f"| {data} | {network} | {label} | {len(records)} | {shares[way].mean():.2f} "
-                f"| {', '.join(f'{share:.2f}' for share in shares[way])} "
-                f"| {(shares['float'] - shares[way]).mean():.2f} | {won} | {lost} "
-                f"| {f'{size:,}' if size else ''} | {f'{np.median(times):.3f}' if times else ''} |"
-            )
-            data = network = ""
-
-
-def print_closeness(groups: dict[tuple[str, str], list[dict[str, Any]]]) -> None:
-    """Prints how close each measured file is to its quantization-aware model."""
-    print(
-        "\n| data | network | seed | kernels | median steps | worst steps | same decision % "
-        f"| flipped | margin over {MARGIN} steps | of these flipped |\n|" + "---|" * 10
-    )
-    for (data, network), records in groups.items():
-        for record in records:
-            for kernels, c in record.get("close", {}).items():
-                same = 100 * (1 - c["flipped"] / c["pictures"])
-                print(
-                    f"| {data} | {network} | {record['seed']} | {kernels} | {c['median']:.2f} "
-                    f"| {c['worst']:.1f} | {same:.2f} | {c['flipped']} | {c['clear']} of "
-                    f"{c['pictures']} | {c['clear_flipped']} |"
-                )
-
-
 def main() -> None:
     """Measures what is asked for, and prints the tables of all there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -378,14 +333,17 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, help="folder with data, weights and models")
     parser.add_argument("--out", type=Path, required=True, help="JSON lines to add to")
     parser.add_argument("--seeds", type=int, nargs="*", default=SEEDS)
+    parser.add_argument("--logits", action="store_true", help="networks without a softmax")
     options = parser.parse_args()
     if options.tasks and options.shared is None:
         parser.error("--shared must be given to measure")
     for name in options.tasks:
-        measure_all(name, tasks(options.shared)[name], options.seeds, options.out)
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        task = tasks(options.shared, "logits" if options.logits else "softmax")[name]
+        measure_all(name, task, options.seeds, options.out)
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for record in read(options.out):
-        groups.setdefault((record["task"], record["network"]), []).append(record)
+        key = (record["task"], record["network"], record["output"])
+        groups.setdefault(key, []).append(record)
     print(f"{caption()}\n")
     print_accuracy(groups)
     print_closeness(groups)

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from keras_cv_course.backbones.mobilenet_v3 import MobileNetV3Large as MobileNetV3Large
     from keras_cv_course.backbones.mobilenet_v3 import MobileNetV3Small as MobileNetV3Small
 else:
-    _NAMES = builder_names("backbones")
-    _NAMES["efficientnet"] += ("EfficientNet",)
-    _NAMES["efficientnet_lite"] += ("EfficientNetLite",)
-    __getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES, before=register_for)
+    __getattr__, __dir__, __all__ = lazy_names(
+        __name__, builder_names("backbones"), before=register_for
+    )

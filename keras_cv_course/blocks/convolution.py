@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import KerasTensor
 
-from keras_cv_course._validation import check_choice, check_rate
+from keras_cv_course._validation import check_choice, check_positive, check_rate
 from keras_cv_course.layers.batch_normalization import BatchNormalization
 
 ACTIVATIONS = (
@@ -25,15 +25,21 @@ class ConvStyle:
         batch_norm_momentum: Weight of the past in the moving statistics, in [0, 1).
         kernel_initializer: As `keras.initializers.get` takes it. Not an instance, which would
             give kernels of one shape the same values.
+        batch_norm_epsilon: What is added to the variance, so that nothing is divided by 0.
+        use_bias: Whether convolutions have a bias before batch normalization too, which needs
+            none, as some published networks do.
     """
 
     activation: str = "relu6"
     batch_norm_momentum: float = 0.99
     kernel_initializer: Any = "glorot_uniform"
+    batch_norm_epsilon: float = 1e-3
+    use_bias: bool = False
 
     def __post_init__(self) -> None:
         check_choice("activation", self.activation, ACTIVATIONS)
         check_rate("batch_norm_momentum", self.batch_norm_momentum)
+        check_positive("batch_norm_epsilon", self.batch_norm_epsilon)
 
 
 def activate(x: KerasTensor, activation: str, name: str) -> KerasTensor:
@@ -49,7 +55,9 @@ def activate(x: KerasTensor, activation: str, name: str) -> KerasTensor:
 
 def normalize(x: KerasTensor, style: ConvStyle, name: str) -> KerasTensor:
     """Returns `x` normalized over the batch."""
-    return BatchNormalization(momentum=style.batch_norm_momentum, name=name)(x)
+    return BatchNormalization(
+        momentum=style.batch_norm_momentum, epsilon=style.batch_norm_epsilon, name=name
+    )(x)
 
 
 def conv_bn(
@@ -62,13 +70,13 @@ def conv_bn(
     padding: str = "same",
     dilation_rate: int = 1,
 ) -> KerasTensor:
-    """Returns a convolution of `x` without bias, normalized: layers `{name}_conv`, `{name}_bn`.
+    """Returns a convolution of `x`, normalized: layers `{name}_conv`, `{name}_bn`.
 
     Args:
         x: float tensor (batch, height, width, channels).
         filters: Channels of the result.
         kernel_size: Height and width of the window.
-        style: Momentum and initializer.
+        style: Momentum, initializer and whether there are biases.
         name: Prefix of the layers' names.
         strides: Step of the window; the result has `ceil(size / strides)` rows and columns when
             `padding` is "same".
@@ -81,7 +89,7 @@ def conv_bn(
         strides=strides,
         padding=padding,
         dilation_rate=dilation_rate,
-        use_bias=False,
+        use_bias=style.use_bias,
         kernel_initializer=style.kernel_initializer,
         name=f"{name}_conv",
     )(x)

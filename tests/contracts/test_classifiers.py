@@ -1,7 +1,7 @@
 """What every classifier of the registry promises; a new one is tested as soon as it is entered.
 
-Members of a family differ in numbers alone, so its smallest and one more are run; the others are
-built.
+Members of a family differ in numbers alone, so its smallest is run, as narrow as its options make
+it, and the others are built.
 """
 
 import inspect
@@ -14,20 +14,19 @@ import pytest
 from contracts.random_weights import copy_weights, randomize
 
 from keras_cv_course import build_model
+from keras_cv_course._classifier_table import FAMILIES
 from keras_cv_course.backbones._options import ClassifierOptions
 from keras_cv_course.names import is_layer_name
 from keras_cv_course.registry import MODELS
 
-_SMALLEST = {"mobilenet": {"alpha": 0.25}, "mobilenet_v2": {"alpha": 0.35}}
-_ONE_MORE = {"mobilenet_v3_large", "efficientnet_b1", "efficientnet_lite1"}
-_RUN_SLOW = {*_ONE_MORE, "efficientnet_lite0", "darknet19"}  # Lite's body is EfficientNet's
-_BUILT_ONLY = {
-    *(f"efficientnet_b{i}" for i in range(2, 8)),
-    *(f"efficientnet_lite{i}" for i in range(2, 5)),
-    "efficientnet_l2",
-    "darknet53",
-}
+# Options that make a network small without changing what its blocks are.
+_NARROW = {"mobilenet": {"alpha": 0.25}, "mobilenet_v2": {"alpha": 0.35}}
+# Lite's body is EfficientNet's, and Darknet is not narrowed.
+_RUN_SLOW = {"efficientnet_lite0", "darknet19"}
+# A member that has what the smallest has not.
+_RUN_TOO = {"mobilenet_v3_large"}
 _CLASSIFIERS = [name for name, entry in MODELS.items() if entry.kind == "classifier"]
+_SMALLEST = [family.members[0].name for family in FAMILIES]
 
 
 def _marked(names, slow):
@@ -36,12 +35,13 @@ def _marked(names, slow):
 
 run = pytest.mark.parametrize(
     "model_name",
-    _marked([n for n in _CLASSIFIERS if n not in _BUILT_ONLY], _RUN_SLOW),
+    _marked([n for n in _CLASSIFIERS if n in {*_SMALLEST, *_RUN_TOO}], _RUN_SLOW | _RUN_TOO),
     scope="module",  # so that they share `network`
 )
-built = pytest.mark.parametrize("model_name", _CLASSIFIERS)
-_LARGEST = {"efficientnet_b5", "efficientnet_b6", "efficientnet_b7", "efficientnet_l2"}
-built_twice = pytest.mark.parametrize("model_name", _marked(_CLASSIFIERS, _LARGEST))
+every = pytest.mark.parametrize("model_name", _CLASSIFIERS)
+built = pytest.mark.parametrize(
+    "model_name", _marked(_CLASSIFIERS, set(_CLASSIFIERS) - set(_SMALLEST))
+)
 
 
 def _smallest(model_name, more=(0, 0)):
@@ -50,7 +50,7 @@ def _smallest(model_name, more=(0, 0)):
 
 
 def _build(model_name, size=None, channels=3, **options):
-    options = {**_SMALLEST.get(model_name, {}), **options}
+    options = {**_NARROW.get(model_name, {}), **options}
     options.setdefault("input_shape", (*(size or _smallest(model_name)), channels))
     return build_model(model_name, **options)
 
@@ -59,28 +59,6 @@ def _images(model_name, rng, count=2, size=None, channels=3):
     low, high = MODELS[model_name].input_range
     size = size or _smallest(model_name)
     return rng.uniform(low, high, (count, *size, channels)).astype("float32")
-
-
-@built
-@pytest.mark.usefixtures("weightless")
-def test_default_shapes(model_name):
-    size = MODELS[model_name].size_px
-    model = build_model(model_name)
-    assert model.input_shape == (None, size, size, 3)
-    assert model.output_shape == (None, 1000)
-    assert model.input.name == "image"
-    assert model.name == model_name
-    names = [layer.name for layer in model.layers]
-    assert len(set(names)) == len(names)
-    assert [name for name in names if not is_layer_name(name)] == []
-    # Convolution, normalization and activation are apart, for quantization to see each.
-    fused = [
-        x.name for x in model.layers if getattr(x, "activation", None) and hasattr(x, "kernel")
-    ]
-    linear = keras.activations.linear
-    assert all(model.get_layer(name).activation is linear for name in fused)
-    kinds = {type(layer).__name__ for layer in model.layers}
-    assert not kinds & {"ZeroPadding2D", "Lambda"}
 
 
 _HEADS = {
@@ -92,37 +70,59 @@ _HEADS = {
 
 @built
 @pytest.mark.usefixtures("weightless")
-def test_traits_are_those_of_the_network(model_name):
-    traits = MODELS[model_name].traits
-    model = build_model(model_name, input_shape=(*_smallest(model_name), 3))
+def test_what_is_built_by_default_is_what_the_registry_says(model_name):
+    keras.backend.clear_session()
+    model = build_model(model_name)
+    size = MODELS[model_name].size_px
+    assert model.input_shape == (None, size, size, 3)
+    assert model.output_shape == (None, 1000)
+    assert model.input.name == "image"
+    assert model.name == model_name
+    check_layers(model)
+    check_traits(model, MODELS[model_name])
+
+
+def check_layers(model):
+    names = [layer.name for layer in model.layers]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not is_layer_name(name)] == []
+    # Convolution, normalization and activation are apart, for quantization to see each.
+    fused = [
+        x.name for x in model.layers if getattr(x, "activation", None) and hasattr(x, "kernel")
+    ]
+    linear = keras.activations.linear
+    assert all(model.get_layer(name).activation is linear for name in fused)
+
+
+def check_traits(model, entry):
+    traits = entry.traits
     start, begin, linear = _HEADS[traits.head]
     first = [layer.name for layer in model.layers].index(start)
     assert isinstance(model.layers[first], begin)
     classifier = [layer for layer in model.layers[first:] if layer.weights]
     assert all(isinstance(layer, linear) for layer in classifier)
     assert len(classifier) == traits.classifier_layers
-    inside = any(
-        isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
-        for layer in model.layers
-    )
-    assert inside == traits.preprocessing
-    assert (MODELS[model_name].input_range == (0.0, 255.0)) == traits.preprocessing
+    kinds = {type(layer).__name__ for layer in model.layers}
+    assert "Lambda" not in kinds
+    assert ("ZeroPadding2D" in kinds) == traits.explicit_padding
+    assert bool(kinds & {"Rescaling", "Normalization"}) == traits.preprocessing
+    assert (entry.input_range == (0.0, 255.0)) == traits.preprocessing
 
 
-@built
+@every
 def test_a_size_below_the_smallest_is_refused(model_name):
     smallest = MODELS[model_name].traits.min_size_px
     with pytest.raises(ValueError, match=f"height and width must be at least {smallest}"):
         build_model(model_name, input_shape=(smallest, smallest - 1, 3))
 
 
-@built
+@every
 def test_num_classes_is_an_error_that_names_classes(model_name):
     with pytest.raises(TypeError, match=r"has no argument `num_classes`\. Use `classes`"):
         build_model(model_name, num_classes=5)
 
 
-@built
+@every
 def test_signature_and_help_are_complete(model_name):
     builder = MODELS[model_name].load()
     parameters = inspect.signature(builder).parameters
@@ -135,9 +135,10 @@ def test_signature_and_help_are_complete(model_name):
             assert re.search(rf"^ +{name}: ", builder.__doc__, re.MULTILINE), name
 
 
-@built_twice
+@built
 @pytest.mark.usefixtures("weightless")
 def test_backbone_takes_any_size_if_its_family_does(model_name):
+    keras.backend.clear_session()
     model = build_model(model_name, include_top=False)
     if not MODELS[model_name].traits.any_size:
         assert None not in model.input_shape[1:]

@@ -5,22 +5,27 @@ import numpy as np
 import pytest
 from keras import applications, layers
 
-from keras_cv_course import build_model, load_model
+from keras_cv_course import build_model, load_model, models
+from keras_cv_course.networks.specs import spec_of
+from keras_cv_course.ops.scaling import Scaling
 from keras_cv_course.quantization import FreezeRanges, quantize_aware, strip
-from keras_cv_course.registry import MODELS
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 from keras_cv_course.tflite.flatbuffer import output_steps
 
 SAMPLES = 16
 
-# Each family's smallest member at two sizes, and one more.
-FAMILIES = [
+# A network of every kind of block: builder, size of the input, options that make it small.
+FAMILIES = {
+    "separable": ("MobileNet", 49, {"alpha": 0.25}),
+    "inverted_residual": ("MobileNetV2", 64, {"alpha": 0.35}),
+    "hard_swish": ("MobileNetV3Small", 49, {}),
+    "swish": ("EfficientNet", 49, {"scaling": Scaling(0.25, 0.5, 1.0)}),
+}
+# Published members, which take minutes each.
+PUBLISHED = [
     ("mobilenet", 64),
-    ("mobilenet", 49),
-    ("mobilenet_v2", 64),
     ("mobilenet_v2", 49),
     ("mobilenet_v3_small", 64),
-    ("mobilenet_v3_small", 49),
     ("mobilenet_v3_large", 64),
     ("efficientnet_b0", 64),
     ("efficientnet_b0", 49),
@@ -125,18 +130,42 @@ def check(model, images, tmp_path):
     return trained
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "size_px"), FAMILIES)
-def test_families(name, size_px, unsettle, rng, tmp_path):
-    shape = (size_px, size_px, 3)
-    model = build_model(name, input_shape=shape, classes=10, classifier_activation=None)
-    report = check(unsettle(model), inputs_of(model, MODELS[name].input_range, rng), tmp_path)
+def check_family(model, unsettle, rng, tmp_path):
+    input_range = spec_of(model).input_range
+    report = check(unsettle(model), inputs_of(model, input_range, rng), tmp_path)
     assert report.partitions == 1
     assert not report.outside
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("blocks", FAMILIES)
+def test_kinds_of_blocks(blocks, unsettle, rng, tmp_path):
+    builder, size_px, options = FAMILIES[blocks]
+    shape = (size_px, size_px, 3)
+    options = {**options, "classes": 10, "classifier_activation": None}
+    model = getattr(models, builder)(input_shape=shape, **options)
+    check_family(model, unsettle, rng, tmp_path)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("name", "size_px"), PUBLISHED)
+def test_published_networks(name, size_px, unsettle, rng, tmp_path):
+    shape = (size_px, size_px, 3)
+    model = build_model(name, input_shape=shape, classes=10, classifier_activation=None)
+    check_family(model, unsettle, rng, tmp_path)
+
+
+# Those whose blocks `test_kinds_of_blocks` has too, or that take minutes.
+_LONG = {"mobilenet", "mobilenet_v3_small", "efficientnet_b0", "densenet121", "inception_v3"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.full if name in _LONG else pytest.mark.slow)
+        for name in FOREIGN
+    ],
+)
 def test_networks_of_others(name, unsettle, rng, tmp_path):
     model = unsettle(FOREIGN[name]())
     value_range = (0.0, 255.0) if name in TAKES_PIXELS else (-1.0, 1.0)
