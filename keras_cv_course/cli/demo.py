@@ -49,12 +49,21 @@ _DEMOS = {
         {"epochs": 6, "learning_rate": 0.003},
         {"score": 0.05},
     ),
+    "segment": _Demo(
+        "segment",
+        {"backbone": "none", "imgsz": 96, "filters": 12, "levels": 3, "batch": 16},
+        {"epochs": 12, "learning_rate": 0.005},
+        {},
+    ),
 }
 
 
 def command(
     what: Annotated[
-        str, typer.Argument(help="digits: a classifier; detect: boxes around drawn shapes.")
+        str,
+        typer.Argument(
+            help="digits: a classifier; detect: boxes around drawn shapes; segment: their pixels."
+        ),
     ] = "digits",
     project: Annotated[str, typer.Option(help="Folder of the run folders.")] = "runs",
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,

@@ -85,6 +85,11 @@ def for_fit(batches: Epochs, input_range: tuple[float, float]) -> Epochs:
     return batches.map(lambda images, found: (to_range(images), found["masks"]))
 
 
+def first_epoch(batches: Epochs) -> tf.data.Dataset:
+    """Returns the batches of the first epoch, the same each time they are read, for validation."""
+    return batches.at(tf.constant(0, tf.int64)).prefetch(tf.data.AUTOTUNE)
+
+
 def resized_mask(mask: np.ndarray, size_px: tuple[int, int], resize: str = "stretch") -> np.ndarray:
     """Returns a mask in the size of a network's input, each pixel that of the nearest one.
 

@@ -34,7 +34,8 @@ class ReceptiveField:
     strides: tuple[Fraction, Fraction]
 
 
-_PIXEL = ReceptiveField((Fraction(1), Fraction(1)), (Fraction(1), Fraction(1)))
+_ONE = (Fraction(1), Fraction(1))
+_PIXEL: ReceptiveField | None = ReceptiveField(_ONE, _ONE)
 
 
 def receptive_field(model: keras.Model, layer: str | None = None) -> ReceptiveField | None:

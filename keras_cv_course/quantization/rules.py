@@ -127,7 +127,11 @@ _OPERATORS: dict[str, Rule] = {
     **dict.fromkeys(("Add", "Multiply", "Subtract"), _ARITHMETIC),
     **dict.fromkeys(("Absolute", "Gelu", "LeakyRelu", "Mean"), _OWN),
     **dict.fromkeys(
-        ("ExpandDims", "GetItem", "Max", "Pad", "Reshape", "Split", "Squeeze", "Transpose"), _SAME
+        (
+            *("DepthToSpace", "ExpandDims", "GetItem", "Max", "Pad", "Reshape", "SpaceToDepth"),
+            *("Split", "Squeeze", "StopGradient", "Transpose"),
+        ),
+        _SAME,
     ),
     "Concatenate": _JOINED,
     "Softmax": _UNIT,

@@ -72,8 +72,8 @@ def SegNet(
     for s in range(len(VGG16), 0, -1):
         x = max_unpool(x, *poolings[s - 1], f"decoder{s}_unpool")
         # The last convolution of a stage has the next one's filters, that of the first the classes.
-        filters = [widths[s - 1]] * (VGG16[s - 1].repeats - 1) + ([widths[s - 2]] if s > 1 else [])
-        for b, width in enumerate(filters, 1):
+        mirrored = [widths[s - 1]] * (VGG16[s - 1].repeats - 1) + widths[:s][-2:-1]
+        for b, width in enumerate(mirrored, 1):
             x = _conv(x, width, style, f"decoder{s}_{b}")
     logits = keras.layers.Conv2D(classes, 3, padding="same", name=LOGITS)(x)
     return finish_segmenter(image, logits, classifier_activation, name or "segnet")
