@@ -48,10 +48,12 @@ def batch_of_boxes(batch: int, boxes: int) -> dict[str, np.ndarray]:
     }
 
 
-def loop_over_boxes(found: dict[str, np.ndarray], anchors: np.ndarray) -> np.ndarray:
+def loop_over_boxes(bounding_boxes: dict[str, np.ndarray], anchors: np.ndarray) -> np.ndarray:
     """Returns the box targets of a batch, `(batch, anchors, 5)`, box by box in NumPy."""
-    result = np.zeros((len(found["labels"]), len(anchors), 5), np.float32)
-    for boxes, labels, targets in zip(found["boxes"], found["labels"], result, strict=True):
+    result = np.zeros((len(bounding_boxes["labels"]), len(anchors), 5), np.float32)
+    for boxes, labels, targets in zip(
+        bounding_boxes["boxes"], bounding_boxes["labels"], result, strict=True
+    ):
         real = boxes[labels >= 0]
         overlaps = np.stack([_iou(box, anchors) for box in real], axis=1)
         match = np.where(overlaps.max(1) >= 0.5, overlaps.argmax(1), -1)
@@ -80,7 +82,7 @@ def _encode(boxes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
 
 
 def encoders(
-    found: dict[str, np.ndarray], anchors: np.ndarray
+    bounding_boxes: dict[str, np.ndarray], anchors: np.ndarray
 ) -> dict[str, Callable[[], np.ndarray]]:
     """Returns ways to the box targets of one batch, each traced and compared with the loop."""
     encode = partial(encode_anchor_targets, anchors=anchors)
@@ -88,13 +90,13 @@ def encoders(
         "image by image": lambda all_: keras.ops.map(lambda one: encode(**one), all_),
         "batch at once": lambda all_: encode(**all_),
     }
-    tensors = {name: tf.constant(value) for name, value in found.items()}
+    tensors = {name: tf.constant(value) for name, value in bounding_boxes.items()}
     ways: dict[str, Callable[[], np.ndarray]] = {
         name: partial(lambda run: run(tensors)["boxes"].numpy(), tf.function(function))
         for name, function in functions.items()
     }
-    ways["NumPy, box by box"] = partial(loop_over_boxes, found, anchors)
-    expected = loop_over_boxes(found, anchors)
+    ways["NumPy, box by box"] = partial(loop_over_boxes, bounding_boxes, anchors)
+    expected = loop_over_boxes(bounding_boxes, anchors)
     for name, way in ways.items():
         off = np.abs(way() - expected).max()
         if off > 1e-3:
@@ -102,14 +104,16 @@ def encoders(
     return ways
 
 
-def step(batch: int, found: dict[str, np.ndarray], anchors: np.ndarray) -> Callable[[], Any]:
+def step(
+    batch: int, bounding_boxes: dict[str, np.ndarray], anchors: np.ndarray
+) -> Callable[[], Any]:
     """Returns a training step of SSD300 on a batch in memory, after its first run."""
     model = SSD300(CLASSES)
     optimizer = keras.optimizers.SGD(1e-4, 0.9)
     model.compile(optimizer, {"boxes": AnchorBoxLoss(), "classes": MultiboxClassLoss()})
     images = np.random.default_rng(0).uniform(-1, 1, (batch, SIZE_PX, SIZE_PX, 3))
     targets = encode_anchor_targets(
-        found["boxes"][:batch], found["labels"][:batch], anchors=anchors
+        bounding_boxes["boxes"][:batch], bounding_boxes["labels"][:batch], anchors=anchors
     )
     run = partial(model.train_on_batch, images.astype(np.float32), targets)
     run()
@@ -140,12 +144,14 @@ def main() -> None:
     )
     options = parser.parse_args()
     anchors = anchor_boxes(ssd300_maps())
-    found = batch_of_boxes(options.batch, SLOTS)
-    pictures = min(options.step_batch, options.batch)
-    train_ms = median_ms(step(pictures, found, anchors), options.rounds) * options.batch / pictures
+    bounding_boxes = batch_of_boxes(options.batch, SLOTS)
+    images = min(options.step_batch, options.batch)
+    train_ms = (
+        median_ms(step(images, bounding_boxes, anchors), options.rounds) * options.batch / images
+    )
     print(
         f"{caption()}; {len(anchors)} priors, batch {options.batch}; a training step of SSD300 "
-        f"takes {train_ms:.0f} ms ({options.batch // pictures} times that of {pictures})\n"
+        f"takes {train_ms:.0f} ms ({options.batch // images} times that of {images})\n"
     )
     print("| boxes an image | encoded | ms a batch | of the step |\n|" + "---|" * 4)
     for boxes in options.boxes:

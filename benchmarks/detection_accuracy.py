@@ -7,7 +7,7 @@ them in the images of `val`; people of Penn-Fudan are learned and found in five 
 lists. Nothing is chosen by what is held out: the weights are those of the last epoch. From float a
 detector goes two ways into int8: as it is, and through quantization-aware training at a tenth of
 the rate. All three are .tflite files with suppression inside, on the default kernels. Every file
-is a line of `--out` with all that it found; training goes on in `--runs` after the epoch where it
+is a line of `--out` with all that it found; training continues in `--runs` after the epoch where it
 was cut off. Without tasks the program only prints the tables.
 """
 
@@ -58,7 +58,7 @@ KEY = ("task", "model", "size", "epochs", "seed", "fold")
 
 @dataclass(frozen=True)
 class Training:
-    """A detector's float and quantization-aware training, in a folder that it goes on from.
+    """A detector's float and quantization-aware training, in a folder from which it continues.
 
     Attributes:
         key: What it is, see `KEY`.
@@ -111,8 +111,8 @@ class Training:
     def typical(self) -> np.ndarray:
         """Returns images for calibration."""
         batches = detection_batches(self.lists()[0], self.shape, self.task.batch)
-        pictures = with_targets(batches, lambda boxes, *_: boxes, RANGE).map(lambda x, _: x)
-        return calibration_array(pictures, self.shape, RANGE, CALIBRATION)
+        images = with_targets(batches, lambda boxes, *_: boxes, RANGE).map(lambda x, _: x)
+        return calibration_array(images, self.shape, RANGE, CALIBRATION)
 
     def _fit(
         self, model: keras.Model, run: RunFolder, epochs: int, rate: float, *callbacks: Any
@@ -168,23 +168,23 @@ def measure(key: dict[str, Any], options: argparse.Namespace) -> None:
         return
     training = Training(key, options.rate, options.shared, options.runs)
     paths = files(training)
-    pictures = [picture for picture, _ in training.lists()[1].samples()]
+    images = [image for image, _ in training.lists()[1].samples()]
     timings = benchmark(list(paths.values()), runs=TIMED_RUNS).files
     lines = []
     for (way, path), timing in zip(paths.items(), timings, strict=True):
-        found = TFLiteDetector(path, input_range=RANGE).predict(pictures)
+        detections = TFLiteDetector(path, input_range=RANGE).predict(images)
         cost = {"bytes": timing.bytes, "ms": timing.median_ms}
-        lines.append({**key, "way": way, **cost, "found": [rounded(one) for one in found]})
+        lines.append({**key, "way": way, **cost, "found": [rounded(one) for one in detections]})
     with options.out.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
-def rounded(found: dict[str, np.ndarray]) -> dict[str, list[Any]]:
+def rounded(detections: dict[str, np.ndarray]) -> dict[str, list[Any]]:
     """Returns detections of an image as JSON can hold them."""
     return {
-        "boxes": np.round(found["boxes"].astype(float), 2).tolist(),
-        "scores": np.round(found["scores"].astype(float), 5).tolist(),
-        "classes": found["classes"].tolist(),
+        "boxes": np.round(detections["boxes"].astype(float), 2).tolist(),
+        "scores": np.round(detections["scores"].astype(float), 5).tolist(),
+        "classes": detections["classes"].tolist(),
     }
 
 
@@ -214,7 +214,7 @@ def table(lines: Sequence[dict[str, Any]], task: str, shared: Path) -> Iterator[
         rows.setdefault(training, {}).setdefault(line["way"], []).append(line)
     for ways in rows.values():
         for way, folds in ways.items():
-            own = [lists(task, shared, line["fold"])[1].pictures for line in folds]
+            own = [lists(task, shared, line["fold"])[1].images for line in folds]
             yield f"| {' | '.join(cells(WAYS[way], folds, ways['float'], own, names))} |"
 
 
@@ -222,25 +222,25 @@ def cells(
     way: str,
     folds: Sequence[dict[str, Any]],
     of_float: Sequence[dict[str, Any]],
-    pictures: Sequence[Sequence[Any]],
+    images: Sequence[Sequence[Any]],
     names: Sequence[str],
 ) -> Iterator[str]:
-    """Yields what a row of the table tells of the folds of a detector, exported in a way."""
+    """Yields the cells of a row of the table for the folds of a detector, exported in a way."""
     first = folds[0]
     yield from (first["model"], str(first["size"]), " + ".join(map(str, first["epochs"])))
     yield from (str(first["seed"]), way)
-    pairs = list(zip(pictures, folds, strict=True))
+    pairs = list(zip(images, folds, strict=True))
     reached = [voc_average_precision(own, line["found"], names) for own, line in pairs]
     yield f"{np.mean([one['mAP'] for one in reached]):.4f}"
     yield ", ".join(f"{one['mAP']:.3f}" for one in reached) if len(folds) > 1 else ""
     if folds is of_float:
         yield from ("", "")
     else:
-        truths = [picture for own in pictures for picture in own]
-        found, base = (
+        truths = [image for own in images for image in own]
+        detections, base = (
             [one for line in some for one in line["found"]] for some in (folds, of_float)
         )
-        apart = paired_bootstrap(truths, base, found, len(names))
+        apart = paired_bootstrap(truths, base, detections, len(names))
         yield from (f"{100 * apart.mean:+.2f}", f"{100 * apart.low:.2f} to {100 * apart.high:.2f}")
     yield from (f"{np.mean([one[name] for one in reached]):.3f}" for name in names)
     precise = [coco_average_precision(own, line["found"], names)["AP"] for own, line in pairs]

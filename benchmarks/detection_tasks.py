@@ -91,9 +91,9 @@ class Task:
         val = voc_annotations(folder, "val", train.class_names)
         if not self.folds:
             return train, val
-        pictures = np.array([*train.pictures, *val.pictures])
-        rows = list(KFold(FOLDS, shuffle=True, random_state=0).split(pictures))[fold]
-        learned, held_out = (dataclasses.replace(train, pictures=(*pictures[r],)) for r in rows)
+        images = np.array([*train.images, *val.images])
+        rows = list(KFold(FOLDS, shuffle=True, random_state=0).split(images))[fold]
+        learned, held_out = (dataclasses.replace(train, images=(*images[r],)) for r in rows)
         return learned, held_out
 
 

@@ -1,4 +1,4 @@
-"""Measures what the tricks of the Bag of Freebies are worth to a YOLO that finds blood cells.
+"""Measures what the tricks of the Bag of Freebies gain for a YOLO that finds blood cells.
 
     python benchmarks/detection_tricks.py --shared ../shared --out tricks.jsonl
 
@@ -6,7 +6,7 @@ Rows are those of table 2 of arXiv:1902.04103, each with the tricks of those abo
 is that sizes are drawn from 128 to 224 pixels around an input of 160, and that there is no row of
 synchronized batch norm, which changes nothing on one device. The detector learns BCCD's list
 `train`; its score is the mAP50 of the last epoch on `val`. Results are added to `--out` as they
-come, and the same command goes on after an interruption. With `--alone` each trick is added to
+come, and the same command continues after an interruption. With `--alone` each trick is added to
 the baseline by itself.
 """
 
@@ -30,7 +30,7 @@ from keras_cv_course.training import (
     plot_ablation,
 )
 from keras_cv_course.training.ablation import BAG_OF_FREEBIES
-from keras_cv_course.training.detection_fit import detection_pictures, detector_training
+from keras_cv_course.training.detection_fit import detection_images, detector_training
 
 SIZE = 160
 SIZES = tuple(range(128, 225, 32))  # as far from SIZE as the paper's 320 to 608 from 416
@@ -48,9 +48,9 @@ def run(shared: Path, train: Annotations, val: Annotations, recipe: Recipe) -> f
     keras.utils.set_random_seed(recipe.seed)
     model = TASK.models["yolo"](backbone(shared, SIZE), train)
     batches = detection_epochs(train, (SIZE, SIZE, 3), TASK.batch, seed=recipe.seed)
-    pictures = detection_pictures(batches, recipe, model, RANGE)
+    images = detection_images(batches, recipe, model, RANGE)
     training = detector_training(
-        model, recipe, pictures, val.samples, val.class_names, **LOSSES["yolo"]
+        model, recipe, images, val.samples, val.class_names, **LOSSES["yolo"]
     )
     training.model.fit(training.train.passes(), epochs=recipe.epochs, shuffle=False, verbose=2)
     detector = Detector(model, val.class_names, score_threshold=LOWEST_SCORE)

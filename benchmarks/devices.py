@@ -3,7 +3,7 @@
     python benchmarks/devices.py --out devices.jsonl --weights weights --mlperf models --browser
 
 int8 inside, with int8 inputs and outputs; the browser, which takes no int8, gets a file of its own
-with uint8. Each network is a line of `--out`, appended when it is done: the same command goes on
+with uint8. Each network is a line of `--out`, appended when it is done: the same command continues
 where it was cut off. Prints Markdown.
 
 Weights matter to the neural processor alone, since Vela compresses them: a network without a file
@@ -33,7 +33,7 @@ from keras_cv_course.tflite import benchmark, convert
 
 ACCELERATOR = "ethos-u55-128"
 TOOLS = ("ethos-u-vela", "tflite-micro")
-CALIBRATION_PICTURES = 4  # noise: neither time nor memory depends on the ranges
+CALIBRATION_IMAGES = 4  # noise: neither time nor memory depends on the ranges
 COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
     "network": lambda row: row["network"],
     "weights": lambda row: row["weights"],
@@ -128,7 +128,7 @@ def build(network: Network, folder: Path | None) -> tuple[keras.Model, str]:
 
 def noise(model: keras.Model, input_range: tuple[float, float]) -> np.ndarray:
     """Returns images without anything on them."""
-    shape = (CALIBRATION_PICTURES, *model.inputs[0].shape[1:])
+    shape = (CALIBRATION_IMAGES, *model.inputs[0].shape[1:])
     return np.random.default_rng(0).uniform(*input_range, shape).astype("float32")
 
 
@@ -137,13 +137,13 @@ def measure_model(
 ) -> dict[str, Any]:
     """Returns the row of a Keras model."""
     input_range = (0.0, 1.0) if name == VWW else MODELS[name.split()[0]].input_range
-    pictures = noise(model, input_range)
+    images = noise(model, input_range)
     with tempfile.TemporaryDirectory() as folder:
         files = {kind: Path(folder) / f"{kind}.tflite" for kind in ("int8", "uint8")}
-        convert(model, files["int8"], "int8", "int8", pictures, input_range=input_range)
+        convert(model, files["int8"], "int8", "int8", images, input_range=input_range)
         row = measure(name, weights, files["int8"], options.runs)
         if options.browser:
-            convert(model, files["uint8"], "int8", "uint8", pictures, input_range=input_range)
+            convert(model, files["uint8"], "int8", "uint8", images, input_range=input_range)
             row["browser_ms"] = time_in_browser(files["uint8"], options.runs, options.runtime)
         return row
 

@@ -1,15 +1,15 @@
-"""Measures how well unseen people are told apart, in float and in int8.
+"""Measures how well unseen people are distinguished, in float and in int8.
 
     python benchmarks/face_accuracy.py orl lfw --shared ../shared --out faces.jsonl
 
 ORL: five folds of 30 people, of which those of one fold are unseen, all pairs of their images;
 the principal components of the projection are of the people that LFW's encoder is trained on.
-LFW: the pairs of the official fold 1, of whom nobody is trained on; the training people are 70 of
+LFW: the pairs of the official fold 1, none of whom is in training; the training people are 70 of
 LFW and 241 of YouTube Faces, whose landmarks put eyes and mouth where they are in LFW's images.
 Each encoder is MobileNetV2 with ImageNet weights and a projection set by `fit_projection`, and is
 then fine-tuned, if `--epochs` says so. From there it goes two ways into int8: as it is, and through
 quantization-aware training. Files run on the default kernels. Every fold is a line of `--out` for
-each way, appended when it is done: the same command goes on where it was cut off, and without
+each way, appended when it is done: the same command continues where it was cut off, and without
 names of data only prints the table.
 """
 
@@ -86,7 +86,7 @@ class Task:
             unseen = [n for n in people.names if int(n[1:]) % FOLDS == fold]
             self.train = people.select([n for n in people.names if n not in unseen])
             held_out = people.select(unseen)
-            self.pictures = held_out.load(SHAPE, RANGE)
+            self.images = held_out.load(SHAPE, RANGE)
             self.a, self.b, self.same = all_pairs(held_out.labels)
             who = np.array(held_out.names)[held_out.labels]
         else:
@@ -94,7 +94,7 @@ class Task:
             self.train = join_people(SOURCES["lfw"](data), SOURCES["youtube"](data))
             files = np.unique(np.concatenate([pairs.files_a, pairs.files_b]))
             people = People(files, np.arange(len(files), dtype=np.int32), tuple(files))
-            self.pictures = people.load(SHAPE, RANGE, LFW_CROP)
+            self.images = people.load(SHAPE, RANGE, LFW_CROP)
             self.a, self.b = (np.searchsorted(files, x) for x in (pairs.files_a, pairs.files_b))
             self.same = pairs.same
             who = np.array([Path(file).parent.name for file in files])
@@ -104,15 +104,15 @@ class Task:
 
     def similarity(self, embed: Embed) -> np.ndarray:
         """Returns the cosine of each pair, images mirrored as well."""
-        vectors = embed_unit(embed, self.pictures, mirrored=True)
+        vectors = embed_unit(embed, self.images, mirrored=True)
         return np.sum(vectors[self.a] * vectors[self.b], axis=1)
 
 
 def cropped_lfw(data: Path) -> People:
     """Returns LFW's people for training, cropped."""
     people = people_folder(data / "lfw" / "train")
-    pictures = people.load(SHAPE, (0.0, 255.0), LFW_CROP)
-    return People(np.round(pictures).astype(np.uint8), people.labels, people.names)
+    images = people.load(SHAPE, (0.0, 255.0), LFW_CROP)
+    return People(np.round(images).astype(np.uint8), people.labels, people.names)
 
 
 def aligned_youtube(data: Path) -> People:
@@ -121,9 +121,9 @@ def aligned_youtube(data: Path) -> People:
     with (root / "landmarks.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     names = sorted({row["identity"] for row in rows})
-    pictures = np.stack([aligned(root / "images", row) for row in rows])
+    images = np.stack([aligned(root / "images", row) for row in rows])
     labels = np.array([names.index(row["identity"]) for row in rows], np.int32)
-    return People(pictures, labels, tuple(names))
+    return People(images, labels, tuple(names))
 
 
 def aligned(images: Path, row: dict[str, str]) -> np.ndarray:
@@ -140,8 +140,8 @@ def aligned(images: Path, row: dict[str, str]) -> np.ndarray:
     cos, sin = np.cos(angle) * side / size, np.sin(angle) * side / size
     corner = centre - (cos - sin) * size / 2, centre - (cos + sin) * size / 2
     matrix = (cos, -sin, corner[0][0], sin, cos, corner[1][1])
-    with Image.open(images / row["file"]) as picture:
-        turned = picture.convert("RGB").transform(
+    with Image.open(images / row["file"]) as image:
+        turned = image.convert("RGB").transform(
             SHAPE[:2], Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
         )
     return np.asarray(turned)
@@ -150,7 +150,7 @@ def aligned(images: Path, row: dict[str, str]) -> np.ndarray:
 def grey_half(data: Path) -> People:
     """Returns every second image of LFW's and YouTube Faces' people, in grey."""
     people = join_people(cropped_lfw(data), aligned_youtube(data))
-    grey = people.pictures[1::2].mean(axis=-1, keepdims=True).round().astype(np.uint8)
+    grey = people.images[1::2].mean(axis=-1, keepdims=True).round().astype(np.uint8)
     rows = people.labels[1::2]
     left = [n for i, n in enumerate(people.names) if i in rows]
     numbers = [left.index(people.names[row]) for row in rows]
@@ -191,15 +191,13 @@ class Features:
         path = self.cache / f"{source}_{copy}_{start}.npz"
         if not path.exists():
             rows = slice(start, start + BLOCK)
-            pictures = people.pictures[rows]
-            block = People(
-                pictures, np.arange(len(pictures)), tuple(map(str, range(len(pictures))))
-            )
+            images = people.images[rows]
+            block = People(images, np.arange(len(images)), tuple(map(str, range(len(images)))))
             shown = block.load(SHAPE, RANGE)
             if copy:
                 seed = copy + 10 * start
                 shown, _ = distorted_copies(block, SHAPE, RANGE, copies=1, seed=seed)
-                shown = shown[len(pictures) :]
+                shown = shown[len(images) :]
             path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
                 np.savez(temporary, *frozen_features(self.encoder, shown))

@@ -125,21 +125,21 @@ def disk_mb(folder: Path) -> float:
 
 def timed(faces: Faces, search: Search) -> tuple[list[str], list[list[str]]]:
     """Returns cells of the table, p50 and p95, and the names that were found for each query."""
-    found, seconds = [search(faces.queries[0])], []
+    results, seconds = [search(faces.queries[0])], []
     for query in faces.queries:
         start = time.perf_counter()
-        found.append(search(query))
+        results.append(search(query))
         seconds.append(time.perf_counter() - start)
     p50, p95 = np.percentile(seconds, [50, 95]) * 1000
-    return [f"{p50:.1f}", f"{p95:.1f}"], found[1:]
+    return [f"{p50:.1f}", f"{p95:.1f}"], results[1:]
 
 
-def agreement(faces: Faces, found: list[list[str]]) -> list[str]:
+def agreement(faces: Faces, results: list[list[str]]) -> list[str]:
     """Returns cells: queries with the right name first, and names shared with an exact search."""
-    firsts = [names[0] for names in found]
+    firsts = [names[0] for names in results]
     right = np.mean(np.array(firsts) == faces.names[faces.rows])
     expected = [exact_search(faces, query) for query in faces.queries]
-    shared = [len(set(a) & set(b)) / len(b) for a, b in zip(found, expected, strict=True)]
+    shared = [len(set(a) & set(b)) / len(b) for a, b in zip(results, expected, strict=True)]
     return [f"{right:.3f}", f"{np.mean(shared):.3f}"]
 
 
@@ -155,21 +155,21 @@ def search_gallery(faces: Faces, path: Path) -> list[str]:
     """Returns the cells from p50 on; called in a process of its own."""
     FaceGallery(path.with_name("empty.db")).close()  # So that imports are not counted.
     gc.collect()
-    Path("/proc/self/clear_refs").write_text("5")  # The peak starts anew.
+    Path("/proc/self/clear_refs").write_text("5")  # Resets the peak.
     before, start = memory_mb("VmRSS"), time.perf_counter()
     with FaceGallery(path) as gallery:
         assert gallery.count() == len(faces.names)
         reopened = time.perf_counter() - start
-        times, found = timed(faces, functools.partial(gallery_search, gallery))
+        times, results = timed(faces, functools.partial(gallery_search, gallery))
     more = memory_mb("VmHWM") - before
     facts = [f"{more:.0f}", f"{disk_mb(path):.1f}", f"{reopened:.2f}"]
-    return [*times, *agreement(faces, found), *facts]
+    return [*times, *agreement(faces, results), *facts]
 
 
 def search_array(faces: Faces) -> list[str]:
     """Returns the cells from p50 on, of NumPy."""
-    times, found = timed(faces, functools.partial(exact_search, faces))
-    return [*times, *agreement(faces, found), f"{faces.embeddings.nbytes / 1e6:.0f}", "", ""]
+    times, results = timed(faces, functools.partial(exact_search, faces))
+    return [*times, *agreement(faces, results), f"{faces.embeddings.nbytes / 1e6:.0f}", "", ""]
 
 
 def alone(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -21,7 +21,7 @@ from machine import caption
 from random_weights import settle
 
 from keras_cv_course import build_model
-from keras_cv_course.data import load_pictures
+from keras_cv_course.data import load_images
 from keras_cv_course.registry import MODELS
 from keras_cv_course.tflite import convert
 from keras_cv_course.tflite.kernel_comparison import STEP_BINS, kernel_differences
@@ -117,20 +117,20 @@ def rows(shared: Path, photographs: list[Path], folder: Path) -> Iterator[list[s
     """Yields the cells of each file, ours first."""
     for title, network in NETWORKS.items():
         shape = (network.size_px, network.size_px, 3)
-        pictures = load_pictures(photographs, shape, MODELS[network.name].input_range)
-        model, weights = build(network, shape, pictures, shared / "weights")
-        file = convert(model, folder / "int8.tflite", "int8", "int8", pictures).path
-        yield row(title, weights, file, pictures)
+        images = load_images(photographs, shape, MODELS[network.name].input_range)
+        model, weights = build(network, shape, images, shared / "weights")
+        file = convert(model, folder / "int8.tflite", "int8", "int8", images).path
+        yield row(title, weights, file, images)
     for peer in PEERS:
         file = shared / "models" / peer.file
         if file.is_file():
             shape = (peer.size_px, peer.size_px, 3)
-            pictures = load_pictures(photographs, shape, peer.input_range)
-            yield row(peer.title, "trained", file, pictures)
+            images = load_images(photographs, shape, peer.input_range)
+            yield row(peer.title, "trained", file, images)
 
 
 def build(
-    network: Network, shape: tuple[int, int, int], pictures: np.ndarray, folder: Path
+    network: Network, shape: tuple[int, int, int], images: np.ndarray, folder: Path
 ) -> tuple[keras.Model, str]:
     """Returns a network that gives logits, and "ImageNet" or "random", which its weights are."""
     file = folder / network.weights if network.weights else None
@@ -143,13 +143,13 @@ def build(
         **network.options,
     )
     if not trained:
-        settle(model, pictures)
+        settle(model, images)
     return model, "ImageNet" if trained else "random"
 
 
-def row(title: str, weights: str, file: Path, pictures: np.ndarray) -> list[str]:
+def row(title: str, weights: str, file: Path, images: np.ndarray) -> list[str]:
     """Returns the cells of a file with one output."""
-    (output,) = kernel_differences(file, pictures).outputs
+    (output,) = kernel_differences(file, images).outputs
     assert output.histogram is not None  # All are integers.
     shares = [f"{count / sum(output.histogram):.1%}" for count in output.histogram]
     figures = [f"{output.median:.0f}", f"{output.worst:.0f}", f"{output.agreement:.0%}"]

@@ -6,7 +6,7 @@ Each network is trained in float, and from there goes three ways: as it is into 
 file, through quantization-aware training into another, and some more epochs of float, as many as
 the quantization-aware ones. Networks and files end in a softmax, as those of `train` do, or with
 `--logits` without. Files are run on the default kernels. Every fold is a line of `--out`, appended
-when it is done: the same command goes on where it was cut off, and without names of data only
+when it is done: the same command continues where it was cut off, and without names of data only
 prints the tables. `--shared` has the folders data, weights and models.
 """
 
@@ -29,7 +29,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from keras_cv_course import EfficientNet, MobileNet, MobileNetV2, MobileNetV3Small
-from keras_cv_course.data import load_pictures
+from keras_cv_course.data import load_images
 from keras_cv_course.ops.scaling import Scaling
 from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tflite import TFLiteModel, benchmark, convert
@@ -117,10 +117,10 @@ def fit(
     model.fit(dataset, epochs=epochs, verbose=0, shuffle=False, callbacks=list(callbacks))
 
 
-def scores_of(model: keras.Model | TFLiteModel, pictures: np.ndarray) -> np.ndarray:
+def scores_of(model: keras.Model | TFLiteModel, images: np.ndarray) -> np.ndarray:
     """Returns what a network or a file gives for images."""
     options = {"verbose": 0} if isinstance(model, keras.Model) else {}
-    return np.asarray(model.predict(pictures, **options))
+    return np.asarray(model.predict(images, **options))
 
 
 def measure(
@@ -153,24 +153,24 @@ def measure(
             record["close"] = closeness(aware, files["qat"], test[0])
     fit(model, dataset, recipe.qat_epochs, recipe.qat_rate, recipe.output)
     classes["longer"] = scores_of(model, test[0]).argmax(-1)
-    return record | {"classes": {way: found.tolist() for way, found in classes.items()}}
+    return record | {"classes": {way: indices.tolist() for way, indices in classes.items()}}
 
 
-def closeness(aware: keras.Model, file: Path, pictures: np.ndarray) -> dict[str, Any]:
+def closeness(aware: keras.Model, file: Path, images: np.ndarray) -> dict[str, Any]:
     """Returns how far a file's scores are from those of the model that it was made from."""
-    scores = scores_of(aware, pictures)
+    scores = scores_of(aware, images)
     (step,) = output_steps(file.read_bytes())
     second, best = np.sort(scores, axis=-1)[:, -2:].T
     clear = (best - second) / step > MARGIN
     report = {}
     for kernels in ("default", "reference"):
-        found = scores_of(TFLiteModel(file, kernels=kernels), pictures)
-        away = np.abs(found - scores) / step
-        flipped = found.argmax(-1) != scores.argmax(-1)
+        outputs = scores_of(TFLiteModel(file, kernels=kernels), images)
+        away = np.abs(outputs - scores) / step
+        flipped = outputs.argmax(-1) != scores.argmax(-1)
         report[kernels] = {
             "median": float(np.median(away)),
             "worst": float(away.max()),
-            "pictures": len(pictures),
+            "images": len(images),
             "flipped": int(flipped.sum()),
             "clear": int(clear.sum()),
             "clear_flipped": int((clear & flipped).sum()),
@@ -209,8 +209,8 @@ def folders(
     """Returns the images in folders with a folder for each class."""
     names = sorted(path.name for path in parents[0].iterdir() if path.is_dir())
     paths = [path for p in parents for name in names for path in sorted((p / name).glob("*.jpg"))]
-    pictures = load_pictures(paths, (size_px, size_px, 3), input_range)
-    return pictures, np.array([names.index(path.parent.name) for path in paths])
+    images = load_images(paths, (size_px, size_px, 3), input_range)
+    return images, np.array([names.index(path.parent.name) for path in paths])
 
 
 def handwritten(size_px: int, input_range: tuple[float, float]) -> Data:
@@ -235,9 +235,9 @@ def cifar10(folder: Path, size_px: int, input_range: tuple[float, float]) -> Dat
 
 @cache
 def _features(weights: Path, size_px: int, mirrored: bool, load: Any, input_range: Any) -> Any:
-    pictures, _ = load(size_px, input_range)
+    images, _ = load(size_px, input_range)
     model = MobileNetV2((size_px, size_px, 3), include_top=False, weights=weights, pooling="avg")
-    return model.predict(pictures[:, :, ::-1] if mirrored else pictures, verbose=0)
+    return model.predict(images[:, :, ::-1] if mirrored else images, verbose=0)
 
 
 def flowers_head(
@@ -300,7 +300,7 @@ def measure_all(name: str, task: Task, seeds: Sequence[int], out: Path) -> None:
     """Appends the records of a task that are not in the file yet."""
     done = [{field: record[field] for field in FIELDS} for record in read(out)]
     for network, (recipe, _) in task.networks.items():
-        pictures, labels = task.load(recipe.size_px, recipe.input_range)
+        images, labels = task.load(recipe.size_px, recipe.input_range)
         splits = [(seed, *pair) for seed in seeds for pair in enumerate(task.splits(labels, seed))]
         for seed, fold, (train, test) in splits:
             values = (name, network, recipe.output, seed, fold)
@@ -311,7 +311,7 @@ def measure_all(name: str, task: Task, seeds: Sequence[int], out: Path) -> None:
             keras.utils.clear_session()
             keras.utils.set_random_seed(seed * FOLDS + fold)
             model = start(task, network, train, seed)
-            fit_data, test_data = ((pictures[rows], labels[rows]) for rows in (train, test))
+            fit_data, test_data = ((images[rows], labels[rows]) for rows in (train, test))
             record |= measure(model, recipe, fit_data, test_data, seed, fold == 0)
             record |= {"labels": labels[test].tolist(), "seconds": time.perf_counter() - began}
             with out.open("a") as file:

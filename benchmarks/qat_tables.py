@@ -60,9 +60,9 @@ def print_closeness(groups: Groups) -> None:
     for (data, network, output), records in groups.items():
         for record in records:
             for kernels, c in record.get("close", {}).items():
-                same = 100 * (1 - c["flipped"] / c["pictures"])
+                same = 100 * (1 - c["flipped"] / c["images"])
                 print(
                     f"| {data} | {network} | {output} | {record['seed']} | {kernels} "
                     f"| {c['median']:.2f} | {c['worst']:.1f} | {same:.2f} "
-                    f"| {c['flipped']} | {c['clear']} of {c['pictures']} | {c['clear_flipped']} |"
+                    f"| {c['flipped']} | {c['clear']} of {c['images']} | {c['clear_flipped']} |"
                 )

@@ -1,10 +1,10 @@
-"""Weights with which an untrained network tells images apart, as a trained one does."""
+"""Weights with which an untrained network distinguishes images, as a trained one does."""
 
 import keras
 import numpy as np
 
 
-def settle(model: keras.Model, pictures: np.ndarray) -> None:
+def settle(model: keras.Model, images: np.ndarray) -> None:
     """Draws weights, and measures the statistics of batch normalizations that these have."""
     rng = np.random.default_rng(0)
     keras.utils.set_random_seed(0)  # For layers that drop at random.
@@ -21,4 +21,4 @@ def settle(model: keras.Model, pictures: np.ndarray) -> None:
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     for norm in norms:
         norm.momentum = 0.0
-    model(pictures, training=True)
+    model(images, training=True)

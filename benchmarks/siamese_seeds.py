@@ -42,18 +42,18 @@ def main() -> None:
     parser.add_argument("--any-sign", action="store_true")
     args = parser.parse_args()
     people = digit_people()
-    images = people.pictures.astype("float32") / 255
+    images = people.images.astype("float32") / 255
     print(f"{caption()}\n\n| distance | seeds that learn | lowest | mean | highest |")
     print("|---|---|---|---|---|")
     for distance in ("euclidean", "absolute", "cosine"):
-        found = [
+        accuracies = [
             accuracy(images, people.labels, distance, seed, args.any_sign)
             for seed in range(args.seeds)
         ]
-        learned = sum(value > LEARNED for value in found)
+        learned = sum(value > LEARNED for value in accuracies)
         print(
-            f"| {distance} | {learned} of {len(found)} | {min(found):.3f} | {np.mean(found):.3f} "
-            f"| {max(found):.3f} |",
+            f"| {distance} | {learned} of {len(accuracies)} | {min(accuracies):.3f} "
+            f"| {np.mean(accuracies):.3f} | {max(accuracies):.3f} |",
             flush=True,
         )
 

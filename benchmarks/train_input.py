@@ -29,22 +29,22 @@ WIDTH, HEIGHT = 500, 375
 BATCH = 32
 
 
-def make_pictures(folder: Path, count: int) -> Path:
+def make_images(folder: Path, count: int) -> Path:
     """Returns a folder of two classes with JPEG files that are as large as photographs."""
     rng = np.random.default_rng(0)
     for i in range(count):
         coarse = rng.integers(0, 256, (HEIGHT // 12, WIDTH // 12, 3), np.uint8)
-        picture = Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+        image = Image.fromarray(coarse).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
         path = folder / f"class{i % 2}" / f"{i:04d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path, quality=90)
+        image.save(path, quality=90)
     return folder
 
 
 def sources(folder: Path, scratch: Path) -> dict[str, Epochs]:
     """Returns each way to the images by name."""
     data = image_folder(folder, SHAPE, RANGE, BATCH)
-    write_shards(data, scratch, pictures_per_shard=64)
+    write_shards(data, scratch, images_per_shard=64)
     ways = {"files": data.epochs, "shards": sharded(scratch, SHAPE, RANGE, BATCH).epochs}
     return ways | {f"{name}, augmented": augmented(epochs) for name, epochs in ways.items()}
 
@@ -73,12 +73,12 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="folder of class folders")
-    parser.add_argument("--pictures", type=int, default=400, help="how many to make")
+    parser.add_argument("--images", type=int, default=400, help="how many to make")
     parser.add_argument("--batches", type=int, default=20, help="of each measurement")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        folder = options.data or make_pictures(root / "pictures", options.pictures)
+        folder = options.data or make_images(root / "images", options.images)
         ways = sources(Path(folder), root / "shards")
         model = build_model("mobilenet_v2", input_shape=SHAPE, classes=10)
         model.compile("sgd", "sparse_categorical_crossentropy")
@@ -86,7 +86,7 @@ def main() -> None:
         ready = tf.data.Dataset.from_tensors(batch).repeat()
         step = trained_per_second(model, ready, options.batches)
         print(f"{caption()}\n\nThe step alone: {step:.0f} images a second.\n")
-        print("| input | alone, pictures/s | of the step | the step with it | of the step |")
+        print("| input | alone, images/s | of the step | the step with it | of the step |")
         print("|---|---|---|---|---|")
         for name, epochs in ways.items():
             alone = per_second(epochs.since(0), options.batches)

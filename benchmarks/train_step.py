@@ -66,7 +66,7 @@ def contestants(name: str, size_px: int, batch_size: int) -> dict[str, Contestan
 
 
 def warm_up() -> None:
-    """Lets both engines run once, so that nobody's first step pays for starting them."""
+    """Lets both engines run once, so that no measured step includes starting them."""
     for engine in (keras, tf_keras):
         model = engine.Sequential([engine.layers.Dense(1)])
         Contestant(engine, model, (np.zeros((2, 3), "float32"), np.zeros(2)))

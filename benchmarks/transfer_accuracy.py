@@ -32,7 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from keras_cv_course import MobileNet, MobileNetV2
-from keras_cv_course.data import Epochs, as_arrays, digits, load_pictures
+from keras_cv_course.data import Epochs, as_arrays, digits, load_images
 from keras_cv_course.data.epochs import shuffled
 from keras_cv_course.tflite import TFLiteModel, convert
 from keras_cv_course.training.applying import fit
@@ -45,7 +45,7 @@ from keras_cv_course.training.run_folder import RunFolder
 from keras_cv_course.training.transfer_learning import TransferPolicy, freeze, transfer
 
 Data = tuple[np.ndarray, np.ndarray]
-# From folder of data and weights, folder for runs, way and seed to what is told of it.
+# From folder of data and weights, folder for runs, way and seed to its record.
 Measure = Callable[[Path, Path, str, int], dict[str, Any]]
 RANGE = (-1.0, 1.0)
 BATCH = 32
@@ -87,7 +87,7 @@ def load(root: Path, split: str, size: int) -> Data:
     files = sorted((root / split).rglob("*.jpg"))
     names = sorted({file.parent.name for file in files})
     labels = np.array([names.index(file.parent.name) for file in files])
-    return load_pictures(files, (size, size, 3), RANGE), labels
+    return load_images(files, (size, size, 3), RANGE), labels
 
 
 def load_pets(root: Path, split: str, size: int) -> Data:
@@ -98,7 +98,7 @@ def load_pets(root: Path, split: str, size: int) -> Data:
     rows = [row for row in rows if row["split"] == split]
     files = [root / "images" / f"{row['id']}.jpg" for row in rows]
     labels = np.array([names.index(row["breed"]) for row in rows])
-    return load_pictures(files, (size, size, 3), RANGE), labels
+    return load_images(files, (size, size, 3), RANGE), labels
 
 
 def batches(data: Data) -> tf.data.Dataset:
@@ -193,7 +193,7 @@ def linear(features: Features, strength: float) -> Way:
 
 
 def then(first: Way, policy: TransferPolicy, recipe: Recipe = PHOTOGRAPHS) -> Way:
-    """Returns a way that goes on with training some layers together with the classifier."""
+    """Returns a way that then trains some layers together with the classifier."""
 
     def train(shared: Path, folder: Path, data: Data, seed: int) -> keras.Model:
         keras.utils.set_random_seed(seed)
@@ -272,8 +272,8 @@ def persons(shared: Path) -> Data:
     root = shared / "data" / "person_coco"
     with (root / "labels.csv").open() as file:
         rows = list(csv.DictReader(file))
-    pictures = load_pictures([root / row["file"] for row in rows], (96, 96, 3), RANGE)
-    return pictures, np.array([int(row["person"]) for row in rows])
+    images = load_images([root / row["file"] for row in rows], (96, 96, 3), RANGE)
+    return images, np.array([int(row["person"]) for row in rows])
 
 
 def measure_person(shared: Path, out: Path, way: str, seed: int) -> dict[str, Any]:

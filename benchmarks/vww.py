@@ -1,6 +1,6 @@
 """Measures MLPerf Tiny's person detector: its own int8 file beside our export of the same weights.
 
-    python benchmarks/vww.py mlperf_tiny_vww_96.h5 mlperf_tiny_vww_96_int8.tflite --pictures photos
+    python benchmarks/vww.py mlperf_tiny_vww_96.h5 mlperf_tiny_vww_96_int8.tflite --images photos
 
 Prints Markdown.
 """
@@ -22,14 +22,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights", type=Path, help="the Keras 2 model of MLPerf Tiny")
     parser.add_argument("file", type=Path, help="its int8 .tflite")
-    parser.add_argument("--pictures", required=True, help="folder to calibrate with")
+    parser.add_argument("--images", required=True, help="folder to calibrate with")
     parser.add_argument("--runs", type=int, default=500)
     options = parser.parse_args()
 
     model = MobileNet(SHAPE, alpha=0.25, activation="relu", classes=2, weights=options.weights)
     with tempfile.TemporaryDirectory() as folder:
         ours = Path(folder) / "ours.tflite"
-        convert(model, ours, "int8", "int8", options.pictures, input_range=(0.0, 1.0))
+        convert(model, ours, "int8", "int8", options.images, input_range=(0.0, 1.0))
         files = [options.file, ours]
         timings = benchmark(files, runs=options.runs, warmup=50).files
         print(

@@ -79,21 +79,21 @@ def main() -> None:
 
     detector = Detector(model, val.class_names, score_threshold=0.05)
     finders: dict[str, Detector | TFLiteDetector] = {"model.keras": detector}
-    pictures = calibration_array(targets.map(lambda images, _: images), SHAPE, RANGE, 100)
+    calibration_data = calibration_array(targets.map(lambda images, _: images), SHAPE, RANGE, 100)
     for quantize, io_dtype in (("none", "float32"), ("int8", "uint8")):
         path = options.out / f"model_{quantize}.tflite"
-        typical = pictures if quantize == "int8" else None
+        typical = calibration_data if quantize == "int8" else None
         convert(detector, path, quantize, io_dtype, typical)
         finders[path.name] = TFLiteDetector(path, input_range=RANGE)
     for name, finder in finders.items():
         reached = detection_metrics(finder.predict, val.samples(), val.class_names)
         print(f"{name}: AP50 {reached['AP50']:.3f}, AP {reached['AP']:.3f}")
 
-    shown = [picture for picture, _ in val.samples()][:9]
+    shown = [image for image, _ in val.samples()][:9]
     sure = Detector(model, val.class_names, score_threshold=0.5)
     drawn = [
-        draw_detections(picture, boxes, val.class_names)
-        for picture, boxes in zip(shown, sure.predict(shown), strict=True)
+        draw_detections(image, boxes, val.class_names)
+        for image, boxes in zip(shown, sure.predict(shown), strict=True)
     ]
     (options.out / "found.png").write_bytes(png(mosaic(drawn, columns=3)))
 

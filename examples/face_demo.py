@@ -3,7 +3,7 @@
     python examples/face_verification.py
     python examples/face_demo.py [--model runs/faces/encoder.tflite]
 
-The first learns to tell handwritten digits apart, and with `--data` faces. The page runs the
+The first learns to distinguish handwritten digits, and with `--data` faces. The page runs the
 .tflite, and takes threshold and ROC curve from `verification.json` and `.npz` beside it, which
 `keras-cv-course faces evaluate` writes of any encoder.
 
@@ -66,14 +66,14 @@ HEADERS = {
 }
 LARGEST_FILE = "8mb"
 PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
-NOBODY = "Nobody is in the gallery yet."
+NOBODY = "The gallery is empty."
 FORMATS = ("JPEG", "PNG", "WEBP")
 MODEL = Path("runs/faces/encoder.tflite")  # Of examples/face_verification.py.
 
 
 @dataclass(frozen=True)
 class Recognizer:
-    """What tells faces apart, and how well it does.
+    """An encoder that compares faces, and how well it does.
 
     Attributes:
         title: Name of the file.
@@ -105,18 +105,23 @@ class Recognizer:
 
 def open_recognizer(path: Path, detector: str | None) -> Recognizer:
     """Returns an encoder's file with what was measured of it."""
-    told = read_verification(path.parent)
-    if told is None or told.input_range is None or told.similarity is None or told.same is None:
+    record = read_verification(path.parent)
+    if (
+        record is None
+        or record.input_range is None
+        or record.similarity is None
+        or record.same is None
+    ):
         raise SystemExit(
             f"There must be {path}, and verification.json and .npz beside it, as "
             "examples/face_verification.py or `keras-cv-course faces evaluate` writes them."
         )
     model = TFLiteModel(path)
     height, width, channels = model.inputs[0].shape[1:]
-    find = open_detector(detector or told.detector)
-    read = FaceReader((height, width, channels), told.input_range, find, told.crop)
-    verifier = FaceVerifier(model, told.threshold, told.mirrored)
-    return Recognizer(path.name, verifier, read, told.similarity, told.same)
+    find = open_detector(detector or record.detector)
+    read = FaceReader((height, width, channels), record.input_range, find, record.crop)
+    verifier = FaceVerifier(model, record.threshold, record.mirrored)
+    return Recognizer(path.name, verifier, read, record.similarity, record.same)
 
 
 def open_detector(name: str) -> Detector | None:
@@ -126,7 +131,7 @@ def open_detector(name: str) -> Detector | None:
     return haar_detector() if name == "haar" else yunet_detector(name)
 
 
-def roc_picture(recognizer: Recognizer, similarity: float | None) -> Figure:
+def roc_image(recognizer: Recognizer, similarity: float | None) -> Figure:
     """Returns the ROC curve with the threshold, and where the two faces would be on it."""
     false, true, _ = roc_curve(recognizer.same, recognizer.similarity, drop_intermediate=False)
     figure = Figure(figsize=(6, 3.6), layout="constrained")
@@ -154,7 +159,7 @@ def roc_picture(recognizer: Recognizer, similarity: float | None) -> Figure:
 class OwnAddressOnly:
     """Passes on requests that were sent to this page by its own address, and refuses others.
 
-    The browser tells a page of another site apart by its name. If that name is made to point to
+    The browser recognizes a page of another site by its name. If that name is made to point to
     127.0.0.1 (DNS rebinding), the browser takes this page for a part of that site; `Host` and
     `Origin` still have the other name.
 
@@ -207,12 +212,12 @@ def plain(text: str) -> str:
 def compare(recognizer: Recognizer, path_a: str | None, path_b: str | None) -> tuple[str, Figure]:
     """Returns the answer for two uploaded files, and the ROC curve."""
     try:
-        found = recognizer.verifier.verify(recognizer.face(path_a), recognizer.face(path_b))
+        verification = recognizer.verifier.verify(recognizer.face(path_a), recognizer.face(path_b))
     except ValueError as error:
-        return said("", str(error)), roc_picture(recognizer, None)
-    verdict = "The same" if found.same else "Not the same"
-    numbers = f"similarity {found.similarity:.3f}, threshold {found.threshold:.3f}"
-    return said(verdict, numbers), roc_picture(recognizer, found.similarity)
+        return said("", str(error)), roc_image(recognizer, None)
+    verdict = "The same" if verification.same else "Not the same"
+    numbers = f"similarity {verification.similarity:.3f}, threshold {verification.threshold:.3f}"
+    return said(verdict, numbers), roc_image(recognizer, verification.similarity)
 
 
 def people(gallery: FaceGallery) -> str:
@@ -230,11 +235,12 @@ def enroll(recognizer: Recognizer, gallery: FaceGallery, path: str | None, name:
 def identify(recognizer: Recognizer, gallery: FaceGallery, path: str | None, _: str) -> str:
     """Returns whose face is in an uploaded file."""
     threshold = recognizer.verifier.threshold
-    found = gallery.identify(recognizer.embed(path), threshold=threshold)
-    if found.nearest is None:
+    identification = gallery.identify(recognizer.embed(path), threshold=threshold)
+    if identification.nearest is None:
         return said("", NOBODY)
-    nearest = f"{found.nearest.name} {found.nearest.similarity:.3f}, threshold {threshold:.3f}"
-    return said(found.name or "Unknown", f"The most alike: {nearest}")
+    nearest = identification.nearest
+    numbers = f"{nearest.name} {nearest.similarity:.3f}, threshold {threshold:.3f}"
+    return said(identification.name or "Unknown", f"The most alike: {numbers}")
 
 
 def remove(_: Recognizer, gallery: FaceGallery, __: str | None, name: str) -> str:
@@ -246,7 +252,7 @@ def remove(_: Recognizer, gallery: FaceGallery, __: str | None, name: str) -> st
 Action = Callable[[Recognizer, FaceGallery, str | None, str], str]
 
 
-def picture_input(label: str, mark: str) -> Any:
+def image_input(label: str, mark: str) -> Any:
     """Returns an input for an image from a file or the webcam, which gives the path of its file.
 
     Gradio itself does not decode it: `read_photograph` does, which knows few formats.
@@ -283,18 +289,18 @@ def build_page(recognizer: Recognizer, gallery: FaceGallery) -> Any:
         "api_visibility": "private",
     }
     with gr.Blocks(title="Faces", analytics_enabled=False, delete_cache=(60, 600)) as page:
-        gr.Markdown("# Faces\nPictures stay on this machine. Not for decisions about people.")
+        gr.Markdown("# Faces\nImages stay on this machine. Not for decisions about people.")
         with gr.Tab("Two images"):
             with gr.Row():
-                both = [picture_input("One", "one"), picture_input("Another", "another")]
+                both = [image_input("One", "one"), image_input("Another", "another")]
             button = gr.Button("Compare", variant="primary", elem_id="compare")
             with gr.Row():
                 verdict = gr.Markdown(elem_id="verdict", latex_delimiters=[])
-                curve = gr.Plot(roc_picture(recognizer, None), show_label=False)
+                curve = gr.Plot(roc_image(recognizer, None), show_label=False)
             button.click(lambda a, b: compare(recognizer, a, b), both, [verdict, curve], **queued)
         with gr.Tab("Gallery", elem_id="gallery"):
             with gr.Row():
-                face = picture_input("A face", "face")
+                face = image_input("A face", "face")
                 with gr.Column():
                     name = gr.Textbox(label="Name", max_length=100, elem_id="name")
                     actions = {"Who is it?": identify, "Enroll": enroll, "Remove": remove}

@@ -4,7 +4,7 @@
     python examples/face_verification.py --data people --weights imagenet
 
 `people` holds a folder of images for each person, cropped alike; without it, handwritten digits
-stand in: the encoder learns on six digits to tell others apart. Half of the people held out decide
+stand in: the encoder learns on six digits to distinguish others. Half of the people held out decide
 the threshold, half the result: by people whom the encoder has learned by heart, a threshold comes
 out far too low. The folder `--out` then holds `encoder.keras`, `encoder.tflite`, the image
 `roc.png`, and `verification.json` and `.npz` with threshold, report and pairs, where
@@ -85,9 +85,9 @@ def face_encoder(
     return encoder
 
 
-def similarity(embed: Embed, pictures: np.ndarray, labels: np.ndarray) -> Pairs:
+def similarity(embed: Embed, images: np.ndarray, labels: np.ndarray) -> Pairs:
     """Returns the cosine of every pair of images, and whether it is of one person."""
-    vectors = embed_unit(embed, pictures)
+    vectors = embed_unit(embed, images)
     a, b, same = all_pairs(labels)
     return np.sum(vectors[a] * vectors[b], axis=1), same
 
@@ -116,7 +116,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
 
     keras.utils.set_random_seed(options.seed)
-    people = people_folder(options.data, min_pictures=2) if options.data else digit_people()
+    people = people_folder(options.data, min_images=2) if options.data else digit_people()
     train, held_out = split_people(people, options.held_out, options.seed)
     deciding, unseen = split_people(held_out, 0.5, options.seed)
     print(f"learns on {len(train.names)}, decides by {deciding.names}, is tried on {unseen.names}")
@@ -128,7 +128,7 @@ def main() -> None:
     else:
         encoder = digit_encoder(train, recipe, faces)
 
-    learned, decided, pictures = (
+    learned, decided, images = (
         x.load(encoder.input_shape[1:], values, options.crop) for x in (train, deciding, unseen)
     )
     typical = np.random.default_rng(options.seed).permutation(learned)[:200]
@@ -142,10 +142,8 @@ def main() -> None:
     embed = TFLiteModel(file.path)
     threshold = choose_threshold(*similarity(embed, decided, deciding.labels), options.far)
     reports = {
-        "int8 file": verification_report(*similarity(embed, pictures, unseen.labels)),
-        "float": verification_report(
-            *similarity(encoder.predict_on_batch, pictures, unseen.labels)
-        ),
+        "int8 file": verification_report(*similarity(embed, images, unseen.labels)),
+        "float": verification_report(*similarity(encoder.predict_on_batch, images, unseen.labels)),
     }
     for name, report in reports.items():
         print(f"{name}: {report}")
@@ -161,7 +159,7 @@ def main() -> None:
     for same in (True, False):
         other = 1 + int(np.argmax((unseen.labels[1:] == unseen.labels[0]) == same))
         who = [unseen.names[unseen.labels[row]] for row in (0, other)]
-        print(who, verifier.verify(pictures[0], pictures[other]))
+        print(who, verifier.verify(images[0], images[other]))
 
 
 if __name__ == "__main__":

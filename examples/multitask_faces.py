@@ -38,7 +38,7 @@ import tensorflow as tf
 
 from keras_cv_course import MobileNet, MobileNetV2
 from keras_cv_course.data.face_augmentation import FaceDistortion, distorted_faces
-from keras_cv_course.data.labelled import labelled_batches, split_pictures
+from keras_cv_course.data.labelled import labelled_batches, split_images
 from keras_cv_course.faces.multitask import MultitaskFaceNetwork
 from keras_cv_course.faces.multitask_training import compile_arguments
 from keras_cv_course.faces.tasks import FaceTask, label_sizes
@@ -68,7 +68,7 @@ def training_batches(
     Every network has as many steps, each with as many images of a task, so that none has more
     training than another.
     """
-    parts = [split_pictures(one, (1 - TEST_SHARE, TEST_SHARE), seed)[0] for one in faces.sets]
+    parts = [split_images(one, (1 - TEST_SHARE, TEST_SHARE), seed)[0] for one in faces.sets]
     total = sum(len(part) for part in parts)
     sizes = label_sizes(tasks)
     parts = [part for part in parts if set(part.labels) & set(sizes)]
@@ -113,7 +113,7 @@ def measure(
     answer: Callable[[np.ndarray], Any], names: Iterable[str], faces: Faces, size: int, seed: int
 ) -> dict[str, float]:
     """Returns a measure of each output on people and images that were not in training."""
-    tests = [split_pictures(one, (1 - TEST_SHARE, TEST_SHARE), seed)[1] for one in faces.sets]
+    tests = [split_images(one, (1 - TEST_SHARE, TEST_SHARE), seed)[1] for one in faces.sets]
     sizes = {name: label_sizes(faces.tasks)[name] for name in names}
     batches = labelled_batches(tests, sizes, (size, size, 3), RANGE)
     pairs = [(answer(images), labels) for images, labels in batches.as_numpy_iterator()]

@@ -1,11 +1,11 @@
-"""Measures what cosine decay, label smoothing and mixup are worth on top of one another.
+"""Measures what cosine decay, label smoothing and mixup gain on top of one another.
 
     python examples/training_tricks.py --epochs 30 --out runs/tricks
 
 First the network must learn a few images by heart, and a range test shows the learning rates.
 Then recipes that differ in one trick are trained with each seed, as in table 6 of the Bag of
 Tricks (arXiv:1812.01187). The results are added to `tricks.jsonl` as they come, so that the same
-command goes on after an interruption. `--cifar10` is a folder with `train.tfrecord` and
+command continues after an interruption. `--cifar10` is a folder with `train.tfrecord` and
 `test.tfrecord`; without it the network learns handwritten digits.
 """
 

@@ -67,9 +67,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     model.save(options.out / "model.keras")
 
-    pictures, _ = as_arrays(data.train.unbatch().take(200).batch(50))
+    samples, _ = as_arrays(data.train.unbatch().take(200).batch(50))
     for quantize, io_dtype in (("none", "float32"), ("int8", "uint8")):
-        calibration = pictures if quantize == "int8" else None
+        calibration = samples if quantize == "int8" else None
         path = options.out / f"model_{quantize}.tflite"
         convert(model, path, quantize, io_dtype, calibration, class_names=data.class_names)
         print(compare(model, path, data.val))

@@ -1,6 +1,6 @@
-"""Takes a trained model to an int8 file for Arm's Ethos-U, and tells what each processor needs.
+"""Converts a trained model for Arm's Ethos-U, and reports what each processor needs.
 
-    python export/accelerator.py model.keras --pictures photos --input-range -1 1 --out exported
+    python export/accelerator.py model.keras --images photos --input-range -1 1 --out exported
 
 Without a model it trains a small one on digits. Writes `<name>_int8.tflite`, and what Vela makes of
 it for each processor, `<name>_<accelerator>_vela.tflite`, and prints Vela's report. Nothing runs on
@@ -20,7 +20,7 @@ def main() -> None:
     """Parses the command line, converts, compiles and prints the report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, nargs="?", help="a .keras file that takes one image")
-    parser.add_argument("--pictures", type=Path, help="folder of typical images")
+    parser.add_argument("--images", type=Path, help="folder of typical images")
     parser.add_argument(
         "--input-range",
         type=float,
@@ -38,18 +38,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("exported"), help="folder to write")
     options = parser.parse_args()
 
-    opened = open_model(options.model, options.pictures, options.input_range)
+    opened = open_model(options.model, options.images, options.input_range)
     name = options.model.stem if options.model else opened.model.name
     file = options.out / f"{name}_int8.tflite"
     convert(
         opened.model,
         file,
-        calibration_data=opened.pictures,
+        calibration_data=opened.images,
         class_names=opened.class_names,
         input_range=opened.input_range,
         target="accelerator",
     )
-    print(compare(opened.model, file, opened.pictures))
+    print(compare(opened.model, file, opened.images))
     reports = [
         compile_for_npu(file, accelerator, options.out / f"{name}_{accelerator}_vela.tflite")
         for accelerator in options.accelerators

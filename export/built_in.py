@@ -17,7 +17,7 @@ _SHAPE = (48, 48, 3)
 _RECIPE = Recipe(epochs=8, learning_rate=3e-3)
 # The family's own 0.999 leaves the statistics unsettled after a few hundred steps.
 _BATCH_NORM_MOMENTUM = 0.9
-_PICTURES = 200
+_IMAGES = 200
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,20 @@ class Opened:
 
     Attributes:
         model: The classifier.
-        pictures: Typical images in the model's own range, float32 `(n, height, width, channels)`.
-        class_names: Name of each class, or None where nobody told.
+        images: Typical images in the model's own range, float32 `(n, height, width, channels)`.
+        class_names: Name of each class, or None where they are unknown.
         input_range: Smallest and largest value that the model takes.
     """
 
     model: keras.Model
-    pictures: np.ndarray
+    images: np.ndarray
     class_names: tuple[str, ...] | None
     input_range: tuple[float, float]
 
 
 def open_model(
     path: Path | None,
-    pictures: Path | None = None,
+    images: Path | None = None,
     input_range: Sequence[float] | None = None,
     labels: Path | None = None,
 ) -> Opened:
@@ -47,32 +47,32 @@ def open_model(
 
     Args:
         path: A .keras file of a classifier that takes one image, or None.
-        pictures: Folder of typical images; must be given with `path`, and only with it.
+        images: Folder of typical images; must be given with `path`, and only with it.
         input_range: Smallest and largest value that the model takes. None asks the model, and
-            is (-1, 1) where it does not tell.
+            is (-1, 1) where it does not record one.
         labels: Text file with the name of a class a line, in the order of the outputs.
 
     Raises:
-        ValueError: If `path` comes without `pictures` or the other way round, the file is not a
+        ValueError: If `path` comes without `images` or the other way round, the file is not a
             model with one image of known size as its input, the names are not one for each
             class, or the images cannot be read.
-        FileNotFoundError: If `pictures` or `labels` does not exist.
+        FileNotFoundError: If `images` or `labels` does not exist.
     """
     if path is None:
-        if pictures is not None or labels is not None or input_range is not None:
+        if images is not None or labels is not None or input_range is not None:
             raise ValueError(
-                "`pictures`, `labels` and `input_range` describe a model of your own: name its "
+                "`images`, `labels` and `input_range` describe a model of your own: name its "
                 "file, or leave them away to use the built-in model."
             )
         return _train_on_digits()
-    if pictures is None:
+    if images is None:
         raise ValueError(
-            f"{path} needs `pictures`, a folder of about 100 typical images: the ranges of its "
+            f"{path} needs `images`, a folder of about 100 typical images: the ranges of its "
             "activations are measured on them."
         )
     model = load_model(path)
     low, high = input_range or spec_of(model).input_range or (-1.0, 1.0)
-    array = calibration_array(pictures, _picture_shape(model, path), (low, high), _PICTURES)
+    array = calibration_array(images, _image_shape(model, path), (low, high), _IMAGES)
     return Opened(model, array, _names(labels, model), (low, high))
 
 
@@ -91,11 +91,11 @@ def _train_on_digits() -> Opened:
         fit_classifier(model, data.train, data.val, run, _RECIPE)
         best = load_model(run.model)
     held_out = data.test or data.val
-    pictures, _ = as_arrays(held_out)
-    return Opened(best, pictures[:_PICTURES], data.class_names, data.input_range)
+    images, _ = as_arrays(held_out)
+    return Opened(best, images[:_IMAGES], data.class_names, data.input_range)
 
 
-def _picture_shape(model: keras.Model, path: Path) -> tuple[int, int, int]:
+def _image_shape(model: keras.Model, path: Path) -> tuple[int, int, int]:
     shapes = [tuple(x.shape[1:]) for x in model.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 3 or None in shapes[0]:
         raise ValueError(

@@ -1,6 +1,6 @@
 """Takes a trained model to the two files that a phone app chooses from, and proves them.
 
-    python export/phone.py model.keras --pictures photos --labels names.txt --out exported
+    python export/phone.py model.keras --images photos --labels names.txt --out exported
     python export/phone.py                            # a small network, trained on digits first
 
 Writes `<name>_uint8.tflite` (int8 inside, pixels of 0 to 255 in, uint8 scores out) and
@@ -58,14 +58,14 @@ def main() -> None:
     """Parses the command line, converts, compares, times and proves."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, nargs="?", help="a .keras file that takes one image")
-    parser.add_argument("--pictures", type=Path, help="folder of typical images")
+    parser.add_argument("--images", type=Path, help="folder of typical images")
     parser.add_argument("--labels", type=Path, help="text file with the name of a class a line")
     parser.add_argument("--input-range", type=float, nargs=2, help="values that the model takes")
     parser.add_argument("--out", type=Path, default=Path("exported"), help="folder to write")
     options = parser.parse_args()
 
     python = find_mediapipe()
-    opened = open_model(options.model, options.pictures, options.input_range, options.labels)
+    opened = open_model(options.model, options.images, options.input_range, options.labels)
     stem = options.out / (options.model.stem if options.model else opened.model.name)
     files = [
         convert(
@@ -78,19 +78,19 @@ def main() -> None:
             target="phone",
         ).path
         for kind, quantize, data in (
-            ("uint8", "int8", opened.pictures),
+            ("uint8", "int8", opened.images),
             ("float16", "float16", None),
         )
     ]
     for file in files:
-        print(compare(opened.model, file, opened.pictures))
+        print(compare(opened.model, file, opened.images))
     print(benchmark(files))
     if python is not None:
         prove(files, opened, python)
 
 
 def find_mediapipe() -> Path | None:
-    """Returns the Python that has MediaPipe; None, and tells how to get it, where there is none.
+    """Returns the Python that has MediaPipe; if there is none, prints how to install it, and None.
 
     One that the environment names and that is not there is a mistake, which ends the program.
     """
@@ -106,11 +106,11 @@ def find_mediapipe() -> Path | None:
 def prove(files: list[Path], opened: Opened, python: Path) -> None:
     """Prints how MediaPipe's answers differ, and ends the program with status 1 if too far."""
     output = opened.model.outputs[0]
-    if opened.pictures.shape[-1] != _RGB or len(opened.model.outputs) > 1 or len(output.shape) > 2:
+    if opened.images.shape[-1] != _RGB or len(opened.model.outputs) > 1 or len(output.shape) > 2:
         print("MediaPipe is not asked: its answers are compared for RGB images and one vector.")
         return
     low, high = opened.input_range
-    pixels = np.rint(255 * (opened.pictures - low) / (high - low)).astype(np.uint8)
+    pixels = np.rint(255 * (opened.images - low) / (high - low)).astype(np.uint8)
     proofs = [_proof(file, pixels, opened, python) for file in files]
     Console(width=100).print(_table(proofs, len(pixels)))
     wrong = [
@@ -130,18 +130,18 @@ def _proof(file: Path, pixels: np.ndarray, opened: Opened, python: Path) -> Proo
     tolerance = _STEP_TOLERANCE * step if step else _FLOAT_TOLERANCE * float(abs(expected).max())
     task = "classifier" if opened.class_names else "embedder"
     answers = run_mediapipe(python, task, file, pixels, _TIMEOUT_S)
-    found = np.zeros_like(expected)
+    outputs = np.zeros_like(expected)
     labels = 0
     for i, answer in enumerate(answers):
         if isinstance(answer, Embedding):
-            found[i] = answer.vector
+            outputs[i] = answer.vector
         if isinstance(answer, Classification) and opened.class_names:
             for category in answer.categories:
-                found[i, category.index] = category.score
+                outputs[i, category.index] = category.score
             # Equal scores may come in any order.
             best = np.flatnonzero(expected[i] >= expected[i].max() - tolerance)
             labels += answer.categories[0].label in {opened.class_names[j] for j in best}
-    difference = float(abs(found - expected).max())
+    difference = float(abs(outputs - expected).max())
     return Proof(file, labels if opened.class_names else None, difference, tolerance)
 
 
@@ -161,15 +161,15 @@ def _real_values(pixels: np.ndarray, spec: TensorSpec, opened: Opened, file: Pat
     return dequantize(pixels, spec)
 
 
-def _table(proofs: list[Proof], pictures: int) -> Table:
-    table = Table(title=f"MediaPipe {VERSION} beside TFLiteModel, {pictures} images")
+def _table(proofs: list[Proof], images: int) -> Table:
+    table = Table(title=f"MediaPipe {VERSION} beside TFLiteModel, {images} images")
     table.add_column("file", overflow="fold")
     for title in ("same label", "largest difference", "allowed"):
         table.add_column(title, justify="right")
     for proof in proofs:
         table.add_row(
             proof.file.name,
-            "no labels" if proof.labels is None else f"{proof.labels} of {pictures}",
+            "no labels" if proof.labels is None else f"{proof.labels} of {images}",
             f"{proof.difference:.2g}",
             f"{proof.tolerance:.2g}",
         )

@@ -1,4 +1,4 @@
-"""Mobile vision networks on Keras 3, from `model.fit` to a .tflite file that is proven right.
+"""Mobile vision networks on Keras 3, from `model.fit` to a verified .tflite file.
 
 The package is lazy: importing it costs next to nothing, and a name below is imported on first use.
 """

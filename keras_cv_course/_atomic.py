@@ -21,8 +21,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     and to one file, of which the last writer's content stays.
 
     The yielded path has the name of `path`, by whose ending Keras and Matplotlib choose the
-    format, and stands in a new folder that only this user can enter: nobody can guess it, or put
-    a link in its place.
+    format, and is in a new folder that only this user can enter: others can neither guess it nor
+    put a link in its place.
 
     Args:
         path: The file to replace or create.

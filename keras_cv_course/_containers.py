@@ -14,7 +14,7 @@ import h5py
 
 _FREE_BYTES = 256 * 2**20  # that any file may unpack to
 # Keras writes weights as they are, so that nothing unpacks to more than the file. Who packs them
-# anew gains little, except from the zeros of an optimizer that has not begun.
+# again gains little, except from the zeros of an optimizer that has not begun.
 _MOST_RATIO = 4
 _CHUNK_BYTES = 2**16
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -38,7 +38,7 @@ def read_member(archive: zipfile.ZipFile, name: str, most_bytes: int) -> bytes:
         KeyError: If there is no such member.
         ValueError: If it is larger, has another size than stated, or an unusual compression.
         zipfile.BadZipFile: If its content is damaged.
-        zlib.error: Likewise.
+        zlib.error: If its data is corrupt.
     """
     content = io.BytesIO()
     _unpack(archive, archive.getinfo(name), most_bytes, content)
@@ -55,7 +55,7 @@ def check_archive(path: str | os.PathLike[str]) -> None:
         ValueError: If its members are together larger than `most_unpacked` of its size, a member
             has another size than stated, occurs twice, or has an unusual compression.
         zipfile.BadZipFile: If it is damaged.
-        zlib.error: Likewise.
+        zlib.error: If its data is corrupt.
     """
     left = most_unpacked(Path(path).stat().st_size)
     with zipfile.ZipFile(path) as archive:

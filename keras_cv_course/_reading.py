@@ -1,4 +1,4 @@
-"""Reads text, JSON and YAML that anybody may have written; each error names the file."""
+"""Reads untrusted text, JSON and YAML; each error names the file."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def read_text(path: str | os.PathLike[str], most_bytes: int = _MOST_TEXT_BYTES) 
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no regular file, too large, or not UTF-8.
+        ValueError: If it is not a regular file, too large, or not UTF-8.
     """
     path = check_regular(path)
     size = path.stat().st_size

@@ -40,7 +40,7 @@ def shortened(value: Any) -> str:
 def printable(text: str) -> str:
     r"""Returns a text as a terminal may show it, with JSON's escapes for control characters.
 
-    Names of classes, layers and files come from anybody, and ESC in one of them could move the
+    Names of classes, layers and files are not trusted, and ESC in one of them could move the
     cursor, rewrite what was printed, or worse. Lines stay lines.
     """
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
@@ -125,7 +125,7 @@ def check_whole(argument: str, value: int) -> None:
 def check_at_most(argument: str, value: int, most: int) -> None:
     """Raises ValueError unless `value` is a whole number from 1 to `most`.
 
-    It stands before whatever takes memory, threads or time in proportion to a number: one digit
+    It is called before memory, threads or time are spent in proportion to a number: one digit
     too many would take the whole machine.
     """
     check_whole(argument, value)

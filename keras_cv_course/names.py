@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"_(\d+)$")
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a network a layer stands, as its name says.
+    """The place of a layer in its network, by its name.
 
     Attributes:
         group: "stem", a block like "stage3_block2", "top" or "logits".

@@ -1,4 +1,4 @@
-"""Names of models, and where their builders live; imports a builder only when it is asked for."""
+"""Names of models, and where their builders live; imports a builder only when it is needed."""
 
 import importlib
 import inspect

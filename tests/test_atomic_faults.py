@@ -47,8 +47,8 @@ def test_writers_that_are_killed_at_any_moment_leave_a_whole_file(tmp_path):
             process.kill()
         assert process.returncode == -signal.SIGKILL
         assert_whole(path)
-    left = [found for found in tmp_path.iterdir() if found != path]
-    assert all(found.name.startswith(TEMPORARY_PREFIX) for found in left)
+    left = [file for file in tmp_path.iterdir() if file != path]
+    assert all(file.name.startswith(TEMPORARY_PREFIX) for file in left)
 
 
 def test_two_writers_of_one_file_leave_that_of_one_of_them(tmp_path):
@@ -87,7 +87,7 @@ def test_a_full_disk_leaves_the_old_file_and_is_reported_by_name(tmp_path):
                 write(temporary)
             assert caught.value.errno == errno.ENOSPC
             assert path.read_bytes() == b"old"
-            assert [found.name for found in disk.iterdir()] == ["model.npz"]
+            assert [file.name for file in disk.iterdir()] == ["model.npz"]
         write_atomic(path, b"new")  # There is room again.
         assert path.read_bytes() == b"new"
 

@@ -1,4 +1,4 @@
-"""Classifiers and what detectors stand on, a family a module; lazy, like the package."""
+"""Classifiers and backbones, a family a module; imported lazily, like the package."""
 
 from typing import TYPE_CHECKING
 

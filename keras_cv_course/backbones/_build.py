@@ -72,8 +72,8 @@ def make_input(options: BuildOptions) -> KerasTensor:
     """Returns the tensor (batch, height, width, channels) that the network is built on.
 
     It is `options.input_tensor`, or an input layer named "image": of the size the paper trains
-    at, or of free size for a network without its classifier. A `SpecCarrier` behind it tells which
-    values the network takes.
+    at, or of free size for a network without its classifier. A `SpecCarrier` behind it records
+    which values the network takes.
 
     Args:
         options: The builder's arguments.

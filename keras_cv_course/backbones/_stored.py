@@ -46,7 +46,7 @@ def read_layers(
         path: HDF5 weights of Keras 2 or 3 (`.h5`, `.weights.h5`), or a whole model (`.keras`,
             `.h5`).
         layers: Layers with weights of the network to be filled. Files of Keras 3 count layers
-            class by class, and this tells how the classes alternate.
+            class by class, and this is the order of the classes.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -72,7 +72,7 @@ def read_layers(
     except Exception as error:
         raise ValueError(
             f"{path} must be a complete weights file of Keras (.weights.h5, .h5) or a saved model "
-            f"(.keras, .h5); it cannot be read: {error}. Copy or download it anew."
+            f"(.keras, .h5); it cannot be read: {error}. Copy or download it again."
         ) from error
     if not stored:
         raise ValueError(f"{path} must hold the weights of a Keras model; it holds no layers.")

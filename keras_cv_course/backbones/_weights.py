@@ -54,7 +54,7 @@ def load_weights(
     Args:
         model: Network of this package; changed in place, and only if everything fits.
         weights: "imagenet", or the path of a weights file or of a saved model.
-        imagenet: What "imagenet" stands for.
+        imagenet: What "imagenet" means.
         classifier_layers: Number of layers that a network without its classifier leaves unread.
 
     Raises:
@@ -137,17 +137,17 @@ def _plan(
     _check_left_over(layers, stored, source, classifier_layers)
     plan: _Plan = []
     bias = None
-    for layer, kept in zip(layers, stored, strict=False):
-        arrays, bias = _adapt(layer, kept, bias)
+    for layer, stored_layer in zip(layers, stored, strict=False):
+        arrays, bias = _adapt(layer, stored_layer, bias)
         if layer.name == LOGITS and arrays[0].shape[-1] != layer.kernel.shape[-1]:
             arrays, bias = _fresh_classifier(layer, arrays), None
-        found = [array.shape for array in arrays]
+        shapes = [array.shape for array in arrays]
         wanted = [tuple(variable.shape) for variable in layer.weights]
-        if found != wanted:
+        if shapes != wanted:
             raise ValueError(
                 f"{source} does not fit this network: layer {layer.name!r} has weights of "
-                f"{wanted}, layer {kept.name!r} of the file has {found}. Check the builder's "
-                "options, like `alpha` and the channels of `input_shape`."
+                f"{wanted}, layer {stored_layer.name!r} of the file has {shapes}. Check the "
+                "builder's options, like `alpha` and the channels of `input_shape`."
             )
         plan.extend(zip(layer.weights, arrays, strict=True))
     return plan
@@ -172,16 +172,16 @@ def _check_left_over(
 
 
 def _adapt(
-    layer: keras.layers.Layer, kept: StoredLayer, bias: np.ndarray | None
+    layer: keras.layers.Layer, stored_layer: StoredLayer, bias: np.ndarray | None
 ) -> tuple[list[np.ndarray], np.ndarray | None]:
     """Returns a layer's weights in this package's form, and a bias for the next layer to take.
 
     Args:
         layer: Layer to be filled.
-        kept: What the file has for it.
+        stored_layer: What the file has for it.
         bias: Bias of the convolution before, if `layer` must take it in.
     """
-    arrays = list(kept.arrays)
+    arrays = list(stored_layer.arrays)
     if isinstance(layer, keras.layers.BatchNormalization) and len(arrays) == 4 and bias is not None:
         arrays[2] = arrays[2] - bias  # (conv + bias) - mean = conv - (mean - bias)
         return arrays, None

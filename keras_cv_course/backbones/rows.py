@@ -1,4 +1,4 @@
-"""Rows of the tables that families of networks are made of, and the blocks they stand for.
+"""Rows of the tables that families of networks are made of, and the blocks they describe.
 
 A row describes the blocks of one kind in a stage. Whatever the kind, its last three fields are
 `repeats`, the number of blocks; `strides` of the first of them, the others having stride 1; and
@@ -153,7 +153,7 @@ def blocks(
             are dilated and not strided: later feature maps stay as large, and every weight sees
             the pixels that it would have seen. The block whose stride is taken away still has the
             dilation of those before it.
-        stem_stride: Stride of what stands before the first block.
+        stem_stride: Stride of the layers before the first block.
 
     Raises:
         ValueError: If `output_stride` is another.

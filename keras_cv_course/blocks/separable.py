@@ -78,7 +78,7 @@ def full_conv_block(
 ) -> KerasTensor:
     """Returns a full 3x3 convolution of `x`, normalized and activated.
 
-    It stands where `separable_block` does in the network that the paper compares MobileNet with.
+    It replaces `separable_block` in the network that the paper compares MobileNet with.
     Takes what `separable_block` takes but `depth_multiplier`.
 
     Reference:

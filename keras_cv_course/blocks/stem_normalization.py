@@ -31,7 +31,7 @@ def stem_normalization(
         x: float tensor (batch, height, width, channels) of pixel values in [0, 255], RGB.
         mean: What is subtracted, for each channel of RGB. Images with another number of channels
             get the mean of these in each.
-        deviation: What is divided by, one number for all channels or likewise; above 0.
+        deviation: Divisor, one number for all channels or one for each of RGB; above 0.
     """
     means, deviations = np.asarray(mean, np.float64), np.asarray(deviation, np.float64)
     if x.shape[-1] != len(means):

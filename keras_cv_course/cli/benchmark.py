@@ -17,6 +17,6 @@ def command(
     from keras_cv_course.tflite import benchmark
     from keras_cv_course.tflite.quiet import quiet
 
-    with quiet():  # LiteRT tells of its delegate.
+    with quiet():  # LiteRT logs its delegate.
         report = benchmark(files, runs=runs, num_threads=threads)
     emit(report, as_json)

@@ -53,7 +53,7 @@ def any_of(name: str, kinds: Mapping[str, type]) -> type:
     Args:
         name: Of the dataclass.
         kinds: Dataclasses by what the help calls them. Where they differ in the help of a field or
-            in its default, the help tells those of each.
+            in its default, the help lists those of each.
     """
     texts: dict[str, dict[str, str]] = {}
     types: dict[str, Any] = {}
@@ -106,8 +106,8 @@ def given(context: typer.Context) -> set[str]:
 
 def _help(field: "dataclasses.Field[Any]") -> str:
     text = str(field.metadata["help"]).removesuffix(".")
-    shown = field.default not in (None, False, "", dataclasses.MISSING)
-    return f"{text} (default: {field.default})" if shown else text
+    has_default = field.default not in (None, False, "", dataclasses.MISSING)
+    return f"{text} (default: {field.default})" if has_default else text
 
 
 def _joined(by_owner: dict[str, str]) -> str:

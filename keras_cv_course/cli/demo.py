@@ -1,4 +1,4 @@
-"""`keras-cv-course demo`: from data that the package has itself to files that are proven right."""
+"""`keras-cv-course demo`: from built-in data to verified files."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -69,7 +69,8 @@ def command(
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Overwrite the run.")] = False,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the images; 20, of drawn shapes 6.")
+        int | None,
+        typer.Option(min=1, help="Passes over the images; by default 20, or 6 for shapes."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides weights and order.")] = 0,
     as_json: Json = False,
@@ -99,7 +100,7 @@ def command(
     for row in exported:
         numbers = [f"{row[key]:.4f}" for key in metrics]
         rows.append((row["file"], f"{row['bytes']:,}", f"{row['median_ms']:.3f}", *numbers))
-    title = f"{run.path}: {report['pictures']} images that were held out"
+    title = f"{run.path}: {report['images']} images that were held out"
     emit_table(title, ("file", "bytes", "ms", *metrics), rows)
 
 
@@ -123,9 +124,9 @@ def _export(opened: "OpenedModel", demo: _Demo) -> list[dict[str, Any]]:
         convert(convertible, path, quantize, calibration_data=typical, **how)
         with quiet():  # LiteRT reports its delegate.
             file = open_model(path).predictor(options)
-            found = task.evaluate(file, samples).metrics
+            metrics = task.evaluate(file, samples).metrics
             agreement = task.agreement(reference, file, samples)
-        row = {"file": path.name, **{name: found[name] for name in task.metrics}}
+        row = {"file": path.name, **{name: metrics[name] for name in task.metrics}}
         rows.append(row if agreement is None else {**row, "agreement": agreement})
     with quiet():
         timings = benchmark([opened.path.with_name(row["file"]) for row in rows]).files

@@ -6,7 +6,7 @@ from keras_cv_course.tflite.quiet import quiet
 def start() -> None:
     """Imports Keras and TensorFlow, and runs an operation, in silence.
 
-    TensorFlow 2.21 tells of the processor and of missing drivers whatever `TF_CPP_MIN_LOG_LEVEL`
+    TensorFlow 2.21 logs the processor and missing drivers whatever `TF_CPP_MIN_LOG_LEVEL`
     says: at its import, and at the first operation.
     """
     with quiet():

@@ -41,13 +41,15 @@ def make_command() -> Any:
         ] = None,
         calibration: Annotated[
             str | None,
-            typer.Option(help="Folder of images, or data as for `train`; else the model's own."),
+            typer.Option(help="Folder of images, or data as for `train`; by default the model's."),
         ] = None,
         keep_float: Annotated[
-            list[str] | None, typer.Option(help="Layer that stays in float; may be repeated.")
+            list[str] | None, typer.Option(help="Layer to leave in float; may be repeated.")
         ] = None,
         count: Annotated[int, typer.Option(min=1, help="Images to calibrate with.")] = 100,
-        out: Annotated[Path | None, typer.Option(help="File to write; beside the model.")] = None,
+        out: Annotated[
+            Path | None, typer.Option(help="File to write; by default beside the model.")
+        ] = None,
         task: TaskName = None,
         input_range: InputRange = None,
         target: Annotated[
@@ -143,7 +145,7 @@ def calibration_images(opened: "OpenedModel", source: str | None, count: int) ->
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If nothing tells what the model was trained on, or which values it takes.
+        ValueError: If it is not known what the model was trained on, or which values it takes.
     """
     task = opened.task
     if source is None and not opened.args:

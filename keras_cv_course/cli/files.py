@@ -12,7 +12,7 @@ def check_model_file(path: str, keras_only: bool = False) -> Path:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no model file, or a .tflite file where a Keras model is needed.
+        ValueError: If it is not a model file, or a .tflite file where a Keras model is needed.
     """
     file = Path(path).expanduser()
     if file.is_dir():

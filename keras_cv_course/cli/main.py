@@ -54,7 +54,7 @@ def make_app() -> typer.Typer:
     """Returns the command line, with the options of all tasks that are registered by now."""
     app = typer.Typer(
         name="keras-cv-course",
-        help="Vision networks, from training to a .tflite file that is proven right.",
+        help="Vision networks, from training to a verified .tflite file.",
         pretty_exceptions_enable=False,
     )
     for module in _COMMANDS:
@@ -105,7 +105,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except typer.Abort:
         _report("aborted")
         code = 1
-    # Whatever is left is an error of one line too: nobody should have to read a trace.
+    # Any other exception is an error of one line too: users should not have to read a traceback.
     except Exception as error:
         if settings.debug:
             raise
@@ -133,7 +133,7 @@ def _warnings_shown() -> Iterator[None]:
 
 
 def _in_one_line(error: Exception) -> str:
-    """Returns what went wrong; for what is no error of ours, its kind and how to see the trace."""
+    """Returns what went wrong; for unexpected errors their type and how to see the trace."""
     if isinstance(error, _OURS) and str(error):
         return str(error)
     kind, text = type(error).__name__, str(error)[:_MOST_CHARACTERS]

@@ -17,7 +17,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """List the networks, with parameters and multiply-adds at the paper's size."""
-    entries = [MODELS[found] for found in list_models(kind) if name in found]
+    entries = [MODELS[key] for key in list_models(kind) if name in key]
     if not entries:
         raise ValueError(
             f"No model has {name!r} in its name. See all with `keras-cv-course models`."

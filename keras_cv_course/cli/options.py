@@ -9,23 +9,23 @@ from keras_cv_course.tasks import TASKS
 
 InputRange = Annotated[
     tuple[float, float] | None,
-    typer.Option(help="Smallest and largest value that the model takes; else its file tells."),
+    typer.Option(help="Smallest and largest value that the model takes; by default from its file."),
 ]
 Data = Annotated[
     str | None,
-    typer.Option(help="Where the data is, as for `train`; else what the model was trained on."),
+    typer.Option(help="Data, as for `train`; by default what the model was trained on."),
 ]
 Split = Annotated[
-    str | None, typer.Option(help='"train", "val" or "test"; else the last that there is.')
+    str | None, typer.Option(help='"train", "val" or "test"; by default the last that exists.')
 ]
 TaskName = Annotated[
     str | None,
-    typer.Option("--task", help=f"One of {', '.join(TASKS)}; else the file tells."),
+    typer.Option("--task", help=f"One of {', '.join(TASKS)}; by default from the file."),
 ]
 
 
 def given_spec(task: str | None, input_range: tuple[float, float] | None) -> ModelSpec:
-    """Returns what the command line tells of a model."""
+    """Returns what the command line says about a model."""
     return ModelSpec(task=task, input_range=input_range)
 
 
@@ -42,6 +42,6 @@ def source_of(opened: Any, data: str | None) -> str:
     source = data or opened.args.get("data")
     if source is None:
         raise ValueError(
-            f"Pass the data with --data: there is no args.yaml beside {opened.path} that tells it."
+            f"Pass the data with --data: there is no args.yaml beside {opened.path} that names it."
         )
     return str(source)

@@ -15,7 +15,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else
 
 _Item = TypeVar("_Item")
 
-# Where the output is no terminal, whose width would be known.
+# Where the output is not a terminal, whose width would be known.
 _WIDTH = 120
 
 

@@ -30,13 +30,13 @@ def make_command() -> Any:
         args: Any,
         out: Annotated[
             Path | None,
-            typer.Option(file_okay=False, help="Folder for images with results, and a JSON."),
+            typer.Option(file_okay=False, help="Folder for images with results, and a JSON file."),
         ] = None,
         task: TaskName = None,
         input_range: InputRange = None,
         as_json: Json = False,
     ) -> None:
-        """Show what a model says of images; exit code 1 if one cannot be read."""
+        """Predict on images; exit code 1 if one cannot be read."""
         file = check_model_file(model)
         for path in images:
             if not path.expanduser().exists():

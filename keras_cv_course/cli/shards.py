@@ -12,10 +12,10 @@ _DIGITS_SIZE_PX = 32
 
 
 def command(
-    folder: Annotated[str, typer.Argument(help="Where the shards go.")],
+    folder: Annotated[str, typer.Argument(help="Folder to write the shards to.")],
     data: Annotated[str, typer.Option(help='Folder of class folders, or "digits".')] = DIGITS,
     per_shard: Annotated[int, typer.Option(min=1, help="Images in a shard.")] = 1000,
-    val_split: Annotated[float, typer.Option(help="Share held out where there is no `val`.")] = 0.2,
+    val_split: Annotated[float, typer.Option(help="Share held out if there is no `val`.")] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Decides the split and the shards.")] = 0,
     as_json: Json = False,
 ) -> None:
@@ -34,7 +34,7 @@ def command(
         {
             "split": name,
             "shards": len(shards),
-            "pictures": sum(shard.pictures for shard in shards),
+            "images": sum(shard.images for shard in shards),
             "bytes": sum(shard.size for shard in shards),
         }
         for name, shards in splits.items()
@@ -43,4 +43,4 @@ def command(
         emit_json({"folder": str(index.parent), "splits": rows})
     else:
         cells = [[str(row["split"]), *(f"{row[k]:,}" for k in list(row)[1:])] for row in rows]
-        emit_table(str(index.parent), ("split", "shards", "pictures", "bytes"), cells)
+        emit_table(str(index.parent), ("split", "shards", "images", "bytes"), cells)

@@ -91,15 +91,19 @@ def make_command() -> Any:
         context: typer.Context,
         args: Any,
         project: Annotated[str, typer.Option(help="Folder of the run folders.")] = "runs",
-        name: Annotated[str | None, typer.Option(help="Name of the run; train, train2, ….")] = None,
+        name: Annotated[
+            str | None, typer.Option(help="Name of the run; by default train, train2, ….")
+        ] = None,
         exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Overwrite the run.")] = False,
         task: Annotated[str, typer.Option(help=f"{names}.")] = next(iter(TASKS)),
         find_lr: Annotated[
             bool,
-            typer.Option("--find-lr", help="Try rates first; train with the best, and plot them."),
+            typer.Option(
+                "--find-lr", help="Run a range test, plot it, and train with the best rate."
+            ),
         ] = False,
         resume: Annotated[
-            bool, typer.Option("--resume", help="Go on with the run `name`, or the last one.")
+            bool, typer.Option("--resume", help="Continue the run `name`, or the last one.")
         ] = False,
         as_json: Json = False,
     ) -> None:
@@ -139,7 +143,7 @@ def make_command() -> Any:
 
 @contextlib.contextmanager
 def _way_on(project: str) -> Iterator[None]:
-    """Tells after Ctrl-C how the run goes on."""
+    """Prints after Ctrl-C how to continue the run."""
     try:
         yield
     except KeyboardInterrupt:
@@ -195,8 +199,8 @@ def _refuse_changes(options: set[str]) -> None:
     changed = sorted(options - _WITH_RESUME)
     if changed:
         raise ValueError(
-            f"A run goes on as it began: leave out {as_typed(changed)}, or start a new one "
-            "without --resume."
+            f"A run continues with its own options: leave out {as_typed(changed)}, or start a new "
+            "one without --resume."
         )
 
 

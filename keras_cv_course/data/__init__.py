@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from keras_cv_course._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from keras_cv_course.data.annotations import AnnotatedPicture as AnnotatedPicture
+    from keras_cv_course.data.annotations import AnnotatedImage as AnnotatedImage
     from keras_cv_course.data.annotations import Annotations as Annotations
     from keras_cv_course.data.augmentation import augmented as augmented
     from keras_cv_course.data.box_augmentation import augmented_boxes as augmented_boxes
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from keras_cv_course.data.face_augmentation import face_distortion as face_distortion
     from keras_cv_course.data.images import image_folder as image_folder
     from keras_cv_course.data.images import labelled_folder as labelled_folder
-    from keras_cv_course.data.images import load_pictures as load_pictures
-    from keras_cv_course.data.labelled import LabelledPictures as LabelledPictures
+    from keras_cv_course.data.images import load_images as load_images
+    from keras_cv_course.data.labelled import LabelledImages as LabelledImages
     from keras_cv_course.data.labelled import labelled_batches as labelled_batches
     from keras_cv_course.data.labelled import labelled_epochs as labelled_epochs
-    from keras_cv_course.data.labelled import split_pictures as split_pictures
+    from keras_cv_course.data.labelled import split_images as split_images
     from keras_cv_course.data.largest_box import with_largest_box as with_largest_box
-    from keras_cv_course.data.lfw import PicturePairs as PicturePairs
+    from keras_cv_course.data.lfw import ImagePairs as ImagePairs
     from keras_cv_course.data.lfw import lfw_pairs as lfw_pairs
     from keras_cv_course.data.mask_folders import folder_masks as folder_masks
     from keras_cv_course.data.mask_folders import voc_masks as voc_masks
@@ -61,7 +61,7 @@ else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         {
-            "annotations": ("AnnotatedPicture", "Annotations"),
+            "annotations": ("AnnotatedImage", "Annotations"),
             "augmentation": ("augmented",),
             "box_augmentation": ("augmented_boxes", "random_shapes"),
             "box_table": ("table_annotations",),
@@ -73,15 +73,15 @@ else:
             "digits": ("digits",),
             "epochs": ("Epochs", "as_epochs"),
             "face_augmentation": ("FaceDistortion", "distorted_faces", "face_distortion"),
-            "images": ("image_folder", "labelled_folder", "load_pictures"),
+            "images": ("image_folder", "labelled_folder", "load_images"),
             "labelled": (
-                "LabelledPictures",
+                "LabelledImages",
                 "labelled_batches",
                 "labelled_epochs",
-                "split_pictures",
+                "split_images",
             ),
             "largest_box": ("with_largest_box",),
-            "lfw": ("PicturePairs", "lfw_pairs"),
+            "lfw": ("ImagePairs", "lfw_pairs"),
             "mask_folders": ("folder_masks", "voc_masks"),
             "masks": ("SegmentationImage", "SegmentationImages", "read_mask"),
             "pairs": (

@@ -20,7 +20,7 @@ _ROUNDING = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class AnnotatedPicture:
+class AnnotatedImage:
     """An image file and the boxes in it.
 
     Attributes:
@@ -54,13 +54,13 @@ class AnnotatedPicture:
             ValueError: If it cannot be decoded, or is another one than when it was annotated.
         """
         height, width = self.size_px
-        picture = read_photograph(self.path, max_pixels=height * width)
-        if picture.shape[:2] != (height, width):
+        image = read_photograph(self.path, max_pixels=height * width)
+        if image.shape[:2] != (height, width):
             raise ValueError(
-                f"{self.path} is {picture.shape[1]}x{picture.shape[0]} pixels now, and was "
+                f"{self.path} is {image.shape[1]}x{image.shape[0]} pixels now, and was "
                 f"{width}x{height}. Read the annotations again."
             )
-        return picture
+        return image
 
 
 @dataclass(frozen=True)
@@ -68,32 +68,32 @@ class Annotations:
     """Annotated images.
 
     Attributes:
-        pictures: The images, those without boxes too.
+        images: The images, those without boxes too.
         class_names: Names of the classes, by label.
         skipped: What was left out, and why; one line each.
     """
 
-    pictures: tuple[AnnotatedPicture, ...]
+    images: tuple[AnnotatedImage, ...]
     class_names: tuple[str, ...]
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     @property
     def files(self) -> tuple[str, ...]:
         """The images as sorted paths below their folder: what a run records and compares."""
-        return tuple(sorted(picture.name or picture.path.as_posix() for picture in self.pictures))
+        return tuple(sorted(image.name or image.path.as_posix() for image in self.images))
 
     @property
     def max_pixels(self) -> int:
         """Pixels of the largest image."""
-        return max((h * w for h, w in (picture.size_px for picture in self.pictures)), default=1)
+        return max((h * w for h, w in (image.size_px for image in self.images)), default=1)
 
-    def samples(self) -> Iterator[tuple[np.ndarray, AnnotatedPicture]]:
+    def samples(self) -> Iterator[tuple[np.ndarray, AnnotatedImage]]:
         """Yields each image, uint8 `(height, width, 3)`, and what is in it; one at a time."""
-        for picture in self.pictures:
-            yield picture.load(), picture
+        for image in self.images:
+            yield image.load(), image
 
     def shapes_px(self, input_shape: tuple[int, int]) -> np.ndarray:
         """Returns widths and heights of all boxes when images are stretched to a size.
@@ -105,9 +105,9 @@ class Annotations:
             float32 `(boxes, 2)`, for `cluster_shapes`; without crowds.
         """
         shapes = [np.zeros((0, 2), np.float32)]
-        for picture in self.pictures:
-            sides = (picture.boxes[:, 2:] - picture.boxes[:, :2])[~picture.crowd]
-            height, width = picture.size_px
+        for image in self.images:
+            sides = (image.boxes[:, 2:] - image.boxes[:, :2])[~image.crowd]
+            height, width = image.size_px
             shapes.append(sides * [input_shape[1] / width, input_shape[0] / height])
         return np.concatenate(shapes).astype(np.float32)
 
@@ -119,8 +119,8 @@ class RawBox:
     Attributes:
         class_name: Name of the class.
         xyxy: (x_min, y_min, x_max, y_max) in pixels, from 0.
-        crowd: See `AnnotatedPicture`.
-        difficult: See `AnnotatedPicture`.
+        crowd: See `AnnotatedImage`.
+        difficult: See `AnnotatedImage`.
         area: Of the object's outline, None where it is unknown.
         wrong: What the reader found wrong with it, None for nothing.
         outline: Of the object, where outlines are read.
@@ -136,7 +136,7 @@ class RawBox:
 
 
 @dataclass
-class FoundPicture:
+class _ImageEntry:
     """An image and those of its boxes that are right, before classes have numbers."""
 
     name: str
@@ -161,7 +161,7 @@ class Reading:
     source: Path
     max_pixels: int = MAX_PIXELS
     one: float = 1.0
-    _found: dict[Path, FoundPicture] = field(default_factory=dict)
+    _entries: dict[Path, _ImageEntry] = field(default_factory=dict)
     _ends: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -174,7 +174,7 @@ class Reading:
         """Skips or refuses something, with its place and what is wrong with it."""
         self._problems.add(where, what)
 
-    def picture(
+    def add_image(
         self,
         folder: Path,
         name: str,
@@ -189,7 +189,7 @@ class Reading:
         Args:
             folder: Folder of the images.
             name: The image file, as a path below the folder.
-            where: Where the annotation stands, for messages.
+            where: The place of the annotation, for messages.
             boxes: What the annotation says.
             annotated_size_px: (height, width) that the annotation says, which must be the file's.
                 Of an image that EXIF turns it says whether the boxes are of the upright image or
@@ -223,11 +223,11 @@ class Reading:
         self._ends += [max(box.xyxy[2:]) for box in good]
         if boxed_size_px != header.size_px:
             good = [_upright(box, header) for box in good]
-        found = self._found.setdefault(
-            path, FoundPicture(path.relative_to(folder).as_posix(), header.size_px, [])
+        entry = self._entries.setdefault(
+            path, _ImageEntry(path.relative_to(folder).as_posix(), header.size_px, [])
         )
-        known = {(box.class_name, box.xyxy) for box in found.boxes}
-        found.boxes += [box for box in good if (box.class_name, box.xyxy) not in known]
+        known = {(box.class_name, box.xyxy) for box in entry.boxes}
+        entry.boxes += [box for box in good if (box.class_name, box.xyxy) not in known]
         return None
 
     def annotations(self) -> Annotations:
@@ -238,18 +238,18 @@ class Reading:
         """
         names = self.class_names
         if names is None:
-            boxes = (box for found in self._found.values() for box in found.boxes)
+            boxes = (box for entry in self._entries.values() for box in entry.boxes)
             names = sorted({box.class_name for box in boxes})
         skipped = self._problems.logged("annotations", "Annotations")
-        if not self._found:
+        if not self._entries:
             raise ValueError(
                 f"No annotated image of {self.source} can be read."
                 + (f" The first problem: {skipped[0]}" if skipped else "")
             )
         self._check_unit()
         labels = {name: label for label, name in enumerate(names)}
-        pictures = tuple(_picture(path, found, labels) for path, found in self._found.items())
-        return Annotations(pictures, tuple(names), skipped)
+        images = tuple(_image(path, entry, labels) for path, entry in self._entries.items())
+        return Annotations(images, tuple(names), skipped)
 
     def _check_unit(self) -> None:
         """Raises ValueError if no box reaches out of the first pixel of its image."""
@@ -266,14 +266,14 @@ class Reading:
         x_min, y_min, x_max, y_max = box.xyxy
         text = f"({x_min:g}, {y_min:g}, {x_max:g}, {y_max:g})"
         if not np.isfinite(box.xyxy).all():
-            return f"has coordinates that are no numbers: {text}."
+            return f"has coordinates that are not numbers: {text}."
         if x_max <= x_min or y_max <= y_min:
             return f"has no area: {text}."
         inside = min(x_min, y_min) >= -_TOLERANCE_PX
         if not inside or x_max > width + _TOLERANCE_PX or y_max > height + _TOLERANCE_PX:
             return f"reaches out of the image of {width}x{height} pixels: {text}."
         if self.class_names is not None and box.class_name not in self.class_names:
-            return f"is of a class that is none of {list(self.class_names)}."
+            return f"is of a class that is not in {list(self.class_names)}."
         return None if box.outline is None else why_no_outline(box.outline, (height, width))
 
 
@@ -302,8 +302,8 @@ def _upright(box: RawBox, header: PhotographHeader) -> RawBox:
     return replace(box, xyxy=(x_min, y_min, x_max, y_max))
 
 
-def _picture(path: Path, found: FoundPicture, labels: dict[str, int]) -> AnnotatedPicture:
-    (height, width), boxes = found.size_px, found.boxes
+def _image(path: Path, entry: _ImageEntry, labels: dict[str, int]) -> AnnotatedImage:
+    (height, width), boxes = entry.size_px, entry.boxes
     coordinates = np.asarray([box.xyxy for box in boxes], np.float32).reshape(-1, 4)
     coordinates = np.clip(coordinates, 0, [width, height, width, height]).astype(np.float32)
     sides = coordinates[:, 2:] - coordinates[:, :2]
@@ -311,14 +311,14 @@ def _picture(path: Path, found: FoundPicture, labels: dict[str, int]) -> Annotat
         side.prod() if box.area is None else box.area
         for box, side in zip(boxes, sides, strict=True)
     ]
-    return AnnotatedPicture(
+    return AnnotatedImage(
         path=path,
-        size_px=found.size_px,
+        size_px=entry.size_px,
         boxes=coordinates,
         labels=np.asarray([labels[box.class_name] for box in boxes], np.int32),
         crowd=np.asarray([box.crowd for box in boxes], bool),
         difficult=np.asarray([box.difficult for box in boxes], bool),
         areas=np.asarray(areas, np.float32),
-        name=found.name,
+        name=entry.name,
         outlines=tuple(box.outline for box in boxes if box.outline is not None),
     )

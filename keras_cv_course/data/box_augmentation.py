@@ -1,4 +1,4 @@
-"""Changes of images that take their boxes and masks along: flip, crop, zoom, colour, mosaic, mixup.
+"""Changes of images, their boxes and masks: flip, crop, zoom, colour, mosaic and mixup.
 
 Flip and colour are Keras' own layers. Two of Keras' layers do not keep boxes, and are not used:
 `RandomCrop` shifts them along the wrong axes, and `MixUp` cannot be called with boxes in tf.data
@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from keras_cv_course._validation import check_choice, check_positive, check_rate
 from keras_cv_course.data.augmentation import colour_jitter
-from keras_cv_course.data.detection import Batches, Found, padded
+from keras_cv_course.data.detection import Batches, BoundingBoxes, padded
 from keras_cv_course.data.epochs import Epochs, as_epochs
-from keras_cv_course.data.windows import Window
+from keras_cv_course.data.windows import Labels, Window
 
 STEPS = ("mosaic", "mixup", "window", "flip", "colour")
 _DEFAULT_STEPS = ("window", "flip", "colour")
@@ -36,12 +36,12 @@ def augmented_boxes(
     window_sides: tuple[float, float] = _WINDOW_SIDES,
     mixup_alpha: float = MIXUP_ALPHA,
 ) -> Batches:
-    """Returns batches whose images are changed anew in every epoch, with their boxes and masks.
+    """Returns batches whose images, boxes and masks are augmented differently in every epoch.
 
     Args:
-        batches: Batches of `(images, found)`, as `detection_epochs` and `segmentation_epochs` give
-            them, or `detection_batches`, shuffled. `found` holds boxes, "masks", uint8 `(n, height,
-            width)` with 255 for what has no class, or both.
+        batches: Batches of `(images, labels)`, as `detection_epochs` and `segmentation_epochs` give
+            them, or `detection_batches`, shuffled. `labels` hold bounding boxes, "masks", uint8
+            `(n, height, width)` with 255 for what has no class, or both.
         steps: Some of these, which are done in this order: "mosaic" makes one image of four,
             "mixup" blends two, "window" crops and zooms, "flip" mirrors left and right, "colour"
             changes brightness, contrast, saturation and hue.
@@ -77,25 +77,25 @@ def augmented_boxes(
             "`window_sides` must be two shares above 0, the smaller first, e.g. (0.8, 1.2). "
             f"Received: {window_sides!r}."
         )
-    mixing: dict[str, Callable[..., tuple[tf.Tensor, Found]]] = {
+    mixing: dict[str, Callable[..., tuple[tf.Tensor, Labels]]] = {
         "mosaic": mosaic,
         "mixup": partial(detection_mixup, alpha=mixup_alpha),
     }
 
-    def change(key: tf.Tensor, images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
+    def change(key: tf.Tensor, images: tf.Tensor, labels: Labels) -> tuple[tf.Tensor, Labels]:
         # The first would be drawn from by Keras' layers too, see `map_random`.
         window, *own = tf.unstack(tf.random.split(key, 2 + len(mixing)))[1:]
         chosen = tf.random.stateless_uniform((), tf.random.fold_in(key, 1)) < share
         for (step, mix), drawn in zip(mixing.items(), own, strict=True):
             if step in steps:
-                images, found = tf.cond(
+                images, labels = tf.cond(
                     chosen,
-                    partial(mix, images, found, drawn),
-                    lambda i=images, f=found: (i, f),
+                    partial(mix, images, labels, drawn),
+                    lambda i=images, b=labels: (i, b),
                 )
         if "window" in steps:
-            images, found = random_window(images, found, window, window_sides)
-        return images, found
+            images, labels = random_window(images, labels, window, window_sides)
+        return images, labels
 
     layers = [_layer(step) for step in ("flip", "colour") if step in steps]
     changed = as_epochs(batches).map_with_key(change, seed)
@@ -106,12 +106,12 @@ def augmented_boxes(
 
 def random_window(
     images: tf.Tensor,
-    found: Found,
+    labels: Labels,
     seed: tf.Tensor,
     sides: tuple[float, float] = _WINDOW_SIDES,
     stretch: float = _WINDOW_STRETCH,
     size: tuple[int, int] | None = None,
-) -> tuple[tf.Tensor, Found]:
+) -> tuple[tf.Tensor, Labels]:
     """Returns a random part of each image, enlarged, or the image made smaller in grey.
 
     Boxes go along, and so do points and masks, see `Window`. Boxes with at least 0.3 of their area
@@ -119,7 +119,7 @@ def random_window(
 
     Args:
         images: float32 `(n, height, width, channels)` in 0 to 255.
-        found: Boxes, labels and weights, padded; "points"; "masks".
+        labels: Boxes, labels and weights, padded; "points"; "masks".
         seed: Whole numbers `(2,)`, for `tf.random.stateless_uniform`.
         sides: Smallest and largest side of the window, as a share of the image's.
         stretch: Largest factor by which the aspect ratio changes; at least 1.
@@ -139,10 +139,10 @@ def random_window(
     start = place * (1.0 - side)  # Below 0 where the window is larger than the image.
     pixels = tf.constant([width, height], tf.float32)
     window = Window(start * pixels, side, (height, width), size or (height, width))
-    return window.images(images), window.found(found)
+    return window.images(images), window.labels(labels)
 
 
-def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor, Found]:
+def mosaic(images: tf.Tensor, labels: Labels, seed: tf.Tensor) -> tuple[tf.Tensor, Labels]:
     """Returns images that show parts of four of the batch each, side by side.
 
     Four images make one of twice the height and width, and a window of about its half is cut
@@ -150,7 +150,7 @@ def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor,
 
     Args:
         images: float32 `(n, height, width, channels)` in 0 to 255.
-        found: Boxes, labels and weights, padded.
+        labels: Boxes, labels and weights, padded; "points"; "masks".
         seed: Whole numbers `(2,)`.
 
     Returns:
@@ -160,14 +160,14 @@ def mosaic(images: tf.Tensor, found: Found, seed: tf.Tensor) -> tuple[tf.Tensor,
         "YOLOv4", arXiv:2004.10934, section 3.3 and figure 3.
     """
     height, width = images.shape[1:3]
-    together: Found = {}
-    if "masks" in found:
-        together["masks"] = _four(found["masks"])
-    if "boxes" in found:
-        together |= _boxes_of_four(found, height, width)
+    together: Labels = {}
+    if "masks" in labels:
+        together["masks"] = _four(labels["masks"])
+    if "boxes" in labels:
+        together |= _boxes_of_four(labels, height, width)
     images, seen = random_window(_four(images), together, seed, _MOSAIC_SIDES, size=(height, width))
-    if "boxes" in found:
-        seen |= padded(seen, found["labels"].shape[1])
+    if "boxes" in labels:
+        seen |= padded(seen, labels["labels"].shape[1])
     return images, seen
 
 
@@ -177,18 +177,18 @@ def _four(maps: tf.Tensor) -> tf.Tensor:
     return tf.concat([tf.concat(four[:2], axis=2), tf.concat(four[2:], axis=2)], axis=1)
 
 
-def _boxes_of_four(found: Found, height: int, width: int) -> Found:
+def _boxes_of_four(boxes: BoundingBoxes, height: int, width: int) -> BoundingBoxes:
     names = ("boxes", "labels", "weights")
     parts = []
     for shift, (x, y) in enumerate(((0, 0), (width, 0), (0, height), (width, height))):
-        part = {name: tf.roll(found[name], shift, axis=0) for name in names}
+        part = {name: tf.roll(boxes[name], shift, axis=0) for name in names}
         parts.append(part | {"boxes": part["boxes"] + tf.constant([x, y, x, y], tf.float32)})
     return {name: tf.concat([part[name] for part in parts], axis=1) for name in names}
 
 
 def detection_mixup(
-    images: tf.Tensor, found: Found, seed: tf.Tensor, alpha: float = MIXUP_ALPHA
-) -> tuple[tf.Tensor, Found]:
+    images: tf.Tensor, bounding_boxes: BoundingBoxes, seed: tf.Tensor, alpha: float = MIXUP_ALPHA
+) -> tuple[tf.Tensor, BoundingBoxes]:
     """Returns blends of two images of the batch each, with the boxes of both.
 
     Nothing is resized: images of a batch have one canvas. The share of an image is the weight
@@ -196,7 +196,7 @@ def detection_mixup(
 
     Args:
         images: float32 `(n, height, width, channels)`.
-        found: Boxes, labels and weights, padded.
+        bounding_boxes: Boxes, labels and weights, padded.
         seed: Whole numbers `(2,)`.
         alpha: Both parameters of the Beta distribution that the shares are drawn from.
 
@@ -207,11 +207,11 @@ def detection_mixup(
         "Bag of Freebies for Training Object Detection Neural Networks", arXiv:1902.04103, section
         3.1: shares of a Beta distribution with both parameters 1.5.
     """
-    if "masks" in found:
+    if "masks" in bounding_boxes:
         raise ValueError(
             '"mixup" blends images, and a pixel of a mask has one class. Leave it out of `steps`.'
         )
-    max_boxes = found["labels"].shape[1]
+    max_boxes = bounding_boxes["labels"].shape[1]
     batch = tf.shape(images)[0]
     first, second = (
         tf.random.stateless_gamma((batch,), own, alpha)
@@ -219,9 +219,9 @@ def detection_mixup(
     )
     share = first / (first + second)  # Beta, from two Gammas.
     blended = blend(images, tf.roll(images, 1, axis=0), share[:, None, None, None])
-    other = {name: tf.roll(value, 1, axis=0) for name, value in found.items()}
-    both = {name: tf.concat([found[name], other[name]], axis=1) for name in found}
-    shares = [found["weights"] * share[:, None], other["weights"] * (1.0 - share)[:, None]]
+    other = {name: tf.roll(value, 1, axis=0) for name, value in bounding_boxes.items()}
+    both = {name: tf.concat([bounding_boxes[name], other[name]], axis=1) for name in bounding_boxes}
+    shares = [bounding_boxes["weights"] * share[:, None], other["weights"] * (1.0 - share)[:, None]]
     both["weights"] = tf.concat(shares, axis=1)
     return tf.ensure_shape(blended, images.shape), padded(both, max_boxes)
 
@@ -238,15 +238,15 @@ def blend(first: tf.Tensor, second: tf.Tensor, share: Any) -> tf.Tensor:
         float32 of the larger height and the larger width; both images are in the upper left
         corner, so that their boxes stay where they are.
     """
-    sizes = [tf.shape(picture)[-3:-1] for picture in (first, second)]
+    sizes = [tf.shape(image)[-3:-1] for image in (first, second)]
     canvas = tf.maximum(*sizes)
     on_canvas = [
         tf.pad(
-            picture,
-            [(0, 0)] * (len(picture.shape) - 3)
+            image,
+            [(0, 0)] * (len(image.shape) - 3)
             + [(0, canvas[0] - size[0]), (0, canvas[1] - size[1]), (0, 0)],
         )
-        for picture, size in zip((first, second), sizes, strict=True)
+        for image, size in zip((first, second), sizes, strict=True)
     ]
     return share * on_canvas[0] + (1.0 - share) * on_canvas[1]
 
@@ -257,7 +257,7 @@ def random_shapes(
     """Returns batches each resized to a random height and width, for networks of any input size.
 
     Args:
-        batches: Batches of `(images, found)`, a dataset or `Epochs`.
+        batches: Batches of `(images, bounding_boxes)`, a dataset or `Epochs`.
         sizes: Heights and widths in pixels to choose from, e.g. (224, 256, 288).
         divisor: What the sizes must be multiples of, the largest stride of the network.
         seed: Decides the sizes, with the epoch and the number of the batch.
@@ -266,7 +266,7 @@ def random_shapes(
         Batches with square images. For `with_targets` give an encoder for each size.
 
     Raises:
-        ValueError: If there is no size, or one is no multiple of `divisor`.
+        ValueError: If there is no size, or one is not a multiple of `divisor`.
 
     Example:
         >>> train = random_shapes(train, (224, 256, 288))
@@ -282,12 +282,14 @@ def random_shapes(
         )
     choices = tf.constant(tuple(sizes), tf.int32)
 
-    def resize(key: tf.Tensor, images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
+    def resize(
+        key: tf.Tensor, images: tf.Tensor, bounding_boxes: BoundingBoxes
+    ) -> tuple[tf.Tensor, BoundingBoxes]:
         row = tf.random.stateless_uniform((), key, 0, len(sizes), tf.int32)
         size = tf.repeat(choices[row], 2)
         factor = tf.cast(size / tf.shape(images)[1:3], tf.float32)  # (yx,)
-        boxes = found["boxes"] * tf.gather(factor, [1, 0, 1, 0])
-        return tf.image.resize(images, size), found | {"boxes": boxes}
+        boxes = bounding_boxes["boxes"] * tf.gather(factor, [1, 0, 1, 0])
+        return tf.image.resize(images, size), bounding_boxes | {"boxes": boxes}
 
     resized = as_epochs(batches).map_with_key(resize, seed)
     return resized if isinstance(batches, Epochs) else resized.passes()
@@ -300,25 +302,25 @@ def _layer(step: str) -> keras.layers.Layer:
 
 
 def _through(
-    layers: Sequence[keras.layers.Layer], images: tf.Tensor, found: Found
-) -> tuple[tf.Tensor, Found]:
+    layers: Sequence[keras.layers.Layer], images: tf.Tensor, labels: Labels
+) -> tuple[tf.Tensor, Labels]:
     data = {"images": images}
-    if "boxes" in found:
-        data["bounding_boxes"] = {name: found[name] for name in ("boxes", "labels")}
-    if "masks" in found:
+    if "boxes" in labels:
+        data["bounding_boxes"] = {name: labels[name] for name in ("boxes", "labels")}
+    if "masks" in labels:
         # A layer of float32 holds class numbers to 255 exactly.
-        data["segmentation_masks"] = found["masks"][..., None]
-    if "points" in found and any(isinstance(x, keras.layers.RandomFlip) for x in layers):
+        data["segmentation_masks"] = labels["masks"][..., None]
+    if "points" in labels and any(isinstance(x, keras.layers.RandomFlip) for x in layers):
         raise ValueError(
             '"flip" cannot take "points" along: it would have to know which of them change names, '
             "as a left eye does. Leave it out of `steps`."
         )
     for layer in layers:
         data = layer(data, training=True)
-    changed = dict(found)
-    if "boxes" in found:
-        boxes = data["bounding_boxes"] | {"weights": found["weights"]}
-        changed |= padded(boxes, found["labels"].shape[1])
-    if "masks" in found:
-        changed["masks"] = tf.cast(data["segmentation_masks"][..., 0], found["masks"].dtype)
+    changed = dict(labels)
+    if "boxes" in labels:
+        boxes = data["bounding_boxes"] | {"weights": labels["weights"]}
+        changed |= padded(boxes, labels["labels"].shape[1])
+    if "masks" in labels:
+        changed["masks"] = tf.cast(data["segmentation_masks"][..., 0], labels["masks"].dtype)
     return data["images"], changed

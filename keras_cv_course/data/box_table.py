@@ -22,7 +22,7 @@ COLUMNS = ("image_filename", "object_category", "box_0", "box_1", "box_2", "box_
 
 def table_annotations(
     path: str | os.PathLike[str],
-    pictures: str | os.PathLike[str],
+    images: str | os.PathLike[str],
     class_names: Sequence[str] | None = None,
     broken: str = "skip",
     box_format: str = "xyxy",
@@ -36,11 +36,11 @@ def table_annotations(
 
     Args:
         path: The CSV file.
-        pictures: Folder of the images; file names are paths relative to it.
+        images: Folder of the images; file names are paths relative to it.
         class_names: The classes, in the order of labels. None takes those that occur, sorted.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
             ValueError. Broken are a row without six fields or with a box of no numbers; an image
-            that is missing, not below `pictures` or cannot be read; a box
+            that is missing, not below `images` or cannot be read; a box
             without area, out of the image or of an unknown class.
         box_format: "xyxy", "xywh" (the upper left corner, width and height), "center_xywh" or
             "yxyx".
@@ -58,9 +58,9 @@ def table_annotations(
         "Dive into Deep Learning", section "The Object Detection Dataset".
     """
     check_choice("box_format", box_format, FORMATS)
-    file, folder = existing_file(path), existing_folder(pictures)
+    file, folder = existing_file(path), existing_folder(images)
     reading = Reading(broken, class_names, file, max_pixels)
-    by_picture: dict[str, list[RawBox]] = defaultdict(list)
+    by_image: dict[str, list[RawBox]] = defaultdict(list)
     rows, numbers = [], []
     for number, row in enumerate(_rows(file), 1):
         fields = [text.strip() for text in row]
@@ -68,7 +68,7 @@ def table_annotations(
         if not any(fields) or (number == 1 and _is_head(fields, values)):
             continue
         if fields[0] and not any(fields[1:]):
-            by_picture[fields[0]].extend(())
+            by_image[fields[0]].extend(())
         elif len(values) != 4 or None in values:
             where = f"{file}, row {number}"
             reading.problem(where, f"must be {', '.join(COLUMNS)}, but is {reprlib.repr(row)}.")
@@ -78,9 +78,9 @@ def table_annotations(
     boxes = np.asarray(numbers, np.float32).reshape(-1, 4)
     xyxy = keras.utils.bounding_boxes.convert_format(boxes, box_format, "xyxy")
     for fields, (x_min, y_min, x_max, y_max) in zip(rows, np.asarray(xyxy).tolist(), strict=True):
-        by_picture[fields[0]].append(RawBox(fields[1], (x_min, y_min, x_max, y_max)))
-    for name, found in by_picture.items():
-        reading.picture(folder, name, f"{file}, {name}", found)
+        by_image[fields[0]].append(RawBox(fields[1], (x_min, y_min, x_max, y_max)))
+    for name, raw_boxes in by_image.items():
+        reading.add_image(folder, name, f"{file}, {name}", raw_boxes)
     return reading.annotations()
 
 
@@ -88,7 +88,7 @@ def _rows(file: Path) -> list[list[str]]:
     try:
         return list(csv.reader(io.StringIO(utf8_text(file), newline="")))
     except csv.Error as error:
-        raise ValueError(f"{file} is no CSV that can be read ({error}).") from error
+        raise ValueError(f"{file} is not a readable CSV file ({error}).") from error
 
 
 def _is_head(fields: list[str], values: list[float | None]) -> bool:

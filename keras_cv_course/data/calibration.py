@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from keras_cv_course._pixel_values import check_pixel_values
 from keras_cv_course.data.dataset import check_input
-from keras_cv_course.data.images import load_pictures
+from keras_cv_course.data.images import load_images
 from keras_cv_course.data.input_files import existing_folder
-from keras_cv_course.data.photographs import picture_files, readable
+from keras_cv_course.data.photographs import image_files, readable
 
 _SEED = 0
 
@@ -47,27 +47,27 @@ def calibration_array(
     if limit is not None and limit < 1:
         raise ValueError(f"`limit` must be at least 1. Received: {limit!r}.")
     if isinstance(source, str | os.PathLike):
-        pictures = _from_folder(source, input_shape, input_range, limit)
+        images = _from_folder(source, input_shape, input_range, limit)
     elif isinstance(source, tf.data.Dataset):
-        pictures = _from_dataset(source, len(input_shape), limit)
+        images = _from_dataset(source, len(input_shape), limit)
     else:
-        pictures = _from_array(source, limit)
-    if pictures.shape[1:] != tuple(input_shape) or len(pictures) == 0:
+        images = _from_array(source, limit)
+    if images.shape[1:] != tuple(input_shape) or len(images) == 0:
         raise ValueError(
             f"`calibration_data` must have the shape (n, {', '.join(map(str, input_shape))}) "
-            f"with n at least 1. Received: {pictures.shape}."
+            f"with n at least 1. Received: {images.shape}."
         )
-    broken = ~np.isfinite(pictures.reshape(len(pictures), -1)).all(axis=1)
+    broken = ~np.isfinite(images.reshape(len(images), -1)).all(axis=1)
     if broken.any():
         raise ValueError(
             "`calibration_data` must be finite. Received NaN or infinity in "
-            f"{int(broken.sum())} of {len(pictures)}."
+            f"{int(broken.sum())} of {len(images)}."
         )
     if input_range is not None:
-        extremes = float(pictures.min()), float(pictures.max())
-        is_uint8 = pictures.dtype == np.uint8
+        extremes = float(images.min()), float(images.max())
+        is_uint8 = images.dtype == np.uint8
         check_pixel_values("calibration_data", extremes, is_uint8, input_range)
-    return pictures.astype(np.float32)
+    return images.astype(np.float32)
 
 
 def _from_folder(
@@ -83,19 +83,19 @@ def _from_folder(
         )
     check_input(input_shape, input_range)
     root = existing_folder(folder)
-    files = picture_files(root)
+    files = image_files(root)
     files = [files[i] for i in np.random.default_rng(_SEED).permutation(len(files))]
     good = readable(files, input_shape[2], limit)
     if not good:
         raise ValueError(f"{root} must hold images to calibrate with: none can be decoded.")
-    return load_pictures(good, input_shape, input_range)
+    return load_images(good, input_shape, input_range)
 
 
 def _from_dataset(dataset: tf.data.Dataset, rank: int, limit: int | None) -> np.ndarray:
     if limit is None and int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
         raise ValueError("An endless calibration dataset needs a `limit`, e.g. 100.")
     if isinstance(dataset.element_spec, tuple):
-        dataset = dataset.map(lambda pictures, *_: pictures)
+        dataset = dataset.map(lambda images, *_: images)
     if not isinstance(dataset.element_spec, tf.TensorSpec):
         raise TypeError(
             "A calibration dataset must yield images, or (images, labels). "

@@ -88,15 +88,15 @@ def read_classes(
         ValueError: If there are fewer than two class folders, others than `class_names`, or one
             without an image that can be decoded.
     """
-    found = class_folders(folder)
-    if class_names is not None and set(class_names) != set(found):
-        missing = sorted(set(class_names) - set(found))
-        unknown = sorted(set(found) - set(class_names))
+    folders = class_folders(folder)
+    if class_names is not None and set(class_names) != set(folders):
+        missing = sorted(set(class_names) - set(folders))
+        unknown = sorted(set(folders) - set(class_names))
         raise ValueError(
             f"The class folders of {folder} must be the model's classes. "
             f"Missing: {missing}. Unknown: {unknown}."
         )
-    names = tuple(class_names or found)
+    names = tuple(class_names or folders)
     paths, others = list_files(folder, names)
     split = _decodable(folder, paths, names, channels, max_pixels, others)
     _check_classes(folder, names, [split], paths)
@@ -125,15 +125,15 @@ def list_files(folder: Path, class_names: Sequence[str]) -> tuple[list[str], lis
     Links to files and to class folders are followed, those to folders below are not. Hidden files
     of other kinds are left out.
     """
-    pictures, others = [], []
+    images, others = [], []
     for name in class_names:
         for place, _, files in sorted(os.walk(folder / name)):
             for file in sorted(files):
                 if file.lower().endswith(SUFFIXES):
-                    pictures.append(str(Path(place, file)))
+                    images.append(str(Path(place, file)))
                 elif not file.startswith("."):
                     others.append(str(Path(place, file)))
-    return pictures, others
+    return images, others
 
 
 def draw_split(
@@ -203,7 +203,7 @@ def _recorded(
     if missing:
         raise ValueError(
             f"{root} must hold the images that `files` records. {len(missing)} are missing, "
-            f"first {missing[0]}. Put them back, or begin anew without `files`."
+            f"first {missing[0]}. Put them back, or make a new split without `files`."
         )
     bases = {name: root / name if separate else root for name in paths}
     # A class that has come since holds no recorded image, and so does not move the labels.
@@ -214,7 +214,7 @@ def _recorded(
         if split.skipped:
             raise ValueError(
                 f"{split.skipped[0]} is an image that `files` records, and cannot be decoded. "
-                "Put it back as it was, or begin anew without `files`."
+                "Restore it, or make a new split without `files`."
             )
         splits[name] = split
     known = {path for named in paths.values() for path in named}

@@ -19,7 +19,7 @@ _SIDES = ("height", "width")
 
 def coco_annotations(
     path: str | os.PathLike[str],
-    pictures: str | os.PathLike[str],
+    images: str | os.PathLike[str],
     class_names: Sequence[str] | None = None,
     broken: str = "skip",
     max_pixels: int = MAX_PIXELS,
@@ -35,11 +35,11 @@ def coco_annotations(
 
     Args:
         path: The JSON file with "images", "annotations" and "categories".
-        pictures: Folder of the images; file names are paths relative to it.
+        images: Folder of the images; file names are paths relative to it.
         class_names: The classes, in the order of labels. None takes all categories of the file, in
             the order of their ids, whether they occur or not.
         broken: "skip" logs what is wrong, leaves it out and lists it in `skipped`; "raise" raises
-            ValueError. Broken are an image that is missing, not below `pictures`, of another size
+            ValueError. Broken are an image that is missing, not below `images`, of another size
             or cannot be read; a row without the fields that it needs; an id of several files or
             categories; an annotation of an unknown image or category; a box without area, out of
             the image or of an unknown class.
@@ -48,8 +48,8 @@ def coco_annotations(
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If the file is none of COCO's, if nothing can be read, if all boxes lie between
-            0 and 1, or something is broken that must not be.
+        ValueError: If the file is not in COCO's format, if nothing can be read, if all boxes lie
+            between 0 and 1, or something is broken that must not be.
 
     Example:
         >>> train = coco_annotations("annotations/instances_train.json", "images")
@@ -57,28 +57,28 @@ def coco_annotations(
     Reference:
         cocodataset.org, "Data format".
     """
-    file, folder = existing_file(path), existing_folder(pictures)
+    file, folder = existing_file(path), existing_folder(images)
     content = _content(file)
     problems, categories = _categories(content["categories"])
     names = class_names or tuple(dict.fromkeys(categories.values()))
     reading = Reading(broken, names, file, max_pixels)
     for problem in problems:
         reading.problem(str(file), problem)
-    images = _by_id(content["images"])
-    by_picture: dict[Any, list[RawBox]] = defaultdict(list)
+    file_names = _by_id(content["images"])
+    by_image: dict[Any, list[RawBox]] = defaultdict(list)
     for number, row in enumerate(content["annotations"]):
-        wrong = _wrong_annotation(row, images, categories)
+        wrong = _wrong_annotation(row, file_names, categories)
         if wrong:
             reading.problem(_where(file, "annotation", row, number), wrong)
         else:
-            by_picture[row["image_id"]].append(_box(row, categories, outlines))
+            by_image[row["image_id"]].append(_box(row, categories, outlines))
     for number, row in enumerate(content["images"]):
-        where, wrong = _where(file, "image", row, number), _wrong_picture(row, images)
+        where, wrong = _where(file, "image", row, number), _wrong_image(row, file_names)
         if wrong:
             reading.problem(where, wrong)
         else:
             size = _size_px(row)
-            reading.picture(folder, row["file_name"], where, by_picture[row["id"]], size)
+            reading.add_image(folder, row["file_name"], where, by_image[row["id"]], size)
     return reading.annotations()
 
 
@@ -86,7 +86,7 @@ def _content(file: Path) -> Mapping[str, Any]:
     try:
         content = json.loads(file.read_text("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is no JSON that can be read ({error}).") from error
+        raise ValueError(f"{file} is not readable JSON ({error}).") from error
     for name in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(name), list):
             raise ValueError(f"{file} must hold a list {name!r}, as COCO's files of instances do.")
@@ -104,9 +104,9 @@ def _categories(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], dict[Any,
     for row in rows:
         names[row["id"]].add(str(row["name"]))
     problems = [
-        f"category {key} is listed with several names: {sorted(found)}."
-        for key, found in names.items()
-        if len(found) > 1
+        f"category {key} is listed with several names: {sorted(ambiguous)}."
+        for key, ambiguous in names.items()
+        if len(ambiguous) > 1
     ]
     # Numbers before text, which do not compare.
     single = sorted((key for key in names if len(names[key]) == 1), key=_id_order)
@@ -135,10 +135,10 @@ def _wrong_annotation(
     row: Any, images: Mapping[Any, set[str]], categories: Mapping[Any, str]
 ) -> str | None:
     if not isinstance(row, dict):
-        return f"is no object: {reprlib.repr(row)}."
-    picture, category = row.get("image_id"), row.get("category_id")
-    if not isinstance(picture, _IDS) or picture not in images:
-        return f"is of the image {reprlib.repr(picture)}, which is not listed."
+        return f"is not an object: {reprlib.repr(row)}."
+    image, category = row.get("image_id"), row.get("category_id")
+    if not isinstance(image, _IDS) or image not in images:
+        return f"is of the image {reprlib.repr(image)}, which is not listed."
     if not isinstance(category, _IDS) or category not in categories:
         return f"is of the category {reprlib.repr(category)}, not listed."
     box = row.get("bbox")
@@ -147,9 +147,9 @@ def _wrong_annotation(
     return None
 
 
-def _wrong_picture(row: Any, images: Mapping[Any, set[str]]) -> str | None:
+def _wrong_image(row: Any, images: Mapping[Any, set[str]]) -> str | None:
     if not _has_id(row):
-        return f"is no object with an id: {reprlib.repr(row)}."
+        return f"is not an object with an id: {reprlib.repr(row)}."
     name = row.get("file_name")
     if not isinstance(name, str):
         return f"has no file name: {reprlib.repr(name)}."
@@ -157,7 +157,7 @@ def _wrong_picture(row: Any, images: Mapping[Any, set[str]]) -> str | None:
         return f"shares its id with other files, {sorted(images[row['id']])}: whose are the boxes?"
     sides = [row.get(side) for side in _SIDES]
     if not all(side is None or _whole(side) is not None for side in sides):
-        return f"has a height or width that is no whole number: {reprlib.repr(sides)}."
+        return f"has a height or width that is not a whole number: {reprlib.repr(sides)}."
     return None
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from keras_cv_course.data.annotations import AnnotatedPicture
+from keras_cv_course.data.annotations import AnnotatedImage
 from keras_cv_course.data.coco import coco_annotations
 from keras_cv_course.data.masks import MOST_CLASSES, SegmentationImage, SegmentationImages
 from keras_cv_course.data.photograph_header import MAX_PIXELS
@@ -17,7 +17,7 @@ BACKGROUND = "background"
 
 def coco_masks(
     path: str | os.PathLike[str],
-    pictures: str | os.PathLike[str],
+    images: str | os.PathLike[str],
     class_names: Sequence[str] | None = None,
     broken: str = "skip",
     max_pixels: int = MAX_PIXELS,
@@ -30,7 +30,7 @@ def coco_masks(
 
     Args:
         path: The JSON file with "images", "annotations" and "categories".
-        pictures: Folder of the images; file names are paths relative to it.
+        images: Folder of the images; file names are paths relative to it.
         class_names: The classes, in the order of labels, "background" first. None takes all
             categories of the file, in the order of their ids.
         broken: As in `coco_annotations`; an object without an outline, polygons or run lengths, is
@@ -51,21 +51,21 @@ def coco_masks(
             f"`class_names` must begin with {BACKGROUND!r}. Received: {list(class_names)[:3]}."
         )
     objects = None if class_names is None else tuple(class_names[1:])
-    found = coco_annotations(path, pictures, objects, broken, max_pixels, outlines=True)
+    found = coco_annotations(path, images, objects, broken, max_pixels, outlines=True)
     names = (BACKGROUND, *found.class_names)
     if len(names) > MOST_CLASSES:
         raise ValueError(
             f"{path} must have at most {MOST_CLASSES - 1} categories. Received: {len(names) - 1}. "
             "Choose some with `class_names`."
         )
-    images = tuple(
+    entries = tuple(
         SegmentationImage(image.path, image.size_px, partial(_drawn, image), image.name)
-        for image in found.pictures
+        for image in found.images
     )
-    return SegmentationImages(images, names, found.skipped)
+    return SegmentationImages(entries, names, found.skipped)
 
 
-def _drawn(image: AnnotatedPicture) -> np.ndarray:
+def _drawn(image: AnnotatedImage) -> np.ndarray:
     mask = np.zeros(image.size_px, np.uint8)
     masks = [outline.mask() for outline in image.outlines]
     for crowd in (masks[i] for i in np.flatnonzero(image.crowd)):

@@ -18,7 +18,7 @@ class ImageDataset:
     """Labelled images in batches, split into what is learned from and what is held out.
 
     Every split yields `(images, labels)`: float32 `(batch, height, width, channels)` in
-    `input_range`, and int32 `(batch,)`. Only `train` is shuffled, anew for every epoch.
+    `input_range`, and int32 `(batch,)`. Only `train` is shuffled, differently in every epoch.
 
     Attributes:
         epochs: What the model learns from, as a function of the epoch.
@@ -30,7 +30,7 @@ class ImageDataset:
         skipped: Files that are in no split, because they cannot be decoded or are of another kind.
         files: Paths and labels of the images of each split, where they are files.
         split_files: The same paths relative to the folder that was read, in the order of the split:
-            what a run records, and `image_folder(files=…)` takes. Empty where they are no files.
+            what a run records, and `image_folder(files=…)` takes. Empty where they are not files.
         unlisted: Images that have come to the folder since `split_files` was recorded.
     """
 

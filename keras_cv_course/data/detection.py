@@ -18,7 +18,7 @@ from keras_cv_course.data.photographs import or_empty, photograph_reader
 from keras_cv_course.data.shapes import DrawnScenes
 from keras_cv_course.specs.detection import RESIZINGS
 
-Found = dict[str, tf.Tensor]
+BoundingBoxes = dict[str, tf.Tensor]
 Batches = TypeVar("Batches", tf.data.Dataset, Epochs)
 
 
@@ -49,13 +49,13 @@ def detection_batches(
         seed: Decides the orders.
         use_difficult: Whether difficult objects are learned. Crowds never are.
         cache: Whether images are kept in memory once they are decoded and resized, as bytes: 3 MB
-            for ten of 320 x 320. Without, they are read anew in every epoch.
+            for ten of 320 x 320. Without, they are read again in every epoch.
 
     Returns:
-        Batches of `(images, found)`: float32 `(batch, height, width, channels)` in 0 to 255, and a
-        dict of "boxes" float32 `(batch, max_boxes, 4)` xyxy in pixels of the input, "labels" int32
-        `(batch, max_boxes)` and "weights" float32 `(batch, max_boxes)`, 1 for real boxes. Images
-        are upright, see `read_photograph`. One that cannot be decoded ends them with
+        Batches of `(images, bounding_boxes)`: float32 `(batch, height, width, channels)` in 0 to
+        255, and a dict of "boxes" float32 `(batch, max_boxes, 4)` xyxy in pixels of the input,
+        "labels" int32 `(batch, max_boxes)` and "weights" float32 `(batch, max_boxes)`, 1 for real
+        boxes. Images are upright, see `read_photograph`. One that cannot be decoded raises
         tf.errors.InvalidArgumentError, which names it.
 
     Raises:
@@ -72,8 +72,8 @@ def detection_batches(
     if shuffle:
         return detection_epochs(source, *options, seed, use_difficult, cache).passes()
     read = _reader(source, *options, use_difficult)
-    pictures = read(tf.range(len(source)))
-    return (pictures.cache() if cache else pictures).batch(batch_size).map(_as_float)
+    images = read(tf.range(len(source)))
+    return (images.cache() if cache else images).batch(batch_size).map(_as_float)
 
 
 def detection_epochs(
@@ -110,14 +110,14 @@ def detection_epochs(
     """
     read = _reader(source, input_shape, batch_size, max_boxes, resize, use_difficult)
     count = len(source)
-    kept = _kept(source, read) if cache else None
+    cached = _cached(source, read) if cache else None
 
     def at(epoch: tf.Tensor) -> tf.data.Dataset:
         order = shuffled(count, seed, epoch)
-        if kept is None:
+        if cached is None:
             return read(order).batch(batch_size)
         rows = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-        return rows.map(lambda row: tf.nest.map_structure(lambda x: tf.gather(x, row), kept))
+        return rows.map(lambda row: tf.nest.map_structure(lambda x: tf.gather(x, row), cached))
 
     return Epochs(at, math.ceil(count / batch_size)).map(_as_float)
 
@@ -130,7 +130,7 @@ def with_targets(
     """Returns batches for `fit`, with what the heads must say in place of boxes.
 
     Args:
-        batches: Batches of `(images, found)`, as `detection_batches` gives them, or
+        batches: Batches of `(images, bounding_boxes)`, as `detection_batches` gives them, or
             `detection_epochs`.
         encode: Takes boxes, labels and weights of one image and returns targets, e.g.
             `functools.partial(encode_anchor_targets, anchors=anchors)`. For images of several
@@ -145,18 +145,18 @@ def with_targets(
     """
     to_range = rescale(input_range)
 
-    def targets_of(found: Found, encoder: Callable[..., Any]) -> Any:
+    def targets_of(bounding_boxes: BoundingBoxes, encoder: Callable[..., Any]) -> Any:
         # One by one, see `target_encoding`.
         return keras.ops.map(
-            lambda one: encoder(one["boxes"], one["labels"], one["weights"]), found
+            lambda one: encoder(one["boxes"], one["labels"], one["weights"]), bounding_boxes
         )
 
-    def to_targets(images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Any]:
+    def to_targets(images: tf.Tensor, bounding_boxes: BoundingBoxes) -> tuple[tf.Tensor, Any]:
         if not isinstance(encode, Mapping):
-            return to_range(images), targets_of(found, encode)
+            return to_range(images), targets_of(bounding_boxes, encode)
         sizes = tf.constant(list(encode))
         branch = tf.argmax(tf.reduce_all(sizes == tf.shape(images)[1:3], axis=1))
-        encoders = [partial(targets_of, found, encoder) for encoder in encode.values()]
+        encoders = [partial(targets_of, bounding_boxes, encoder) for encoder in encode.values()]
         return to_range(images), tf.switch_case(tf.cast(branch, tf.int32), encoders)
 
     if isinstance(batches, Epochs):
@@ -165,23 +165,24 @@ def with_targets(
     return mapped.prefetch(tf.data.AUTOTUNE)
 
 
-def padded(found: Mapping[str, tf.Tensor], max_boxes: int) -> Found:
+def padded(bounding_boxes: Mapping[str, tf.Tensor], max_boxes: int) -> BoundingBoxes:
     """Returns boxes with the real ones in front, cut or padded to a fixed number.
 
     Args:
-        found: "boxes" `(..., n, 4)`, "labels" `(..., n)` and, if they are not all 1, "weights".
+        bounding_boxes: "boxes" `(..., n, 4)`, "labels" `(..., n)` and, if they are not all 1,
+            "weights".
         max_boxes: How many there are afterwards.
 
     Returns:
         The three, with the label -1 and zeros for padding.
     """
-    labels = tf.cast(found["labels"], tf.int32)
-    weights = found.get("weights", tf.ones_like(labels, tf.float32))
+    labels = tf.cast(bounding_boxes["labels"], tf.int32)
+    weights = bounding_boxes.get("weights", tf.ones_like(labels, tf.float32))
     order = tf.argsort(tf.cast(labels < 0, tf.int32), axis=-1, stable=True)[..., :max_boxes]
     batch_dims = len(labels.shape) - 1
     boxes, labels, weights = (
         tf.gather(x, order, batch_dims=batch_dims, axis=batch_dims)
-        for x in (found["boxes"], labels, weights)
+        for x in (bounding_boxes["boxes"], labels, weights)
     )
     missing = max_boxes - tf.shape(labels)[-1]
     paddings = [(0, 0)] * batch_dims + [(0, missing)]
@@ -212,18 +213,20 @@ def _reader(
     height, width, channels = input_shape
     resizing = keras.layers.Resizing(height, width, bounding_box_format="xyxy")
     rows: Callable[[tf.Tensor], tf.data.Dataset]
-    picture_of: Callable[[tf.Tensor], tf.Tensor]
+    image_of: Callable[[tf.Tensor], tf.Tensor]
     if isinstance(source, DrawnScenes):
-        rows, picture_of = _drawn(source), partial(_converted, channels=channels)
+        rows, image_of = _drawn(source), partial(_converted, channels=channels)
     else:
-        rows, picture_of = _listed(source, use_difficult), _named_reader(source, channels)
+        rows, image_of = _listed(source, use_difficult), _named_reader(source, channels)
 
-    def load(origin: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Found]:
-        picture = picture_of(origin)
+    def load(
+        origin: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor
+    ) -> tuple[tf.Tensor, BoundingBoxes]:
+        image = image_of(origin)
         if resize == "pad":
-            picture, boxes = _bordered(picture, boxes, (height, width))
-        found = {"boxes": boxes, "labels": labels}
-        resized = resizing({"images": picture, "bounding_boxes": found})
+            image, boxes = _bordered(image, boxes, (height, width))
+        bounding_boxes = {"boxes": boxes, "labels": labels}
+        resized = resizing({"images": image, "bounding_boxes": bounding_boxes})
         return resized["images"], padded(resized["bounding_boxes"], max_boxes)
 
     def read(order: tf.Tensor) -> tf.data.Dataset:
@@ -232,17 +235,17 @@ def _reader(
     return read
 
 
-def _kept(
+def _cached(
     source: Annotations | DrawnScenes, read: Callable[[tf.Tensor], tf.data.Dataset]
-) -> tuple[tf.Tensor, Found]:
+) -> tuple[tf.Tensor, BoundingBoxes]:
     """Returns all images with their boxes as one batch."""
     count = len(source)
     try:
         return read(tf.range(count)).batch(count).get_single_element()
     except tf.errors.InvalidArgumentError:
         if isinstance(source, Annotations):
-            for picture in source.pictures:
-                picture.load()  # Raises a ValueError for the one that cannot be decoded.
+            for image in source.images:
+                image.load()  # Raises a ValueError for the one that cannot be decoded.
         raise
 
 
@@ -251,11 +254,11 @@ def _listed(
 ) -> Callable[[tf.Tensor], tf.data.Dataset]:
     """Returns a function to the path of each image with the boxes that are learned."""
     paths, boxes, labels = [], [], []
-    for picture in annotations.pictures:
-        kept = ~picture.crowd & (use_difficult | ~picture.difficult)
-        paths.append(str(picture.path))
-        boxes.append(picture.boxes[kept])
-        labels.append(picture.labels[kept])
+    for image in annotations.images:
+        learned = ~image.crowd & (use_difficult | ~image.difficult)
+        paths.append(str(image.path))
+        boxes.append(image.boxes[learned])
+        labels.append(image.labels[learned])
     lengths = [len(row) for row in labels]
     ragged = (
         tf.RaggedTensor.from_row_lengths(np.concatenate(values), lengths)
@@ -269,20 +272,20 @@ def _listed(
 
 def _named_reader(annotations: Annotations, channels: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function from the path of an image to it, whose errors name the file."""
-    files = [picture.path for picture in annotations.pictures]
+    files = [image.path for image in annotations.images]
     read = or_empty(photograph_reader(files, channels, annotations.max_pixels))
 
     def named(path: tf.Tensor) -> tf.Tensor:
-        picture = read(path)
+        image = read(path)
         message = tf.strings.join([path, "cannot be decoded."], " ")
-        with tf.control_dependencies([tf.debugging.Assert(tf.size(picture) > 0, [message])]):
-            return tf.identity(picture)
+        with tf.control_dependencies([tf.debugging.Assert(tf.size(image) > 0, [message])]):
+            return tf.identity(image)
 
     return named
 
 
 def _drawn(scenes: DrawnScenes) -> Callable[[tf.Tensor], tf.data.Dataset]:
-    """Returns a function to each image with its boxes, drawn when it is asked for."""
+    """Returns a function to datasets of images with their boxes, drawn when they are read."""
 
     def draw(order: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
         for scene in map(scenes.__getitem__, order):
@@ -301,20 +304,20 @@ def _drawn(scenes: DrawnScenes) -> Callable[[tf.Tensor], tf.data.Dataset]:
     return rows
 
 
-def _converted(picture: tf.Tensor, channels: int) -> tf.Tensor:
-    return picture if channels == 3 else tf.image.rgb_to_grayscale(picture)
+def _converted(image: tf.Tensor, channels: int) -> tf.Tensor:
+    return image if channels == 3 else tf.image.rgb_to_grayscale(image)
 
 
 def _bordered(
-    picture: tf.Tensor, boxes: tf.Tensor, frame_px: tuple[int, int]
+    image: tf.Tensor, boxes: tf.Tensor, frame_px: tuple[int, int]
 ) -> tuple[tf.Tensor, tf.Tensor]:
     # Keras' layer rounds the border of boxes otherwise than that of pixels.
-    height, width, _ = tf.unstack(tf.shape(picture))
+    height, width, _ = tf.unstack(tf.shape(image))
     top, left = border((height, width), frame_px, tf.maximum)
-    full = tf.pad(picture, [[top, top], [left, left], [0, 0]])
+    full = tf.pad(image, [[top, top], [left, left], [0, 0]])
     moved = boxes + tf.cast([left, top, left, top], tf.float32)
-    return tf.ensure_shape(full, (None, None, picture.shape[-1])), moved
+    return tf.ensure_shape(full, (None, None, image.shape[-1])), moved
 
 
-def _as_float(images: tf.Tensor, found: Found) -> tuple[tf.Tensor, Found]:
-    return tf.cast(images, tf.float32), found
+def _as_float(images: tf.Tensor, bounding_boxes: BoundingBoxes) -> tuple[tf.Tensor, BoundingBoxes]:
+    return tf.cast(images, tf.float32), bounding_boxes

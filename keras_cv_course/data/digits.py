@@ -80,5 +80,5 @@ def digits(
 def _split(
     rows: np.ndarray, labels: np.ndarray, share: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    kept, held_out = train_test_split(rows, test_size=share, random_state=seed, stratify=labels)
-    return kept, held_out
+    rest, held_out = train_test_split(rows, test_size=share, random_state=seed, stratify=labels)
+    return rest, held_out

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from keras_cv_course._validation import check_whole
-from keras_cv_course.data.labelled import LabelledPictures
+from keras_cv_course.data.labelled import LabelledImages
 
 # What the five points become in a mirror: eyes, tip of the nose, corners of the mouth.
 DRAWN_MIRROR = (1, 0, 2, 4, 3)
@@ -20,7 +20,7 @@ _LARGEST_ROLL = 25.0
 
 def drawn_faces(
     folder: str | os.PathLike[str], count: int, size_px: int = 64, seed: int = 0
-) -> LabelledPictures:
+) -> LabelledImages:
     """Draws faces into PNG files, and returns them with labels that the drawing follows.
 
     The mouth bends up in a smile and down without; hair goes from dark to white with age; the head
@@ -49,12 +49,12 @@ def drawn_faces(
     rolls = rng.uniform(-_LARGEST_ROLL, _LARGEST_ROLL, count)
     files, landmarks = [], []
     for i in range(count):
-        picture, points = _draw(rng, bool(smiles[i]), ages[i], rolls[i], size_px)
+        image, points = _draw(rng, bool(smiles[i]), ages[i], rolls[i], size_px)
         files.append(str(root / f"face_{i:04}.png"))
-        picture.save(files[-1])
+        image.save(files[-1])
         landmarks.append(points / size_px - 0.5)
     pose = np.stack([np.full(count, np.nan), np.full(count, np.nan), rolls], 1)
-    return LabelledPictures(tuple(files), {}).with_labels(
+    return LabelledImages(tuple(files), {}).with_labels(
         smile=smiles, age=ages, landmarks=np.stack(landmarks), pose=pose, detection=np.ones(count)
     )
 
@@ -64,8 +64,8 @@ def _draw(
 ) -> tuple[Image.Image, np.ndarray]:
     """Returns an image and its five points in pixels."""
     noise = rng.integers(40, 200, 3) + rng.integers(-30, 30, (size_px, size_px, 3))
-    picture = Image.fromarray(noise.clip(0, 255).astype(np.uint8))
-    pen = ImageDraw.Draw(picture)
+    image = Image.fromarray(noise.clip(0, 255).astype(np.uint8))
+    pen = ImageDraw.Draw(image)
     half = size_px * rng.uniform(0.28, 0.38)
     centre = size_px * (0.5 + rng.uniform(-0.08, 0.08, 2))
     angle = math.radians(roll)
@@ -90,4 +90,4 @@ def _draw(
     across = np.linspace(-1.0, 1.0, 9)
     mouth = np.stack([0.35 * across, 0.5 + bend * (1 - across**2)], 1)
     pen.line([tuple(p) for p in place(mouth)], fill=(150, 20, 20), width=max(1, size_px // 24))
-    return picture, place(_FEATURES)
+    return image, place(_FEATURES)

@@ -14,7 +14,7 @@ _SEED_STATE = "seed_generator_state"
 class Epochs:
     """The batches of every epoch, which depend on its number and on nothing else.
 
-    A `tf.data.Dataset` that shuffles counts how often it was read: in a new process it begins anew.
+    A `tf.data.Dataset` that shuffles counts how often it was read: in a new process it starts over.
     Here epoch 7 is the same whatever was read before it.
 
     Attributes:
@@ -146,7 +146,7 @@ def filled_share(index: int, count: int, multiple: int) -> Callable[..., tuple[t
 def as_epochs(train: tf.data.Dataset | Epochs) -> Epochs:
     """Returns a dataset as epochs, each of which reads it once.
 
-    A dataset that shuffles does so with its own count of passes, which starts anew with the
+    A dataset that shuffles does so with its own count of passes, which starts over with the
     process: give an `Epochs` where runs must go on exactly.
 
     Raises:

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from keras_cv_course.data.input_files import existing_folder, utf8_text
-from keras_cv_course.data.labelled import LabelledPictures
+from keras_cv_course.data.labelled import LabelledImages
 from keras_cv_course.data.photograph_header import read_header
-from keras_cv_course.data.photographs import picture_files
+from keras_cv_course.data.photographs import image_files
 
 _AGE_GENDER = re.compile(r"(\d+)_([01])_")
 
 
 def landmark_table(
     folder: str | os.PathLike[str], table: str = "landmarks.csv", images: str = "images"
-) -> LabelledPictures:
+) -> LabelledImages:
     """Returns faces with points and the names of people, from a table of comma-separated values.
 
     Args:
@@ -63,7 +63,7 @@ def landmark_table(
     ).with_labels(landmarks=points)
 
 
-def age_gender_folder(folder: str | os.PathLike[str]) -> LabelledPictures:
+def age_gender_folder(folder: str | os.PathLike[str]) -> LabelledImages:
     """Returns faces with an age and a gender, from names of files as UTKFace has them.
 
     Args:
@@ -76,20 +76,20 @@ def age_gender_folder(folder: str | os.PathLike[str]) -> LabelledPictures:
         FileNotFoundError: If there is no such folder.
         ValueError: If no image has such a name.
     """
-    found = []
-    for path in picture_files(existing_folder(folder)):
+    rows = []
+    for path in image_files(existing_folder(folder)):
         match = _AGE_GENDER.match(Path(path).name)
         if match is not None:
-            found.append((path, float(match.group(1)), float(match.group(2))))
-    if not found:
+            rows.append((path, float(match.group(1)), float(match.group(2))))
+    if not rows:
         raise ValueError(f"{folder} must hold images called like '34_1_…jpg'. It holds none.")
-    files, ages, genders = zip(*found, strict=True)
+    files, ages, genders = zip(*rows, strict=True)
     return _faces(files).with_labels(age=ages, gender=genders)
 
 
 def smile_folder(
     folder: str | os.PathLike[str], smiling: str = "smiling", not_smiling: str = "not_smiling"
-) -> LabelledPictures:
+) -> LabelledImages:
     """Returns faces that smile and faces that do not, from two folders.
 
     Args:
@@ -105,11 +105,11 @@ def smile_folder(
         ValueError: If one of them holds no image.
     """
     root = existing_folder(folder)
-    yes, no = (_pictures_of(root / name) for name in (smiling, not_smiling))
+    yes, no = (_images_of(root / name) for name in (smiling, not_smiling))
     return _faces([*yes, *no]).with_labels(smile=[1.0] * len(yes) + [0.0] * len(no))
 
 
-def faceless_folder(folder: str | os.PathLike[str]) -> LabelledPictures:
+def faceless_folder(folder: str | os.PathLike[str]) -> LabelledImages:
     """Returns the images of a folder that show no face: "detection" is 0.
 
     Args:
@@ -119,31 +119,31 @@ def faceless_folder(folder: str | os.PathLike[str]) -> LabelledPictures:
         FileNotFoundError: If there is no such folder.
         ValueError: If it holds no image.
     """
-    files = _pictures_of(existing_folder(folder))
-    return LabelledPictures(tuple(files), {}).with_labels(detection=np.zeros(len(files)))
+    files = _images_of(existing_folder(folder))
+    return LabelledImages(tuple(files), {}).with_labels(detection=np.zeros(len(files)))
 
 
-def number_people(pictures: LabelledPictures) -> tuple[LabelledPictures, tuple[str, ...]]:
+def number_people(images: LabelledImages) -> tuple[LabelledImages, tuple[str, ...]]:
     """Returns images with the label "identity", a number for each person, and the names.
 
     Args:
-        pictures: A set whose people are known.
+        images: A set whose people are known.
 
     Raises:
         ValueError: If they are not.
     """
-    if not pictures.people:
-        raise ValueError("`pictures` must name the people shown. Received a set of unknown people.")
-    names, numbers = np.unique(pictures.people, return_inverse=True)
-    return pictures.with_labels(identity=numbers), tuple(map(str, names))
+    if not images.people:
+        raise ValueError("`images` must name the people shown. Received a set of unknown people.")
+    names, numbers = np.unique(images.people, return_inverse=True)
+    return images.with_labels(identity=numbers), tuple(map(str, names))
 
 
-def _faces(files: list[str] | tuple[str, ...], people: tuple[str, ...] = ()) -> LabelledPictures:
-    return LabelledPictures(tuple(files), {}, people).with_labels(detection=np.ones(len(files)))
+def _faces(files: list[str] | tuple[str, ...], people: tuple[str, ...] = ()) -> LabelledImages:
+    return LabelledImages(tuple(files), {}, people).with_labels(detection=np.ones(len(files)))
 
 
-def _pictures_of(folder: Path) -> list[str]:
-    files = picture_files(existing_folder(folder))
+def _images_of(folder: Path) -> list[str]:
+    files = image_files(existing_folder(folder))
     if not files:
         raise ValueError(f"{folder} must hold images. It holds none.")
     return files
@@ -155,4 +155,4 @@ def _rows(table: Path) -> list[dict[str, str]]:
     try:
         return list(csv.DictReader(io.StringIO(utf8_text(table), newline="")))
     except csv.Error as error:
-        raise ValueError(f"{table} is no CSV that can be read ({error}).") from error
+        raise ValueError(f"{table} is not a readable CSV file ({error}).") from error

@@ -26,7 +26,7 @@ class Frame:
     offset: tuple[int, int]
     size: tuple[int, int]
 
-    def to_picture(self, boxes: np.ndarray) -> np.ndarray:
+    def to_image(self, boxes: np.ndarray) -> np.ndarray:
         """Returns boxes in pixels of the image, cut off at its border.
 
         Args:
@@ -36,7 +36,7 @@ class Frame:
         return np.clip(moved, 0, np.tile(self.size, 2)).astype(np.float32)
 
 
-def frame_picture(
+def frame_image(
     image: np.ndarray,
     shape: tuple[int, int, int],
     input_range: tuple[float, float],

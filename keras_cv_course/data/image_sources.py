@@ -1,4 +1,4 @@
-"""Whatever stands for images, as arrays of pixels."""
+"""Images from paths, folders, arrays and PIL images, as arrays of pixels."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from keras_cv_course.data.photographs import picture_files, read_photograph
+from keras_cv_course.data.photographs import image_files, read_photograph
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ def is_one(images: Any) -> bool:
 
 
 def as_photographs(images: Any) -> Iterator[Photograph]:
-    """Yields images as arrays, reading each when it is asked for.
+    """Yields images as arrays, reading each when it is needed.
 
     Args:
         images: One image or several, as `Predictor` takes them.
@@ -43,7 +43,7 @@ def as_photographs(images: Any) -> Iterator[Photograph]:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If an image cannot be read or has another shape, or a folder holds none.
-        TypeError: If something is no image.
+        TypeError: If something is not an image.
     """
     if isinstance(images, str | os.PathLike):
         for path in files_below([images]):
@@ -63,7 +63,7 @@ def files_below(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     """
     for path in map(Path, paths):
         folder = path.expanduser()
-        files = [Path(file) for file in picture_files(folder)] if folder.is_dir() else [folder]
+        files = [Path(file) for file in image_files(folder)] if folder.is_dir() else [folder]
         if not files:
             raise ValueError(f"There is no image in {path}.")
         yield from files

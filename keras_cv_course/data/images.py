@@ -60,13 +60,13 @@ def image_folder(
     """
     check_input(input_shape, input_range, batch_size)
     root = existing_folder(folder)
-    found = read_splits(root, input_shape[2], validation_split, seed, files, max_pixels)
-    paths = [path for split in found.splits.values() for path in split.paths]
+    read = read_splits(root, input_shape[2], validation_split, seed, files, max_pixels)
+    paths = [path for split in read.splits.values() for path in split.paths]
     load = _loader(paths, input_shape, input_range, max_pixels)
-    train = found.splits["train"]
+    train = read.splits["train"]
     held_out = {
         name: _batches(split, load, batch_size)
-        for name, split in found.splits.items()
+        for name, split in read.splits.items()
         if name != "train"
     }
     return ImageDataset(
@@ -76,10 +76,10 @@ def image_folder(
         class_names=train.class_names,
         input_shape=input_shape,
         input_range=input_range,
-        skipped=tuple(path for split in found.splits.values() for path in split.skipped),
-        files={name: (split.paths, split.labels) for name, split in found.splits.items()},
-        split_files={name: relative_names(root, split) for name, split in found.splits.items()},
-        unlisted=found.unlisted,
+        skipped=tuple(path for split in read.splits.values() for path in split.skipped),
+        files={name: (split.paths, split.labels) for name, split in read.splits.items()},
+        split_files={name: relative_names(root, split) for name, split in read.splits.items()},
+        unlisted=read.unlisted,
     )
 
 
@@ -117,7 +117,7 @@ def labelled_folder(
     return _batches(split, load, batch_size), split.skipped
 
 
-def load_pictures(
+def load_images(
     paths: Sequence[str | os.PathLike[str]],
     input_shape: tuple[int, int, int],
     input_range: tuple[float, float],
@@ -139,14 +139,14 @@ def load_pictures(
         ValueError: If a file cannot be read, see `read_photograph`.
     """
     check_input(input_shape, input_range)
-    fit = picture_fitter(input_shape, input_range)
-    pictures = np.zeros((len(paths), *input_shape), np.float32)
+    fit = image_fitter(input_shape, input_range)
+    images = np.zeros((len(paths), *input_shape), np.float32)
     for i, path in enumerate(paths):
-        pictures[i] = fit(read_photograph(path, None, max_pixels, input_shape[2]))
-    return pictures
+        images[i] = fit(read_photograph(path, None, max_pixels, input_shape[2]))
+    return images
 
 
-def picture_fitter(
+def image_fitter(
     input_shape: tuple[int, int, int], input_range: tuple[float, float]
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function from a decoded image to the image as a model takes it.
@@ -158,9 +158,9 @@ def picture_fitter(
     resize = keras.layers.Resizing(*input_shape[:2], crop_to_aspect_ratio=True, dtype="float32")
     to_range = rescale(input_range)
 
-    def fit(picture: tf.Tensor) -> tf.Tensor:
+    def fit(image: tf.Tensor) -> tf.Tensor:
         # Resizing rounds to whole numbers what is given to it in whole numbers.
-        pixels = tf.cast(picture, tf.float32)
+        pixels = tf.cast(image, tf.float32)
         return tf.ensure_shape(to_range(resize(pixels)), input_shape)
 
     return fit
@@ -191,12 +191,12 @@ def _epochs(
 def _load_batches(
     files: tf.data.Dataset, load: Callable[[tf.Tensor], tf.Tensor], batch_size: int
 ) -> tf.data.Dataset:
-    pictures = files.map(
+    images = files.map(
         lambda path, label: (load(path), label),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
-    return pictures.batch(batch_size)
+    return images.batch(batch_size)
 
 
 def _loader(
@@ -207,5 +207,5 @@ def _loader(
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns a function from the path of one of these files to the image as a model takes it."""
     read = photograph_reader(paths, input_shape[2], max_pixels)
-    fit = picture_fitter(input_shape, input_range)
+    fit = image_fitter(input_shape, input_range)
     return lambda path: fit(read(path))

@@ -1,6 +1,6 @@
 """Files and folders that readers are given: which are read, and as what text.
 
-Links to files and folders are followed, wherever they lead. Names that stand in a file, such as a
+Links to files and folders are followed, wherever they lead. Names that a file contains, such as a
 list, a table or an index, must lead below the folder that they are relative to: absolute ones, and
 those that lead out by `..`, are refused.
 """
@@ -27,15 +27,15 @@ def existing_folder(folder: str | os.PathLike[str]) -> Path:
 
 def existing_file(path: str | os.PathLike[str]) -> Path:
     """Returns the path of a regular file; raises FileNotFoundError where there is none."""
-    found = Path(path).expanduser()
-    if not found.is_file():
-        what = "It is a pipe or a device." if found.exists() and not found.is_dir() else ""
-        raise FileNotFoundError(f"There is no file {found}. {what}".strip())
-    return found
+    file = Path(path).expanduser()
+    if not file.is_file():
+        what = "It is a pipe or a device." if file.exists() and not file.is_dir() else ""
+        raise FileNotFoundError(f"There is no file {file}. {what}".strip())
+    return file
 
 
 def below(folder: Path, name: str) -> Path:
-    """Returns the path of a name that stands in a file, without `.` and `..` in it.
+    """Returns the path of a name that a file contains, without `.` and `..` in it.
 
     Args:
         folder: What the name is relative to.
@@ -58,7 +58,7 @@ def utf8_text(file: Path) -> str:
     """
     content = file.read_bytes()
     try:
-        return content.decode("utf-8-sig")  # A byte order mark is no part of the first word.
+        return content.decode("utf-8-sig")  # A byte order mark is not part of the first word.
     except UnicodeDecodeError as error:
         marks = (name for mark, name in _OTHER_MARKS.items() if content.startswith(mark))
         encoding = next(marks, "another encoding")

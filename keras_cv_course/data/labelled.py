@@ -13,7 +13,7 @@ from keras_cv_course.data.photographs import photograph_reader, readable
 
 
 @dataclass(frozen=True)
-class LabelledPictures:
+class LabelledImages:
     """Files of one set, and the labels that the set has.
 
     Attributes:
@@ -39,15 +39,15 @@ class LabelledPictures:
     def __len__(self) -> int:
         return len(self.files)
 
-    def take(self, rows: Sequence[int] | np.ndarray) -> "LabelledPictures":
+    def take(self, rows: Sequence[int] | np.ndarray) -> "LabelledImages":
         """Returns the images with these numbers, in this order."""
-        return LabelledPictures(
+        return LabelledImages(
             tuple(self.files[i] for i in rows),
             {name: values[np.asarray(rows, int)] for name, values in self.labels.items()},
             tuple(self.people[i] for i in rows) if self.people else (),
         )
 
-    def with_labels(self, **labels: Any) -> "LabelledPictures":
+    def with_labels(self, **labels: Any) -> "LabelledImages":
         """Returns the images with further labels, each (n,) or (n, size)."""
         arrays = {
             name: np.asarray(values, np.float32).reshape(len(self), -1)
@@ -56,13 +56,13 @@ class LabelledPictures:
         return replace(self, labels={**self.labels, **arrays})
 
 
-def split_pictures(
-    pictures: LabelledPictures, shares: Sequence[float], seed: int = 0
-) -> tuple[LabelledPictures, ...]:
-    """Returns the images in parts that have nobody in common; none where people are not known.
+def split_images(
+    images: LabelledImages, shares: Sequence[float], seed: int = 0
+) -> tuple[LabelledImages, ...]:
+    """Returns the images in parts with no person in common, where people are known.
 
     Args:
-        pictures: One set. Where its people are known they are dealt out as a whole, else its
+        images: One set. Where its people are known they are dealt out as a whole, else its
             images are.
         shares: Share of each part, of the people or of the images; they sum to 1.
         seed: Decides who is in which part.
@@ -72,7 +72,7 @@ def split_pictures(
     """
     if any(share <= 0 for share in shares) or not np.isclose(sum(shares), 1.0):
         raise ValueError(f"`shares` must be above 0 and sum to 1. Received: {tuple(shares)}.")
-    keys = np.array(pictures.people if pictures.people else pictures.files)
+    keys = np.array(images.people if images.people else images.files)
     units = np.random.default_rng(seed).permutation(np.unique(keys))
     borders = np.rint(np.cumsum(shares)[:-1] * len(units)).astype(int)
     parts = np.split(units, borders)
@@ -80,11 +80,11 @@ def split_pictures(
         raise ValueError(
             f"`shares` must leave no part empty. Received: {tuple(shares)} of {len(units)}."
         )
-    return tuple(pictures.take(np.flatnonzero(np.isin(keys, part))) for part in parts)
+    return tuple(images.take(np.flatnonzero(np.isin(keys, part))) for part in parts)
 
 
 def labelled_batches(
-    sources: Sequence[LabelledPictures],
+    sources: Sequence[LabelledImages],
     label_sizes: Mapping[str, int],
     input_shape: tuple[int, int, int],
     input_range: tuple[float, float],
@@ -99,7 +99,7 @@ def labelled_batches(
     left out. A batch has as many images of each source as the size of the source makes likely.
 
     Args:
-        sources: Sets of images; labels for tasks that are not asked for are left out.
+        sources: Sets of images; labels of other tasks are left out.
         label_sizes: Size of the label of each output, see `faces.tasks.label_sizes`.
         input_shape: (height, width, channels) of the model's input; grey images are repeated.
         input_range: Smallest and largest value that the model takes.
@@ -128,7 +128,7 @@ def labelled_batches(
 
 
 def labelled_epochs(
-    sources: Sequence[LabelledPictures],
+    sources: Sequence[LabelledImages],
     label_sizes: Mapping[str, int],
     input_shape: tuple[int, int, int],
     input_range: tuple[float, float],
@@ -152,15 +152,15 @@ def labelled_epochs(
     """
     check_input(input_shape, input_range, batch_size)
     files, labels, read = _table(sources, label_sizes, input_shape)
-    pictures = tf.data.Dataset.from_tensor_slices(files)
-    pictures = pictures.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(files))
-    kept = (next(iter(pictures)), {name: tf.constant(x) for name, x in labels.items()})
+    decoded = tf.data.Dataset.from_tensor_slices(files)
+    decoded = decoded.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(files))
+    cached = (next(iter(decoded)), {name: tf.constant(x) for name, x in labels.items()})
     to_range = rescale(input_range)
 
     def at(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.data.Dataset.from_tensor_slices(shuffled(len(files), seed, epoch))
         return order.batch(batch_size).map(
-            lambda rows: tf.nest.map_structure(lambda x: tf.gather(x, rows), kept)
+            lambda rows: tf.nest.map_structure(lambda x: tf.gather(x, rows), cached)
         )
 
     batches = Epochs(at, -(-len(files) // batch_size))
@@ -168,7 +168,7 @@ def labelled_epochs(
 
 
 def _table(
-    sources: Sequence[LabelledPictures],
+    sources: Sequence[LabelledImages],
     label_sizes: Mapping[str, int],
     input_shape: tuple[int, int, int],
 ) -> tuple[list[str], dict[str, np.ndarray], Callable[[tf.Tensor], tf.Tensor]]:
@@ -182,24 +182,24 @@ def _table(
     if missing:
         raise ValueError(f"`sources` must hold labels of every task. There are none of {missing}.")
 
-    picture_in = photograph_reader(files, input_shape[2])
+    image_in = photograph_reader(files, input_shape[2])
 
     def read(path: tf.Tensor) -> tf.Tensor:
-        picture = tf.image.resize(picture_in(path), input_shape[:2])
-        picture = tf.ensure_shape(picture, input_shape)
-        return tf.cast(tf.round(picture), tf.uint8)
+        image = tf.image.resize(image_in(path), input_shape[:2])
+        image = tf.ensure_shape(image, input_shape)
+        return tf.cast(tf.round(image), tf.uint8)
 
     return files, labels, read
 
 
-def _decodable(source: LabelledPictures, channels: int) -> LabelledPictures:
+def _decodable(source: LabelledImages, channels: int) -> LabelledImages:
     good = set(readable(source.files, channels))
     if len(good) == len(set(source.files)):
         return source
     return source.take([i for i, file in enumerate(source.files) if file in good])
 
 
-def _joined(sources: Sequence[LabelledPictures], name: str, size: int) -> np.ndarray:
+def _joined(sources: Sequence[LabelledImages], name: str, size: int) -> np.ndarray:
     """Returns the labels of one task for all sources, (n, size)."""
     parts = []
     for source in sources:

@@ -12,7 +12,7 @@ def with_largest_box(
     """Returns batches for `fit` of a `Localizer`, with the largest box of each image.
 
     Args:
-        epochs: Batches of `(images, found)`, as `detection_epochs` gives them.
+        epochs: Batches of `(images, bounding_boxes)`, as `detection_epochs` gives them.
         size_px: (height, width) of the images.
         input_range: Smallest and largest value that the model takes.
 
@@ -30,15 +30,18 @@ def with_largest_box(
     to_range = rescale(input_range)
 
     def take(
-        images: tf.Tensor, found: dict[str, tf.Tensor]
+        images: tf.Tensor, bounding_boxes: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-        real = found["labels"] >= 0  # (batch, boxes)
-        corners, ends = found["boxes"][..., :2] / scale, found["boxes"][..., 2:] / scale
+        real = bounding_boxes["labels"] >= 0  # (batch, boxes)
+        corners, ends = (
+            bounding_boxes["boxes"][..., :2] / scale,
+            bounding_boxes["boxes"][..., 2:] / scale,
+        )
         areas = tf.where(real, tf.reduce_prod(ends - corners, axis=-1), -1.0)
         row = tf.argmax(areas, axis=1)[:, None]
         there = tf.reduce_any(real, axis=1)
         boxes = tf.gather(tf.concat([corners, ends - corners], -1), row, batch_dims=1)[:, 0]
-        labels = tf.gather(found["labels"], row, batch_dims=1)[:, 0]
+        labels = tf.gather(bounding_boxes["labels"], row, batch_dims=1)[:, 0]
         weights = tf.cast(there, tf.float32)
         targets = {
             "boxes": tf.where(there[:, None], boxes, 0.0),

@@ -10,7 +10,7 @@ from keras_cv_course.data.input_files import below, existing_folder, utf8_text
 
 
 @dataclass(frozen=True, eq=False)
-class PicturePairs:
+class ImagePairs:
     """Pairs of files.
 
     Attributes:
@@ -35,7 +35,7 @@ class PicturePairs:
 
 def lfw_pairs(
     pairs: str | os.PathLike[str], folder: str | os.PathLike[str], fold: int | None = None
-) -> PicturePairs:
+) -> ImagePairs:
     """Returns the pairs of an LFW `pairs.txt`.
 
     Its first line has the number of folds and of pairs of each kind in a fold; then come, fold by
@@ -53,7 +53,7 @@ def lfw_pairs(
             there is no such fold.
 
     Example:
-        >>> pairs = lfw_pairs("lfw/pairs.txt", "lfw/pictures")
+        >>> pairs = lfw_pairs("lfw/pairs.txt", "lfw/images")
         >>> report = verification_report(similarity, pairs.same, pairs.fold)
 
     Reference:
@@ -82,7 +82,7 @@ def lfw_pairs(
         )
     names = np.array([[str(f) for f in pair] for pair in files])
     same = people[:, 0] == people[:, 1]
-    return PicturePairs(names[:, 0], names[:, 1], people[:, 0], people[:, 1], same, number[kept])
+    return ImagePairs(names[:, 0], names[:, 1], people[:, 0], people[:, 1], same, number[kept])
 
 
 def _header(path: Path, lines: list[list[str]]) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from keras_cv_course.data.masks import (
     read_classes,
 )
 from keras_cv_course.data.photograph_header import MAX_PIXELS
-from keras_cv_course.data.photographs import picture_files
+from keras_cv_course.data.photographs import image_files
 from keras_cv_course.data.windows import IGNORE_VALUE
 
 VOC_CLASSES = (
@@ -67,7 +67,7 @@ def folder_masks(
     folder, mask_folder = existing_folder(images), existing_folder(masks)
     classes = _classes(mask_folder, class_names, values, ignore_value)
     reading = MaskReading(folder, classes, ignore_value, broken, max_pixels)
-    for file in map(Path, picture_files(folder)):
+    for file in map(Path, image_files(folder)):
         reading.add(folder, file, _mask_of(mask_folder / file.relative_to(folder)))
     return reading.images()
 

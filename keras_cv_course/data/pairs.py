@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_cv_course._validation import check_whole
 from keras_cv_course.data.epochs import Epochs
-from keras_cv_course.data.people import People, picture_reader
+from keras_cv_course.data.people import People, image_reader
 
 # What a model of two images calls its inputs, see `faces.SiameseNetwork`.
 PAIR = ("image_a", "image_b")
@@ -51,7 +51,7 @@ def sample_pairs(
         Three arrays `(count,)`: first row, second row, bool.
 
     Raises:
-        ValueError: If there are fewer than two people, or nobody with two images.
+        ValueError: If there are fewer than two people, or no person with two images.
     """
     rows = _rows_of_each(labels)
     several = _with_several(rows)
@@ -104,12 +104,12 @@ def image_pairs(
         a, b, same = sample_pairs(people.labels, count, rng)
         return np.stack([a, b], axis=1), same.astype(np.float32)
 
-    read = picture_reader(people, input_shape, input_range, crop)
+    read = image_reader(people, input_shape, input_range, crop)
 
-    def picture_pair(rows: tf.Tensor, same: tf.Tensor) -> Any:
+    def image_pair(rows: tf.Tensor, same: tf.Tensor) -> Any:
         return {name: read(rows[i]) for i, name in enumerate(PAIR)}, same
 
-    return _streamed(draw, picture_pair, count, (2,), batch_size, seed)
+    return _streamed(draw, image_pair, count, (2,), batch_size, seed)
 
 
 def image_triplets(
@@ -154,12 +154,12 @@ def image_triplets(
             triplets[i, 2] = rng.choice(rows_of[other])
         return triplets, np.zeros(count, np.float32)
 
-    read = picture_reader(people, input_shape, input_range, crop)
+    read = image_reader(people, input_shape, input_range, crop)
 
-    def picture_triplet(rows: tf.Tensor, _: tf.Tensor) -> Any:
+    def image_triplet(rows: tf.Tensor, _: tf.Tensor) -> Any:
         return {name: read(rows[i]) for i, name in enumerate(TRIPLET)}
 
-    return _streamed(draw, picture_triplet, count, (3,), batch_size, seed)
+    return _streamed(draw, image_triplet, count, (3,), batch_size, seed)
 
 
 def balanced_batches(
@@ -167,7 +167,7 @@ def balanced_batches(
     input_shape: tuple[int, int, int],
     input_range: tuple[float, float],
     people_per_batch: int = 16,
-    pictures_per_person: int = 4,
+    images_per_person: int = 4,
     batches: int | None = None,
     crop: float = 1.0,
     seed: int = 0,
@@ -181,13 +181,13 @@ def balanced_batches(
         input_shape: As in `balanced_epochs`, like the arguments that follow.
         input_range: Smallest and largest value that the model takes.
         people_per_batch: People in a batch.
-        pictures_per_person: Images of each.
+        images_per_person: Images of each.
         batches: Batches in an epoch.
         crop: Share of each side to crop around the center first.
         seed: Decides the batches.
 
     Returns:
-        Batches of `(pictures, labels)`: float32, and int32 numbers of the people.
+        Batches of `(images, labels)`: float32, and int32 numbers of the people.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -202,7 +202,7 @@ def balanced_batches(
         input_shape,
         input_range,
         people_per_batch,
-        pictures_per_person,
+        images_per_person,
         batches,
         crop,
         seed,
@@ -214,7 +214,7 @@ def balanced_epochs(
     input_shape: tuple[int, int, int],
     input_range: tuple[float, float],
     people_per_batch: int = 16,
-    pictures_per_person: int = 4,
+    images_per_person: int = 4,
     batches: int | None = None,
     crop: float = 1.0,
     seed: int = 0,
@@ -226,7 +226,7 @@ def balanced_epochs(
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes.
         people_per_batch: People in a batch, at most as many as there are.
-        pictures_per_person: Images of each; of one who has fewer, some come again.
+        images_per_person: Images of each; of one who has fewer, some come again.
         batches: Batches in an epoch; None is as many as it takes to see as many images as there
             are.
         crop: Share of each side to crop around the center first.
@@ -240,13 +240,13 @@ def balanced_epochs(
         >>> model.fit(epochs.since(7), steps_per_epoch=epochs.batches, initial_epoch=7, epochs=20)
     """
     rows_of = _rows_of_each(people.labels)
-    check_whole("pictures_per_person", pictures_per_person)
+    check_whole("images_per_person", images_per_person)
     if not 2 <= people_per_batch <= len(rows_of):
         raise ValueError(
             f"`people_per_batch` must be from 2 to the number of people, {len(rows_of)}. "
             f"Received: {people_per_batch!r}."
         )
-    size = people_per_batch * pictures_per_person
+    size = people_per_batch * images_per_person
     count = -(-len(people.labels) // size) if batches is None else batches
 
     def draw(epoch: np.ndarray) -> np.ndarray:
@@ -254,20 +254,20 @@ def balanced_epochs(
         rows = []
         for _ in range(count):
             for person in rng.choice(len(rows_of), people_per_batch, replace=False):
-                again = len(rows_of[person]) < pictures_per_person
-                rows.append(rng.choice(rows_of[person], pictures_per_person, replace=again))
+                again = len(rows_of[person]) < images_per_person
+                rows.append(rng.choice(rows_of[person], images_per_person, replace=again))
         return np.concatenate(rows)
 
-    read = picture_reader(people, input_shape, input_range, crop)
+    read = image_reader(people, input_shape, input_range, crop)
     labels = tf.constant(people.labels, tf.int32)
 
     def at(epoch: tf.Tensor) -> tf.data.Dataset:
         rows = tf.ensure_shape(tf.numpy_function(draw, [epoch], tf.int64), [count * size])
         drawn = tf.data.Dataset.from_tensor_slices(rows)
-        pictures = drawn.map(
+        images = drawn.map(
             lambda row: (read(row), labels[row]), num_parallel_calls=tf.data.AUTOTUNE
         )
-        return pictures.batch(size, drop_remainder=True)
+        return images.batch(size, drop_remainder=True)
 
     return Epochs(at, count)
 
@@ -298,7 +298,7 @@ def _streamed(
     batch_size: int,
     seed: int,
 ) -> tf.data.Dataset:
-    """Returns batches of what is read of rows that are drawn anew for every epoch."""
+    """Returns batches read from rows that are drawn again for every epoch."""
     check_whole("batch_size", batch_size)
     check_whole("count", count)
     rng = np.random.default_rng(seed)
@@ -309,5 +309,5 @@ def _streamed(
     signature = (tf.TensorSpec(shape, tf.int64), tf.TensorSpec((), tf.float32))
     drawn = tf.data.Dataset.from_generator(rows, output_signature=signature)
     drawn = drawn.apply(tf.data.experimental.assert_cardinality(count))
-    pictures = drawn.map(read, num_parallel_calls=tf.data.AUTOTUNE)
-    return pictures.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    images = drawn.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    return images.batch(batch_size).prefetch(tf.data.AUTOTUNE)

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from keras_cv_course._validation import check_choice
 from keras_cv_course.data.dataset import check_input, rescale
 from keras_cv_course.data.input_files import existing_folder
-from keras_cv_course.data.photographs import photograph_reader, picture_files, readable
+from keras_cv_course.data.photographs import image_files, photograph_reader, readable
 
 _DARKEST_INK = 16.0
 
@@ -23,23 +23,23 @@ class People:
     """Images, and who is on each.
 
     Attributes:
-        pictures: Paths of the files `(n,)`, or the images themselves, uint8
+        images: Paths of the files `(n,)`, or the images themselves, uint8
             `(n, height, width, channels)`.
         labels: Number of the person on each, int32 `(n,)`, from 0.
         names: Name of each person, by number.
         skipped: Files that could not be decoded and are left out.
     """
 
-    pictures: np.ndarray
+    images: np.ndarray
     labels: np.ndarray
     names: tuple[str, ...]
     skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.pictures) != len(self.labels):
+        if len(self.images) != len(self.labels):
             raise ValueError(
                 "`labels` must be the person of each image. Received: "
-                f"{len(self.labels)} for {len(self.pictures)} images."
+                f"{len(self.labels)} for {len(self.images)} images."
             )
         if not np.array_equal(np.unique(self.labels), np.arange(len(self.names))):
             raise ValueError(
@@ -49,10 +49,10 @@ class People:
             )
 
     def select(self, names: Sequence[str]) -> "People":
-        """Returns some of the people, numbered anew in the order of `names`.
+        """Returns some of the people, renumbered in the order of `names`.
 
         Raises:
-            ValueError: If there is none of a name, or none is asked for.
+            ValueError: If a name is unknown, or `names` is empty.
         """
         if not len(names):
             raise ValueError("`names` must name at least one person. Received none.")
@@ -62,7 +62,7 @@ class People:
         new = np.full(len(self.names), -1, np.int32)
         new[old] = np.arange(len(old))
         kept = np.flatnonzero(new[self.labels] >= 0)
-        return People(self.pictures[kept], new[self.labels[kept]], tuple(names))
+        return People(self.images[kept], new[self.labels[kept]], tuple(names))
 
     def load(
         self,
@@ -76,14 +76,14 @@ class People:
         Args:
             input_shape: (height, width, channels) of the model's input.
             input_range: Smallest and largest value that the model takes.
-            crop: Share of each side to crop around the center, see `picture_reader`.
+            crop: Share of each side to crop around the center, see `image_reader`.
             rows: Numbers of the images; None is all.
         """
-        read = picture_reader(self, input_shape, input_range, crop)
+        read = image_reader(self, input_shape, input_range, crop)
         rows = np.arange(len(self.labels)) if rows is None else np.asarray(rows, np.int64)
         drawn = tf.data.Dataset.from_tensor_slices(rows)
-        pictures = drawn.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(rows))
-        return np.asarray(next(pictures.as_numpy_iterator()))
+        images = drawn.map(read, num_parallel_calls=tf.data.AUTOTUNE).batch(len(rows))
+        return np.asarray(next(images.as_numpy_iterator()))
 
     def at_most(self, count: int) -> "People":
         """Returns the first images of the first people, as many of each as there is room for.
@@ -103,31 +103,31 @@ class People:
         each = max(2, count // len(names))
         earlier = np.array([np.sum(chosen.labels[:i] == x) for i, x in enumerate(chosen.labels)])
         kept = earlier < each
-        return People(chosen.pictures[kept], chosen.labels[kept], names)
+        return People(chosen.images[kept], chosen.labels[kept], names)
 
 
-def people_folder(folder: str | os.PathLike[str], min_pictures: int = 1) -> People:
+def people_folder(folder: str | os.PathLike[str], min_images: int = 1) -> People:
     """Returns the people of a folder that holds a folder of images for each.
 
     Args:
         folder: The folder. Files are read as `read_photograph` does, also in folders below that of
             the person. A file that cannot be decoded is logged and left out.
-        min_pictures: People with fewer images are left out; 2 for training on pairs.
+        min_images: People with fewer images are left out; 2 for training on pairs.
 
     Raises:
         FileNotFoundError: If there is no such folder.
         ValueError: If it holds fewer than two people with so many images.
 
     Example:
-        >>> train, unseen = split_people(people_folder("people", min_pictures=2))
+        >>> train, unseen = split_people(people_folder("people", min_images=2))
     """
     root = existing_folder(folder)
-    fewest = max(min_pictures, 1)
+    fewest = max(min_images, 1)
     owners = {
         file: person.name
         for person in sorted(root.iterdir())
         if person.is_dir()
-        for file in picture_files(person)
+        for file in image_files(person)
     }
     good = readable(list(owners), channels=3)
     counts = Counter(owners[file] for file in good)
@@ -146,13 +146,13 @@ def people_folder(folder: str | os.PathLike[str], min_pictures: int = 1) -> Peop
 def digit_people() -> People:
     """Returns scikit-learn's 1,797 handwritten digits, ten "people", as 8 x 8 grey images.
 
-    Two of one digit stand for two images of one person. What is learned on some digits can be
+    Two images of one digit act as two images of one person. What is learned on some digits can be
     tried on others, of which not one was seen: `split_people(digit_people(), 0.3)`.
     """
     source = load_digits()
-    pictures = np.round(source.images * (255.0 / _DARKEST_INK)).astype(np.uint8)[..., None]
+    images = np.round(source.images * (255.0 / _DARKEST_INK)).astype(np.uint8)[..., None]
     names = tuple(str(name) for name in source.target_names)
-    return People(pictures, source.target.astype(np.int32), names)
+    return People(images, source.target.astype(np.int32), names)
 
 
 def split_people(people: People, held_out: float = 0.2, seed: int = 0) -> tuple[People, People]:
@@ -187,11 +187,11 @@ def join_people(*sets: People) -> People:
     names = tuple(dict.fromkeys(name for people in sets for name in people.names))
     number = {name: i for i, name in enumerate(names)}
     labels = [number[people.names[label]] for people in sets for label in people.labels]
-    pictures = np.concatenate([people.pictures for people in sets])
-    return People(pictures, np.array(labels, np.int32), names)
+    images = np.concatenate([people.images for people in sets])
+    return People(images, np.array(labels, np.int32), names)
 
 
-def picture_reader(
+def image_reader(
     people: People,
     input_shape: tuple[int, int, int],
     input_range: tuple[float, float],
@@ -215,20 +215,20 @@ def picture_reader(
     check_input(input_shape, input_range)
     if not 0 < crop <= 1:
         raise ValueError(f"`crop` must be above 0 and at most 1. Received: {crop!r}.")
-    source, to_range = tf.constant(people.pictures), rescale(input_range)
+    source, to_range = tf.constant(people.images), rescale(input_range)
     of_files = source.dtype == tf.string
-    picture_in = photograph_reader(people.pictures.tolist() if of_files else (), input_shape[2])
+    image_in = photograph_reader(people.images.tolist() if of_files else (), input_shape[2])
 
     def read(row: tf.Tensor) -> tf.Tensor:
-        picture = source[row]
+        image = source[row]
         if of_files:
-            picture = picture_in(picture)
-        elif picture.shape[-1] != input_shape[2]:
-            grey = picture.shape[-1] == 1
-            picture = (tf.image.grayscale_to_rgb if grey else tf.image.rgb_to_grayscale)(picture)
+            image = image_in(image)
+        elif image.shape[-1] != input_shape[2]:
+            grey = image.shape[-1] == 1
+            image = (tf.image.grayscale_to_rgb if grey else tf.image.rgb_to_grayscale)(image)
         if crop < 1:
-            picture = tf.image.central_crop(picture, crop)
-        picture = keras.preprocessing.image.smart_resize(picture, input_shape[:2])
-        return tf.ensure_shape(to_range(picture), input_shape)
+            image = tf.image.central_crop(image, crop)
+        image = keras.preprocessing.image.smart_resize(image, input_shape[:2])
+        return tf.ensure_shape(to_range(image), input_shape)
 
     return read

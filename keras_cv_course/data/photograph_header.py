@@ -16,7 +16,7 @@ from keras_cv_course._validation import check_whole
 
 MAX_PIXELS = 80_000_000
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-# What Pillow raises for a file that is no image, is damaged or cut off.
+# What Pillow raises for a file that is not an image, is damaged or cut off.
 UNREADABLE = (
     *(OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, EOFError),
     *(ArithmeticError, struct.error, Image.DecompressionBombError),
@@ -113,8 +113,8 @@ def read_header(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no regular file, is no image of `formats`, has more pixels, or 16 or
-            more bits a channel in a grey image of another format than PNG.
+        ValueError: If it is not a regular file, not an image of `formats`, has more pixels, or 16
+            or more bits a channel in a grey image of another format than PNG.
     """
     check_whole("max_pixels", max_pixels)
     with open_regular(path) as stream:
@@ -160,7 +160,7 @@ def opened(stream: BinaryIO, formats: Sequence[str] | None = None) -> Image.Imag
         if accepts is None or accepts(start):
             stream.seek(0)
             return factory(stream, "")
-    raise ValueError(f"it is none of {', '.join(formats or FORMATS)}")
+    raise ValueError(f"it is not one of {', '.join(formats or FORMATS)}")
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
@@ -180,7 +180,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         raise FileNotFoundError(f"There is no image {name}.") from None
     except (OSError, ValueError) as error:  # ValueError: of a name with a null character.
         raise ValueError(f"{name} cannot be opened: {error}.") from error
-    raise ValueError(f"{name} is no regular file. Give an image, not a folder, pipe or device.")
+    raise ValueError(f"{name} is not a regular file. Give an image, not a folder, pipe or device.")
 
 
 def readable_name(path: str | os.PathLike[str]) -> str:
@@ -192,12 +192,12 @@ def _header(
     stream: BinaryIO, name: str, formats: Sequence[str] | None, max_pixels: int
 ) -> PhotographHeader:
     try:
-        picture = opened(stream, formats)
-        width, height = picture.size
-        orientation = _orientation(picture, stream)
+        image = opened(stream, formats)
+        width, height = image.size
+        orientation = _orientation(image, stream)
     except UNREADABLE as error:
         raise ValueError(f"{name} cannot be decoded: {error}.") from error
-    kind, mode = str(picture.format), picture.mode
+    kind, mode = str(image.format), image.mode
     if width * height > max_pixels:
         raise ValueError(
             f"{name} must have at most {max_pixels:,} pixels, see `max_pixels`. "
@@ -211,17 +211,17 @@ def _header(
     return PhotographHeader(kind, mode, (height, width), orientation)
 
 
-def _orientation(picture: Image.Image, stream: BinaryIO) -> int:
+def _orientation(image: Image.Image, stream: BinaryIO) -> int:
     """Returns the EXIF orientation; 1 where there is none, or none that can be read."""
-    if picture.format == "TIFF":
+    if image.format == "TIFF":
         return 1  # Pillow turns these itself, and its size is that of the upright image.
     try:
-        if picture.format == "PNG":
+        if image.format == "PNG":
             exif = Image.Exif()
-            # Pillow would decode the image to look for what stands behind the pixels.
-            exif.load(picture.info.get("exif") or _png_exif(stream))
+            # Pillow would decode the image to look for data after the pixels.
+            exif.load(image.info.get("exif") or _png_exif(stream))
         else:
-            exif = picture.getexif()
+            exif = image.getexif()
         value = exif.get(ExifTags.Base.Orientation, 1)
     except UNREADABLE:
         return 1  # As viewers do: a damaged tag does not spoil the image.
@@ -229,7 +229,7 @@ def _orientation(picture: Image.Image, stream: BinaryIO) -> int:
 
 
 def _png_exif(stream: BinaryIO) -> bytes:
-    """Returns the content of the eXIf chunk of a PNG file, wherever it stands."""
+    """Returns the content of the eXIf chunk of a PNG file, at any place."""
     stream.seek(_PNG_SIGNATURE)
     while len(head := stream.read(_PNG_CHUNK.size)) == _PNG_CHUNK.size:
         length, kind = _PNG_CHUNK.unpack(head)

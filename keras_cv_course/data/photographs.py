@@ -51,7 +51,7 @@ def read_photograph(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no regular file, cannot be decoded, has too many pixels, or has more
+        ValueError: If it is not a regular file, cannot be decoded, has too many pixels, or has more
             than 8 bits a channel in a format that does not say which value is white. The message
             names the file.
 
@@ -88,7 +88,7 @@ def photograph_reader(
     Where TensorFlow's decoder alone gives the upright image, no Python runs in the pipeline.
 
     Args:
-        paths: All files that may be asked for. Their headers are read here.
+        paths: All files that may be read. Their headers are read here.
         channels: 1 for grey, 3 for colour.
         max_pixels: The largest number of pixels that is decoded.
 
@@ -119,12 +119,12 @@ def photograph_reader(
         bucket = _bucket(path)
         place = tf.searchsorted(buckets, bucket[None])[0]
         is_odd = tf.gather(buckets, tf.minimum(place, len(odd) - 1)) == bucket
-        picture = tf.cond(
+        image = tf.cond(
             is_odd,
             lambda: tf.numpy_function(by_header, [path], tf.uint8, stateful=False),
             lambda: plain(path),
         )
-        return tf.ensure_shape(picture, (None, None, channels))
+        return tf.ensure_shape(image, (None, None, channels))
 
     return read
 
@@ -148,8 +148,8 @@ def content_reader(
         return decode_photograph(_as_bytes(content), text, max_pixels, channels)
 
     def read(content: tf.Tensor, name: tf.Tensor) -> tf.Tensor:
-        picture = tf.numpy_function(by_header, [content, name], tf.uint8, stateful=False)
-        return tf.ensure_shape(picture, (None, None, channels))
+        image = tf.numpy_function(by_header, [content, name], tf.uint8, stateful=False)
+        return tf.ensure_shape(image, (None, None, channels))
 
     return read
 
@@ -167,8 +167,8 @@ def decode_plain(content: tf.Tensor, channels: int) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: If it cannot be decoded.
     """
-    picture = tf.image.decode_image(content, channels=channels, expand_animations=False)
-    return tf.ensure_shape(picture, (None, None, channels))
+    image = tf.image.decode_image(content, channels=channels, expand_animations=False)
+    return tf.ensure_shape(image, (None, None, channels))
 
 
 def or_empty(read: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
@@ -185,8 +185,8 @@ def or_empty(read: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
         whole = tf.data.Dataset.from_tensors(source).map(read).ignore_errors(log_warning=False)
         shape = [side or 0 for side in whole.element_spec.shape]
         nothing = tf.data.Dataset.from_tensors(tf.zeros(shape, tf.uint8))
-        picture = whole.concatenate(nothing).take(1).get_single_element()
-        return tf.ensure_shape(picture, whole.element_spec.shape)
+        image = whole.concatenate(nothing).take(1).get_single_element()
+        return tf.ensure_shape(image, whole.element_spec.shape)
 
     return reader
 
@@ -214,7 +214,7 @@ def count_pixels(content: tf.Tensor) -> tf.Tensor:
     return tf.reduce_prod(size)
 
 
-def picture_files(folder: Path) -> list[str]:
+def image_files(folder: Path) -> list[str]:
     """Returns the paths of all image files below a folder, sorted; none is opened."""
     return [str(path) for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
 
@@ -238,8 +238,8 @@ def readable(
     step = limit or max(len(paths), 1)
     seen = 0
     while seen < len(paths) and (limit is None or len(good) < limit):
-        found, wrong = _probed(paths[seen : seen + step], channels, max_pixels)
-        good += found
+        decodable, wrong = _probed(paths[seen : seen + step], channels, max_pixels)
+        good += decodable
         reasons += wrong
         seen = min(seen + step, len(paths))
     if reasons:
@@ -273,7 +273,7 @@ def _probed(paths: Sequence[str], channels: int, max_pixels: int) -> tuple[list[
     read = photograph_reader(candidates, channels, max_pixels)
 
     def probe(row: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # The size is asked for so that the decoding is not optimized away.
+        # The size is used so that the decoding is not optimized away.
         return row, tf.size(read(path))
 
     rows = tf.data.Dataset.from_tensor_slices(candidates).enumerate()
@@ -288,8 +288,8 @@ def _decoded(content: bytes, header: PhotographHeader, name: str, channels: int)
         if header.by_tensorflow:
             pixels = decode_plain(content, channels).numpy()
         else:
-            with opened(io.BytesIO(content)) as picture:
-                colours = np.asarray(picture.convert("RGB" if channels == 3 else "L"))
+            with opened(io.BytesIO(content)) as image:
+                colours = np.asarray(image.convert("RGB" if channels == 3 else "L"))
             pixels = colours.reshape(*colours.shape[:2], channels)
     except (*UNREADABLE, tf.errors.InvalidArgumentError) as error:
         raise ValueError(f"{name} cannot be decoded. Give a whole file or leave it out.") from error

@@ -65,7 +65,7 @@ class DrawnScene:
 
 @dataclass(frozen=True)
 class DrawnScenes:
-    """Drawn scenes, each the same whenever it is asked for.
+    """Drawn scenes, each the same whenever it is read.
 
     Attributes:
         count: Number of scenes.

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_cv_course.data.dataset import ImageDataset, check_input
 from keras_cv_course.data.epochs import Epochs, random_key, shuffled
-from keras_cv_course.data.images import picture_fitter
+from keras_cv_course.data.images import image_fitter
 from keras_cv_course.data.photograph_header import MAX_PIXELS
 from keras_cv_course.data.photographs import (
     content_reader,
@@ -20,15 +20,15 @@ from keras_cv_course.data.photographs import (
     decode_plain,
     or_empty,
 )
-from keras_cv_course.data.shards import LABEL, PICTURE, Shard, read_index
+from keras_cv_course.data.shards import IMAGE, LABEL, Shard, read_index
 
 Record = dict[str, tf.Tensor]
 
 _FEATURES = {
-    PICTURE: tf.io.FixedLenFeature([], tf.string),
+    IMAGE: tf.io.FixedLenFeature([], tf.string),
     LABEL: tf.io.FixedLenFeature([], tf.int64),
 }
-_SHARD, _NUMBER = "shard", "number"  # Where a record stands, for messages.
+_SHARD, _NUMBER = "shard", "number"  # The place of a record, for messages.
 # How TensorFlow reports the assertion of `_corrupt_unless`.
 _CORRUPT = re.compile(r"\[The shard\] \[(.*?)\] \[is corrupt at record\] \[(\d+)\]")
 # Read from so many shards at once, and shuffled among so many records of them.
@@ -64,7 +64,7 @@ def sharded(
 
     Reading a shard whose content is corrupt raises tf.errors.InvalidArgumentError with its name and
     the number of the record, and in `training.fit_run` a ValueError. Corrupt is also a record that
-    is no example, has a label of no class, or whose image is too large or cannot be decoded.
+    is not an example, has a label of no class, or whose image is too large or cannot be decoded.
     """
     check_input(input_shape, input_range, batch_size)
     root = Path(folder).expanduser()
@@ -73,8 +73,8 @@ def sharded(
     parse = _parser(len(class_names), plain, max_pixels)
     decode = _decoder(plain, input_shape, input_range, max_pixels)
 
-    def records_of(path: tf.Tensor, pictures: tf.Tensor) -> tf.data.Dataset:
-        return _records(path, pictures, parse)
+    def records_of(path: tf.Tensor, images: tf.Tensor) -> tf.data.Dataset:
+        return _records(path, images, parse)
 
     def held_out(name: str) -> tf.data.Dataset:
         records = tf.data.Dataset.from_tensor_slices(_table(root, splits[name]))
@@ -123,44 +123,44 @@ def corrupt_shards_named() -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        found = _CORRUPT.search(error.message)
-        if found is None:
+        match = _CORRUPT.search(error.message)
+        if match is None:
             raise
         raise ValueError(
-            f"The shard {found[1]} is corrupt at record {found[2]}. Copy it again."
+            f"The shard {match[1]} is corrupt at record {match[2]}. Copy it again."
         ) from error
 
 
 def _batches(shards: Iterable[Shard], batch_size: int) -> int:
-    return math.ceil(sum(shard.pictures for shard in shards) / batch_size)
+    return math.ceil(sum(shard.images for shard in shards) / batch_size)
 
 
 def _table(root: Path, shards: Iterable[Shard]) -> tuple[list[str], list[int]]:
-    rows = [(str(root / shard.name), shard.pictures) for shard in shards]
+    rows = [(str(root / shard.name), shard.images) for shard in shards]
     return [path for path, _ in rows], [count for _, count in rows]
 
 
 def _records(
-    path: tf.Tensor, pictures: tf.Tensor, parse: Callable[[tf.Tensor], Record]
+    path: tf.Tensor, images: tf.Tensor, parse: Callable[[tf.Tensor], Record]
 ) -> tf.data.Dataset:
     """Returns the records of a shard; fails with its name where one is missing or wrong."""
-    count = tf.cast(pictures, tf.int64)
+    count = tf.cast(images, tf.int64)
     good = (
         tf.data.TFRecordDataset(path)
         .enumerate()
         .map(lambda number, record: (number, parse(record)))
         .ignore_errors(log_warning=False)
     )
-    # What is wrong is dropped above: then another number stands in its place, or this one.
-    nothing: Record = {PICTURE: tf.constant(""), LABEL: tf.constant(0)}
+    # Broken records are dropped above, so another number or this -1 is in their place.
+    nothing: Record = {IMAGE: tf.constant(""), LABEL: tf.constant(0)}
     end = tf.data.Dataset.from_tensors((tf.constant(-1, tf.int64), nothing))
     filled = good.concatenate(end.repeat(count)).take(count)
 
     def check(place: tf.Tensor, numbered: tuple[tf.Tensor, Record]) -> Record:
         number, record = numbered
         with tf.control_dependencies([_corrupt_unless(number == place, path, place)]):
-            picture = tf.identity(record[PICTURE])
-        return {PICTURE: picture, LABEL: record[LABEL], _SHARD: path, _NUMBER: place}
+            image = tf.identity(record[IMAGE])
+        return {IMAGE: image, LABEL: record[LABEL], _SHARD: path, _NUMBER: place}
 
     return filled.enumerate().map(check)
 
@@ -174,12 +174,12 @@ def _parser(classes: int, plain: bool, max_pixels: int) -> Callable[[tf.Tensor],
 
     def parse(record: tf.Tensor) -> Record:
         features = tf.io.parse_single_example(record, _FEATURES)
-        picture, label = features[PICTURE], tf.cast(features[LABEL], tf.int32)
+        image, label = features[IMAGE], tf.cast(features[LABEL], tf.int32)
         right = (features[LABEL] >= 0) & (features[LABEL] < classes)
         if plain:
-            right &= count_pixels(picture) <= max_pixels
+            right &= count_pixels(image) <= max_pixels
         with tf.control_dependencies([tf.debugging.Assert(right, ["A record is wrong"])]):
-            return {PICTURE: tf.identity(picture), LABEL: label}
+            return {IMAGE: tf.identity(image), LABEL: label}
 
     return parse
 
@@ -190,17 +190,17 @@ def _decoder(
     input_range: tuple[float, float],
     max_pixels: int,
 ) -> Callable[[Record], tuple[tf.Tensor, tf.Tensor]]:
-    fit, channels = picture_fitter(input_shape, input_range), input_shape[2]
+    fit, channels = image_fitter(input_shape, input_range), input_shape[2]
     if plain:
         read = or_empty(lambda content, _: decode_plain(content, channels))
     else:
         read = or_empty(content_reader(channels, max_pixels))
 
     def decode(record: Record) -> tuple[tf.Tensor, tf.Tensor]:
-        picture = read(record[PICTURE], record[_SHARD])
-        named = _corrupt_unless(tf.size(picture) > 0, record[_SHARD], record[_NUMBER])
+        image = read(record[IMAGE], record[_SHARD])
+        named = _corrupt_unless(tf.size(image) > 0, record[_SHARD], record[_NUMBER])
         with tf.control_dependencies([named]):
-            return fit(tf.identity(picture)), record[LABEL]
+            return fit(tf.identity(image)), record[LABEL]
 
     return decode
 

@@ -18,12 +18,13 @@ from keras_cv_course.data.dataset import ImageDataset
 from keras_cv_course.data.photographs import read_header, read_photograph
 
 INDEX = "shards.json"
-PICTURE, LABEL = "image/encoded", "image/class/label"
+IMAGE, LABEL = "image/encoded", "image/class/label"
 _FORMAT = 1
 _SPLITS = ("train", "val", "test")
 # No separators, of any system.
 _NAME = re.compile(r"[^/\\\\:\0]+")
-_NEEDED = {"name", "pictures", "size"}
+_NEEDED = {"name", "images", "size"}
+_RENAMED = {"pictures": "images"}  # Keys of older indices.
 _RECORD_FRAME = 16  # Bytes around the content of a TFRecord: its length and two checksums.
 
 
@@ -33,14 +34,14 @@ class Shard:
 
     Attributes:
         name: Name of the file.
-        pictures: Number of its records.
+        images: Number of its records.
         size: Its bytes.
         plain: Whether all its images are upright JPEG or PNG files, as they are written now. In
             shards of earlier versions they may be of any kind, and turned by EXIF.
     """
 
     name: str
-    pictures: int
+    images: int
     size: int
     plain: bool = False
 
@@ -48,7 +49,7 @@ class Shard:
 def write_shards(
     data: ImageDataset,
     folder: str | os.PathLike[str],
-    pictures_per_shard: int = 1000,
+    images_per_shard: int = 1000,
     seed: int = 0,
 ) -> Path:
     """Returns the index of the shards that it has written of all splits of a data set.
@@ -62,20 +63,20 @@ def write_shards(
     Args:
         data: Any of the data sets.
         folder: Where the files go; made where it is missing.
-        pictures_per_shard: The most that a file holds. A shard is best 100 MB or more, and there
+        images_per_shard: The most that a file holds. A shard is best 100 MB or more, and there
             are best several for each reader.
         seed: Decides which images of `train` share a shard; unshuffled it would hold few classes.
 
     Raises:
         FileExistsError: If the folder holds shards.
         OSError: If the disk is full or cannot be written to.
-        ValueError: If `pictures_per_shard` is not positive, or an image cannot be read any more.
+        ValueError: If `images_per_shard` is not positive, or an image cannot be read any more.
 
     Example:
         >>> write_shards(digits((32, 32, 1), (0.0, 255.0)), "digits_shards")
         >>> model.fit(sharded("digits_shards", (32, 32, 3), (-1.0, 1.0)).train)
     """
-    check_whole("pictures_per_shard", pictures_per_shard)
+    check_whole("images_per_shard", images_per_shard)
     root = Path(folder).expanduser()
     if holds_shards(root):
         raise FileExistsError(f"{root} holds shards already. Remove it, or choose another folder.")
@@ -86,7 +87,7 @@ def write_shards(
             name: [
                 vars(shard)
                 for shard in _write_split(
-                    root, name, _pictures(data, name, seed), pictures_per_shard, written
+                    root, name, _images(data, name, seed), images_per_shard, written
                 )
             ]
             for name in _SPLITS
@@ -115,7 +116,7 @@ def _write_index(path: Path, index: dict[str, Any]) -> Path:
         temporary.unlink(missing_ok=True)
 
 
-def _pictures(data: ImageDataset, split: str, seed: int) -> Iterator[tuple[bytes, int]]:
+def _images(data: ImageDataset, split: str, seed: int) -> Iterator[tuple[bytes, int]]:
     """Yields images as upright JPEG or PNG files, and their labels."""
     if split in data.files:
         paths, labels = data.files[split]
@@ -131,40 +132,40 @@ def _pictures(data: ImageDataset, split: str, seed: int) -> Iterator[tuple[bytes
     first_epoch = data.epochs.since(0).take(data.epochs.batches)
     for images, labels in first_epoch if split == "train" else getattr(data, split):
         pixels = tf.cast(tf.round((images - low) * (255.0 / (high - low))), tf.uint8)
-        for picture, label in zip(pixels, labels.numpy(), strict=True):
-            yield _png(picture), int(label)
+        for image, label in zip(pixels, labels.numpy(), strict=True):
+            yield _png(image), int(label)
 
 
-def _png(picture: np.ndarray | tf.Tensor) -> bytes:
-    encoded: bytes = tf.io.encode_png(picture).numpy()
+def _png(image: np.ndarray | tf.Tensor) -> bytes:
+    encoded: bytes = tf.io.encode_png(image).numpy()
     return encoded
 
 
 def _write_split(
     root: Path,
     split: str,
-    pictures: Iterator[tuple[bytes, int]],
-    pictures_per_shard: int,
+    images: Iterator[tuple[bytes, int]],
+    images_per_shard: int,
     written: list[Path],
 ) -> Iterator[Shard]:
     """Yields the shards of a split once each is on the disk; adds their paths to `written`."""
     for number in itertools.count():
-        first = next(pictures, None)
+        first = next(images, None)
         if first is None:
             return
         path = root / f"{split}-{number:05d}.tfrecord"
-        rest = itertools.islice(pictures, pictures_per_shard - 1)
+        rest = itertools.islice(images, images_per_shard - 1)
         path.unlink(missing_ok=True)  # A link there would be written through.
         written.append(path)
         yield _write_shard(path, itertools.chain((first,), rest))
 
 
-def _write_shard(path: Path, pictures: Iterator[tuple[bytes, int]]) -> Shard:
+def _write_shard(path: Path, images: Iterator[tuple[bytes, int]]) -> Shard:
     count = size = 0
     try:
         with tf.io.TFRecordWriter(str(path)) as writer:
-            for picture, label in pictures:
-                example = _example(picture, label)
+            for image, label in images:
+                example = _example(image, label)
                 writer.write(example)
                 count += 1
                 size += len(example) + _RECORD_FRAME
@@ -178,9 +179,9 @@ def _write_shard(path: Path, pictures: Iterator[tuple[bytes, int]]) -> Shard:
     return Shard(path.name, count, size, plain=True)
 
 
-def _example(picture: bytes, label: int) -> bytes:
+def _example(image: bytes, label: int) -> bytes:
     features = {
-        PICTURE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[picture])),
+        IMAGE: tf.train.Feature(bytes_list=tf.train.BytesList(value=[image])),
         LABEL: tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
     }
     example = tf.train.Example(features=tf.train.Features(feature=features))
@@ -206,7 +207,7 @@ def read_index(folder: Path) -> tuple[tuple[str, ...], dict[str, list[Shard]]]:
     try:
         class_names, splits = _checked_index(json.loads(path.read_bytes()))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is no index of shards: {error}") from error
+        raise ValueError(f"{path} is not an index of shards: {error}") from error
     for shard in itertools.chain.from_iterable(splits.values()):
         file = folder / shard.name
         if not file.is_file():
@@ -239,12 +240,14 @@ def _checked_index(index: Any) -> tuple[tuple[str, ...], dict[str, list[Shard]]]
 
 
 def _checked_shard(row: Any) -> Shard:
+    if isinstance(row, dict):
+        row = {_RENAMED.get(key, key): value for key, value in row.items()}
     if not isinstance(row, dict) or not _NEEDED <= set(row) <= {*_NEEDED, "plain"}:
-        raise ValueError("a shard must be a mapping of 'name', 'pictures', 'size' and 'plain'.")
+        raise ValueError("a shard must be a mapping of 'name', 'images', 'size' and 'plain'.")
     name = row["name"]
     if not isinstance(name, str) or name in ("", ".", "..") or not _NAME.fullmatch(name):
         raise ValueError(f"a shard must be a file in the folder itself. Received: {name!r}.")
-    for key in ("pictures", "size"):
+    for key in ("images", "size"):
         check_whole(key, row[key])
     if not isinstance(row.get("plain", False), bool):
         raise ValueError(f"'plain' must be true or false. Received: {row['plain']!r}.")

@@ -27,7 +27,7 @@ def voc_annotations(
     split: str | None = None,
     class_names: Sequence[str] | None = None,
     broken: str = "skip",
-    pictures: str = "JPEGImages",
+    images: str = "JPEGImages",
     annotations: str = "Annotations",
     first_pixel: int = 1,
     max_pixels: int = MAX_PIXELS,
@@ -41,7 +41,7 @@ def voc_annotations(
 
     Args:
         folder: Holds `JPEGImages`, `Annotations` and, with `split`, `ImageSets/Main`.
-        split: Reads the images whose names stand in `ImageSets/Main/<split>.txt`. None reads all
+        split: Reads the images listed in `ImageSets/Main/<split>.txt`. None reads all
             annotations. A line is the name of an XML file without its ending, perhaps with a last
             column of -1, 0 or 1, as lists of one class have it.
         class_names: The classes, in the order of labels. None takes those that occur, sorted.
@@ -50,7 +50,7 @@ def voc_annotations(
             entities, which can fill the memory; one that names the image of another; an image
             that is missing, of another size or cannot be read; a box without name, number or area,
             out of the image or of an unknown class.
-        pictures: Sub-folder of the images.
+        images: Sub-folder of the images.
         annotations: Sub-folder of the XML files.
         first_pixel: What the first pixel is called: 1 in VOC, 0 in some files of others.
         max_pixels: The largest number of pixels of an image.
@@ -78,11 +78,11 @@ def voc_annotations(
         except ValueError as error:
             reading.problem(str(path), str(error))
         else:
-            entries[entry.picture].append(entry)
-    for found in entries.values():
-        for entry in _of_this_picture(found, reading):
+            entries[entry.image].append(entry)
+    for same_image in entries.values():
+        for entry in _of_this_image(same_image, reading):
             where = str(entry.path)
-            reading.picture(root / pictures, entry.picture, where, entry.boxes, entry.size_px)
+            reading.add_image(root / images, entry.image, where, entry.boxes, entry.size_px)
     return reading.annotations()
 
 
@@ -91,7 +91,7 @@ class _Entry:
     """What an XML file says: the name of an image, its size and boxes."""
 
     path: Path
-    picture: str
+    image: str
     size_px: tuple[int, int] | None
     boxes: list[RawBox]
 
@@ -104,7 +104,7 @@ def _files(folder: Path, listed: Path | None, reading: Reading) -> list[Path]:
         raise FileNotFoundError(
             f"There is no list {listed} for split={listed.stem!r}. There are {present}."
         )
-    paths: dict[Path, None] = {}  # A name that stands there twice is read once.
+    paths: dict[Path, None] = {}  # A name that is listed twice is read once.
     for number, line in enumerate(utf8_text(listed).splitlines(), 1):
         if not line.strip():
             continue
@@ -131,7 +131,7 @@ def _entry(path: Path, first_pixel: int) -> _Entry:
     except DefusedXmlException as error:
         raise ValueError(f"declares what an annotation has no use for ({error}).") from error
     except (ParseError, LookupError, ValueError) as error:  # The last two of encodings.
-        raise ValueError(f"is no XML ({error}).") from error
+        raise ValueError(f"is not XML ({error}).") from error
     # Only the last part, so that a path of another machine, or one that leads out, does no harm.
     name = Path((root.findtext("filename") or "").strip().replace("\\", "/")).name
     if not name:
@@ -140,20 +140,20 @@ def _entry(path: Path, first_pixel: int) -> _Entry:
     return _Entry(path, name, _size(root), boxes)
 
 
-def _of_this_picture(entries: list[_Entry], reading: Reading) -> list[_Entry]:
+def _of_this_image(entries: list[_Entry], reading: Reading) -> list[_Entry]:
     """Returns the file that is of an image, of those that name it.
 
     Copied files often keep the name of another image: the one that is called like it is right.
     """
     if len(entries) == 1:
         return entries
-    own = [entry for entry in entries if entry.path.stem == Path(entry.picture).stem]
+    own = [entry for entry in entries if entry.path.stem == Path(entry.image).stem]
     for entry in entries:
         if entry not in own:
             others = [other.path.name for other in entries if other is not entry]
             reading.problem(
                 str(entry.path),
-                f"names the image {entry.picture}, as {', '.join(others)} does. Name its own.",
+                f"names the image {entry.image}, as {', '.join(others)} does. Name its own.",
             )
     return own
 
@@ -189,5 +189,5 @@ def _number(element: Element, path: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"has a <{name}> that is no number: {text.strip()!r}.")
+        raise ValueError(f"has a <{name}> that is not a number: {text.strip()!r}.")
     return number

@@ -10,7 +10,7 @@ IGNORE_VALUE = 255
 # How much of a box must be left in a window, as a share of its area.
 _LEAST_LEFT = 0.3
 
-Found = dict[str, tf.Tensor]
+Labels = dict[str, tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -49,28 +49,28 @@ class Window:
         inside = tf.reduce_all((moved >= 0) & (moved <= _xy(self.seen_px)), axis=-1, keepdims=True)
         return tf.where(inside, moved, float("nan"))
 
-    def boxes(self, found: Found) -> Found:
+    def boxes(self, labels: Labels) -> Labels:
         """Returns "boxes", "labels" and "weights" of what is left of boxes.
 
         Those with at least 0.3 of their area left stay, clipped at the border.
         """
-        moved = found["boxes"] - tf.tile(self.start, (1, 2))[:, None]
+        moved = labels["boxes"] - tf.tile(self.start, (1, 2))[:, None]
         moved /= tf.tile(self.step, (1, 2))[:, None]
         boxes = tf.clip_by_value(moved, 0.0, tf.tile(_xy(self.seen_px), (2,)))
         left = tf.math.divide_no_nan(_area(boxes), _area(moved))
-        kept = (found["labels"] >= 0) & (left >= _LEAST_LEFT)
+        kept = (labels["labels"] >= 0) & (left >= _LEAST_LEFT)
         return {
             "boxes": tf.where(kept[..., None], boxes, 0.0),
-            "labels": tf.where(kept, found["labels"], -1),
-            "weights": tf.where(kept, found["weights"], 0.0),
+            "labels": tf.where(kept, labels["labels"], -1),
+            "weights": tf.where(kept, labels["weights"], 0.0),
         }
 
-    def found(self, found: Found) -> Found:
+    def labels(self, labels: Labels) -> Labels:
         """Returns what is known of the images: boxes, "points" and "masks", whatever is there."""
-        seen = self.boxes(found) if "boxes" in found else {}
+        seen = self.boxes(labels) if "boxes" in labels else {}
         for name, move in (("points", self.points), ("masks", self.masks)):
-            if name in found:
-                seen[name] = move(found[name])
+            if name in labels:
+                seen[name] = move(labels[name])
         return seen
 
     def _sampled(self, images: tf.Tensor, method: str, around: float) -> tf.Tensor:

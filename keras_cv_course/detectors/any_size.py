@@ -25,7 +25,7 @@ def any_size(model: keras.Model) -> keras.Model:
         as many anchors as the size has, see `spec_at`.
 
     Raises:
-        ValueError: If the model is no detector, or its layers depend on the size of its maps.
+        ValueError: If the model is not a detector, or its layers depend on the size of its maps.
 
     Example:
         >>> model = SSDLite("mobilenet_v2", classes=3)

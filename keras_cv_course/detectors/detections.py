@@ -35,20 +35,20 @@ def detection_spec(model: keras.Model) -> DetectionSpec:
         model: What a builder of detectors has returned, loaded or rewritten for quantization.
 
     Raises:
-        ValueError: If the model is no detector.
+        ValueError: If the model is not a detector.
     """
-    found = [layer for layer in model.layers if isinstance(layer, BoxCodes)]
-    if len(found) != 1:
+    layers = [layer for layer in model.layers if isinstance(layer, BoxCodes)]
+    if len(layers) != 1:
         raise ValueError(
             "`model` must be a detector of this package, with a BoxCodes layer behind its box "
-            f"codes. Received: {model.name!r} with {len(found)} such layers. Build one with "
+            f"codes. Received: {model.name!r} with {len(layers)} such layers. Build one with "
             "SSDLite, RetinaNet or YOLO."
         )
-    return found[0].spec
+    return layers[0].spec
 
 
 def split_detections(model: keras.Model) -> tuple[keras.Model, DetectionTail | None]:
-    """Returns the network in front of a `DetectionPostProcess`, and what stands behind.
+    """Returns the network before a `DetectionPostProcess`, and what follows it.
 
     Args:
         model: A functional model.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_cv_course._validation import check_choice, check_input_range
-from keras_cv_course.data.framing import Frame, frame_picture
+from keras_cv_course.data.framing import Frame, frame_image
 from keras_cv_course.data.image_sources import as_photographs, with_channels
 from keras_cv_course.detectors.detections import (
     DetectionTail,
@@ -26,7 +26,7 @@ from keras_cv_course.specs.model_spec import ModelSpec
 class Detector:
     """A detector that finds objects in images of any size.
 
-    It shares the layers of the network that it is given: training that goes on shows in it.
+    It shares the layers of the network that it is given, so further training changes it too.
 
     Attributes:
         network: The network, from an image to raw outputs.
@@ -49,13 +49,13 @@ class Detector:
             network carries.
 
     Raises:
-        ValueError: If the model is no detector, an argument is out of range, class names are not
+        ValueError: If the model is not a detector, an argument is out of range, class names are not
             as many as classes, or the range of the input is not known.
 
     Example:
         >>> detector = Detector(model, class_names=["RBC", "WBC", "Platelets"])
-        >>> found = detector.predict([image])[0]
-        >>> found["boxes"].shape, found["scores"].shape
+        >>> detections = detector.predict([image])[0]
+        >>> detections["boxes"].shape, detections["scores"].shape
         ((12, 4), (12,))
     """
 
@@ -87,8 +87,8 @@ class Detector:
             decoding.scales,
             name="detections",
         )
-        found = on_outputs(DetectionTail(postprocess, decoding), self.network.output)
-        self.model = keras.Model(self.network.input, found, name=self.network.name)
+        outputs = on_outputs(DetectionTail(postprocess, decoding), self.network.output)
+        self.model = keras.Model(self.network.input, outputs, name=self.network.name)
 
     def predict(self, images: Any, batch_size: int = 32) -> list[dict[str, np.ndarray]]:
         """Returns what is found in each image, the best first.
@@ -104,14 +104,14 @@ class Detector:
         Raises:
             ValueError: If an image has another shape.
         """
-        found: list[dict[str, np.ndarray]] = []
+        detections: list[dict[str, np.ndarray]] = []
         photographs = as_photographs(images)
         while batch := list(itertools.islice(photographs, batch_size)):
             channels = self.network.inputs[0].shape[-1]
             frames = [self.frame(with_channels(photo.pixels, channels)) for photo in batch]
             outputs = self.model.predict_on_batch(np.stack([frame.pixels for frame in frames]))
-            found.extend(detections_of(outputs, frames))
-        return found
+            detections.extend(detections_of(outputs, frames))
+        return detections
 
     def model_spec(self) -> ModelSpec:
         """Returns what `model` takes and what its outputs mean."""
@@ -130,7 +130,7 @@ class Detector:
             ValueError: If it has another number of dimensions or channels.
         """
         shape = (*self.spec.input_size_px, self.network.inputs[0].shape[-1])
-        return frame_picture(image, shape, self.input_range, self.resize)
+        return frame_image(image, shape, self.input_range, self.resize)
 
 
 def detections_of(
@@ -145,7 +145,7 @@ def detections_of(
     for i, frame in enumerate(frames):
         count = int(outputs["count"][i])
         corners = np.asarray(outputs["boxes"][i])[:count, [1, 0, 3, 2]]
-        boxes = frame.to_picture(corners)
+        boxes = frame.to_image(corners)
         real = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)  # Others lie beside the image.
         yield {
             "boxes": boxes[real],
@@ -155,15 +155,15 @@ def detections_of(
 
 
 def detection_rows(
-    found: Mapping[str, np.ndarray], class_names: Sequence[str] | None = None
+    detections: Mapping[str, np.ndarray], class_names: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """Returns the detections of an image as JSON can hold them, one dict each.
 
     Args:
-        found: "boxes", "scores" and "classes", as `Detector.predict` returns them.
+        detections: "boxes", "scores" and "classes", as `Detector.predict` returns them.
         class_names: Names by class; None calls a class by its number.
     """
-    columns = zip(found["boxes"], found["scores"], found["classes"], strict=True)
+    columns = zip(detections["boxes"], detections["scores"], detections["classes"], strict=True)
     return [
         {
             "class": int(label),
@@ -187,8 +187,8 @@ def _checked_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]
 def _checked_range(given: tuple[float, float] | None, name: str) -> tuple[float, float]:
     if given is None:
         raise ValueError(
-            f"`input_range` must be given, since nothing tells which pixel values {name!r} takes. "
-            "Received: None. Pass e.g. input_range=(-1, 1)."
+            f"`input_range` must be given, since {name!r} does not record which pixel values "
+            "it takes. Received: None. Pass e.g. input_range=(-1, 1)."
         )
     check_input_range(given)
     return (float(given[0]), float(given[1]))

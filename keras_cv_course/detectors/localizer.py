@@ -24,7 +24,7 @@ def Localizer(
     - "classes" `(batch, classes)`: logits, for the softmax;
     - "boxes" `(batch, 4)`: (x, y, width, height) of the upper left corner and the size, in parts
       of the image's width and height, for a squared error;
-    - "objectness" `(batch, 1)`: logit of there being an object at all, if asked for.
+    - "objectness" `(batch, 1)`: logit of there being an object at all, if requested.
 
     The loss is the sum of theirs; where there is no object, weigh "classes" and "boxes" with 0.
 

@@ -56,8 +56,8 @@ def SSD300(classes: int = 20, channels: int = 3, name: str | None = None) -> ker
     x = keras.layers.MaxPooling2D(3, 1, "same", name="fc6_pool")(stages["stage5"])
     x = conv_activation(x, 1024, 3, style, "fc6", dilation_rate=6)
     fc7 = conv_activation(x, 1024, 1, style, "fc7")
-    found = [_rescaled(stages["stage4"]), fc7, *ssd300_maps(fc7, style)]
-    maps = {f"P{level}": x for level, x in enumerate(found, 3)}
+    features = [_rescaled(stages["stage4"]), fc7, *ssd300_maps(fc7, style)]
+    maps = {f"P{level}": x for level, x in enumerate(features, 3)}
     spec = _spec(anchors.ssd300_maps(), classes, (_SIZE_PX, _SIZE_PX), entry.input_range)
     return finish_detector(image, _heads(maps, spec), spec, name or entry.name)
 
@@ -106,16 +106,20 @@ def SSDLite(
 
     Reference:
         MobileNetV2, arXiv:1801.04381, section 6.2; anchors and widths are those of torchvision's
-        SSDLite320, which stands on `MobileNetV3Large(reduced_tail=True)`: 3,440,060 parameters
+        SSDLite320, which is built on `MobileNetV3Large(reduced_tail=True)`: 3,440,060 parameters
         with 90 classes.
     """
     check_whole("classes", classes)
     body = open_backbone(backbone, input_shape, batch_norm_momentum)
     style = head_style(batch_norm_momentum)
-    found = [_before_last_stride(body), body.output, *lite_maps(body.output, style, extra_filters)]
-    maps = {f"P{level}": x for level, x in enumerate(found, _FINEST)}
+    features = [
+        _before_last_stride(body),
+        body.output,
+        *lite_maps(body.output, style, extra_filters),
+    ]
+    maps = {f"P{level}": x for level, x in enumerate(features, _FINEST)}
     size = tuple(body.inputs[0].shape[1:3])
-    shapes = [tuple(x.shape[1:3]) for x in found]
+    shapes = [tuple(x.shape[1:3]) for x in features]
     placed = anchors.ssd_maps(shapes, size, smallest, largest, tuple(ratios))
     spec = _spec(placed, classes, size, spec_of(body).input_range)
     return finish_detector(body.input, _heads(maps, spec, style), spec, name or "ssdlite")
@@ -133,7 +137,9 @@ def _spec(
 def _heads(
     maps: dict[str, KerasTensor], spec: DetectionSpec, lite: ConvStyle | None = None
 ) -> dict[str, KerasTensor]:
-    return ssd_head(maps, [len(found.shapes_px) for found in spec.maps], spec.logits, lite)
+    return ssd_head(
+        maps, [len(anchor_map.shapes_px) for anchor_map in spec.maps], spec.logits, lite
+    )
 
 
 def _rescaled(x: KerasTensor) -> KerasTensor:

@@ -75,7 +75,7 @@ def YOLOv2(
         name: Name of the model; "yolo_v2" when None.
 
     Raises:
-        ValueError: If `classes` is not above 0, or the size is no multiple of 32.
+        ValueError: If `classes` is not above 0, or the size is not a multiple of 32.
 
     Example:
         >>> YOLOv2(classes=3).output["boxes"].shape
@@ -111,7 +111,7 @@ def YOLOv2Tiny(
         name: Name of the model; "yolo_v2_tiny" when None.
 
     Raises:
-        ValueError: If `classes` is not above 0, or the size is no multiple of 32.
+        ValueError: If `classes` is not above 0, or the size is not a multiple of 32.
 
     Example:
         >>> YOLOv2Tiny(classes=3).output["boxes"].shape
@@ -152,7 +152,7 @@ def YOLOv3(
         name: Name of the model; "yolo_v3" when None.
 
     Raises:
-        ValueError: If `classes` is not above 0, or the size is no multiple of 32.
+        ValueError: If `classes` is not above 0, or the size is not a multiple of 32.
 
     Example:
         >>> YOLOv3(classes=3).output["boxes"].shape
@@ -296,7 +296,7 @@ def _check_anchors(anchors: Sequence[Shapes], maps: int) -> None:
         whole = len(anchors) == maps and all(
             len(level) and all(width > 0 < height for width, height in level) for level in anchors
         )
-    except TypeError:  # What is no pair, or no number.
+    except TypeError:  # Something is not a pair, or not a number.
         whole = False
     if not whole:
         raise ValueError(
@@ -331,6 +331,6 @@ def _finish(
         _SCORES[version],
         input_range=input_range,
     )
-    counts = [len(found.shapes_px) for found in spec.maps]
+    counts = [len(anchor_map.shapes_px) for anchor_map in spec.maps]
     heads = yolo_head(maps, counts, classes, objectness_bias)
     return finish_detector(body.input, heads, spec, name or default_name)

@@ -30,7 +30,7 @@ def YOLOv1(
     24 convolutions and two dense layers; 271,703,550 parameters, more than 1 GB. The last layer
     gives 7 x 7 x (5B + C) numbers: "boxes" (batch, 49B, 4), "objectness" (batch, 49B, 1) and
     "classes" (batch, 49B, classes), where the B boxes of a cell have the same classes. All are
-    what the sum of squares is taken of, without sigmoid or softmax. Cells stand row by row.
+    what the sum of squares is taken of, without sigmoid or softmax. Cells are ordered row by row.
 
     Args:
         classes: Number of classes, the paper's C.

@@ -25,16 +25,16 @@ def _categories(categories: Sequence[Any]) -> Answer:
     }
 
 
-def _classify(task: Any, picture: Any) -> Answer:
-    return _categories(task.classify(picture).classifications[0].categories)
+def _classify(task: Any, image: Any) -> Answer:
+    return _categories(task.classify(image).classifications[0].categories)
 
 
-def _embed(task: Any, picture: Any) -> Answer:
-    return {"vector": np.asarray(task.embed(picture).embeddings[0].embedding)}
+def _embed(task: Any, image: Any) -> Answer:
+    return {"vector": np.asarray(task.embed(image).embeddings[0].embedding)}
 
 
-def _segment(task: Any, picture: Any) -> Answer:
-    result = task.segment(picture)
+def _segment(task: Any, image: Any) -> Answer:
+    result = task.segment(image)
     masks = [mask.numpy_view() for mask in result.confidence_masks]
     shape = masks[0].shape[:2]
     return {
@@ -43,20 +43,20 @@ def _segment(task: Any, picture: Any) -> Answer:
     }
 
 
-def _detect(task: Any, picture: Any) -> Answer:
-    found = task.detect(picture).detections
+def _detect(task: Any, image: Any) -> Answer:
+    detections = task.detect(image).detections
     boxes = [
         (b.origin_x, b.origin_y, b.origin_x + b.width, b.origin_y + b.height)
-        for b in (detection.bounding_box for detection in found)
+        for b in (detection.bounding_box for detection in detections)
     ]
     return {
         "boxes": np.array(boxes, np.float64).reshape(-1, 4),
-        **_categories([detection.categories[0] for detection in found]),
+        **_categories([detection.categories[0] for detection in detections]),
     }
 
 
 # Class, options of the task, and how an image is answered. The only option says which of a
-# segmenter's results are wanted; the rest is MediaPipe's default, or stands in the file.
+# segmenter's results are wanted; the rest is MediaPipe's default, or in the file.
 _TASKS: dict[str, tuple[str, dict[str, Any], Callable[[Any, Any], Answer]]] = {
     "classifier": ("ImageClassifier", {}, _classify),
     "embedder": ("ImageEmbedder", {}, _embed),
@@ -65,16 +65,16 @@ _TASKS: dict[str, tuple[str, dict[str, Any], Callable[[Any, Any], Answer]]] = {
 }
 
 
-def _answer(name: str, path: str, pictures: np.ndarray) -> Answer:
+def _answer(name: str, path: str, images: np.ndarray) -> Answer:
     kind, options, ask = _TASKS[name]
     base = BaseOptions(model_asset_path=path)
     task = getattr(vision, kind).create_from_options(
         getattr(vision, f"{kind}Options")(base_options=base, **options)
     )
     answers = {}
-    for number, pixels in enumerate(pictures):
-        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=pixels)
-        for key, values in ask(task, picture).items():
+    for number, pixels in enumerate(images):
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=pixels)
+        for key, values in ask(task, image).items():
             answers[f"{number}/{key}"] = values
     task.close()
     return answers
@@ -82,10 +82,10 @@ def _answer(name: str, path: str, pictures: np.ndarray) -> Answer:
 
 def main() -> None:
     """Runs the task on every image, and writes the answers, or what MediaPipe says against it."""
-    name, path, pictures, answers, error_file = sys.argv[1:]
+    name, path, images, answers, error_file = sys.argv[1:]
     try:
-        found = _answer(name, path, np.load(pictures)["pictures"])
-        np.savez(answers, allow_pickle=False, **found)
+        arrays = _answer(name, path, np.load(images)["images"])
+        np.savez(answers, allow_pickle=False, **arrays)
     # MediaPipe raises whatever its status codes become; the parent reports what it said.
     except Exception as error:
         Path(error_file).write_text(str(error) or type(error).__name__, encoding="utf-8")

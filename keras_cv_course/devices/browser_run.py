@@ -187,4 +187,4 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         self._answers.put(json.loads(body))
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Requests are not worth a line each."""
+        """Does not log requests."""

@@ -86,7 +86,7 @@ def write_c_source(
 
     Raises:
         ValueError: If the file is no .tflite, an input or output has a type that is neither float32
-            nor int8, uint8, int16 or int32, `name` is no free name in C and C++, `arena_bytes` is
+            nor int8, uint8, int16 or int32, `name` is not free in C and C++, `arena_bytes` is
             no whole number above 0, or `golden` does not fit the file.
 
     Example:

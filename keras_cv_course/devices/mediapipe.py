@@ -129,7 +129,7 @@ def run_mediapipe(
     python: str | os.PathLike[str],
     task: str,
     path: str | os.PathLike[str],
-    pictures: np.ndarray,
+    images: np.ndarray,
     timeout_s: float = 120,
 ) -> list[Answer]:
     """Returns what MediaPipe answers to images, given nothing but the file.
@@ -141,7 +141,7 @@ def run_mediapipe(
         python: A Python that can import mediapipe, see `find_python`.
         task: "classifier", "embedder", "segmenter" or "detector".
         path: A .tflite file.
-        pictures: uint8 RGB `(n, height, width, 3)`; MediaPipe resizes them to the model's size.
+        images: uint8 RGB `(n, height, width, 3)`; MediaPipe resizes them to the model's size.
         timeout_s: Seconds until MediaPipe is stopped; some failed graphs never end.
 
     Returns:
@@ -159,13 +159,13 @@ def run_mediapipe(
     """
     check_choice("task", task, _READERS)
     check_positive("timeout_s", timeout_s)
-    _check_pictures(pictures)
+    _check_images(images)
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"`path` must name a .tflite file. Received: {path}.")
     with tempfile.TemporaryDirectory() as name:
-        files = [Path(name, part) for part in ("pictures.npz", "answers.npz", "error.txt")]
-        np.savez(files[0], pictures=pictures)
+        files = [Path(name, part) for part in ("images.npz", "answers.npz", "error.txt")]
+        np.savez(files[0], images=images)
         # -I: neither this folder's modules nor this environment's packages are MediaPipe's.
         command = [str(python), "-I", str(_CHILD), task, str(path.resolve()), *map(str, files)]
         done = _run(command, path, timeout_s)
@@ -178,14 +178,14 @@ def run_mediapipe(
                 f"{done.stderr.strip()[-_MOST_STDERR_CHARACTERS:]}"
             )
         with np.load(answers) as arrays:
-            return [_READERS[task](_of_picture(arrays, i)) for i in range(len(pictures))]
+            return [_READERS[task](_of_image(arrays, i)) for i in range(len(images))]
 
 
-def _check_pictures(pictures: np.ndarray) -> None:
-    shape, dtype = np.shape(pictures), np.asarray(pictures).dtype
+def _check_images(images: np.ndarray) -> None:
+    shape, dtype = np.shape(images), np.asarray(images).dtype
     if len(shape) != 4 or shape[-1] != 3 or dtype != np.uint8:
         raise ValueError(
-            "`pictures` must be a uint8 array of the shape (n, height, width, 3). "
+            "`images` must be a uint8 array of the shape (n, height, width, 3). "
             f"Received: {dtype} {shape}."
         )
 
@@ -201,7 +201,7 @@ def _run(command: list[str], path: Path, timeout_s: float) -> "subprocess.Comple
         ) from error
 
 
-def _of_picture(arrays: _Arrays, number: int) -> dict[str, np.ndarray]:
+def _of_image(arrays: _Arrays, number: int) -> dict[str, np.ndarray]:
     prefix = f"{number}/"
     return {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
 

@@ -215,11 +215,11 @@ def _refusal(file: Path, answer: _Answer, arena_bytes: int) -> str:
         requested, available, missing = (int(number) for number in shortage.groups())
         return (
             f"`arena_bytes` must be larger for {file}. Received: {arena_bytes:,}, where at the "
-            f"first shortage {requested:,} bytes were asked for and {available:,} were left: give "
+            f"first shortage {requested:,} bytes were requested and {available:,} were left: give "
             f"at least {arena_bytes + missing:,}, or None."
         )
-    found = ((rule.search(answer.log), text) for rule, text in _REASONS)
-    reasons = (text.format(*match.groups()) for match, text in found if match)
+    matches = ((rule.search(answer.log), text) for rule, text in _REASONS)
+    reasons = (text.format(*match.groups()) for match, text in matches if match)
     reason = next(reasons, answer.problem)
     lines = [line for line in map(str.strip, answer.log.splitlines()) if line]
     words = " | ".join(lines[-_LAST_LINES:])

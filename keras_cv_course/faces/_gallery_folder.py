@@ -1,7 +1,7 @@
 """The folder of a gallery: whether it is whole, who can read it, and a copy where it is read-only.
 
 milvus-lite trusts its files. If the list of them, `manifest.json`, is damaged, it takes the list
-before, and deletes the files that are not in it: everybody who was enrolled since. So the list is
+before, and deletes the files that are not in it: all people enrolled since. So the list is
 held against the files before milvus-lite opens the folder.
 """
 
@@ -34,10 +34,10 @@ def check_undamaged(folder: Path) -> None:
     """Raises ValueError unless all files of a gallery are there and are known to it.
 
     Args:
-        folder: A gallery that nobody has open.
+        folder: A gallery that is not open.
     """
     patterns = ("collections/*", "databases/*/collections/*")
-    for collection in (found for pattern in patterns for found in sorted(folder.glob(pattern))):
+    for collection in (path for pattern in patterns for path in sorted(folder.glob(pattern))):
         try:
             _check_collection(collection)
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
@@ -81,7 +81,7 @@ def _listed(collection: Path, metrics: Mapping[str, str]) -> tuple[int, list[Pat
         for kind, key in _KINDS.items():
             for name in lists[key]:
                 if _FILE.fullmatch(name) is None or not name.startswith(kind):
-                    raise ValueError(f"{_MANIFEST} lists {name!r:.80}, which is no file of its.")
+                    raise ValueError(f"{_MANIFEST} lists {name!r:.80}, which is not a file of it.")
                 files.append(collection / "partitions" / _one_folder(partition) / name)
     return sequence, files
 
@@ -105,7 +105,7 @@ def _check_parquet(path: Path) -> None:
 def _span(path: Path) -> _Span:
     match = _FILE.fullmatch(f"{path.parent.name}/{path.name}")
     if match is None:
-        raise ValueError(f"{path.name} is no name of a file of a gallery.")
+        raise ValueError(f"{path.name} is not the name of a gallery's file.")
     return int(match[2]), int(match[3])
 
 
@@ -137,17 +137,17 @@ def _logged(collection: Path) -> Iterator[_Span]:
 
 
 def keep_private(folder: Path) -> None:
-    """Lets nobody but the owner into a gallery: folders are 0700 and files 0600.
+    """Restricts a gallery to its owner: folders are 0700 and files 0600.
 
     What belongs to another user, who lets this one in, is left as it is.
     """
     if os.name != "posix":
         return
     for path in (folder, *folder.rglob("*")):
-        found = path.lstat()
-        mode = 0o700 if stat.S_ISDIR(found.st_mode) else 0o600
-        ours = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode)
-        if ours and stat.S_IMODE(found.st_mode) != mode:
+        status = path.lstat()
+        mode = 0o700 if stat.S_ISDIR(status.st_mode) else 0o600
+        ours = status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode)
+        if ours and stat.S_IMODE(status.st_mode) != mode:
             path.chmod(mode)
 
 

@@ -1,4 +1,4 @@
-"""What is asked of pymilvus and milvus-lite before a gallery is opened."""
+"""What pymilvus and milvus-lite must provide before a gallery is opened."""
 
 import logging.config
 from pathlib import Path
@@ -11,7 +11,7 @@ from keras_cv_course.faces._gallery_folder import check_undamaged, keep_private
 def import_pymilvus() -> Any:
     """Returns pymilvus, without what it does to the process's logging.
 
-    At its import it configures logging anew, which closes the log files of everybody else, and it
+    At its import it reconfigures logging, which closes the log files of other modules, and it
     prints each error that it raises.
     """
     configure = logging.config.dictConfig
@@ -59,7 +59,7 @@ def check_free(path: Path) -> None:
         holding = milvus_lite.MilvusLite(str(path))
     except milvus_lite.DataDirLockedError as error:
         raise open_elsewhere(path) from error
-    with holding:  # Nobody else changes the folder meanwhile.
+    with holding:  # No other process changes the folder meanwhile.
         keep_private(path)
         check_undamaged(path)
 

@@ -116,7 +116,7 @@ def align_face(
         "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", arXiv:1801.07698,
         section 3.1: faces aligned by five points to 112 by 112 pixels.
     """
-    picture = as_picture(image)
+    pil_image = as_pil_image(image)
     check_whole("size_px", size_px)
     landmarks = np.asarray(landmarks, np.float64)
     if landmarks.shape != TEMPLATE.shape:
@@ -130,8 +130,8 @@ def align_face(
     # Pixels that shrink to less than one are averaged first, so that none is skipped.
     shrinking = max(1, math.floor(math.hypot(*back[:, 0])))
     if shrinking > 1:
-        picture, back = picture.reduce(shrinking), back / shrinking
-    aligned = picture.transform(
+        pil_image, back = pil_image.reduce(shrinking), back / shrinking
+    aligned = pil_image.transform(
         (size_px, size_px),
         Image.Transform.AFFINE,
         tuple(back.ravel()),
@@ -140,7 +140,7 @@ def align_face(
     return np.asarray(aligned)
 
 
-def as_picture(image: np.ndarray) -> Image.Image:
+def as_pil_image(image: np.ndarray) -> Image.Image:
     """Returns an image of Pillow; raises TypeError or ValueError for what is none."""
     image = np.asarray(image)
     if image.dtype != np.uint8:

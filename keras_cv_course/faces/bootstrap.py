@@ -58,17 +58,17 @@ def bootstrap_interval(
     if np.any((a == b) != same):
         raise ValueError("`same` must be true where `people_a` is `people_b`, and nowhere else.")
     rng = np.random.default_rng(seed)
-    found = []
+    estimates = []
     for _ in range(repeats):
         drawn = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))
         weights = np.where(same, drawn[a], drawn[a] * drawn[b]).astype(np.float64)
         used = weights > 0
         if np.any(same[used]) and not np.all(same[used]):
-            found.append(measure(similarity[used], same[used], weights[used]))
-    if not found:
+            estimates.append(measure(similarity[used], same[used], weights[used]))
+    if not estimates:
         raise ValueError(
             "There must be people enough that a draw of them has pairs of both kinds. Received: "
             f"{len(names)}."
         )
-    low, high = np.quantile(found, [(1 - coverage) / 2, (1 + coverage) / 2])
+    low, high = np.quantile(estimates, [(1 - coverage) / 2, (1 + coverage) / 2])
     return float(low), float(high)

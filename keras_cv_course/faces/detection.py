@@ -12,7 +12,7 @@ from PIL import Image
 
 from keras_cv_course._validation import check_rate, check_whole
 from keras_cv_course.faces._extras import need
-from keras_cv_course.faces.alignment import align_face, as_picture
+from keras_cv_course.faces.alignment import align_face, as_pil_image
 
 _CASCADE = "haarcascade_frontalface_default.xml"
 # Each pass of the cascade looks for faces larger by so much; a face counts if so many passes and
@@ -77,9 +77,9 @@ def haar_detector(smallest_px: int = 40) -> Detector:
     cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades, _CASCADE)))
 
     def detect(image: np.ndarray) -> list[Face]:
-        picture, shrinking = _shrunk(image)
+        pil_image, shrinking = _shrunk(image)
         boxes, _, scores = cascade.detectMultiScale3(
-            np.asarray(picture.convert("L")),
+            np.asarray(pil_image.convert("L")),
             scaleFactor=_SCALE_STEP,
             minNeighbors=_FEWEST_HITS,
             minSize=(smallest_px, smallest_px),
@@ -101,7 +101,7 @@ def yunet_detector(path: str | os.PathLike[str], score_threshold: float = 0.8) -
     Args:
         path: An .onnx file of YuNet, e.g. `face_detection_yunet_2023mar.onnx` of OpenCV's model
             zoo. This package ships none.
-        score_threshold: Score from which on it is a face, at least 0 and below 1.
+        score_threshold: Smallest score of a face, at least 0 and below 1.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -121,12 +121,12 @@ def yunet_detector(path: str | os.PathLike[str], score_threshold: float = 0.8) -
     try:
         network = cv2.FaceDetectorYN.create(str(file), "", (320, 320), *options)
     except cv2.error as error:
-        raise ValueError(f"{file} is no model that OpenCV can read: {error}") from error
+        raise ValueError(f"{file} is not a model that OpenCV can read: {error}") from error
 
     def detect(image: np.ndarray) -> list[Face]:
-        picture, shrinking = _shrunk(image)
-        network.setInputSize(picture.size)
-        bgr = np.ascontiguousarray(np.asarray(picture.convert("RGB"))[..., ::-1])
+        pil_image, shrinking = _shrunk(image)
+        network.setInputSize(pil_image.size)
+        bgr = np.ascontiguousarray(np.asarray(pil_image.convert("RGB"))[..., ::-1])
         _, rows = network.detect(bgr)
         # x, y, width, height; five points, first the eye on the left of the image; score.
         return [
@@ -188,10 +188,10 @@ def cut_out(image: np.ndarray, face: Face, size_px: int, margin: float = 0.2) ->
     """
     if face.landmarks is not None:
         return align_face(image, face.landmarks, size_px)
-    picture = as_picture(image)
+    pil_image = as_pil_image(image)
     check_whole("size_px", size_px)
     box = square_around(face, margin)
-    return np.asarray(picture.crop(box).resize((size_px, size_px), Image.Resampling.BILINEAR))
+    return np.asarray(pil_image.crop(box).resize((size_px, size_px), Image.Resampling.BILINEAR))
 
 
 def square_around(face: Face, margin: float = 0.2) -> tuple[int, int, int, int]:
@@ -217,9 +217,9 @@ def square_around(face: Face, margin: float = 0.2) -> tuple[int, int, int, int]:
 
 def _shrunk(image: np.ndarray) -> tuple[Image.Image, int]:
     """Returns an image that is not too large for a search, and by how much it is smaller."""
-    picture = as_picture(image)
-    shrinking = max(1, math.ceil(max(picture.size) / _LONGEST_SIDE_PX))
-    return (picture.reduce(shrinking) if shrinking > 1 else picture), shrinking
+    pil_image = as_pil_image(image)
+    shrinking = max(1, math.ceil(max(pil_image.size) / _LONGEST_SIDE_PX))
+    return (pil_image.reduce(shrinking) if shrinking > 1 else pil_image), shrinking
 
 
 def _xyxy(box: Any, scale: int) -> tuple[float, float, float, float]:

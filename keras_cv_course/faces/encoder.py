@@ -116,7 +116,7 @@ def face_maps(backbone: keras.Model) -> keras.Model:
             EfficientNet or EfficientNet-Lite.
 
     Raises:
-        ValueError: If it is none of these.
+        ValueError: If it is not one of these.
 
     Example:
         >>> encoder = FaceEncoder(face_maps(MobileNetV2((160, 160, 3), include_top=False)), grid=5)

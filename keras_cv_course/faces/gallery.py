@@ -30,7 +30,7 @@ from keras_cv_course.faces._milvus import (
 # Milvus' index: exact looks at every face, approximate at the promising ones.
 _INDEXES = {"exact": "FLAT", "approximate": "AUTOINDEX"}
 _BATCH = 1000  # faces in one message
-# Of one person there may be many faces: so many are looked at first for each person asked for.
+# One person may have many faces: as many are searched first for each person requested.
 _FACES_A_PERSON = 4
 _MOST_HITS = 16_384  # that Milvus returns
 # milvus-lite answers on this machine, where a proxy has no business, and fails if it is
@@ -59,7 +59,7 @@ class Identification:
         matches: The people who are alike enough, the most alike first; empty for a face that is
             unknown.
         nearest: The most alike person, alike enough or not; None if the gallery is empty.
-        threshold: The similarity from which on a person is alike enough.
+        threshold: The smallest similarity at which a person is identified.
     """
 
     matches: tuple[Match, ...]
@@ -82,7 +82,7 @@ class FaceGallery:
 
     A folder is for its owner alone (0700, files 0600). It is checked before it is opened: what is
     damaged is refused and left as it is. Of one on a read-only disk a private copy is searched,
-    which goes when the gallery is closed; nobody can be enrolled or removed then.
+    which is removed when the gallery is closed; people cannot be enrolled or removed then.
 
     While a folder is open, milvus-lite answers on a port of this machine (127.0.0.1) without a
     password: on a machine that others use too, run a server that asks for one.
@@ -92,7 +92,7 @@ class FaceGallery:
             e.g. "http://localhost:19530".
         token: "user:password" or an API key, for a server that asks for it.
         collection: Name of the gallery in its database.
-        index: How a gallery that is made anew is searched: "exact" compares with every face,
+        index: How a new gallery is searched: "exact" compares with every face,
             "approximate" leaves the choice of an index to the server.
         timeout_s: Seconds to wait for a server.
 
@@ -106,9 +106,9 @@ class FaceGallery:
 
     Example:
         >>> with FaceGallery("people.db") as gallery:
-        ...     gallery.enroll("Ada", embed(pictures_of_ada))
-        ...     found = gallery.identify(embed(image)[0], threshold=0.4)
-        ...     print(found.name or "unknown", found.nearest.similarity)
+        ...     gallery.enroll("Ada", embed(images_of_ada))
+        ...     identification = gallery.identify(embed(image)[0], threshold=0.4)
+        ...     print(identification.name or "unknown", identification.nearest.similarity)
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class FaceGallery:
             )
         names = [checked_name(each) for each in names]
         with self._writing:
-            if self._size is None and not self._found():
+            if self._size is None and not self._exists():
                 self._size = self._created(vectors.shape[1])
             self._check_size(vectors)
             for start in range(0, len(names), _BATCH):
@@ -225,7 +225,7 @@ class FaceGallery:
         check_whole("top_k", top_k)
         if not -1 <= threshold <= 1:
             raise ValueError(f"`threshold` must be from -1 to 1. Received: {threshold!r}.")
-        if self._size is None and not self._found():
+        if self._size is None and not self._exists():
             return Identification((), None, float(threshold))
         self._check_size(vectors)
         people = self._most_alike(vectors, top_k)
@@ -260,7 +260,7 @@ class FaceGallery:
 
     def count(self, name: str | None = None) -> int:
         """Returns the number of faces, of one person or of all."""
-        if self._size is None and not self._found():
+        if self._size is None and not self._exists():
             return 0
         chosen = "" if name is None else is_named(checked_name(name))
         rows = self._asking(
@@ -270,9 +270,9 @@ class FaceGallery:
 
     def names(self) -> tuple[str, ...]:
         """Returns the names of all people, sorted."""
-        if self._size is None and not self._found():
+        if self._size is None and not self._exists():
             return ()
-        found: set[str] = set()
+        names: set[str] = set()
         rows = self._asking(
             self._client.query_iterator,
             self.collection,
@@ -280,9 +280,9 @@ class FaceGallery:
             output_fields=["name"],
         )
         while batch := self._asking(rows.next):
-            found.update(row["name"] for row in batch)
+            names.update(row["name"] for row in batch)
         rows.close()
-        return tuple(sorted(found))
+        return tuple(sorted(names))
 
     def close(self) -> None:
         """Lets go of the folder or the server; the object cannot be used any more."""
@@ -316,7 +316,7 @@ class FaceGallery:
         except self._failure as error:
             raise ConnectionError(f"The gallery {self.uri} failed: {error}") from error
 
-    def _found(self) -> bool:
+    def _exists(self) -> bool:
         """Returns whether the collection is there by now; another client may have made it."""
         self._size = self._opened()
         return self._size is not None
@@ -329,7 +329,7 @@ class FaceGallery:
         fields = {field["name"]: field for field in described["fields"]}
         if set(fields) != FIELDS:
             raise ValueError(
-                f"The collection {self.collection!r} of {self.uri} is no gallery: it holds "
+                f"The collection {self.collection!r} of {self.uri} is not a gallery: it holds "
                 f"{sorted(fields)}. Give another `collection`."
             )
         self._asking(self._client.load_collection, self.collection)

@@ -48,7 +48,7 @@ def MultitaskFaceNetwork(
 
     Raises:
         TypeError: If one of the tasks is not a task.
-        ValueError: If the backbone has its classifier, is pooled, is none of this package or has
+        ValueError: If the backbone has its classifier, is pooled, is not of this package or has
             a free input size with early heads; if a level is not in it; if there is no task, or
             one twice.
 

@@ -44,7 +44,7 @@ class OpenSetReport:
         people: People in the gallery.
         rank: A name counts as right among so many most alike people.
         closed_set_rate: Share of `known` that get the right name when all are accepted.
-        points: What the thresholds give, in the order in which the rates were asked for.
+        points: What the thresholds give, in the order of the given rates.
     """
 
     known: int

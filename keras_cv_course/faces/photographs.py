@@ -74,7 +74,7 @@ class FaceReader:
 
 
 def crop_center(image: np.ndarray, share: float) -> np.ndarray:
-    """Returns the middle of an image, as `data.picture_reader` cuts it out.
+    """Returns the middle of an image, as `data.image_reader` cuts it out.
 
     Args:
         image: `(height, width, channels)`.

@@ -15,7 +15,7 @@ _BATCH = 64
 
 def fit_projection(
     encoder: keras.Model,
-    pictures: np.ndarray,
+    images: np.ndarray,
     labels: np.ndarray,
     basis: np.ndarray | None = None,
     components: int = 200,
@@ -34,11 +34,11 @@ def fit_projection(
 
     Args:
         encoder: What `FaceEncoder` has returned, on a trained backbone.
-        pictures: As the encoder takes them, `(n, height, width, channels)`; mirrored and shifted
+        images: As the encoder takes them, `(n, height, width, channels)`; mirrored and shifted
             copies among them make it indifferent to that.
         labels: Who is on each, whole numbers `(n,)`; at least two people, one with two images.
-        basis: Images of other people, whom nobody needs to name, to find the principal components
-            in. A few dozen people have too few faces for that. None takes `pictures`.
+        basis: Images of other people, without names, to compute the principal components
+            in. A few dozen people have too few faces for that. None takes `images`.
         components: Principal components of each feature map, at most.
         shrinkage: Share of the within-person covariance that is taken from a sphere, above 0 and at
             most 1; more for less data.
@@ -55,19 +55,19 @@ def fit_projection(
         and Stolcke, Interspeech 2006. "Probabilistic Linear Discriminant Analysis", Ioffe, ECCV
         2006, section 3: how reliable a discriminant is.
     """
-    own = frozen_features(encoder, pictures)
+    own = frozen_features(encoder, images)
     others = own if basis is None else frozen_features(encoder, basis)
     set_projection(encoder, own, labels, others, components, shrinkage, seed)
 
 
-def frozen_features(encoder: keras.Model, pictures: np.ndarray) -> list[np.ndarray]:
+def frozen_features(encoder: keras.Model, images: np.ndarray) -> list[np.ndarray]:
     """Returns what each projection of a `FaceEncoder` gets, float32 `(n, values)`.
 
     For fitting more than once: `fit_projection` is `set_projection` on these.
 
     Args:
         encoder: What `FaceEncoder` has returned.
-        pictures: As it takes them, `(n, height, width, channels)`.
+        images: As it takes them, `(n, height, width, channels)`.
 
     Raises:
         ValueError: If the model is no `FaceEncoder`.
@@ -75,8 +75,8 @@ def frozen_features(encoder: keras.Model, pictures: np.ndarray) -> list[np.ndarr
     projections = _projections(encoder)
     inner = keras.Model(encoder.input, [x.input for x in projections])
     parts: list[list[np.ndarray]] = [[] for _ in projections]
-    for start in range(0, len(pictures), _BATCH):
-        outputs = inner(pictures[start : start + _BATCH], training=False)
+    for start in range(0, len(images), _BATCH):
+        outputs = inner(images[start : start + _BATCH], training=False)
         for part, y in zip(parts, keras.tree.flatten(outputs), strict=True):
             part.append(np.asarray(y))
     return [np.concatenate(part) for part in parts]
@@ -139,14 +139,14 @@ def set_projection(
 
 def _projections(encoder: keras.Model) -> list[keras.layers.Dense]:
     end = encoder.layers[-1]
-    found = [x for x in encoder.layers if x.name.endswith("projection")]
-    dense = bool(found) and all(isinstance(x, keras.layers.Dense) for x in found)
+    layers = [x for x in encoder.layers if x.name.endswith("projection")]
+    dense = bool(layers) and all(isinstance(x, keras.layers.Dense) for x in layers)
     if getattr(end, "activation", None) is not l2_normalize or not dense:
         raise ValueError(
             "`encoder` must be what FaceEncoder returns, whose dense layers are called projection. "
             f"Received: {encoder.name!r}."
         )
-    return found
+    return layers
 
 
 def _mapping(x: np.ndarray, labels: np.ndarray, size: int, shrinkage: float) -> np.ndarray:

@@ -30,7 +30,7 @@ def SiameseNetwork(
     """Returns a model of two images, "image_a" and "image_b", that share one encoder.
 
     With a head it gives the probability `(batch, 1)`, "same", that both show one person (or
-    digit, or whatever the encoder tells apart); train it with "binary_crossentropy". The head
+    digit, or whatever the encoder distinguishes); train it with "binary_crossentropy". The head
     starts so that what is further apart is less likely the same. From a random slope, which has
     the wrong sign in half of the cases, training shrinks all embeddings to a point and ends there.
     Without, it
@@ -54,7 +54,7 @@ def SiameseNetwork(
     Example:
         >>> pair = SiameseNetwork(SiameseEncoder((28, 28, 1)))
         >>> pair.compile("adam", "binary_crossentropy", metrics=["accuracy"])
-        >>> pair.fit([pictures_a, pictures_b], same, epochs=10)
+        >>> pair.fit([images_a, images_b], same, epochs=10)
 
     Reference:
         "Learning a Similarity Metric Discriminatively, with Application to Face Verification",

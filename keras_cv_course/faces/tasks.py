@@ -18,8 +18,8 @@ class Output:
         size: Number of values for an image.
         activation: "sigmoid" for probabilities; None for values in the unit of the task, and for
             logits.
-        scale: What a value of 1 before scaling stands for, in the unit of the task.
-        offset: What a value of 0 before scaling stands for.
+        scale: The meaning of a value of 1 before scaling, in the unit of the task.
+        offset: The meaning of a value of 0 before scaling.
         label_size: Number of values of a label; `size` where it is None.
         loss_weight: Factor of the output's loss.
     """
@@ -96,7 +96,7 @@ class Landmarks(FaceTask):
         check_positive("visibility_weight", self.visibility_weight)
 
     def outputs(self) -> tuple[Output, ...]:
-        """Returns the points, and their visibility where it is asked for."""
+        """Returns the points, and their visibility where it is requested."""
         # A face fills about half of an image: so the head's own values are about 1.
         points = Output(self.name, 2 * self.points, scale=0.25, loss_weight=self.loss_weight)
         seen = Output("visibility", self.points, "sigmoid", loss_weight=self.visibility_weight)
@@ -221,12 +221,12 @@ class LabelledSource:
     Attributes:
         name: What the set is called.
         tasks: Names of tasks.
-        pictures: How many images of it were trained with.
+        images: How many images of it were trained with.
     """
 
     name: str
     tasks: tuple[str, ...]
-    pictures: int
+    images: int
 
 
 # What All-in-One was trained with, as the table on the course's slide has it; 993,153 images.

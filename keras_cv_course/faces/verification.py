@@ -30,7 +30,7 @@ class Verification:
 
 
 class FaceVerifier:
-    """Tells whether two images show the same person.
+    """Decides whether two images show the same person.
 
     It embeds each image, brings the embeddings to length 1, and takes their product: the cosine,
     in [-1, 1], where higher is more alike. Two images are of one person if it is at least the
@@ -50,7 +50,7 @@ class FaceVerifier:
 
     Example:
         >>> verifier = FaceVerifier(TFLiteModel("encoder.tflite"), threshold=0.42)
-        >>> verifier.verify(picture_a, picture_b).same
+        >>> verifier.verify(image_a, image_b).same
         True
     """
 

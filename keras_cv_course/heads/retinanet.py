@@ -49,12 +49,12 @@ def retinanet_head(
     for name, values, bias in (("boxes", _BOX, 0.0), ("classes", classes, prior_bias(prior))):
         tower = _tower(next(iter(maps.values())).shape[-1], name)
         last = _conv(anchors * values, f"{name}_conv", bias)
-        found = {}
+        convolutions = {}
         for level, x in maps.items():
             for layer in tower:
                 x = layer(x)
-            found[level] = last(x)
-        outputs[name] = over_anchors(found, values, name)
+            convolutions[level] = last(x)
+        outputs[name] = over_anchors(convolutions, values, name)
     return outputs
 
 

@@ -31,7 +31,7 @@ def ssd_head(
     """
     outputs = {}
     for name, values in (("boxes", _BOX), ("classes", logits)):
-        found = {}
+        convolutions = {}
         for (level, x), count in zip(maps.items(), anchors, strict=True):
             prefix = f"{name}_{level}"
             if lite is None:
@@ -44,6 +44,6 @@ def ssd_head(
                     kernel_initializer=lite.kernel_initializer,
                     name=f"{prefix}_conv",
                 )
-            found[level] = conv(x)
-        outputs[name] = over_anchors(found, values, name)
+            convolutions[level] = conv(x)
+        outputs[name] = over_anchors(convolutions, values, name)
     return outputs

@@ -37,13 +37,13 @@ def yolo_head(
         ("objectness", 1, objectness_bias),
         ("classes", classes, 0.0),
     ):
-        found = {}
+        convolutions = {}
         for (level, x), count in zip(maps.items(), anchors, strict=True):
-            found[level] = keras.layers.Conv2D(
+            convolutions[level] = keras.layers.Conv2D(
                 count * values,
                 1,
                 bias_initializer=keras.initializers.Constant(bias),
                 name=f"{name}_{level}_conv",
             )(x)
-        outputs[name] = over_anchors(found, values, name)
+        outputs[name] = over_anchors(convolutions, values, name)
     return outputs

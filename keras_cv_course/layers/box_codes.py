@@ -1,4 +1,4 @@
-"""The mark on a detector's box codes that tells how to read them."""
+"""The layer on a detector's box codes that records how to decode them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from keras_cv_course.specs.model_spec import ModelSpec
 class BoxCodes(keras.layers.Layer):
     """Returns the box codes (n, anchors, 4) that it gets, and holds what they mean.
 
-    It stands at the end of a detector, so that anchors and coding are saved with the network, and
+    It is at the end of a detector, so that anchors and coding are saved with the network, and
     survive every rewriting of its graph. In a .tflite nothing is left of it.
 
     Args:

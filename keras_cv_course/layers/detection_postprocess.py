@@ -104,7 +104,7 @@ class DetectionPostProcess(keras.layers.Layer):
         import tensorflow as tf
 
         codes, scores = (ops.cast(x, "float32") for x in inputs)
-        boxes, kept, classes, count = tf.image.combined_non_max_suppression(
+        boxes, best_scores, classes, count = tf.image.combined_non_max_suppression(
             self.decode(codes)[:, :, None],
             scores,
             max_output_size_per_class=self.max_detections,
@@ -113,7 +113,9 @@ class DetectionPostProcess(keras.layers.Layer):
             score_threshold=self.threshold_below,
             clip_boxes=False,
         )
-        return dict(zip(OUTPUTS, (boxes, classes, kept, ops.cast(count, "float32")), strict=True))
+        return dict(
+            zip(OUTPUTS, (boxes, classes, best_scores, ops.cast(count, "float32")), strict=True)
+        )
 
     def decode(self, codes: Any) -> Any:
         """Returns boxes (n, anchors, 4), yxyx in parts of the image, from codes yxhw."""

@@ -102,7 +102,7 @@ class AbsoluteDifference(_OfTwo):
     """Absolute difference of two vectors, value by value.
 
     Called on a list of two tensors `(batch, n)`, returns `(batch, n)`. A dense layer behind it
-    learns which values tell people apart.
+    learns which values distinguish people.
 
     Reference:
         "Siamese Neural Networks for One-shot Image Recognition", Koch et al., ICML 2015 deep

@@ -12,7 +12,7 @@ from keras_cv_course.specs.model_spec import ModelSpec
 class SpecCarrier(keras.layers.Layer):
     """Returns the images that it gets, and holds what must be known of the model.
 
-    It stands behind a model's input, so that a model on some of its layers still knows which pixel
+    It follows a model's input, so that a model on some of its layers still knows which pixel
     values it takes. In a .tflite nothing is left of it.
 
     Attributes:

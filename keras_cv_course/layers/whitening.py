@@ -28,7 +28,7 @@ class Whitening(keras.layers.Layer):
       x, so that images remain images.
 
     Outputs have the shape of the inputs, in float32 of any size and sign: the features of
-    "decorrelate" and "pca" are no pixels. `keras.layers.Normalization` is the better choice for
+    "decorrelate" and "pca" are not pixels. `keras.layers.Normalization` is the better choice for
     "normalize" alone in a network that is to be exported.
 
     Args:
@@ -39,7 +39,7 @@ class Whitening(keras.layers.Layer):
         **kwargs: As in `keras.layers.Layer`.
 
     Raises:
-        ValueError: If an argument is none of those, or there are too many features.
+        ValueError: If an argument is not one of those, or there are too many features.
 
     Example:
         >>> whiten = Whitening("zca", features="all")

@@ -29,7 +29,7 @@ class AgeLoss(keras.losses.Loss):
 
     Call arguments:
         y_true: float (batch,) or (batch, 1), ages in years; or (batch, 2), ages and the standard
-            deviation of each, NaN or 0 where that is not known. An age of NaN is no label: see
+            deviation of each, NaN or 0 where that is not known. An age of NaN is not a label: see
             `MaskedLoss`.
         y_pred: float (batch, 1), ages in years.
 

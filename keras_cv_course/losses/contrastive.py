@@ -16,7 +16,7 @@ class ContrastiveLoss(keras.losses.Loss):
     person, 0 for two. For a pair model that ends in its distance, `SiameseNetwork(…, head=None)`.
 
     Args:
-        margin: Distance from which on two people cost nothing, above 0. Embeddings of length 1
+        margin: Distance beyond which two people have no loss, above 0. Embeddings of length 1
             are at most 2 apart.
         reduction: As in `keras.losses.Loss`.
         name: As in `keras.losses.Loss`.
@@ -27,7 +27,7 @@ class ContrastiveLoss(keras.losses.Loss):
 
     Example:
         >>> pair_model.compile("adam", ContrastiveLoss(margin=1.0))
-        >>> pair_model.fit([pictures_a, pictures_b], same)
+        >>> pair_model.fit([images_a, images_b], same)
 
     Reference:
         "Dimensionality Reduction by Learning an Invariant Mapping", Hadsell, Chopra and LeCun,

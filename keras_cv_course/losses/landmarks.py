@@ -31,7 +31,7 @@ class LandmarkLoss(keras.losses.Loss):
 
     Reference:
         HyperFace, arXiv:1603.01249, whose losses of landmarks, visibility and pose All-in-One
-        (arXiv:1611.00851) goes on with, by what is known of it; the course's slides name these
+        (arXiv:1611.00851) continues, as far as is known; the course's slides name these
         tasks and have no formulas. For visibility and pose they are mean squared errors,
         `keras.losses.MeanSquaredError`.
     """

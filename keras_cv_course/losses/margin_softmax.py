@@ -43,7 +43,7 @@ class ArcFace(_MarginSoftmax):
 
     `y_true` is the person's number `(batch,)`, `y_pred` the cosines `(batch, classes)` of a
     `CosineLogits` layer. Beyond `pi - margin`, where the cosine of the larger angle would rise
-    again, it goes on with the slope of the cosine itself, so that it falls everywhere.
+    again, it continues with the slope of the cosine itself, so that it falls everywhere.
 
     Args:
         margin: Angle in radians, from 0 to below pi / 2.

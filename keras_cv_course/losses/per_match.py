@@ -17,8 +17,8 @@ def per_match(sums: Any, weights: Any, least: float = 1.0) -> Any:
         `(n,)`.
     """
     matches = ops.sum(ops.cast(weights > 0, sums.dtype))
-    pictures = ops.cast(ops.shape(sums)[0], sums.dtype)
-    return sums * (pictures / ops.maximum(matches, least))
+    images = ops.cast(ops.shape(sums)[0], sums.dtype)
+    return sums * (images / ops.maximum(matches, least))
 
 
 def smoothed_one_hot(labels: Any, classes: int, smoothing: float) -> Any:

@@ -97,12 +97,12 @@ class _AnchorYOLOLoss(keras.losses.Loss):
         punished = (best_overlap(predicted, boxes, real) <= self.ignore_iou) & (weight <= 0)
         terms = (
             self.box_weight * weight * self._boxes(codes, predicted, targets)
-            + weight * self._found(objectness, predicted, targets)
-            + ops.cast(punished, codes.dtype) * self._not_found(objectness)
+            + weight * self._object_loss(objectness, predicted, targets)
+            + ops.cast(punished, codes.dtype) * self._background_loss(objectness)
             + weight * self._classes(logits, targets["label"])
         )
-        pictures = ops.cast(ops.shape(y_pred)[0], codes.dtype)
-        return per_match(ops.sum(terms, axis=-1), positive, least=pictures)
+        images = ops.cast(ops.shape(y_pred)[0], codes.dtype)
+        return per_match(ops.sum(terms, axis=-1), positive, least=images)
 
     def _boxes(self, codes: Any, predicted: Any, targets: dict[str, Any]) -> Any:
         if self.box_loss == "ciou":
@@ -112,11 +112,11 @@ class _AnchorYOLOLoss(keras.losses.Loss):
         return ops.sum((given - wanted) ** 2, axis=-1) / 2
 
     @abstractmethod
-    def _found(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
+    def _object_loss(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
         """Returns the objectness term of anchors with a box, `(n, anchors)`."""
 
     @abstractmethod
-    def _not_found(self, objectness: Any) -> Any:
+    def _background_loss(self, objectness: Any) -> Any:
         """Returns the objectness term of anchors without one, `(n, anchors)`."""
 
     @abstractmethod
@@ -137,7 +137,7 @@ class YOLOv2Loss(_AnchorYOLOLoss):
     """Squared errors of boxes and objectness, and cross entropy of a softmax over classes.
 
     Targets are those of `encode_yolo_targets`; predictions the heads that `join_heads` puts side
-    by side, `(n, anchors, 5 + classes)`. Objectness is asked to be the IoU of the predicted box,
+    by side, `(n, anchors, 5 + classes)`. The target of objectness is the IoU of the predicted box,
     and 0 elsewhere, but for anchors whose prediction overlaps any box by more than `ignore_iou`.
 
     Args:
@@ -179,11 +179,11 @@ class YOLOv2Loss(_AnchorYOLOLoss):
             )
         self.objectness_weight = objectness_weight
 
-    def _found(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
+    def _object_loss(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
         overlap = ops.stop_gradient(iou(predicted, targets["box"]))
         return self.objectness_weight * (overlap - ops.sigmoid(objectness)) ** 2 / 2
 
-    def _not_found(self, objectness: Any) -> Any:
+    def _background_loss(self, objectness: Any) -> Any:
         return ops.sigmoid(objectness) ** 2 / 2
 
     def _classes(self, logits: Any, labels: Any) -> Any:
@@ -200,7 +200,7 @@ class YOLOv3Loss(_AnchorYOLOLoss):
     """Squared error of boxes, and cross entropies of objectness and of each class by itself.
 
     Targets are those of `encode_yolo_targets`; predictions the heads that `join_heads` puts side
-    by side, `(n, anchors, 5 + classes)`. Objectness is asked to be 1 at anchors with a box and 0
+    by side, `(n, anchors, 5 + classes)`. The target of objectness is 1 at anchors with a box and 0
     elsewhere, but for anchors whose prediction overlaps any box by more than `ignore_iou`.
 
     Args:
@@ -248,10 +248,10 @@ class YOLOv3Loss(_AnchorYOLOLoss):
         share = ops.prod((box[..., 2:] - box[..., :2]) / extent[:, None], axis=-1)
         return (2.0 - share) * error
 
-    def _found(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
+    def _object_loss(self, objectness: Any, predicted: Any, targets: dict[str, Any]) -> Any:
         return -ops.log_sigmoid(objectness)
 
-    def _not_found(self, objectness: Any) -> Any:
+    def _background_loss(self, objectness: Any) -> Any:
         return -ops.log_sigmoid(-objectness)
 
     def _classes(self, logits: Any, labels: Any) -> Any:

@@ -25,7 +25,7 @@ class YOLOv1Loss(keras.losses.Loss):
 
     Of the boxes of a cell, the one that overlaps the object most is responsible: it has to be the
     object's box, and its confidence the IoU. If none overlaps it, the one whose corners are nearest
-    is. All others have to have the confidence 0. The classes of a cell with an object are asked to
+    is. The target of all others is a confidence of 0. The classes of a cell with an object are to
     be 1 for its class and 0 for the others.
 
     Args:
@@ -79,7 +79,7 @@ class YOLOv1Loss(keras.losses.Loss):
         wanted = encode_yolo_v1(targets["box"], targets["anchor"], targets["stride"])
         overlap = ops.stop_gradient(iou(predicted, targets["box"]))
         responsible = self._responsible(overlap, predicted, targets) * weight
-        found = ops.cast(responsible > 0, codes.dtype)
+        is_object = ops.cast(responsible > 0, codes.dtype)
         if self.class_softmax:
             classes = ops.softmax(classes, axis=-1)
         one_hot = smoothed_one_hot(targets["label"], classes.shape[-1], 0.0)
@@ -87,11 +87,11 @@ class YOLOv1Loss(keras.losses.Loss):
         terms = (
             self.coordinate_weight * responsible * ops.sum((codes - wanted) ** 2, axis=-1)
             + responsible * (confidence - overlap) ** 2
-            + self.empty_weight * (1.0 - found) * confidence**2
+            + self.empty_weight * (1.0 - is_object) * confidence**2
             + class_error / self.boxes_per_cell  # They are the same numbers in each box of a cell.
         )
-        pictures = ops.cast(ops.shape(y_pred)[0], codes.dtype)
-        return per_match(ops.sum(terms, axis=-1), found, least=pictures)
+        images = ops.cast(ops.shape(y_pred)[0], codes.dtype)
+        return per_match(ops.sum(terms, axis=-1), is_object, least=images)
 
     def _responsible(self, overlap: Any, predicted: Any, targets: dict[str, Any]) -> Any:
         """Returns 1 for the best box of each cell and 0 for the others, `(n, anchors)`."""

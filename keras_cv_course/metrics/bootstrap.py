@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from keras_cv_course._validation import check_whole
-from keras_cv_course.metrics.detections import Truth, check_same_length, found_boxes
-from keras_cv_course.metrics.voc_ap import judge_pictures
+from keras_cv_course.metrics.detections import Truth, check_same_length, ranked_boxes
+from keras_cv_course.metrics.voc_ap import judge_images
 
 _LEVEL = 0.95
 
@@ -47,7 +47,7 @@ def paired_bootstrap(
     """Returns how far the mAP of two detectors is apart, with an interval over images.
 
     Images are drawn with replacement, the same for both detectors, and the mAP (the area, as in
-    `voc_average_precision`) is computed anew; the interval holds 95 % of the differences. It covers
+    `voc_average_precision`) is recomputed; the interval holds 95 % of the differences. It covers
     chance in the choice of images, not in training.
 
     Args:
@@ -71,7 +71,9 @@ def paired_bootstrap(
         interval).
     """
     check_whole("resamples", resamples)
-    judged = [_judge_all(truths, found, classes, iou_threshold) for found in (first, second)]
+    judged = [
+        _judge_all(truths, detections, classes, iou_threshold) for detections in (first, second)
+    ]
     if not any(wanted.sum() for _, _, wanted in judged[0]):
         raise ValueError("`truths` must hold at least one object that counts. Received none.")
     rng = np.random.default_rng(seed)
@@ -92,15 +94,15 @@ def _judge_all(
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Returns for each class whether each detection is right, its image, and what is wanted."""
     check_same_length(truths, detections)
-    found = [found_boxes(picture) for picture in detections]
+    predicted = [ranked_boxes(image) for image in detections]
     result = []
     for label in range(classes):
-        verdicts, scores, wanted = judge_pictures(truths, found, label, iou_threshold)
-        picture = np.repeat(np.arange(len(truths)), [len(verdict) for verdict in verdicts])
+        verdicts, scores, wanted = judge_images(truths, predicted, label, iou_threshold)
+        image = np.repeat(np.arange(len(truths)), [len(verdict) for verdict in verdicts])
         verdict, score = np.concatenate(verdicts), np.concatenate(scores)
         order = np.argsort(-score, kind="stable")
         order = order[verdict[order] >= 0]
-        result.append((verdict[order] == 1, picture[order], np.asarray(wanted)))
+        result.append((verdict[order] == 1, image[order], np.asarray(wanted)))
     return result
 
 
@@ -109,8 +111,8 @@ def _mean_ap(
 ) -> np.ndarray:
     """Returns the mAP for each row of weights of the images."""
     values = []
-    for right, picture, wanted in judged:
-        of_detection = weights[:, picture]  # (rows, detections)
+    for right, image, wanted in judged:
+        of_detection = weights[:, image]  # (rows, detections)
         hits = np.cumsum(of_detection * right, axis=1)
         total = weights @ wanted
         seen = np.cumsum(of_detection, axis=1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_cv_course._validation import check_choice
-from keras_cv_course.metrics.detections import Truth, check_same_length, found_boxes
+from keras_cv_course.metrics.detections import Truth, check_same_length, ranked_boxes
 
 BACKENDS = ("pycocotools", "faster_coco_eval")
 # The first numbers of COCO's summary, in its order.
@@ -25,12 +25,12 @@ def coco_average_precision(
     """Returns COCO's twelve numbers, and the AP of each class.
 
     Precision is averaged over 101 recalls, and over the IoU thresholds 0.5, 0.55, …, 0.95 unless
-    the name says otherwise. Crowds and difficult boxes are neither asked for nor punished, and any
-    number of detections may lie in them.
+    the name says otherwise. Crowds and difficult boxes count neither as found nor as missed, and
+    any number of detections may lie in them.
 
     Args:
         truths: What is in each image.
-        detections: What was found in each image, see `found_boxes`; the best 100 count.
+        detections: What was found in each image, see `ranked_boxes`; the best 100 count.
         class_names: Names of the classes, by label.
         backend: "pycocotools", or "faster_coco_eval", the same in C++. None takes the second where
             it is installed.
@@ -77,10 +77,10 @@ def _evaluate(dataset: dict[str, Any], rows: list[dict[str, Any]], backend: str)
     truth = COCO()
     truth.dataset = dataset
     truth.createIndex()
-    found = COCO()
-    found.dataset = dataset | {"annotations": rows}
-    found.createIndex()
-    evaluation = COCOeval(truth, found, "bbox")
+    results = COCO()
+    results.dataset = dataset | {"annotations": rows}
+    results.createIndex()
+    evaluation = COCOeval(truth, results, "bbox")
     evaluation.evaluate()
     evaluation.accumulate()
     evaluation.summarize()
@@ -117,8 +117,8 @@ def _dataset(truths: Sequence[Truth], class_names: Sequence[str]) -> dict[str, A
 
 def _rows(detections: Sequence[Mapping[str, Any]], classes: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for image_id, picture in enumerate(detections, 1):
-        for box, score, label in zip(*found_boxes(picture), strict=True):
+    for image_id, image in enumerate(detections, 1):
+        for box, score, label in zip(*ranked_boxes(image), strict=True):
             if label >= classes:
                 raise ValueError(
                     f"`detections` must have classes from 0 to {classes - 1}, as `class_names` "

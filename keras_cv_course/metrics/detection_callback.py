@@ -12,7 +12,7 @@ from keras_cv_course.metrics.detections import Truth
 from keras_cv_course.metrics.voc_ap import voc_average_precision
 
 Detect = Callable[[Sequence[np.ndarray]], Sequence[Mapping[str, Any]]]
-_PICTURES_AT_ONCE = 16
+_IMAGES_AT_ONCE = 16
 
 
 def detection_metrics(
@@ -39,19 +39,19 @@ def detection_metrics(
         >>> detection_metrics(Detector(model).predict, annotations.samples(), names)["AP50"]
     """
     truths: list[Truth] = []
-    found: list[Mapping[str, Any]] = []
+    detections: list[Mapping[str, Any]] = []
     waiting: list[np.ndarray] = []
-    for picture, truth in samples:
-        waiting.append(picture)
+    for image, truth in samples:
+        waiting.append(image)
         truths.append(truth)
-        if len(waiting) == _PICTURES_AT_ONCE:
-            found += detect(waiting)
+        if len(waiting) == _IMAGES_AT_ONCE:
+            detections += detect(waiting)
             waiting = []
     if waiting:
-        found += detect(waiting)
-    result = coco_average_precision(truths, found, class_names)
+        detections += detect(waiting)
+    result = coco_average_precision(truths, detections, class_names)
     for name, kind in (("VOC07", "11_points"), ("VOC12", "area")):
-        result[name] = voc_average_precision(truths, found, class_names, kind=kind)["mAP"]
+        result[name] = voc_average_precision(truths, detections, class_names, kind=kind)["mAP"]
     return result
 
 
@@ -96,7 +96,7 @@ class AveragePrecision(keras.callbacks.Callback):
         """Evaluates if it is time, and writes into the logs."""
         values = dict.fromkeys(self.names, float("nan"))
         if (epoch + 1) % self.every == 0:
-            found = detection_metrics(self.detect, self.samples(), self.class_names)
-            values = {name: found[name] for name in self.names}
+            metrics = detection_metrics(self.detect, self.samples(), self.class_names)
+            values = {name: metrics[name] for name in self.names}
         if logs is not None:
             logs.update({f"val_{name}": value for name, value in values.items()})

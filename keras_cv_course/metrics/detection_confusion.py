@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_cv_course.metrics.detections import Truth, check_same_length, found_boxes, lie_inside
+from keras_cv_course.metrics.detections import Truth, check_same_length, lie_inside, ranked_boxes
 from keras_cv_course.ops.boxes import iou, pairwise
 from keras_cv_course.ops.matching import bipartite_match
 
@@ -24,9 +24,9 @@ def detection_confusion(
 
     Args:
         truths: What is in each image.
-        detections: What was found in each image, see `found_boxes`.
+        detections: What was found in each image, see `ranked_boxes`.
         classes: Number of classes.
-        iou_threshold: Boxes that overlap by less are no pair; above 0.
+        iou_threshold: Boxes that overlap by less are not a pair; above 0.
         score_threshold: Detections with a lower score are left out.
 
     Returns:
@@ -42,18 +42,18 @@ def detection_confusion(
     """
     check_same_length(truths, detections)
     counts = np.zeros((classes + 1, classes + 1), np.int64)
-    for truth, picture in zip(truths, detections, strict=True):
-        boxes, scores, labels = found_boxes(picture)
+    for truth, image in zip(truths, detections, strict=True):
+        boxes, scores, labels = ranked_boxes(image)
         boxes, labels = boxes[scores >= score_threshold], labels[scores >= score_threshold]
         pairs = _pairs(truth.boxes, boxes, iou_threshold)
         free = truth.crowd | truth.difficult
-        for there, found in pairs:
+        for there, predicted in pairs:
             if not free[there]:
-                counts[truth.labels[there], labels[found]] += 1
+                counts[truth.labels[there], labels[predicted]] += 1
         for missed in set(np.flatnonzero(~free).tolist()) - {there for there, _ in pairs}:
             counts[truth.labels[missed], classes] += 1
         excused = lie_inside(boxes, truth.boxes[free], iou_threshold)
-        for alone in set(np.flatnonzero(~excused).tolist()) - {found for _, found in pairs}:
+        for alone in set(np.flatnonzero(~excused).tolist()) - {predicted for _, predicted in pairs}:
             counts[classes, labels[alone]] += 1
     return counts
 
@@ -64,4 +64,4 @@ def _pairs(truth: np.ndarray, boxes: np.ndarray, iou_threshold: float) -> list[t
     overlaps = np.array(pairwise(iou, truth.astype(np.float32), boxes.astype(np.float32)))
     overlaps[overlaps < iou_threshold] = 0.0
     match = np.asarray(bipartite_match(overlaps))
-    return [(int(there), int(found)) for found, there in enumerate(match) if there >= 0]
+    return [(int(there), int(predicted)) for predicted, there in enumerate(match) if there >= 0]

@@ -7,13 +7,13 @@ import numpy as np
 
 
 class Truth(Protocol):
-    """The boxes that are in an image, e.g. a `data.annotations.AnnotatedPicture`.
+    """The boxes that are in an image, e.g. a `data.annotations.AnnotatedImage`.
 
     Attributes:
         boxes: float32 `(n, 4)` xyxy in pixels of the image.
         labels: int32 `(n,)`, 0 to classes - 1.
         crowd: bool `(n,)`: the box holds many objects, and any number of detections may lie in it.
-        difficult: bool `(n,)`: to find it is neither asked for nor punished.
+        difficult: bool `(n,)`: objects that count neither as found nor as missed.
         areas: float32 `(n,)`, of the object and not of the box, in pixels.
     """
 
@@ -38,8 +38,8 @@ class Truth(Protocol):
         """Areas of the objects."""
 
 
-def found_boxes(detections: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns what was found in an image, without padding and with the best first.
+def ranked_boxes(detections: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the detections of an image without padding, the best first.
 
     Args:
         detections: "boxes" `(n, 4)` xyxy in pixels of the image, "scores" `(n,)` and "classes"

@@ -14,7 +14,7 @@ def normalized_mean_error(
     Args:
         points_true: (n, points, 2) or (n, 2 points), NaN for hidden points; in units that are alike
             in both directions.
-        points: What was predicted, likewise.
+        points: The predicted points, of the same shape.
         eyes: Numbers of the points between which the distance is measured; for 68 points the outer
             corners of the eyes ("inter-ocular").
 
@@ -25,8 +25,8 @@ def normalized_mean_error(
         300 Faces in-the-Wild Challenge, Sagonas et al., ICCV workshops 2013, section on measures.
     """
     expected = np.asarray(points_true, np.float64).reshape(len(points_true), -1, 2)
-    found = np.asarray(points, np.float64).reshape(expected.shape)
-    distances = np.linalg.norm(found - expected, axis=-1)
+    predicted = np.asarray(points, np.float64).reshape(expected.shape)
+    distances = np.linalg.norm(predicted - expected, axis=-1)
     between = np.linalg.norm(expected[:, eyes[0]] - expected[:, eyes[1]], axis=-1)
     seen = np.isfinite(distances)
     count = np.where(seen.any(1), seen.sum(1), np.nan)

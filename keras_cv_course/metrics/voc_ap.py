@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_cv_course._validation import check_choice
-from keras_cv_course.metrics.detections import Truth, check_same_length, found_boxes, lie_inside
+from keras_cv_course.metrics.detections import Truth, check_same_length, lie_inside, ranked_boxes
 from keras_cv_course.ops.boxes import iou, pairwise
 
 KINDS = ("area", "11_points")
@@ -28,7 +28,7 @@ def voc_average_precision(
 
     Args:
         truths: What is in each image.
-        detections: What was found in each image, see `found_boxes`.
+        detections: What was found in each image, see `ranked_boxes`.
         class_names: Names of the classes, by label.
         iou_threshold: See above.
         kind: "area" under the curve of the best precision at each recall or beyond, or
@@ -50,9 +50,9 @@ def voc_average_precision(
     """
     check_choice("kind", kind, KINDS)
     check_same_length(truths, detections)
-    found = [found_boxes(picture) for picture in detections]
+    predicted = [ranked_boxes(image) for image in detections]
     by_class = {
-        name: _average_precision(truths, found, label, iou_threshold, kind)
+        name: _average_precision(truths, predicted, label, iou_threshold, kind)
         for label, name in enumerate(class_names)
     }
     occurring = [value for value in by_class.values() if not np.isnan(value)]
@@ -81,19 +81,19 @@ def precision_recall(
     """
     check_same_length(truths, detections)
     right, scores, wanted = _judge(
-        truths, [found_boxes(picture) for picture in detections], label, iou_threshold
+        truths, [ranked_boxes(image) for image in detections], label, iou_threshold
     )
     return (*_curve(right, wanted), scores)
 
 
 def _average_precision(
     truths: Sequence[Truth],
-    found: Sequence[tuple[np.ndarray, ...]],
+    predicted: Sequence[tuple[np.ndarray, ...]],
     label: int,
     iou_threshold: float,
     kind: str,
 ) -> float:
-    right, _, wanted = _judge(truths, found, label, iou_threshold)
+    right, _, wanted = _judge(truths, predicted, label, iou_threshold)
     if not wanted:
         return float("nan")
     precision, recall = _curve(right, wanted)
@@ -122,9 +122,9 @@ def _curve(right: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     return hits / np.arange(1, len(right) + 1), hits / max(wanted, 1)
 
 
-def judge_pictures(
+def judge_images(
     truths: Sequence[Truth],
-    found: Sequence[tuple[np.ndarray, ...]],
+    predicted: Sequence[tuple[np.ndarray, ...]],
     label: int,
     iou_threshold: float,
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[int]]:
@@ -132,7 +132,7 @@ def judge_pictures(
 
     Args:
         truths: What is in each image.
-        found: What `found_boxes` gives of each.
+        predicted: What `ranked_boxes` gives of each.
         label: The class.
         iou_threshold: As in `voc_average_precision`.
 
@@ -141,11 +141,11 @@ def judge_pictures(
         does not count; their scores; and how many objects are wanted.
     """
     verdicts, scores, wanted = [], [], []
-    for truth, (boxes, all_scores, classes) in zip(truths, found, strict=True):
+    for truth, (boxes, all_scores, classes) in zip(truths, predicted, strict=True):
         here, mine = (truth.labels == label) & ~truth.crowd, classes == label
         crowds = truth.boxes[(truth.labels == label) & truth.crowd]
         free, own = truth.difficult[here], boxes[mine].astype(np.float32)
-        verdict = _judge_picture(truth.boxes[here], free, own, iou_threshold)
+        verdict = _judge_image(truth.boxes[here], free, own, iou_threshold)
         verdict[(verdict == 0) & lie_inside(own, crowds, iou_threshold)] = -1
         wanted.append(int((~free).sum()))
         verdicts.append(verdict)
@@ -155,19 +155,19 @@ def judge_pictures(
 
 def _judge(
     truths: Sequence[Truth],
-    found: Sequence[tuple[np.ndarray, ...]],
+    predicted: Sequence[tuple[np.ndarray, ...]],
     label: int,
     iou_threshold: float,
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Returns whether each detection that counts is right, its score, and how many are wanted."""
-    verdicts, scores, wanted = judge_pictures(truths, found, label, iou_threshold)
+    verdicts, scores, wanted = judge_images(truths, predicted, label, iou_threshold)
     verdict, score = np.concatenate(verdicts), np.concatenate(scores)
     order = np.argsort(-score, kind="stable")
     order = order[verdict[order] >= 0]
     return verdict[order] == 1, score[order], sum(wanted)
 
 
-def _judge_picture(
+def _judge_image(
     truth: np.ndarray, free: np.ndarray, boxes: np.ndarray, iou_threshold: float
 ) -> np.ndarray:
     """Returns for each box 1 if it is right, 0 if it is wrong, -1 if it does not count."""

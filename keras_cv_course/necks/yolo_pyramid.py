@@ -35,7 +35,7 @@ def yolo_pyramid(
         YOLOv3, arXiv:1804.02767, section 2.3; `yolov3.cfg` and `yolov3-spp.cfg` of Darknet.
     """
     levels = sorted(maps, key=lambda level: int(level.removeprefix("P")), reverse=True)
-    found: dict[str, KerasTensor] = {}
+    pyramid: dict[str, KerasTensor] = {}
     coarser: KerasTensor | None = None
     for level in levels:
         width, name, x = filters[level], f"neck_{level}", maps[level]
@@ -51,8 +51,8 @@ def yolo_pyramid(
                 x = _pool_pyramid(x, f"{name}_spp")
             x = conv_bn_activation(x, width, 1, style, f"{name}_block{b}_reduce")
         coarser = x
-        found[level] = wide_block(x, 2 * width, style, f"{name}_block4", separable)
-    return dict(reversed(found.items()))
+        pyramid[level] = wide_block(x, 2 * width, style, f"{name}_block4", separable)
+    return dict(reversed(pyramid.items()))
 
 
 def _pool_pyramid(x: KerasTensor, name: str) -> KerasTensor:

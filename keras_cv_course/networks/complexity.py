@@ -75,7 +75,7 @@ def complexity(model: keras.Model, input_shape: Sequence[int] | None = None) -> 
 
 @dataclass(frozen=True)
 class _Call:
-    """One call of a layer; tensors are told apart by their identity."""
+    """One call of a layer; tensors are distinguished by identity."""
 
     layer: keras.layers.Layer
     inputs: list[KerasTensor]
@@ -147,8 +147,8 @@ def _check_known(call: _Call) -> None:
     for tensor in call.outputs:
         if None in tensor.shape[1:]:
             raise ValueError(
-                f"Layer {call.layer.name!r} gives a size that only the run tells, {tensor.shape}. "
-                "Count a model without this layer."
+                f"Layer {call.layer.name!r} has an output size that is only known when it runs, "
+                f"{tensor.shape}. Count a model without this layer."
             )
 
 

@@ -51,7 +51,7 @@ def _available(model: keras.Model) -> dict[str, keras.layers.Layer]:
         if place is None or not (place.stage or place.group == STEM):
             continue
         # A stem is a chain that may halve the size more than once; what lies inside a block may be
-        # wider than its output, and is no feature map.
+        # wider than its output, and is not a feature map.
         level = _level(strides.get(layer.name)) if place.group == STEM else ""
         last[f"{place.group} {level}"] = layer
     available = {}
@@ -63,7 +63,7 @@ def _available(model: keras.Model) -> dict[str, keras.layers.Layer]:
 
 
 def _level(stride: Factor | None) -> str:
-    """Returns "P3" for a stride of 8; empty for 1 and for what is no power of 2."""
+    """Returns "P3" for a stride of 8; empty for 1 and for what is not a power of 2."""
     if stride is None or stride[0] != stride[1] or stride[0].denominator != 1:
         return ""
     size = stride[0].numerator

@@ -43,7 +43,7 @@ def load_model(path: str | os.PathLike[str], **kwargs: Any) -> keras.Model:
     if path.suffix not in _SUFFIXES:
         raise ValueError(f"{path} is not a saved model, a {' or '.join(_SUFFIXES)} file.")
     if not path.is_file():
-        raise ValueError(f"{path} is not a saved model: it is no regular file.")
+        raise ValueError(f"{path} is not a saved model: it is not a regular file.")
     try:
         _check_limits(path)
         model = keras.saving.load_model(path, **kwargs)

@@ -15,10 +15,10 @@ _IMAGE_RANK = 4  # (batch, height, width, channels)
 
 
 def spec_of(model: keras.Model) -> ModelSpec:
-    """Returns what a model tells of its input and outputs.
+    """Returns what a model records about its input and outputs.
 
-    Layers tell it that have a `model_spec()`, like `SpecCarrier` and `BoxCodes`; and a Rescaling in
-    front, which takes pixels. What nothing tells is None or empty.
+    It is read from layers that have a `model_spec()`, like `SpecCarrier` and `BoxCodes`, and from a
+    Rescaling in front, which takes pixels. What no layer records is None or empty.
 
     Args:
         model: Functional or Sequential model; one inside it counts where it gets the input.
@@ -27,7 +27,7 @@ def spec_of(model: keras.Model) -> ModelSpec:
         >>> spec_of(MobileNetV2()).input_range
         (-1.0, 1.0)
     """
-    spec = _told(model).for_outputs(output_names(model))
+    spec = _declared(model).for_outputs(output_names(model))
     return spec.filled(ModelSpec(input_range=PIXELS)) if takes_pixels(model) else spec
 
 
@@ -118,15 +118,15 @@ def _functional(model: keras.Model) -> keras.Model:
     return model
 
 
-def _told(model: keras.Model) -> ModelSpec:
+def _declared(model: keras.Model) -> ModelSpec:
     spec = ModelSpec()
     for layer in model.layers:
         if isinstance(layer, SpecCarrier) and not _reads_input(model, layer):
-            continue  # What stands before it may give it other values than the model gets.
+            continue  # Layers before it may give it other values than the model gets.
         if hasattr(layer, "model_spec"):
             spec = spec.filled(layer.model_spec())
         elif isinstance(layer, keras.Model) and _reads_input(model, layer):
-            inner = _told(layer)
+            inner = _declared(layer)
             spec = spec.filled(ModelSpec(input_range=inner.input_range, resize=inner.resize))
     return spec
 

@@ -25,7 +25,7 @@ def output_strides(model: keras.Model) -> dict[str, Factor | None]:
     """Returns the stride of each layer's output relative to the input, by the layer's name.
 
     It is the product of the strides of convolutions and poolings on the way from the input, over
-    the factors of what enlarges the map again. Padding plays no part. None stands for vectors, for
+    the factors of what enlarges the map again. Padding does not matter. It is None for vectors, for
     maps pooled to a pixel, and where paths of different strides meet.
 
     Args:
@@ -104,7 +104,7 @@ def _product(one: Factor, other: Factor) -> Factor:
 
 
 def factor_of(layer: Any) -> Factor | None:
-    """Returns by how much a layer makes a map smaller; None if its output is no map."""
+    """Returns by how much a layer makes a map smaller; None if its output is not a map."""
     if isinstance(layer, _OF_FIXED_SIZE):
         return None
     kind = type(layer).__name__

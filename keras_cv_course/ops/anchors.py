@@ -1,8 +1,8 @@
 """Boxes that detectors start from: SSD's priors, RetinaNet's and YOLO's anchors; NumPy constants.
 
 Anchors are float32 `(anchors, 4)` xyxy in pixels of the network input, uncut at its border. They
-stand map by map, the finest first, then row by row, column by column, and one for each shape: the
-order in which heads give their predictions.
+are ordered map by map, the finest first, then row by row, column by column, and one for each shape:
+the order in which heads give their predictions.
 """
 
 import itertools
@@ -36,7 +36,7 @@ class AnchorMap:
         rows: Height of the map in cells.
         columns: Width of the map in cells.
         stride_px: Height and width of a cell in pixels of the network input.
-        shapes_px: (width, height) of each anchor that stands in the middle of a cell.
+        shapes_px: (width, height) of each anchor in the middle of a cell.
     """
 
     rows: int
@@ -79,7 +79,7 @@ def anchor_boxes(maps: Sequence[AnchorMap]) -> np.ndarray:
 
 
 def anchor_strides(maps: Sequence[AnchorMap]) -> np.ndarray:
-    """Returns the (x, y) size in pixels of the cell that each anchor stands in.
+    """Returns the (x, y) size in pixels of the cell of each anchor.
 
     Args:
         maps: The maps, the finest first.

@@ -43,7 +43,7 @@ def encode_boxes(boxes: Any, anchors: Any, variances: Sequence[float] = SSD_VARI
 
 
 def decode_boxes(codes: Any, anchors: Any, variances: Sequence[float] = SSD_VARIANCES) -> Any:
-    """Returns the boxes that codes stand for, the inverse of `encode_boxes`.
+    """Returns the boxes that codes represent, the inverse of `encode_boxes`.
 
     Args:
         codes: `(..., anchors, 4)`, (x, y, width, height) over `variances`.
@@ -121,7 +121,7 @@ def yolo_offsets(codes: Any, anchors: Any, strides_px: Any) -> Any:
 
 
 def decode_yolo(codes: Any, anchors: Any, strides_px: Any) -> Any:
-    """Returns the boxes that raw codes of YOLOv2 and YOLOv3 stand for.
+    """Returns the boxes that raw codes of YOLOv2 and YOLOv3 represent.
 
     Args:
         codes: `(..., anchors, 4)`: (x, y) before the sigmoid, and logarithms of the sides.
@@ -159,7 +159,7 @@ def encode_yolo_v1(boxes: Any, anchors: Any, strides_px: Any) -> Any:
 
 
 def decode_yolo_v1(codes: Any, anchors: Any, strides_px: Any) -> Any:
-    """Returns the boxes that codes of YOLOv1 stand for, the inverse of `encode_yolo_v1`.
+    """Returns the boxes that codes of YOLOv1 represent, the inverse of `encode_yolo_v1`.
 
     Args:
         codes: `(..., anchors, 4)`. A negative root counts as its square.

@@ -1,4 +1,4 @@
-"""Labels of which some are missing: NaN stands for what is not known."""
+"""Labels of which some are missing, which are NaN."""
 
 from typing import Any
 

@@ -108,7 +108,7 @@ def match_anchors(
         int32 `(..., anchors)`: the index of a box, `BACKGROUND` or `IGNORED`.
 
     Raises:
-        ValueError: If `guarantee` is none of these, or a threshold is out of its range.
+        ValueError: If `guarantee` is not one of these, or a threshold is out of its range.
 
     Example:
         >>> match = match_anchors(anchor_boxes(ssd300_maps()), boxes, labels)
@@ -128,8 +128,8 @@ def match_anchors(
         own = bipartite_match(overlaps)
     else:
         best = ops.cast(ops.argmax(overlaps, axis=-1), "int32")
-        found = ops.max(overlaps, axis=-1) > 0
-        own = box_of_anchor(ops.where(found, best, BACKGROUND), ops.shape(overlaps)[-1])
+        matched = ops.max(overlaps, axis=-1) > 0
+        own = box_of_anchor(ops.where(matched, best, BACKGROUND), ops.shape(overlaps)[-1])
     return ops.where(own >= 0, own, match)
 
 
@@ -161,9 +161,9 @@ def match_shapes(anchors: Any, strides_px: Any, boxes: Any, labels: Any) -> Any:
     )
     here = _in_cell(boxes, anchors, strides_px)
     similar = ops.where(here, pairwise(iou, origin, shapes), 0.0)  # (..., boxes, anchors)
-    found = (ops.max(similar, axis=-1) > 0) & (labels >= 0)
+    matched = (ops.max(similar, axis=-1) > 0) & (labels >= 0)
     best = ops.cast(ops.argmax(similar, axis=-1), "int32")
-    return box_of_anchor(ops.where(found, best, BACKGROUND), ops.shape(similar)[-1])
+    return box_of_anchor(ops.where(matched, best, BACKGROUND), ops.shape(similar)[-1])
 
 
 def match_cells(anchors: Any, strides_px: Any, boxes: Any, labels: Any) -> Any:

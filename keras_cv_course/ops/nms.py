@@ -59,13 +59,13 @@ def suppress(
     # The shape of `scores` but for its last dimension, without asking for it at run time.
     none = ops.zeros_like(ops.argmax(scores, axis=-1))[..., None]
     indices = ops.cast(none + ops.zeros_like(slots), "int32") - 1
-    kept = ops.cast(indices, "float32") * 0.0
+    best_scores = ops.cast(indices, "float32") * 0.0
 
     def take_best(slot: Any, state: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-        alive, indices, kept = state
+        alive, indices, best_scores = state
         best = ops.argmax(alive, axis=-1)[..., None]  # (..., 1)
         score = ops.take_along_axis(alive, best, axis=-1)
-        found = score > score_threshold
+        valid = score > score_threshold
         box = ops.take_along_axis(boxes, best[..., None], axis=-2)  # (..., 1, 4)
         overlap = iou(box, boxes)
         stays = places != ops.cast(best, places.dtype)
@@ -76,15 +76,17 @@ def suppress(
             left = alive
             stays = stays & (overlap <= iou_threshold)
         left = ops.where(stays, left, _REMOVED)
-        here = (slots == slot) & found
+        here = (slots == slot) & valid
         return (
-            ops.where(found, left, alive),
+            ops.where(valid, left, alive),
             ops.where(here, ops.cast(best, "int32"), indices),
-            ops.where(here, score, kept),
+            ops.where(here, score, best_scores),
         )
 
-    _, indices, kept = ops.fori_loop(0, max_detections, take_best, (alive, indices, kept))
-    return indices, kept, ops.sum(ops.cast(indices >= 0, "int32"), axis=-1)
+    _, indices, best_scores = ops.fori_loop(
+        0, max_detections, take_best, (alive, indices, best_scores)
+    )
+    return indices, best_scores, ops.sum(ops.cast(indices >= 0, "int32"), axis=-1)
 
 
 def suppress_by_class(
@@ -121,16 +123,16 @@ def suppress_by_class(
     by_class = ops.cast(ops.swapaxes(scores, -1, -2), "float32")  # (..., classes, n)
     boxes, by_class = _never_empty(ops.cast(boxes, "float32"), by_class)
     options = (max_detections, iou_threshold, score_threshold, soft_sigma)
-    indices, kept, _ = suppress(boxes[..., None, :, :], by_class, *options)
+    indices, best_scores, _ = suppress(boxes[..., None, :, :], by_class, *options)
     classes = ops.zeros_like(indices) + ops.arange(by_class.shape[-2], dtype="int32")[:, None]
-    flat = [_flatten_last_two(x) for x in (indices, kept, classes)]
+    flat = [_flatten_last_two(x) for x in (indices, best_scores, classes)]
     order = ops.argsort(-flat[1], axis=-1)[..., :max_detections]
-    indices, kept, classes = (ops.take_along_axis(x, order, axis=-1) for x in flat)
+    indices, best_scores, classes = (ops.take_along_axis(x, order, axis=-1) for x in flat)
     real = indices >= 0
     chosen = ops.take_along_axis(boxes, ops.maximum(indices, 0)[..., None], axis=-2)
     return (
         ops.where(real[..., None], chosen, 0.0),
-        kept,
+        best_scores,
         ops.where(real, classes, -1),
         ops.sum(ops.cast(real, "int32"), axis=-1),
     )

@@ -59,18 +59,18 @@ def encode_anchor_targets(
 
     Example:
         >>> anchors = anchor_boxes(ssd300_maps())
-        >>> data.map(lambda images, found: (images, encode_anchor_targets(
-        ...     found["boxes"], found["labels"], anchors=anchors)))
+        >>> data.map(lambda images, boxes: (images, encode_anchor_targets(
+        ...     boxes["boxes"], boxes["labels"], anchors=anchors)))
     """
     match = match_anchors(anchors, boxes, labels, positive, negative, guarantee)
-    found = match[..., None] >= 0
+    is_matched = match[..., None] >= 0
     rows = _rows_of(match, boxes, labels, weights)
     matched, weight, label = rows[..., :4], rows[..., 4:5], rows[..., 5:]
     codes = encode_boxes(matched, ops.convert_to_tensor(anchors), variances)
     counted = ops.where(match == IGNORED, 0.0, 1.0)[..., None]
     return {
-        "boxes": ops.concatenate([ops.where(found, codes, 0.0), weight], axis=-1),
-        "classes": ops.concatenate([label, ops.where(found, weight, counted)], axis=-1),
+        "boxes": ops.concatenate([ops.where(is_matched, codes, 0.0), weight], axis=-1),
+        "classes": ops.concatenate([label, ops.where(is_matched, weight, counted)], axis=-1),
     }
 
 
@@ -85,9 +85,9 @@ def encode_yolo_targets(
 ) -> Any:
     """Returns targets of YOLO, for `YOLOv1Loss`, `YOLOv2Loss` and `YOLOv3Loss`.
 
-    One row for each anchor says what it has to find, and where it stands, so that one loss serves
-    inputs of any size. Behind them stands one row for each box of the image: a prediction that
-    overlaps one of these is not punished, though it was not asked for it.
+    One row for each anchor holds its target and its position, so that one loss serves inputs of
+    any size. One row for each box of the image follows: a prediction that overlaps one of these is
+    not punished, although the box is assigned to another anchor.
 
     Args:
         boxes: `(..., boxes, 4)` xyxy in pixels of the network input.
@@ -134,6 +134,6 @@ def _rows_of(match: Any, boxes: Any, labels: Any, weights: Any) -> Any:
     leading = [(0, 0)] * (len(boxes.shape) - 2)
     rows = ops.pad(_rows(boxes, labels, weights), [*leading, (1, 0), (0, 0)])
     index = ops.maximum(match, -1) + 1
-    found = ops.take_along_axis(rows, index[..., None], axis=-2)
-    label = ops.where(index[..., None] == 0, -1.0, found[..., 5:])
-    return ops.concatenate([found[..., :5], label], axis=-1)
+    targets = ops.take_along_axis(rows, index[..., None], axis=-2)
+    label = ops.where(index[..., None] == 0, -1.0, targets[..., 5:])
+    return ops.concatenate([targets[..., :5], label], axis=-1)

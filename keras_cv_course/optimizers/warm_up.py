@@ -14,7 +14,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     Keras' PiecewiseConstantDecay has no warm-up, and changes the rate a step behind its boundary.
 
     Args:
-        boundaries: Steps from which on the next of `values` holds, rising.
+        boundaries: Steps after which the next of `values` is used, rising.
         values: Rates before, between and behind the boundaries.
         warmup_steps: Step at which the first of `values` is reached; before, a share of the rate
             that the other arguments give.

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from keras_cv_course.detectors.detector import detection_rows
 
-# Colours that are told apart, also by most who see fewer of them: Okabe and Ito's.
+# Okabe and Ito's colours, which most people with colour blindness can distinguish.
 _COLOURS = (
     (230, 159, 0),
     (86, 180, 233),
@@ -18,14 +18,14 @@ _COLOURS = (
     (213, 94, 0),
     (204, 121, 167),
 )
-_TEXT_PER_PICTURE = 1 / 28  # height of letters, of the shorter side
+_TEXT_PER_IMAGE = 1 / 28  # height of letters, of the shorter side
 _LEAST_TEXT_PX = 10
-_LIGHT = 380  # sum of red, green and blue from which on letters are black
+_LIGHT = 380  # sum of red, green and blue above which letters are black
 
 
 def draw_detections(
     image: np.ndarray,
-    found: Mapping[str, np.ndarray],
+    detections: Mapping[str, np.ndarray],
     class_names: Sequence[str] | None = None,
     show_scores: bool = True,
 ) -> np.ndarray:
@@ -36,9 +36,9 @@ def draw_detections(
 
     Args:
         image: `(height, width, 3)`, pixel values of 0 to 255.
-        found: "boxes", "scores" and "classes", as `Detector.predict` returns them.
+        detections: "boxes", "scores" and "classes", as `Detector.predict` returns them.
         class_names: Names by class; None calls a class by its number.
-        show_scores: Whether the score stands behind the name.
+        show_scores: Whether the score follows the name.
 
     Returns:
         uint8 `(height, width, 3)`.
@@ -46,12 +46,12 @@ def draw_detections(
     Example:
         >>> drawn = draw_detections(image, detector.predict([image])[0])
     """
-    picture = Image.fromarray(np.clip(np.rint(image), 0, 255).astype(np.uint8))
-    drawing = ImageDraw.Draw(picture)
-    side = min(picture.size)
+    canvas = Image.fromarray(np.clip(np.rint(image), 0, 255).astype(np.uint8))
+    drawing = ImageDraw.Draw(canvas)
+    side = min(canvas.size)
     width = max(1, side // 150)
-    font = _font(picture)
-    rows = detection_rows(found, class_names)[::-1]  # The best ends on top,
+    font = _font(canvas)
+    rows = detection_rows(detections, class_names)[::-1]  # The best ends on top,
     colours = [_COLOURS[row["class"] % len(_COLOURS)] for row in rows]
     for row, colour in zip(rows, colours, strict=True):
         drawing.rectangle(tuple(row["box_xyxy"]), outline=colour, width=width)
@@ -59,8 +59,8 @@ def draw_detections(
         # "1 0.90" would read as ten.
         name = f"class {row['name']}" if class_names is None else row["name"]
         label = f"{name} {row['score']:.2f}" if show_scores else name
-        _draw_label(drawing, label, row["box_xyxy"][:2], picture.width, font, colour)
-    return np.asarray(picture)
+        _draw_label(drawing, label, row["box_xyxy"][:2], canvas.width, font, colour)
+    return np.asarray(canvas)
 
 
 def draw_lines(image: np.ndarray, lines: Sequence[str]) -> Image.Image:
@@ -70,9 +70,9 @@ def draw_lines(image: np.ndarray, lines: Sequence[str]) -> Image.Image:
         image: uint8 `(height, width, 3)`.
         lines: The text, the first line on top.
     """
-    picture = Image.fromarray(image)
-    drawing = ImageDraw.Draw(picture)
-    font = _font(picture)
+    canvas = Image.fromarray(image)
+    drawing = ImageDraw.Draw(canvas)
+    font = _font(canvas)
     top = 0.0
     for line in lines:
         left, upper, right, lower = drawing.textbbox((0, 0), line, font=font)
@@ -80,7 +80,7 @@ def draw_lines(image: np.ndarray, lines: Sequence[str]) -> Image.Image:
         drawing.rectangle((0, top, right - left + 4, top + height), fill="black")
         drawing.text((2 - left, top + 2 - upper), line, font=font, fill="white")
         top += height
-    return picture
+    return canvas
 
 
 def draw_legend(image: np.ndarray, entries: Sequence[tuple[str, tuple[int, ...]]]) -> Image.Image:
@@ -92,25 +92,25 @@ def draw_legend(image: np.ndarray, entries: Sequence[tuple[str, tuple[int, ...]]
         image: uint8 `(height, width, 3)`.
         entries: (name, (red, green, blue)) of each, the first on top.
     """
-    picture = Image.fromarray(image)
-    drawing = ImageDraw.Draw(picture)
-    font = _font(picture)
+    canvas = Image.fromarray(image)
+    drawing = ImageDraw.Draw(canvas)
+    font = _font(canvas)
     _, upper, _, lower = drawing.textbbox((0, 0), "Ag", font=font)
     side = round(lower - upper)
     line = side + 4
-    shown = entries[: max(picture.height // line, 1)]
-    top = picture.height - line * len(shown)
+    shown = entries[: max(canvas.height // line, 1)]
+    top = canvas.height - line * len(shown)
     for name, colour in shown:
         right = drawing.textlength(name, font=font) + side + 10
         drawing.rectangle((0, top, right, top + line), fill="black")
         drawing.rectangle((2, top + 2, 2 + side, top + 2 + side), fill=colour, outline="white")
         drawing.text((side + 7, top + 2 - upper), name, font=font, fill="white")
         top += line
-    return picture
+    return canvas
 
 
-def _font(picture: Image.Image) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
-    size = max(_LEAST_TEXT_PX, round(min(picture.size) * _TEXT_PER_PICTURE))
+def _font(canvas: Image.Image) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
+    size = max(_LEAST_TEXT_PX, round(min(canvas.size) * _TEXT_PER_IMAGE))
     return ImageFont.load_default(size)
 
 
@@ -149,14 +149,14 @@ def _draw_label(
     drawing: ImageDraw.ImageDraw,
     label: str,
     corner: Sequence[float],
-    picture_width: int,
+    image_width: int,
     font: "ImageFont.FreeTypeFont | ImageFont.ImageFont",
     colour: tuple[int, int, int],
 ) -> None:
     """Writes on a patch of colour above the corner, or below where there is no room."""
     left, top, right, bottom = drawing.textbbox((0, 0), label, font=font)
     width, height = right - left + 4, bottom - top + 4
-    x = min(corner[0], max(0, picture_width - width))
+    x = min(corner[0], max(0, image_width - width))
     y = corner[1] - height if corner[1] >= height else corner[1]
     drawing.rectangle((x, y, x + width, y + height), fill=colour)
     ink = "black" if sum(colour) > _LIGHT else "white"

@@ -58,12 +58,12 @@ class Localization(Result):
     def draw(self) -> Image.Image:
         """Returns the image with the box and the name of its object, where there is one."""
         count = int(self.present)
-        found = {
+        detection = {
             "boxes": self.box_xyxy[None][:count],
             "scores": np.full(count, self.probability, np.float32),
             "classes": np.zeros(count, np.int32),
         }
-        return Image.fromarray(draw_detections(self.image, found, (self.name,)))
+        return Image.fromarray(draw_detections(self.image, detection, (self.name,)))
 
     def resized(self, side_px: int) -> "Localization":
         """Returns the result with its image stretched to a square of a size, and the box in it."""

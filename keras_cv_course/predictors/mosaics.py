@@ -19,7 +19,7 @@ def save_mosaic(results: Sequence[Result], path: Path, columns: int = _COLUMNS) 
     Each image is enlarged or shrunk to a square first, so that what is written on it can be read.
 
     Args:
-        results: The results; an image stands for each.
+        results: The results, each drawn as an image.
         path: The image to write.
         columns: Images in a row.
     """

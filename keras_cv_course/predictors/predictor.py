@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course.data.framing import Frame, frame_picture
+from keras_cv_course.data.framing import Frame, frame_image
 from keras_cv_course.data.image_sources import (
     Photograph,
     as_photographs,
@@ -120,4 +120,4 @@ class Predictor:
         if self._prepare is not None:
             image = self._prepare(image)
         image = with_channels(image, self.input_shape[2])
-        return frame_picture(image, self.input_shape, self.spec.input_range, self.spec.resize)
+        return frame_image(image, self.input_shape, self.spec.input_range, self.spec.resize)

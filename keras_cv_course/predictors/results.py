@@ -103,7 +103,7 @@ class Detections(Result):
         boxes: float32 `(n, 4)`, xyxy in pixels of the image.
         scores: float32 `(n,)`.
         labels: int32 `(n,)`, numbers of the classes from 0.
-        class_names: Name of each class by number; None where nothing tells.
+        class_names: Name of each class by number; None where they are unknown.
         show_scores: Whether they are drawn.
     """
 
@@ -170,7 +170,7 @@ class Detections(Result):
 
 @dataclass(frozen=True, eq=False)
 class Embedding(Result):
-    """A vector that tells what an image shows, e.g. whose face.
+    """A vector that represents what an image shows, e.g. whose face.
 
     Attributes:
         embedding: float32 `(d,)`, of length 1.

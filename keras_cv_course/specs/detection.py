@@ -23,7 +23,7 @@ class DetectionSpec:
     """What turns the raw outputs of a detector into boxes; it is saved with the network.
 
     With an anchor (x_a, y_a, w_a, h_a), the cell's width s and variances v, the codes (a, b, c, d)
-    of a box around (x, y) of width w are, and likewise for y and height:
+    of a box around (x, y) of width w are, and correspondingly for y and height:
 
     - "center": x = x_a + v_0 a w_a, w = w_a exp(v_2 c), as in SSD;
     - "cell": x = x_a + (sigmoid(a) - 1/2) s, w = w_a exp(c), as in YOLOv2 and YOLOv3, where x_a
@@ -78,7 +78,7 @@ class DetectionSpec:
     @property
     def count(self) -> int:
         """Number of anchors."""
-        return sum(found.count for found in self.maps)
+        return sum(anchor_map.count for anchor_map in self.maps)
 
     @property
     def logits(self) -> int:
@@ -119,8 +119,8 @@ class DetectionSpec:
         """Returns the spec whose `to_dict` this is, lists in place of tuples allowed."""
         frozen = {name: _frozen(value) for name, value in fields.items() if name != "maps"}
         maps = (
-            AnchorMap(**{name: _frozen(value) for name, value in found.items()})
-            for found in fields["maps"]
+            AnchorMap(**{name: _frozen(value) for name, value in anchor_map.items()})
+            for anchor_map in fields["maps"]
         )
         return cls(maps=tuple(maps), **frozen)
 

@@ -89,7 +89,7 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Returns the evaluation as JSON can hold it, which has no NaN."""
         numbers = {name: None if np.isnan(x) else float(x) for name, x in self.metrics.items()}
-        return {**numbers, "pictures": self.images, **self.details}
+        return {**numbers, "images": self.images, **self.details}
 
     def rows(self) -> tuple[tuple[str, ...], ...]:
         """Returns the lines of a table, the titles of its columns first."""

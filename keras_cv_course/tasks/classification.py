@@ -160,7 +160,7 @@ class ClassificationTask(Task):
         report = evaluate_classifier(predictor.model, batches, samples.class_names)
         shown = partial(_save_predictions, predictor, samples)
         details = report.to_dict()
-        del details["accuracy"], details["pictures"]
+        del details["accuracy"], details["images"]
         counts = np.array(report.confusion)
         return Evaluation(
             metrics={"accuracy": report.accuracy},

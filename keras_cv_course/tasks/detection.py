@@ -42,7 +42,7 @@ from keras_cv_course.tflite.lowest_score import lowest_score
 from keras_cv_course.training.detection_fit import (
     LOWEST_SCORE,
     by_average_precision,
-    detection_pictures,
+    detection_images,
     detector_training,
 )
 from keras_cv_course.training.plots import plot_confusion
@@ -88,7 +88,7 @@ class DetectionTask(Task):
         self, model: keras.Model, args: DetectionArgs, recipe: Recipe, data: DetectionData
     ) -> Training:
         """Returns the detector compiled, and its images as the recipe wants them."""
-        pictures = detection_pictures(data.epochs, recipe, model, args.input_range)
+        pictures = detection_images(data.epochs, recipe, model, args.input_range)
         return detector_training(
             model,
             recipe,

@@ -64,11 +64,11 @@ def open_boxes(
         return DrawnScenes(_SCENES[split], size_px, seed=SPLITS.index(split))
     folder = existing_folder(source)
     found = _read(folder, split, class_names)
-    if not any((~picture.crowd & ~picture.difficult).any() for picture in found.pictures):
+    if not any((~picture.crowd & ~picture.difficult).any() for picture in found.images):
         classes = "" if class_names is None else f" of the classes {list(class_names)}"
         problem = f" The first problem: {found.skipped[0]}" if found.skipped else ""
         raise ValueError(
-            f"{folder} has no box to find{classes} in the {len(found.pictures)} images of its "
+            f"{folder} has no box to find{classes} in the {len(found.images)} images of its "
             f"{split}.{problem}"
         )
     return found

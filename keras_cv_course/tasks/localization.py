@@ -142,7 +142,7 @@ class LocalizationTask(Task):
         some = (
             dataclasses.replace(boxes, count=min(limit, boxes.count))
             if isinstance(boxes, DrawnScenes)
-            else dataclasses.replace(boxes, pictures=boxes.pictures[:limit])
+            else dataclasses.replace(boxes, images=boxes.images[:limit])
         )
         return Samples(samples.split, some, samples.class_names)
 
@@ -200,7 +200,7 @@ class LocalizationTask(Task):
             results.append(
                 Localization(
                     image,
-                    frame.to_picture(boxes[i : i + 1])[0],
+                    frame.to_image(boxes[i : i + 1])[0],
                     label,
                     spec.class_names[label] if spec.class_names else str(label),
                     float(shares[i, label]),

@@ -222,7 +222,7 @@ def face_metrics(
     """Returns numbers by task, over the images with a label of it; none where there is no label.
 
     Args:
-        found: Results with labels by task, as in `LabelledPictures`.
+        found: Results with labels by task, as in `LabelledImages`.
         eyes: Numbers of the points between which the distance of the eyes is measured.
         gender_names: What labels 0 and 1 of "gender" stand for.
 

@@ -15,7 +15,7 @@ from keras_cv_course.data import face_sets
 from keras_cv_course.data.drawn_faces import DRAWN_MIRROR, drawn_faces
 from keras_cv_course.data.face_augmentation import IBUG_MIRROR
 from keras_cv_course.data.images import existing_folder
-from keras_cv_course.data.labelled import LabelledPictures, split_pictures
+from keras_cv_course.data.labelled import LabelledImages, split_images
 from keras_cv_course.faces.head_pose import head_pose
 from keras_cv_course.faces.tasks import Age, Detection, FaceTask, Gender, Landmarks, Pose, Smile
 from keras_cv_course.metrics.landmarks import IBUG_EYES
@@ -38,7 +38,7 @@ class Faces:
         drawn: Whether they are drawn, and no photographs.
     """
 
-    sets: tuple[LabelledPictures, ...]
+    sets: tuple[LabelledImages, ...]
     tasks: tuple[FaceTask, ...]
     mirror: tuple[int, ...]
     eyes: tuple[int, int]
@@ -49,7 +49,7 @@ class Faces:
 
     def split(self, held_out: float, seed: int) -> tuple["Faces", "Faces"]:
         """Returns the sets to learn from, and those that are held out."""
-        parts = [split_pictures(one, (1 - held_out, held_out), seed) for one in self.sets]
+        parts = [split_images(one, (1 - held_out, held_out), seed) for one in self.sets]
         train, val = (dataclasses.replace(self, sets=sets) for sets in zip(*parts, strict=True))
         return train, val
 
@@ -99,7 +99,7 @@ def open_faces(source: str) -> Faces:
     return Faces(tuple(sets.values()), tasks, IBUG_MIRROR, IBUG_EYES)
 
 
-def _with_pose(folder: Path) -> LabelledPictures:
+def _with_pose(folder: Path) -> LabelledImages:
     points = face_sets.landmark_table(folder)
     pixels = points.labels["landmarks"].reshape(len(points), -1, 2)
     if pixels.shape[1] != _IBUG_POINTS:
@@ -109,7 +109,7 @@ def _with_pose(folder: Path) -> LabelledPictures:
     return points.with_labels(pose=head_pose(pixels))
 
 
-_SETS: Mapping[str, tuple[tuple[str, ...], Callable[[Path], LabelledPictures]]] = {
+_SETS: Mapping[str, tuple[tuple[str, ...], Callable[[Path], LabelledImages]]] = {
     "points": (("youtube_faces_landmarks",), _with_pose),
     "ages": (("utkface",), face_sets.age_gender_folder),
     "smiles": (("smiles",), face_sets.smile_folder),
@@ -133,8 +133,8 @@ def _drawings() -> Faces:
     both = drawn_faces(folder, _DRAWINGS, _DRAWING_PX)
     half = np.arange(_DRAWINGS) < _DRAWINGS // 2
     points, ages = (both.take(np.flatnonzero(rows)) for rows in (half, ~half))
-    points = LabelledPictures(
+    points = LabelledImages(
         points.files, {name: points.labels[name] for name in ("landmarks", "smile")}
     )
-    ages = LabelledPictures(ages.files, {"age": ages.labels["age"]})
+    ages = LabelledImages(ages.files, {"age": ages.labels["age"]})
     return Faces((points, ages), (Landmarks(points=5), Smile(), Age()), DRAWN_MIRROR, (0, 1), True)

@@ -27,7 +27,7 @@ Masks = SegmentationImages | DrawnMasks
 SPLITS = ("train", "val")
 _SCENES = {"train": 1500, "val": 100}
 _TABLES = ("annotations/instances_{split}.json", "{split}.json")
-_PICTURES = ("images", "{split}")
+_IMAGES = ("images", "{split}")
 # Folders of images and masks; the last pair has no split of its own, and one is drawn.
 _PAIRS = (("images/{split}", "masks/{split}"), ("{split}", "{split}annot"), ("images", "masks"))
 _HELD_OUT = 0.2  # of images without a split
@@ -86,9 +86,9 @@ def _reader(folder: Path, split: str, seed: int) -> _Read | None:
     for name in _TABLES:
         table = folder / name.format(split=split)
         if table.is_file():
-            pictures = _existing(folder, [part.format(split=split) for part in _PICTURES])
+            images = _existing(folder, [part.format(split=split) for part in _IMAGES])
             return lambda classes, _: coco_masks(
-                table, pictures, None if classes is None else classes.names
+                table, images, None if classes is None else classes.names
             )
     for pair in _PAIRS:
         images, masks = (folder / name.format(split=split) for name in pair)

@@ -69,9 +69,9 @@ class PeopleData:
         """Paths of the files of each split; none of digits."""
         parts = {"train": self.train, "val": self.val}
         return {
-            name: tuple(map(str, people.pictures))
+            name: tuple(map(str, people.images))
             for name, people in parts.items()
-            if people.pictures.ndim == 1
+            if people.images.ndim == 1
         }
 
 
@@ -123,7 +123,7 @@ class VerificationTask(Task):
             args.margin,
             args.scale,
             args.people_per_batch,
-            args.pictures_per_person,
+            args.images_per_person,
             args.crop,
         )
         trained, train = face_training(model, data.train, recipe, options, args.input_range)
@@ -223,7 +223,7 @@ class VerificationTask(Task):
         self, predictor: Predictor, samples: Samples, progress: Progress = silent
     ) -> VerificationReport:
         people: People = samples.content
-        results = progress(predictor.stream(list(people.pictures)), len(people.labels))
+        results = progress(predictor.stream(list(people.images)), len(people.labels))
         vectors = np.stack([result.embedding for result in results])
         a, b, same = all_pairs(people.labels)
         return verification_report(np.einsum("nd,nd->n", vectors[a], vectors[b]), same)

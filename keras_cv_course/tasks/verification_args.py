@@ -1,7 +1,9 @@
 """Arguments of the task of telling people apart by their faces."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.registry import MODELS, list_models
@@ -17,6 +19,7 @@ NETWORKS: dict[str, tuple[int, int, tuple[float, float] | None]] = {
 }
 _BACKBONE = "mobilenet_v2"
 _STRIDE = 32
+_RENAMED = {"pictures_per_person": "images_per_person"}
 _OF_FACE_ENCODER = ("alpha", "weights", "freeze", "backbone")
 _RECIPE = Recipe(epochs=10, learning_rate=1e-3)
 
@@ -25,7 +28,7 @@ _RECIPE = Recipe(epochs=10, learning_rate=1e-3)
 class Args(RunArgs):
     """Arguments of an encoder's training run.
 
-    A batch holds `people_per_batch` times `pictures_per_person` images.
+    A batch holds `people_per_batch` times `images_per_person` images.
 
     Attributes:
         backbone: Network whose feature maps a "face_encoder" stands on.
@@ -36,7 +39,7 @@ class Args(RunArgs):
         margin: Of the loss CosFace.
         scale: Of the loss CosFace.
         people_per_batch: At most; all where there are fewer.
-        pictures_per_person: In a batch.
+        images_per_person: In a batch.
     """
 
     BUILT_IN = (DIGITS,)
@@ -57,7 +60,7 @@ class Args(RunArgs):
     margin: float = option(0.2, "Of the loss CosFace.")
     scale: float = option(24.0, "Of the loss CosFace.")
     people_per_batch: int = option(16, "People in a batch.")
-    pictures_per_person: int = option(4, "Images of each of them.")
+    images_per_person: int = option(4, "Images of each of them.")
     recipe: Recipe = _RECIPE
 
     def __post_init__(self) -> None:
@@ -67,7 +70,7 @@ class Args(RunArgs):
         check_choice("model", self.model, NETWORKS)
         check_choice("backbone", self.backbone, list_models("classifier"))
         super().__post_init__()
-        for name in ("embedding_dim", "people_per_batch", "pictures_per_person"):
+        for name in ("embedding_dim", "people_per_batch", "images_per_person"):
             check_whole(name, getattr(self, name))
         if not 0 < self.held_out < 1:
             raise ValueError(f"`held_out` must be above 0 and below 1. Received: {self.held_out}.")
@@ -102,6 +105,11 @@ class Args(RunArgs):
     def grid(self) -> int:
         """Rows and columns that a face_encoder pools its feature maps to."""
         return self.input_shape[0] // _STRIDE
+
+    @classmethod
+    def migrated(cls, loaded: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the content of an older `args.yaml` with the names of today."""
+        return {_RENAMED.get(name, name): value for name, value in loaded.items()}
 
     @classmethod
     def default_recipe(cls, data: str) -> Recipe:

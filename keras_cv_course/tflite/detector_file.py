@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 
 from keras_cv_course._validation import check_choice, check_input_range
-from keras_cv_course.data.framing import frame_picture
+from keras_cv_course.data.framing import frame_image
 from keras_cv_course.data.image_sources import as_photographs, with_channels
 from keras_cv_course.detectors.detector import detections_of
 from keras_cv_course.layers.detection_postprocess import OUTPUTS
@@ -73,7 +73,7 @@ class TFLiteDetector:
         found: list[dict[str, np.ndarray]] = []
         for photograph in as_photographs(images):
             shape = (height, width, channels)
-            frame = frame_picture(
+            frame = frame_image(
                 with_channels(photograph.pixels, channels), shape, self.input_range, self.resize
             )
             outputs = self.file.predict(frame.pixels[None])

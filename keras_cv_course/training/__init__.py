@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from keras_cv_course.training.checkpoint import Checkpoint as Checkpoint
     from keras_cv_course.training.detection import compile_detector as compile_detector
     from keras_cv_course.training.detection import target_encoder as target_encoder
-    from keras_cv_course.training.detection_fit import detection_pictures as detection_pictures
+    from keras_cv_course.training.detection_fit import detection_images as detection_images
     from keras_cv_course.training.detection_fit import fit_detector as fit_detector
     from keras_cv_course.training.divergence import StopOnDivergence as StopOnDivergence
     from keras_cv_course.training.evaluation import ClassifierReport as ClassifierReport
@@ -92,7 +92,7 @@ else:
             ),
             "checkpoint": ("Checkpoint",),
             "detection": ("compile_detector", "target_encoder"),
-            "detection_fit": ("detection_pictures", "fit_detector"),
+            "detection_fit": ("detection_images", "fit_detector"),
             "divergence": ("StopOnDivergence",),
             "evaluation": ("ClassifierReport", "evaluate_classifier"),
             "face_encoder": ("FaceOptions", "distorted_copies", "fit_face_encoder", "train_only"),

@@ -46,7 +46,7 @@ def fit_detector(
     Compiles with the optimizer, rates and penalties of the recipe and the loss of the detector's
     family, and trains in the run folder as `fit_run` does, so that it goes on after a kill. The
     best model is that of the highest AP50. What the recipe does to images is done to `train`
-    before, see `detection_pictures`.
+    before, see `detection_images`.
 
     Args:
         model: A detector, float or quantization-aware.
@@ -152,7 +152,7 @@ def best_epoch(history: Mapping[str, Sequence[float]]) -> int:
     return best_row(history, by_average_precision)
 
 
-def detection_pictures(
+def detection_images(
     batches: Epochs, recipe: Recipe, model: keras.Model, input_range: tuple[float, float]
 ) -> Epochs:
     """Returns batches for `fit_detector` as a recipe wants them: changed, resized, with targets.

@@ -36,10 +36,10 @@ class ClassifierReport:
         rows = zip(self.class_names, self.precision, self.recall, self.support, strict=True)
         return {
             "accuracy": self.accuracy,
-            "pictures": sum(self.support),
+            "images": sum(self.support),
             "classes": [
-                {"name": name, "precision": precision, "recall": recall, "pictures": pictures}
-                for name, precision, recall, pictures in rows
+                {"name": name, "precision": precision, "recall": recall, "images": images}
+                for name, precision, recall, images in rows
             ],
             "confusion": [list(row) for row in self.confusion],
         }

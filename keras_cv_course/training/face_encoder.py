@@ -45,18 +45,18 @@ class FaceOptions:
         margin: Of CosFace.
         scale: Of CosFace.
         people_per_batch: At most; all where there are fewer.
-        pictures_per_person: In a batch.
+        images_per_person: In a batch.
         crop: Share of each side that is kept around the center first.
     """
 
     margin: float = 0.2
     scale: float = 24.0
     people_per_batch: int = 16
-    pictures_per_person: int = 4
+    images_per_person: int = 4
     crop: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("people_per_batch", "pictures_per_person"):
+        for name in ("people_per_batch", "images_per_person"):
             check_whole(name, getattr(self, name))
         check_positive("scale", self.scale)
 
@@ -151,7 +151,7 @@ def face_training(
         shape,
         values,
         min(options.people_per_batch, len(people.names)),
-        options.pictures_per_person,
+        options.images_per_person,
         crop=options.crop,
         seed=recipe.seed,
     )

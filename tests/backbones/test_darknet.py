@@ -17,9 +17,9 @@ def test_maps_and_convolutions(builder, channels, convolutions):
     maps = feature_maps(model).output
     expected = [(None, size, size, c) for size, c in zip((52, 26, 13), channels, strict=True)]
     assert [maps[level].shape for level in ("P3", "P4", "P5")] == expected
-    found = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
-    assert len(found) == convolutions
-    assert not any(layer.use_bias for layer in found)
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert len(layers) == convolutions
+    assert not any(layer.use_bias for layer in layers)
     slopes = [x.negative_slope for x in model.layers if isinstance(x, keras.layers.LeakyReLU)]
     assert slopes == pytest.approx([0.1] * convolutions)
 

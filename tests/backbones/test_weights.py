@@ -292,7 +292,7 @@ def test_imagenet_efficientnet_is_the_function_of_keras_applications(
     np.testing.assert_allclose(np.sqrt(variance), deviation, rtol=1e-6)
 
 
-def test_a_failed_download_is_told(monkeypatch):
+def test_a_failed_download_is_reported(monkeypatch):
     def get_file(*_, **__):
         raise Exception("URL fetch failure on https://example.org: None -- no network")
 

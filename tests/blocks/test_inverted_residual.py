@@ -52,14 +52,14 @@ def test_squeeze_and_excitation_comes_before_the_projection():
     assert names.index("b_se_multiply") < names.index("b_project_conv")
 
 
-def test_dropping_skips_the_block_for_whole_pictures():
+def test_dropping_skips_the_block_for_whole_images():
     model = _block(drop_rate=0.5)
     model.get_layer("b_project_bn").beta.assign(keras.ops.ones(8))
     x = np.zeros((64, 9, 9, 8), "float32")
     kept = np.asarray(model(x, training=True)).reshape(64, -1)
     # The block adds 1, or with probability one half nothing and else 1 / 0.5.
     assert set(np.unique(kept)) == {0.0, 2.0}
-    assert all(len(set(picture)) == 1 for picture in kept)
+    assert all(len(set(image)) == 1 for image in kept)
     np.testing.assert_allclose(model(x), 1.0, rtol=1e-6)
 
 

@@ -9,12 +9,12 @@ def test_each_2x2_pixels_become_one(rng):
     x = keras.Input((4, 6, 3))
     model = keras.Model(x, space_to_depth(x, "fold"))
     images = rng.normal(size=(2, 4, 6, 3)).astype(np.float32)
-    found = np.asarray(model(images))
-    assert found.shape == (2, 2, 3, 12)
+    outputs = np.asarray(model(images))
+    assert outputs.shape == (2, 2, 3, 12)
     for row in range(2):
         for column in range(3):
             pixels = images[:, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
-            np.testing.assert_array_equal(found[:, row, column], pixels.reshape(2, 12))
+            np.testing.assert_array_equal(outputs[:, row, column], pixels.reshape(2, 12))
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 2), (4, 5, 2), (None, 4, 2)])

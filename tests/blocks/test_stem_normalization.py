@@ -100,9 +100,9 @@ def test_what_integers_compute_is_the_same(name, pixels):
 def operators(model, data, tmp_path, **options):
     path = tmp_path / "model.tflite"
     tflite.convert(model, path, "int8", **options)
-    found = list(tflite.inspect(path).operators)
+    codes = list(tflite.inspect(path).operators)
     outputs = tflite.TFLiteModel(path).predict(data)
-    return found, outputs
+    return codes, outputs
 
 
 @pytest.mark.parametrize(("name", "extra"), [("valid", 0), ("valid with bias", 0), ("same", 1)])
@@ -110,9 +110,9 @@ def test_an_int8_file_has_no_operator_for_it_unless_padding_forbids(name, extra,
     model = toy(IMAGENET_MEAN, IMAGENET_DEVIATION, convolution=CONVOLUTIONS[name]())
     plain = toy(convolution=CONVOLUTIONS[name]())
     before, _ = operators(plain, pixels, tmp_path, calibration_data=pixels)
-    found, outputs = operators(model, pixels, tmp_path, calibration_data=pixels)
-    assert len(found) - len(before) == extra
-    assert found.count("ADD") == extra
+    codes, outputs = operators(model, pixels, tmp_path, calibration_data=pixels)
+    assert len(codes) - len(before) == extra
+    assert codes.count("ADD") == extra
     expected = np.asarray(model(pixels))
     assert np.sqrt(np.mean((outputs - expected) ** 2)) < 0.03 * expected.std()
 

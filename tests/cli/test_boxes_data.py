@@ -42,21 +42,21 @@ def fill(folder, files):
 @pytest.mark.parametrize("files", LAYOUTS, ids=lambda files: " ".join(files))
 def test_layouts(tmp_path, files):
     fill(tmp_path, files)
-    found = open_boxes(str(tmp_path), "val", SIZE)
-    (picture,) = found.pictures
-    assert found.class_names == ("dog",)
-    assert picture.boxes.tolist() == [[0, 0, 4, 4]]
-    assert picture.load().shape == (6, 8, 3)
+    annotations = open_boxes(str(tmp_path), "val", SIZE)
+    (image,) = annotations.images
+    assert annotations.class_names == ("dog",)
+    assert image.boxes.tolist() == [[0, 0, 4, 4]]
+    assert image.load().shape == (6, 8, 3)
 
 
 @pytest.mark.parametrize("files", LAYOUTS[:-1], ids=lambda files: " ".join(files))
-def test_layouts_without_the_pictures_or_of_another_split(tmp_path, files):
+def test_layouts_without_the_images_or_of_another_split(tmp_path, files):
     fill(tmp_path, files)
     with pytest.raises(FileNotFoundError, match=r"VOC .*Main/train\.txt.*COCO .*CSV .*in none"):
         open_boxes(str(tmp_path), "train", SIZE)
-    _, picture = files
-    (tmp_path / picture).unlink()
-    (tmp_path / picture).parent.rmdir()
+    _, image = files
+    (tmp_path / image).unlink()
+    (tmp_path / image).parent.rmdir()
     with pytest.raises(FileNotFoundError, match="must hold its images in images or val"):
         open_boxes(str(tmp_path), "val", SIZE)
 
@@ -68,7 +68,7 @@ def test_coco_mini_is_opened(shared):
 
 
 @pytest.mark.parametrize("files", LAYOUTS, ids=lambda files: " ".join(files))
-def test_pictures_without_a_box_to_find_are_refused(tmp_path, files):
+def test_images_without_a_box_to_find_are_refused(tmp_path, files):
     fill(tmp_path, files)
     message = r"no box to find of the classes \['cat'\] in the 1 images of its val. The first"
     with pytest.raises(ValueError, match=message):

@@ -57,13 +57,13 @@ def test_run_folder_holds_model_plots_and_mosaics(run):
 @pytest.mark.slow
 def test_evaluate_gives_the_reports_numbers(run, keras_cv_course):
     folder, report = run
-    found = keras_cv_course("evaluate", folder.model, "--json").json
-    assert found["split"] == "val"
+    metrics = keras_cv_course("evaluate", folder.model, "--json").json
+    assert metrics["split"] == "val"
     # Boxes of another lowest score are left out.
-    assert found["AP50"] == pytest.approx(report["AP50"], abs=0.05)
+    assert metrics["AP50"] == pytest.approx(report["AP50"], abs=0.05)
 
 
-def test_a_split_that_there_is_not_is_told(keras_cv_course, untrained):
+def test_a_split_that_there_is_not_is_reported(keras_cv_course, untrained):
     result = keras_cv_course("evaluate", untrained, "--data", "shapes", "--split", "test")
     assert (result.code, result.out) == (1, "")
     assert "`split` must be one of 'train', 'val'. Received: 'test'" in result.err
@@ -102,16 +102,16 @@ def test_a_file_is_compared_from_the_score_on_that_it_gives(
         file = tmp_path / f"{nms}.tflite"
         line = ("--quantize", "none", "--nms", nms, "--score", "0.4", "--out", file)
         assert keras_cv_course("export", untrained, *line).code == 0
-        found = keras_cv_course("compare", untrained, file, "--data", "shapes", "--json").json
-        assert found["lowest_score"] == pytest.approx(0.4)
-        ours, theirs = (row["AR100"] for row in found["compared"])
+        report = keras_cv_course("compare", untrained, file, "--data", "shapes", "--json").json
+        assert report["lowest_score"] == pytest.approx(0.4)
+        ours, theirs = (row["AR100"] for row in report["compared"])
         assert ours == theirs == 0
-    told = keras_cv_course("compare", untrained, file, "--data", "shapes").out
-    assert "lowest score 0.4" in " ".join(told.split())
+    output = keras_cv_course("compare", untrained, file, "--data", "shapes").out
+    assert "lowest score 0.4" in " ".join(output.split())
 
 
 @pytest.mark.data
-def test_classes_that_nothing_tells_are_not_guessed(keras_cv_course, untrained, tmp_path, shared):
+def test_classes_that_nothing_records_are_not_guessed(keras_cv_course, untrained, tmp_path, shared):
     file = tmp_path / "m.tflite"
     assert keras_cv_course("export", untrained, "--quantize", "none", "--out", file).code == 0
     line = ("--data", "shapes", "--input-range", "-1", "1")
@@ -122,7 +122,7 @@ def test_classes_that_nothing_tells_are_not_guessed(keras_cv_course, untrained, 
     assert "['Platelets', 'RBC', 'WBC']" in result.err
 
 
-def test_folders_of_pictures_are_looked_through(keras_cv_course, untrained, tmp_path, rng):
+def test_folders_of_images_are_looked_through(keras_cv_course, untrained, tmp_path, rng):
     for name in ("a/1.png", "a/2.png", "b/1.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         pixels = rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)
@@ -155,20 +155,20 @@ def test_export_and_predict(run, keras_cv_course, tmp_path, nms, rng):
     assert has_operator == (nms == "tflite_op")
     if not has_operator:
         return
-    picture = tmp_path / "scene.png"
-    Image.fromarray(rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)).save(picture)
-    rows = keras_cv_course("predict", file, picture, "--score", "0", "--json").json
-    assert rows[0]["image"] == str(picture)
+    image = tmp_path / "scene.png"
+    Image.fromarray(rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)).save(image)
+    rows = keras_cv_course("predict", file, image, "--score", "0", "--json").json
+    assert rows[0]["image"] == str(image)
     assert rows[0]["boxes"], "a score of 0 leaves all boxes in"
 
 
 @pytest.mark.slow
-def test_predict_writes_pictures_and_a_json(run, keras_cv_course, tmp_path, rng):
+def test_predict_writes_images_and_a_json(run, keras_cv_course, tmp_path, rng):
     folder, _ = run
-    picture = tmp_path / "scene.png"
-    Image.fromarray(rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)).save(picture)
+    image = tmp_path / "scene.png"
+    Image.fromarray(rng.integers(0, 256, (50, 80, 3), dtype=np.uint8)).save(image)
     out = tmp_path / "found"
-    result = keras_cv_course("predict", folder.model, picture, "--score", "0.02", "--out", out)
+    result = keras_cv_course("predict", folder.model, image, "--score", "0.02", "--out", out)
     assert result.code == 0, result.err
     rows = json.loads((out / "detections.json").read_text())
     assert rows[0]["boxes"]

@@ -22,12 +22,12 @@ PEOPLE = {
     "cyan": (0, 1, 1),
     "magenta": (1, 0, 1),
 }
-PICTURES = 4
+IMAGES = 4
 SIZE_PX = 16
 COMMANDS = ["enroll", "verify", "identify", "remove", "analyze", "evaluate"]
 
 
-def picture(colour, rng, size_px=SIZE_PX):
+def image(colour, rng, size_px=SIZE_PX):
     noise = rng.integers(0, 40, (size_px, size_px, 3))
     return Image.fromarray((np.array(colour) * 200 + noise).astype(np.uint8))
 
@@ -44,8 +44,8 @@ def people(tmp_path_factory):
     rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("people")
     for name, colour in PEOPLE.items():
         (folder / name).mkdir()
-        for i in range(1, PICTURES + 1):
-            picture(colour, rng).save(folder / name / f"{name}_{i:04d}.jpg", quality=95)
+        for i in range(1, IMAGES + 1):
+            image(colour, rng).save(folder / name / f"{name}_{i:04d}.jpg", quality=95)
     return folder
 
 
@@ -69,21 +69,21 @@ def gallery(keras_cv_course, model, people, tmp_path):
 def test_people_are_enrolled_by_their_folders(keras_cv_course, model, people, tmp_path):
     (tmp_path / "more" / "grey").mkdir(parents=True)
     (tmp_path / "more" / "grey" / "broken.png").write_bytes(b"no image")
-    picture((1, 1, 1), np.random.default_rng(1)).save(tmp_path / "more" / "grey" / "good.png")
+    image((1, 1, 1), np.random.default_rng(1)).save(tmp_path / "more" / "grey" / "good.png")
     line = ["faces", "enroll", model, people, tmp_path / "more"]
     done = keras_cv_course(*line, "--gallery", tmp_path / "people.db", "--json")
     assert done.code == 0, done.err
     report = done.json
-    assert report["enrolled"] == {**dict.fromkeys(PEOPLE, PICTURES), "grey": 1}
-    assert report["faces"] == 6 * PICTURES + 1
+    assert report["enrolled"] == {**dict.fromkeys(PEOPLE, IMAGES), "grey": 1}
+    assert report["faces"] == 6 * IMAGES + 1
     (skipped,) = report["skipped"]
     assert skipped["image"].endswith("broken.png")
     assert "cannot be decoded" in skipped["reason"]
 
 
 def test_a_known_and_an_unknown_person(keras_cv_course, model, people, gallery):
-    pictures = [people / "cyan" / "cyan_0001.jpg", people / "magenta" / "magenta_0001.jpg"]
-    line = ["faces", "identify", model, *pictures, "--gallery", gallery, "--threshold", 0.8]
+    images = [people / "cyan" / "cyan_0001.jpg", people / "magenta" / "magenta_0001.jpg"]
+    line = ["faces", "identify", model, *images, "--gallery", gallery, "--threshold", 0.8]
     known, unknown = keras_cv_course(*line, "--top", 3, "--json").json["identified"]
     assert (known["name"], unknown["name"]) == ("cyan", None)
     assert [match["name"] for match in known["matches"]] == ["cyan"]
@@ -98,17 +98,17 @@ def test_a_known_and_an_unknown_person(keras_cv_course, model, people, gallery):
 
 def test_who_is_removed_is_unknown(keras_cv_course, model, people, gallery):
     done = keras_cv_course("faces", "remove", "cyan", "red", "--gallery", gallery, "--json")
-    assert done.json["removed"] == {"cyan": PICTURES, "red": PICTURES}
-    assert done.json["faces"] == 3 * PICTURES
+    assert done.json["removed"] == {"cyan": IMAGES, "red": IMAGES}
+    assert done.json["faces"] == 3 * IMAGES
     line = ["faces", "identify", model, people / "cyan", "--gallery", gallery, "--threshold", 0.8]
-    found = keras_cv_course(*line, "--json").json["identified"]
-    assert [each["name"] for each in found] == [None] * PICTURES
+    identified = keras_cv_course(*line, "--json").json["identified"]
+    assert [each["name"] for each in identified] == [None] * IMAGES
     result = keras_cv_course("faces", "remove", "cyen", "--gallery", gallery)
     assert result.code == 1
     assert "must be one of" in result.err
 
 
-def test_two_pictures(keras_cv_course, model, people):
+def test_two_images(keras_cv_course, model, people):
     a, b = people / "red" / "red_0001.jpg", people / "red" / "red_0002.jpg"
     line = ["faces", "verify", model, a]
     same = keras_cv_course(*line, b, "--threshold", 0.8, "--json").json
@@ -121,31 +121,31 @@ def test_two_pictures(keras_cv_course, model, people):
     assert "yes" in keras_cv_course(*line, b, "--threshold", 0.8).out
 
 
-def test_a_tflite_file_tells_its_range_and_answers_alike(keras_cv_course, people, tmp_path):
+def test_a_tflite_file_records_its_range_and_answers_alike(keras_cv_course, people, tmp_path):
     image = keras.Input((SIZE_PX, SIZE_PX, 3), name="image")
     unscaled = keras.Model(image, keras.layers.GlobalAveragePooling2D(name="embedding")(image))
     path = tmp_path / "encoder.tflite"
     convert(unscaled, path, "none", metadata=EmbedderMetadata(), input_range=(-1.0, 1.0))
     line = [people / "red" / "red_0001.jpg", people / "yellow" / "yellow_0001.jpg"]
-    found = keras_cv_course("faces", "verify", path, *line, "--threshold", 0.8, "--json").json
-    assert found["similarity"] == pytest.approx(1 / 3, abs=0.05)
+    report = keras_cv_course("faces", "verify", path, *line, "--threshold", 0.8, "--json").json
+    assert report["similarity"] == pytest.approx(1 / 3, abs=0.05)
 
 
 def test_what_evaluation_chooses_the_others_use(keras_cv_course, model, people):
     done = keras_cv_course("faces", "evaluate", model, "--data", people, "--crop", 0.5, "--json")
     assert done.code == 0, done.err
     report, folder = done.json, model.parent
-    pictures = len(PEOPLE) * PICTURES
-    genuine = len(PEOPLE) * PICTURES * (PICTURES - 1) // 2
+    images = len(PEOPLE) * IMAGES
+    genuine = len(PEOPLE) * IMAGES * (IMAGES - 1) // 2
     assert report["report"]["genuine"] == genuine
-    assert report["report"]["impostor"] == pictures * (pictures - 1) // 2 - genuine
+    assert report["report"]["impostor"] == images * (images - 1) // 2 - genuine
     assert (report["report"]["accuracy"], report["report"]["eer"]) == (1, 0)
     assert 1 / 4 < report["threshold"] < 1
     assert report["preparation"] == {"detector": "none", "crop": 0.5, "mirrored": False}
     # Every second person is enrolled with one image.
     assert report["open_set"]["people"] == 3
-    assert report["open_set"]["known"] == 3 * (PICTURES - 1)
-    assert report["open_set"]["strangers"] == 3 * PICTURES
+    assert report["open_set"]["known"] == 3 * (IMAGES - 1)
+    assert report["open_set"]["strangers"] == 3 * IMAGES
     assert report["open_set"]["closed_set_rate"] == 1
     assert json.loads((folder / "verification.json").read_text())["report"] == report["report"]
     with np.load(folder / "verification.npz") as pairs:
@@ -168,9 +168,9 @@ def test_a_file_that_carries_its_threshold_needs_no_record(keras_cv_course, peop
     convert(carrying, tmp_path / "encoder.tflite", "none")
     images = [people / "red" / "red_0001.jpg", people / "yellow" / "yellow_0001.jpg"]
     for name in ("encoder.keras", "encoder.tflite"):
-        found = keras_cv_course("faces", "verify", tmp_path / name, *images, "--json").json
-        assert (found["threshold"], found["same"]) == (0.9, False)
-        assert found["similarity"] == pytest.approx(1 / 3, abs=0.05)
+        report = keras_cv_course("faces", "verify", tmp_path / name, *images, "--json").json
+        assert (report["threshold"], report["same"]) == (0.9, False)
+        assert report["similarity"] == pytest.approx(1 / 3, abs=0.05)
     line = ["faces", "evaluate", tmp_path / "encoder.tflite", "--data", people, "--json"]
     measured = keras_cv_course(*line).json
     assert measured["preparation"]["crop"] == 0.5
@@ -242,7 +242,7 @@ def multitask(tasks):
     return network
 
 
-def test_what_a_multitask_network_tells(keras_cv_course, people, tmp_path):
+def test_what_a_multitask_network_predicts(keras_cv_course, people, tmp_path):
     network = with_spec(multitask(["smile", "age", "landmarks"]), facts={"errors": {"age": 7.5}})
     network.save(tmp_path / "m.keras")
     images = [people / "red" / "red_0001.jpg", people / "cyan" / "cyan_0001.jpg"]
@@ -259,7 +259,7 @@ def test_what_a_multitask_network_tells(keras_cv_course, people, tmp_path):
     assert "yes" in table
 
 
-def test_points_are_told_in_pixels_of_the_photograph(keras_cv_course, tmp_path):
+def test_points_are_reported_in_pixels_of_the_photograph(keras_cv_course, tmp_path):
     multitask(["smile", "landmarks"]).save(tmp_path / "m.keras")
     draw_photograph(tmp_path / "photograph.png")
     line = ["faces", "analyze", tmp_path / "m.keras", tmp_path / "photograph.png"]
@@ -272,8 +272,8 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
     path = tmp_path / "age.tflite"
     convert(multitask(["age"]), path, "none")
     line = ["faces", "analyze", path, people / "red", "--input-range", 0, 255, "--json"]
-    found = keras_cv_course(*line).json["analyzed"]
-    assert [row["tasks"]["age"]["value"] for row in found] == [30] * PICTURES
+    analyzed = keras_cv_course(*line).json["analyzed"]
+    assert [row["tasks"]["age"]["value"] for row in analyzed] == [30] * IMAGES
     result = keras_cv_course("faces", "analyze", path, path, "--input-range", 0, 255)
     assert (result.code, result.out) == (1, "")
     assert "age.tflite cannot be decoded" in result.err
@@ -300,13 +300,13 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
         ("remove red --gallery g.db", "There is no gallery g.db"),
         ("evaluate {model} --data {people} --fold 1", "--fold is a part of a list of pairs"),
         ("evaluate {model} --data {people} --far 0.001", "`false_accept_rate` must be at least"),
-        ("verify {map} {red} {blue} --threshold 0.5", "map.keras is no encoder"),
+        ("verify {map} {red} {blue} --threshold 0.5", "map.keras is not an encoder"),
         ("verify {classes} {red} {blue} --threshold 0.5", "are probabilities of classes"),
         ("verify {red} {red} {blue} --threshold 0.5", "a .keras or .h5 file"),
-        ("analyze {classes} {red}", "classes.keras is no multitask network of faces"),
+        ("analyze {classes} {red}", "classes.keras is not a multitask network of faces"),
     ],
 )
-def test_wrong_input_is_told_in_one_line(
+def test_wrong_input_is_reported_in_one_line(
     keras_cv_course, model, people, tmp_path, monkeypatch, arguments, message
 ):
     image = keras.Input((SIZE_PX, SIZE_PX, 3))
@@ -332,7 +332,7 @@ def test_wrong_input_is_told_in_one_line(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_missing_package_is_told_in_one_line(keras_cv_course, gallery, monkeypatch):
+def test_a_missing_package_is_reported_in_one_line(keras_cv_course, gallery, monkeypatch):
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     result = keras_cv_course("faces", "remove", "red", "--gallery", gallery)
     assert result.code == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_cv_course.data import as_arrays, digits, load_pictures
+from keras_cv_course.data import as_arrays, digits, load_images
 from keras_cv_course.networks.loading import load_model
 from keras_cv_course.tasks.opening import open_model
 from keras_cv_course.tflite import TFLiteModel, inspect
@@ -24,7 +24,7 @@ def exported(trained):
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
+def digit_files(tmp_path_factory):
     """Files of ten digits that are in no split for training, by name."""
     images, labels = as_arrays(digits((64, 64, 3), (0.0, 255.0)).test)
     folder = tmp_path_factory.mktemp("digits")
@@ -63,18 +63,20 @@ def test_evaluation_is_the_same_for_keras_and_float_file(keras_cv_course, traine
     assert "precision" in table
 
 
-def test_a_folder_without_splits_is_evaluated_whole(keras_cv_course, trained, pictures, tmp_path):
+def test_a_folder_without_splits_is_evaluated_whole(
+    keras_cv_course, trained, digit_files, tmp_path
+):
     for name in range(10):
         (tmp_path / str(name)).mkdir()
         target = tmp_path / str(name) / "x.png"
-        target.write_bytes((pictures / f"{name}.png").read_bytes())
+        target.write_bytes((digit_files / f"{name}.png").read_bytes())
     opened = open_model(trained.model)
     samples = opened.task.samples(opened.predictor(), opened.args, str(tmp_path), None)
     images, labels = as_arrays(samples.content)
     assert labels.tolist() == list(range(10))
     np.testing.assert_allclose([images.min(), images.max()], [-1, 1], atol=0.1)
     report = keras_cv_course("evaluate", trained.model, "--data", tmp_path, "--json").json
-    assert (report["split"], report["pictures"]) == ("all", 10)
+    assert (report["split"], report["images"]) == ("all", 10)
     assert report["accuracy"] >= 0.7
     (tmp_path / "9").rename(tmp_path / "nine")
     result = keras_cv_course("evaluate", trained.model, "--data", tmp_path)
@@ -82,34 +84,36 @@ def test_a_folder_without_splits_is_evaluated_whole(keras_cv_course, trained, pi
     assert "Missing: ['9']. Unknown: ['nine']" in result.err
 
 
-def test_prediction_is_the_models_own(keras_cv_course, trained, exported, pictures):
-    files = [pictures / f"{name}.png" for name in (3, 7)]
+def test_prediction_is_the_models_own(keras_cv_course, trained, exported, digit_files):
+    files = [digit_files / f"{name}.png" for name in (3, 7)]
     scores = load_model(trained.model).predict(
-        load_pictures(files, (16, 16, 3), (-1.0, 1.0)), verbose=0
+        load_images(files, (16, 16, 3), (-1.0, 1.0)), verbose=0
     )
     for path in (trained.model, exported[0]):
         rows = keras_cv_course("predict", path, *files, "--top", 3, "--json").json
         assert [row["image"] for row in rows] == [str(file) for file in files]
         for row, values in zip(rows, scores, strict=True):
             best = np.argsort(values)[::-1][:3]
-            assert [found["name"] for found in row["classes"]] == [str(i) for i in best]
-            found = [found["probability"] for found in row["classes"]]
-            np.testing.assert_allclose(found, values[best], atol=1e-5)
+            assert [probabilities["name"] for probabilities in row["classes"]] == [
+                str(i) for i in best
+            ]
+            probabilities = [probabilities["probability"] for probabilities in row["classes"]]
+            np.testing.assert_allclose(probabilities, values[best], atol=1e-5)
     assert "probability" in keras_cv_course("predict", exported[1], files[0]).out
-    below = keras_cv_course("predict", exported[1], pictures, "--json").json
+    below = keras_cv_course("predict", exported[1], digit_files, "--json").json
     assert {row["image"] for row in below} >= {str(file) for file in files}
 
 
-def test_the_names_in_a_file_are_told(keras_cv_course, exported, pictures, tmp_path):
+def test_the_names_in_a_file_are_reported(keras_cv_course, exported, digit_files, tmp_path):
     words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     alone = tmp_path / "alone.tflite"
     alone.write_bytes(append_labels(exported[0].read_bytes(), words))
-    line = ["predict", alone, pictures / "3.png", "--top", 10, "--input-range", -1, 1, "--json"]
-    found = [row["name"] for row in keras_cv_course(*line).json[0]["classes"]]
-    assert sorted(found) == sorted(words)
+    line = ["predict", alone, digit_files / "3.png", "--top", 10, "--input-range", -1, 1, "--json"]
+    names = [row["name"] for row in keras_cv_course(*line).json[0]["classes"]]
+    assert sorted(names) == sorted(words)
     line[1] = exported[0]
     numbers = [row["name"] for row in keras_cv_course(*line).json[0]["classes"]]
-    assert found == [words[int(name)] for name in numbers]
+    assert names == [words[int(name)] for name in numbers]
 
 
 def test_comparison_inspection_and_benchmark_print_table_and_json(
@@ -132,8 +136,8 @@ def test_comparison_inspection_and_benchmark_print_table_and_json(
     assert len(reports["benchmark"]["files"]) == 2
 
 
-def test_calibration_is_from_a_folder_where_nothing_else_tells(
-    keras_cv_course, trained, pictures, tmp_path
+def test_calibration_is_from_a_folder_where_nothing_else_is_known(
+    keras_cv_course, trained, digit_files, tmp_path
 ):
     model = tmp_path / "alone.keras"
     model.write_bytes(trained.model.read_bytes())
@@ -141,24 +145,26 @@ def test_calibration_is_from_a_folder_where_nothing_else_tells(
     result = keras_cv_course(*line)
     assert result.code == 1
     assert "--calibration" in result.err
-    result = keras_cv_course(*line, "--calibration", pictures)
+    result = keras_cv_course(*line, "--calibration", digit_files)
     assert result.code == 1
     assert "--input-range" in result.err
     result = keras_cv_course(
-        *line, "--calibration", pictures, "--input-range", -1, 1, "--count", 5, "--json"
+        *line, "--calibration", digit_files, "--input-range", -1, 1, "--count", 5, "--json"
     )
     assert result.code == 0, result.err
     assert result.json["path"] == str(tmp_path / "deep" / "a.tflite")
     assert TFLiteModel(tmp_path / "deep" / "a.tflite").class_names is None
 
 
-def test_contradictions_and_wrong_files_are_told(keras_cv_course, trained, exported, pictures):
+def test_contradictions_and_wrong_files_are_reported(
+    keras_cv_course, trained, exported, digit_files
+):
     lines = {
         "--split must be one of": ["evaluate", trained.model, "--split", "all"],
         "A .keras model is needed": ["export", exported[0]],
         "`quantize` must be one of": ["export", trained.model, "--quantize", "int9"],
         "`calibration_data` must be None": [
-            *("export", trained.model, "--quantize", "none", "--calibration", pictures)
+            *("export", trained.model, "--quantize", "none", "--calibration", digit_files)
         ],
         "There is no folder": ["export", trained.model, "--calibration", "/nosuch"],
         "cannot be decoded": ["predict", trained.model, trained.args],

@@ -85,7 +85,7 @@ def test_without_a_command_the_help_is_shown(keras_cv_course):
         ("benchmark /nosuch.tflite", 1, "/nosuch.tflite"),
     ],
 )
-def test_wrong_input_is_told_in_one_line(
+def test_wrong_input_is_reported_in_one_line(
     keras_cv_course, tmp_path, monkeypatch, arguments, code, message
 ):
     monkeypatch.chdir(tmp_path)
@@ -104,7 +104,7 @@ def test_debug_shows_where_an_error_arose():
         run(["--debug", "train", "--epochs", "0"])
 
 
-def test_an_error_of_several_lines_is_told_in_one(keras_cv_course, monkeypatch):
+def test_an_error_of_several_lines_is_reported_in_one(keras_cv_course, monkeypatch):
     from keras_cv_course.cli import engine
 
     def fails():

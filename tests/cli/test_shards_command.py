@@ -16,7 +16,7 @@ def test_shards_are_written_trained_on_and_a_broken_one_is_named(keras_cv_course
     assert result.json["splits"][0] | {"bytes": 0} == {
         "split": "train",
         "shards": 3,
-        "pictures": 1257,
+        "images": 1257,
         "bytes": 0,
     }
     options = ["--imgsz", 16, "--epochs", 2, "--batch", 64, "--lr0", 0.02, "--no-augment"]
@@ -24,7 +24,7 @@ def test_shards_are_written_trained_on_and_a_broken_one_is_named(keras_cv_course
     result = keras_cv_course(*line, "--json")
     assert result.code == 0, result.err
     assert result.json["accuracy"] > 0.7
-    assert result.json["pictures"] == 360
+    assert result.json["images"] == 360
     again = keras_cv_course("evaluate", tmp_path / "runs" / "train" / "model.keras", "--json")
     assert again.json["accuracy"] == pytest.approx(result.json["accuracy"])
     assert "shards" in keras_cv_course("shards", folder).err

@@ -73,15 +73,15 @@ def test_both_stages_are_measured_as_evaluate_measures_them(keras_cv_course, unb
     assert f"val_{metric}" in report
     assert f"val_{metric}" in run.results.read_text().splitlines()[0]
     for name, measured in zip(STAGES, (report, report["qat"]), strict=True):
-        found = keras_cv_course("evaluate", run.path / name, "--json")
-        assert found.code == 0, found.err
-        assert found.json["pictures"] == measured["pictures"] > 0
+        answer = keras_cv_course("evaluate", run.path / name, "--json")
+        assert answer.code == 0, answer.err
+        assert answer.json["images"] == measured["images"] > 0
         for key in get_task(task).metrics if metric != "loss" else ("age_error_years",):
-            assert found.json[key] == pytest.approx(measured[key], abs=1e-6)
+            assert answer.json[key] == pytest.approx(measured[key], abs=1e-6)
 
 
 @pytest.mark.slow
-def test_files_are_made_and_tell_what_the_model_tells(keras_cv_course, unbroken, image, tmp_path):
+def test_files_are_made_and_answer_as_the_model(keras_cv_course, unbroken, image, tmp_path):
     task, _, run, _ = unbroken
     for name in STAGES:
         made = keras_cv_course("export", run.path / name, "--count", 8, "--json")
@@ -91,17 +91,17 @@ def test_files_are_made_and_tell_what_the_model_tells(keras_cv_course, unbroken,
         specs = [open_model(path).spec for path in (run.path / name, file)]
         assert specs[0] == specs[1]
         assert specs[0].task == task
-        told = [
+        reports = [
             keras_cv_course("predict", path, image, "--out", tmp_path / "out", "--json")
             for path in (run.path / name, file)
         ]
-        for answer in told:
+        for answer in reports:
             assert answer.code == 0, answer.err
             assert set(answer.json[0]) == {"image", *TASKS[task][2]}
         compared = keras_cv_course("compare", run.path / name, file, "--limit", 12, "--json")
         assert compared.code == 0, compared.err
         keras, tflite = compared.json["compared"]
-        assert 0 < keras["pictures"] == tflite["pictures"] <= 12
+        assert 0 < keras["images"] == tflite["images"] <= 12
     result = load(file)(image)
     assert len(list((tmp_path / "out").iterdir())) == 2  # the drawing and the list
     assert result.draw().size == (60, 40)

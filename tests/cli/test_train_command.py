@@ -39,7 +39,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_run_folder_is_whole_and_tells_everything(keras_cv_course, tiny_models, tmp_path):
+def test_a_run_folder_is_whole_and_records_everything(keras_cv_course, tiny_models, tmp_path):
     options = [
         "--imgsz",
         "16",
@@ -60,7 +60,7 @@ def test_a_run_folder_is_whole_and_tells_everything(keras_cv_course, tiny_models
     assert report.pop("run") == str(run)
     assert names(run) == FILES
     assert report["split"] == "test"
-    assert report["pictures"] == 360
+    assert report["images"] == 360
     assert report["accuracy"] > 0.7
     assert report["epochs"] == 2
     assert len(report["classes"]) == 10
@@ -79,17 +79,17 @@ def test_a_run_folder_is_whole_and_tells_everything(keras_cv_course, tiny_models
     assert again == report
 
 
-def test_a_folder_of_pictures_is_learned_and_a_corrupt_one_named(
+def test_a_folder_of_images_is_learned_and_a_corrupt_one_named(
     keras_cv_course, tiny_models, tmp_path, monkeypatch
 ):
     for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
+        (tmp_path / "images" / name).mkdir(parents=True)
         for i in range(10):
-            Image.new("RGB", (20, 16), colour).save(tmp_path / "pictures" / name / f"{i}.png")
-    (tmp_path / "pictures" / "red" / "bad.jpg").write_bytes(b"no image")
+            Image.new("RGB", (20, 16), colour).save(tmp_path / "images" / name / f"{i}.png")
+    (tmp_path / "images" / "red" / "bad.jpg").write_bytes(b"no image")
     monkeypatch.chdir(tmp_path)
     options = ["--imgsz", "16", "--epochs", "3", "--batch", "4", "--no-augment", "--lr0", "0.01"]
-    result = keras_cv_course("train", "--data", "pictures", *options, "--name", "colours")
+    result = keras_cv_course("train", "--data", "images", *options, "--name", "colours")
     assert result.code == 0, result.err
     assert result.err.startswith("warning: Skipped 1 of")
     assert "bad.jpg" in result.err
@@ -99,14 +99,14 @@ def test_a_folder_of_pictures_is_learned_and_a_corrupt_one_named(
     assert "val accuracy" in result.out
     loaded = yaml.safe_load((run / "args.yaml").read_text())
     assert loaded["class_names"] == ["blue", "red"]
-    assert loaded["data"] == str(tmp_path / "pictures")
+    assert loaded["data"] == str(tmp_path / "images")
     assert [path.rpartition("/")[2] for path in loaded["skipped"]] == ["bad.jpg"]
     monkeypatch.chdir("/")
     for split in ("val", "train"):
         options = ["--split", split, "--json"]
         report = keras_cv_course("evaluate", run / "model.keras", *options).json
         assert report["accuracy"] == 1.0
-        assert report["pictures"] == {"val": 4, "train": 16}[split]
+        assert report["images"] == {"val": 4, "train": 16}[split]
 
 
 def test_a_recipe_from_a_file_is_trained_and_what_is_said_besides_changes_it(
@@ -137,9 +137,9 @@ def test_the_rate_can_be_looked_for(keras_cv_course, tiny_models, tmp_path):
     result = keras_cv_course(*line, "--find-lr", "--json")
     assert result.code == 0, result.err
     assert (tmp_path / "train" / "learning_rate.png").is_file()
-    found = load_recipe(tmp_path / "train" / "args.yaml").learning_rate
-    assert 1e-5 < found < 1
-    assert found != Recipe().learning_rate
+    learning_rate = load_recipe(tmp_path / "train" / "args.yaml").learning_rate
+    assert 1e-5 < learning_rate < 1
+    assert learning_rate != Recipe().learning_rate
     result = keras_cv_course(*line, "--find-lr", "--lr0", 0.1)
     assert result.code == 1
     assert "leave out one of them" in result.err
@@ -183,7 +183,9 @@ def test_a_run_is_not_overwritten_and_a_complete_one_not_resumed(
     assert keras_cv_course(*line, "--exist-ok").code == 0
 
 
-def test_a_weights_file_that_is_missing_is_told_before_a_folder_is_made(keras_cv_course, tmp_path):
+def test_a_weights_file_that_is_missing_is_reported_before_a_folder_is_made(
+    keras_cv_course, tmp_path
+):
     line = ["train", "--imgsz", 32, "--weights", tmp_path / "none.h5"]
     result = keras_cv_course(*line, "--project", tmp_path / "runs")
     assert result.code == 1

@@ -59,7 +59,7 @@ def test_fine_tuning_ends_in_a_file_that_needs_no_calibration(keras_cv_course, u
     _, run, report = unbroken
     assert names(run) == FILES
     assert report["qat"]["epochs"] == 2
-    assert report["qat"]["pictures"] == report["pictures"] == 4
+    assert report["qat"]["images"] == report["images"] == 4
     assert 0 <= report["qat"]["AP"] <= report["qat"]["AP50"] <= 1
     options = ("--nms", "tflite_op", "--score", "0.001", "--json")
     exported = keras_cv_course("export", run / "model_qat.keras", *options)
@@ -68,11 +68,11 @@ def test_fine_tuning_ends_in_a_file_that_needs_no_calibration(keras_cv_course, u
     assert exported.json["path"] == str(file)
     assert inspect(file).operators[-1] == "TFLite_Detection_PostProcess"
     # The file finds what the network finds.
-    picture = detection_data.open_boxes("shapes", "val", (64, 64))[0].image
+    image = detection_data.open_boxes("shapes", "val", (64, 64))[0].image
     files = (run / "model_qat.keras", file)
-    found, expected = (load(x, score=0.001)(picture) for x in files)
-    assert len(found) == len(expected) > 0
-    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-3)
+    actual, expected = (load(x, score=0.001)(image) for x in files)
+    assert len(actual) == len(expected) > 0
+    np.testing.assert_allclose(actual.scores, expected.scores, atol=1e-3)
 
 
 @pytest.mark.slow

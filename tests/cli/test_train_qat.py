@@ -70,7 +70,7 @@ def test_fine_tuning_with_int8_rounding_ends_in_a_file_that_needs_no_calibration
     shutil.copytree(whole, run)
     assert report["qat"]["epochs"] == 2
     assert report["qat"]["accuracy"] > 0.7
-    assert report["qat"]["pictures"] == report["pictures"] == 360
+    assert report["qat"]["images"] == report["images"] == 360
     exported = keras_cv_course("export", run / "model_qat.keras", "--json")
     assert exported.code == 0, exported.err
     path = run / "model_qat_int8.tflite"

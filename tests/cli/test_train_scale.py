@@ -45,7 +45,7 @@ def test_the_model_of_a_run_is_in_float32_for_one_device(keras_cv_course, tmp_pa
     assert len(accuracy) == 2
 
 
-def test_what_cannot_be_together_is_told(keras_cv_course, tmp_path, monkeypatch):
+def test_what_cannot_be_together_is_reported(keras_cv_course, tmp_path, monkeypatch):
     def refused(*options):
         result = keras_cv_course("train", *OPTIONS, *options, "--project", tmp_path / "runs")
         assert result.code == 1

@@ -188,7 +188,7 @@ def test_saved_and_loaded_it_gives_the_same(network, tmp_path):
 
 
 @run
-def test_a_batch_gives_what_its_pictures_give_one_by_one(network):
+def test_a_batch_gives_what_its_images_give_one_by_one(network):
     alone = np.concatenate([network.model(image[np.newaxis]) for image in network.images])
     np.testing.assert_allclose(network.scores, alone, atol=1e-5)
 
@@ -200,10 +200,10 @@ def test_odd_sizes_and_other_channels(model_name, more, channels, rng):
     model = _build(model_name, size, channels, classes=3)
     features = model.get_layer(_HEADS[MODELS[model_name].traits.head][0]).input
     both = keras.Model(model.input, [features, model.output])
-    found, scores = map(np.asarray, both(_images(model_name, rng, 2, size, channels)))
-    assert found.shape == (2, *features.shape[1:])
-    assert min(found.shape) >= 1
-    assert np.isfinite(found).all()
+    outputs, scores = map(np.asarray, both(_images(model_name, rng, 2, size, channels)))
+    assert outputs.shape == (2, *features.shape[1:])
+    assert min(outputs.shape) >= 1
+    assert np.isfinite(outputs).all()
     np.testing.assert_allclose(scores.sum(-1), 1, atol=1e-5)
 
 
@@ -221,11 +221,11 @@ def test_pooling(model_name, rng):
     features = _build(model_name, size, include_top=False)
     images = _images(model_name, rng, size=size)
     randomize(features, rng, images)
-    found = np.asarray(features(images))
+    outputs = np.asarray(features(images))
     for pooling, reduce in (("avg", np.mean), ("max", np.max)):
         vector = _build(model_name, size, include_top=False, pooling=pooling)
         copy_weights(features, vector)
-        expected = reduce(found, axis=(1, 2))
+        expected = reduce(outputs, axis=(1, 2))
         np.testing.assert_allclose(vector(images), expected, rtol=1e-4, atol=1e-5)
 
 

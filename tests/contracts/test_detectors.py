@@ -43,8 +43,8 @@ def network(request):
 
 def detections(model, images):
     """What a detector of the model finds; eagerly, as tracing takes longer than a call."""
-    found = Detector(model).model(images)
-    return {key: np.asarray(values) for key, values in found.items()}
+    outputs = Detector(model).model(images)
+    return {key: np.asarray(values) for key, values in outputs.items()}
 
 
 @pytest.mark.usefixtures("weightless")
@@ -81,13 +81,13 @@ def test_saved_and_loaded_it_finds_the_same(network, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras")
     assert detection_spec(loaded) == detection_spec(model)
-    expected, found = (detections(m, images) for m in (model, loaded))
+    expected, actual = (detections(m, images) for m in (model, loaded))
     assert expected["count"].sum() > 0
     for key, values in expected.items():
-        np.testing.assert_array_equal(found[key], values)
+        np.testing.assert_array_equal(actual[key], values)
 
 
-def test_a_batch_gives_what_its_pictures_give_one_by_one(network):
+def test_a_batch_gives_what_its_images_give_one_by_one(network):
     model, images = network
     together = model(images)
     for key in together:

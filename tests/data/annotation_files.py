@@ -12,7 +12,7 @@ SIZES = {"a": (20, 30), "b": (16, 16)}
 BOXES = [("dog", (0, 0, 10, 5)), ("cat", (3, 4, 30, 20))]
 
 
-def picture_folder(folder):
+def image_folder(folder):
     """Makes the sub-folders of VOC in `folder`, with the images."""
     for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (folder / name).mkdir(parents=True)
@@ -32,10 +32,10 @@ def voc_object(name, corners, difficult=0):
     )
 
 
-def write_voc(folder, name, *objects, size=None, head="", picture=None):
+def write_voc(folder, name, *objects, size=None, head="", image=None):
     height, width = size or SIZES.get(name, (1, 1))
     text = (
-        f"{head}<annotation><filename>{picture or name + '.jpg'}</filename>"
+        f"{head}<annotation><filename>{image or name + '.jpg'}</filename>"
         f"<size><width>{width}</width><height>{height}</height></size>"
         f"{''.join(objects)}</annotation>"
     )
@@ -76,9 +76,9 @@ def write_csv(folder, *rows, header=True):
 
 def as_rows(annotations):
     return {
-        picture.path.name: [
+        image.path.name: [
             (annotations.class_names[label], tuple(box))
-            for label, box in zip(picture.labels, picture.boxes.tolist(), strict=True)
+            for label, box in zip(image.labels, image.boxes.tolist(), strict=True)
         ]
-        for picture in annotations.pictures
+        for image in annotations.images
     }

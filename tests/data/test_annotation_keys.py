@@ -7,7 +7,7 @@ from annotation_files import (
     BOXES,
     as_rows,
     coco_row,
-    picture_folder,
+    image_folder,
     voc_object,
     write_coco,
     write_csv,
@@ -26,7 +26,7 @@ ROWS = {
 
 @pytest.fixture
 def folder(tmp_path):
-    return picture_folder(tmp_path)
+    return image_folder(tmp_path)
 
 
 def read_coco(folder, **changes):
@@ -45,44 +45,44 @@ def test_a_category_with_several_ids_is_one_class(folder):
         {"id": 2, "name": "crack", "supercategory": "hole"},
     ]
     rows = [coco_row(i, 0, i, [i, 0, 9, 5]) for i in range(3)]
-    found = read_coco(folder, categories=categories, annotations=rows)
-    assert found.class_names == ("hole", "crack")
-    assert found.pictures[0].labels.tolist() == [0, 0, 1]
-    assert found.skipped == ()
+    annotations = read_coco(folder, categories=categories, annotations=rows)
+    assert annotations.class_names == ("hole", "crack")
+    assert annotations.images[0].labels.tolist() == [0, 0, 1]
+    assert annotations.skipped == ()
 
 
 def test_a_category_id_with_several_names_is_none(folder):
     categories = [{"id": 3, "name": "dog"}, {"id": 3, "name": "cow"}, {"id": 7, "name": "cat"}]
-    found = read_coco(folder, categories=categories, annotations=list(ROWS.values()))
-    assert found.class_names == ("cat",)
-    assert as_rows(found)["a.jpg"] == BOXES[1:]
-    assert "category 3 is listed with several names: ['cow', 'dog']" in found.skipped[0]
-    assert found.skipped[1].endswith("is of the category 3, not listed.")
+    annotations = read_coco(folder, categories=categories, annotations=list(ROWS.values()))
+    assert annotations.class_names == ("cat",)
+    assert as_rows(annotations)["a.jpg"] == BOXES[1:]
+    assert "category 3 is listed with several names: ['cow', 'dog']" in annotations.skipped[0]
+    assert annotations.skipped[1].endswith("is of the category 3, not listed.")
 
 
-def test_category_ids_of_several_types_are_told_apart(folder):
+def test_category_ids_of_several_types_are_distinguished(folder):
     categories = [{"id": "3", "name": "cow"}, {"id": 7, "name": "cat"}, {"id": 3, "name": "dog"}]
-    found = read_coco(folder, categories=categories, annotations=list(ROWS.values()))
-    assert found.class_names == ("dog", "cat", "cow")
-    assert as_rows(found)["a.jpg"] == BOXES
+    annotations = read_coco(folder, categories=categories, annotations=list(ROWS.values()))
+    assert annotations.class_names == ("dog", "cat", "cow")
+    assert as_rows(annotations)["a.jpg"] == BOXES
 
 
 @pytest.mark.parametrize("second", ["a.jpg", "./a.jpg", "sub/../a.jpg"])
-def test_a_file_with_several_ids_is_one_picture(folder, second):
+def test_a_file_with_several_ids_is_one_image(folder, second):
     (folder / "JPEGImages/sub").mkdir()
     images = [image(0, "a.jpg"), image(1, second)]
     rows = [ROWS["dog"], ROWS["cat"] | {"image_id": 1}, ROWS["dog"] | {"image_id": 1}]
-    found = read_coco(folder, images=images, annotations=rows)
-    assert as_rows(found) == {"a.jpg": BOXES}
-    assert len(found) == 1
-    assert found.skipped == ()
+    annotations = read_coco(folder, images=images, annotations=rows)
+    assert as_rows(annotations) == {"a.jpg": BOXES}
+    assert len(annotations) == 1
+    assert annotations.skipped == ()
 
 
-def test_a_row_that_stands_twice_is_one_picture(folder):
+def test_a_row_that_stands_twice_is_one_image(folder):
     images = [image(0, "a.jpg"), image(0, "./a.jpg"), image(1, "b.jpg")]
-    found = read_coco(folder, images=images, annotations=list(ROWS.values()))
-    assert as_rows(found) == {"a.jpg": BOXES, "b.jpg": []}
-    assert found.skipped == ()
+    annotations = read_coco(folder, images=images, annotations=list(ROWS.values()))
+    assert as_rows(annotations) == {"a.jpg": BOXES, "b.jpg": []}
+    assert annotations.skipped == ()
 
 
 def test_an_id_of_several_files_is_none(folder):
@@ -90,30 +90,30 @@ def test_an_id_of_several_files_is_none(folder):
     with pytest.raises(ValueError, match=r"No annotated image .* shares its id with other files"):
         read_coco(folder, images=images, annotations=list(ROWS.values()))
     Image.new("RGB", (30, 20)).save(folder / "JPEGImages/c.jpg")
-    found = read_coco(folder, images=[*images, image(1, "c.jpg")], annotations=[])
-    assert as_rows(found) == {"c.jpg": []}
-    assert len(found.skipped) == 2
+    annotations = read_coco(folder, images=[*images, image(1, "c.jpg")], annotations=[])
+    assert as_rows(annotations) == {"c.jpg": []}
+    assert len(annotations.skipped) == 2
 
 
 def test_boxes_that_stand_twice_in_one_annotation_stay(folder):
-    found = read_coco(folder, annotations=[ROWS["dog"], ROWS["dog"]])
-    assert as_rows(found)["a.jpg"] == [BOXES[0], BOXES[0]]
+    annotations = read_coco(folder, annotations=[ROWS["dog"], ROWS["dog"]])
+    assert as_rows(annotations)["a.jpg"] == [BOXES[0], BOXES[0]]
 
 
-def test_names_of_one_file_in_a_table_are_one_picture(folder):
+def test_names_of_one_file_in_a_table_are_one_image(folder):
     rows = [("a.jpg", "dog", *BOXES[0][1]), ("./a.jpg", "cat", *BOXES[1][1])]
-    found = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
-    assert as_rows(found) == {"a.jpg": BOXES}
-    assert len(found) == 1
+    annotations = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
+    assert as_rows(annotations) == {"a.jpg": BOXES}
+    assert len(annotations) == 1
 
 
-def test_of_two_files_that_name_one_picture_its_own_is_read(folder):
+def test_of_two_files_that_name_one_image_its_own_is_read(folder):
     """A copied XML file keeps the name of the first one's image."""
     write_voc(folder, "a", DOG, CAT)
-    write_voc(folder, "b", DOG, picture="a.jpg", size=(20, 30))
-    found = voc_annotations(folder)
-    assert as_rows(found) == {"a.jpg": BOXES}
-    (line,) = found.skipped
+    write_voc(folder, "b", DOG, image="a.jpg", size=(20, 30))
+    annotations = voc_annotations(folder)
+    assert as_rows(annotations) == {"a.jpg": BOXES}
+    (line,) = annotations.skipped
     assert line.endswith("b.xml: names the image a.jpg, as a.xml does. Name its own.")
     (folder / "Annotations/a.xml").rename(folder / "Annotations/c.xml")
     with pytest.raises(ValueError, match="No annotated image"):
@@ -129,16 +129,18 @@ def test_classes_that_are_asked_for_twice_are_refused(folder, names):
 @pytest.mark.parametrize("size", [("20", "30"), (20.0, 30.0), (0, 0), (0, 30), ("0", "0")])
 def test_sizes_of_coco_may_be_text_or_unknown(folder, size):
     row = image(0, "a.jpg", height=size[0], width=size[1])
-    found = read_coco(folder, images=[row], annotations=list(ROWS.values()))
-    assert as_rows(found) == {"a.jpg": BOXES}
+    annotations = read_coco(folder, images=[row], annotations=list(ROWS.values()))
+    assert as_rows(annotations) == {"a.jpg": BOXES}
 
 
 @pytest.mark.parametrize("width", [[], "wide", 30.5, -30, True, 1e999])
 def test_sizes_of_coco_that_are_no_numbers_are_named(folder, width):
     rows = [image(0, "a.jpg", height=20, width=width), image(1, "b.jpg")]
-    found = read_coco(folder, images=rows, annotations=[])
-    assert as_rows(found) == {"b.jpg": []}
-    assert "image 0: has a height or width that is no whole number: [20, " in found.skipped[0]
+    annotations = read_coco(folder, images=rows, annotations=[])
+    assert as_rows(annotations) == {"b.jpg": []}
+    assert (
+        "image 0: has a height or width that is not a whole number: [20, " in annotations.skipped[0]
+    )
 
 
 def test_sizes_of_voc_may_be_unknown(folder):
@@ -151,28 +153,28 @@ SHARES = [("a.jpg", "dog", 0.1, 0.1, 0.5, 0.5), ("b.jpg", "cat", 0.2, 0.2, 1.0, 
 
 @pytest.mark.parametrize("broken", ["skip", "raise"])
 def test_boxes_from_0_to_1_are_refused(folder, broken):
-    pictures = folder / "JPEGImages"
+    images = folder / "JPEGImages"
     message = r"must be in pixels. All 2 lie between 0 and 1, as shares of an image do"
     with pytest.raises(ValueError, match=rf"boxes.csv {message}"):
-        table_annotations(write_csv(folder, *SHARES), pictures, broken=broken)
+        table_annotations(write_csv(folder, *SHARES), images, broken=broken)
     rows = [coco_row(1, 0, 3, [0.1, 0.1, 0.5, 0.5]), coco_row(2, 1, 7, [0.2, 0.2, 0.8, 0.6])]
     with pytest.raises(ValueError, match=rf"instances.json {message}"):
-        coco_annotations(write_coco(folder, annotations=rows), pictures, broken=broken)
+        coco_annotations(write_coco(folder, annotations=rows), images, broken=broken)
     write_voc(folder, "a", voc_object("dog", (0.1, 0.1, 0.5, 1)))
     for first_pixel in (0, 1):
         with pytest.raises(ValueError, match=r"Annotations must be in pixels"):
             voc_annotations(folder, broken=broken, first_pixel=first_pixel)
     mixed = table_annotations(
-        write_csv(folder, *SHARES, ("b.jpg", "dog", 1, 1, 9, 9)), pictures, broken=broken
+        write_csv(folder, *SHARES, ("b.jpg", "dog", 1, 1, 9, 9)), images, broken=broken
     )
-    assert len(mixed.pictures[1].boxes) == 2
+    assert len(mixed.images[1].boxes) == 2
 
 
 @pytest.mark.parametrize("first", [("a.jpg",), ("a.jpg", "", "", "", "", "")])
-def test_a_first_row_without_objects_is_a_picture(folder, first):
+def test_a_first_row_without_objects_is_a_image(folder, first):
     path = write_csv(folder, first, ("b.jpg", "dog", 0, 0, 9, 9), header=False)
-    found = table_annotations(path, folder / "JPEGImages", broken="raise")
-    assert as_rows(found) == {"a.jpg": [], "b.jpg": [("dog", (0, 0, 9, 9))]}
+    annotations = table_annotations(path, folder / "JPEGImages", broken="raise")
+    assert as_rows(annotations) == {"a.jpg": [], "b.jpg": [("dog", (0, 0, 9, 9))]}
 
 
 def test_a_first_row_with_half_a_box_is_named(folder):
@@ -190,8 +192,8 @@ def lists(folder):
 
     def read(content, **options):
         (folder / "ImageSets/Main/train.txt").write_bytes(content)
-        found = voc_annotations(folder, "train", **options)
-        return [picture.name for picture in found.pictures], found.skipped
+        annotations = voc_annotations(folder, "train", **options)
+        return [image.name for image in annotations.images], annotations.skipped
 
     return read
 
@@ -218,7 +220,7 @@ def test_lists_in_other_encodings_are_named(lists, encoding):
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "sub/../../outside"])
 def test_lists_do_not_lead_out(lists, folder, name):
-    write_voc(folder, "../outside", DOG, picture="p2.jpg", size=(20, 30))
+    write_voc(folder, "../outside", DOG, image="p2.jpg", size=(20, 30))
     names, (problem,) = lists(f"my\n{name}\n".encode())
     assert names == ["my.jpg"]
     assert "train.txt, line 2:" in problem
@@ -236,9 +238,9 @@ STORED, UPRIGHT = (0, 0, 10, 5), (15, 0, 20, 10)
 def turned(folder):
     exif = Image.Exif()
     exif[0x0112] = 6
-    picture = Image.new("RGB", (30, 20))
-    picture.paste((255, 0, 0), STORED)
-    picture.save(folder / "JPEGImages/a.jpg", exif=exif, quality=95, subsampling=0)
+    image = Image.new("RGB", (30, 20))
+    image.paste((255, 0, 0), STORED)
+    image.save(folder / "JPEGImages/a.jpg", exif=exif, quality=95, subsampling=0)
     return folder
 
 
@@ -267,11 +269,11 @@ def of_coco(folder, box, size):
 @pytest.mark.parametrize(
     ("box", "size"), [(UPRIGHT, (30, 20)), (UPRIGHT, None), (STORED, (20, 30))]
 )
-def test_boxes_of_turned_pictures_are_those_of_the_upright_one(turned, read, box, size):
-    (picture,) = read(turned, box, size).pictures
-    assert picture.size_px == (30, 20)
-    assert picture.boxes.tolist() == [list(UPRIGHT)]
-    image = picture.load()
+def test_boxes_of_turned_images_are_those_of_the_upright_one(turned, read, box, size):
+    (annotated,) = read(turned, box, size).images
+    assert annotated.size_px == (30, 20)
+    assert annotated.boxes.tolist() == [list(UPRIGHT)]
+    image = annotated.load()
     left, top, right, bottom = UPRIGHT
     assert image[top:bottom, left:right, 0].mean() > 240
     assert image.sum() < 1.1 * image[top:bottom, left:right].sum()
@@ -284,47 +286,49 @@ def test_a_size_that_fits_neither_way_is_named(turned, read):
         read(turned, UPRIGHT, (30, 40))
 
 
-def test_boxes_of_a_picture_upside_down_are_those_of_the_upright_one(folder):
+def test_boxes_of_a_image_upside_down_are_those_of_the_upright_one(folder):
     exif = Image.Exif()
     exif[0x0112] = 3
     Image.new("RGB", (30, 20)).save(folder / "JPEGImages/a.jpg", exif=exif)
-    assert of_coco(folder, STORED, (20, 30)).pictures[0].boxes.tolist() == [list(STORED)]
+    assert of_coco(folder, STORED, (20, 30)).images[0].boxes.tolist() == [list(STORED)]
 
 
 def test_files_are_recorded_below_their_folder(folder):
     (folder / "JPEGImages/sub").mkdir()
     Image.new("RGB", (30, 20)).save(folder / "JPEGImages/sub/c.jpg")
     path = write_csv(folder, ("sub/c.jpg",), ("./b.jpg",), ("a.jpg", "dog", 0, 0, 9, 9))
-    found = table_annotations(path, folder / "JPEGImages")
-    assert found.files == ("a.jpg", "b.jpg", "sub/c.jpg")
-    rest = Annotations(found.pictures[1:], found.class_names)
+    annotations = table_annotations(path, folder / "JPEGImages")
+    assert annotations.files == ("a.jpg", "b.jpg", "sub/c.jpg")
+    rest = Annotations(annotations.images[1:], annotations.class_names)
     assert rest.files == ("a.jpg", "b.jpg")
 
 
-def test_pictures_are_read_one_at_a_time_and_must_be_those_that_were_annotated(folder):
-    found = table_annotations(write_csv(folder, ("a.jpg",), ("b.jpg",)), folder / "JPEGImages")
-    samples = found.samples()
+def test_images_are_read_one_at_a_time_and_must_be_those_that_were_annotated(folder):
+    annotations = table_annotations(
+        write_csv(folder, ("a.jpg",), ("b.jpg",)), folder / "JPEGImages"
+    )
+    samples = annotations.samples()
     assert next(samples)[0].shape == (20, 30, 3)
     Image.new("RGB", (20, 12)).save(folder / "JPEGImages/b.jpg")
     with pytest.raises(ValueError, match=r"b\.jpg is 20x12 pixels now, and was 16x16"):
         next(samples)
 
 
-def test_pictures_of_too_many_pixels_are_left_out(folder):
+def test_images_of_too_many_pixels_are_left_out(folder):
     path = write_csv(folder, ("a.jpg",), ("b.jpg",))
-    found = table_annotations(path, folder / "JPEGImages", max_pixels=300)
-    assert list(as_rows(found)) == ["b.jpg"]
-    assert "a.jpg must have at most 300 pixels" in found.skipped[0]
+    annotations = table_annotations(path, folder / "JPEGImages", max_pixels=300)
+    assert list(as_rows(annotations)) == ["b.jpg"]
+    assert "a.jpg must have at most 300 pixels" in annotations.skipped[0]
 
 
 def test_deep_json_long_fields_and_other_text_are_named(folder):
     path = folder / "deep.json"
     path.write_text("[" * 100_000)
-    with pytest.raises(ValueError, match=r"deep\.json is no JSON that can be read"):
+    with pytest.raises(ValueError, match=r"deep\.json is not readable JSON"):
         coco_annotations(path, folder)
     path.write_bytes(json.dumps({"images": []}).encode("utf-16"))
-    with pytest.raises(ValueError, match=r"deep\.json is no JSON that can be read"):
+    with pytest.raises(ValueError, match=r"deep\.json is not readable JSON"):
         coco_annotations(path, folder)
     path = write_csv(folder, ("a.jpg", "d" * 200_000, 0, 0, 9, 9))
-    with pytest.raises(ValueError, match=r"boxes\.csv is no CSV that can be read \(field larger"):
+    with pytest.raises(ValueError, match=r"boxes\.csv is not a readable CSV file \(field larger"):
         table_annotations(path, folder)

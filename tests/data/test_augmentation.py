@@ -5,9 +5,9 @@ from keras_cv_course.data import as_epochs, augmented
 
 
 def batches(side=20, count=64):
-    pictures = np.zeros((count, side, side, 1), np.float32)
-    pictures[:, side // 2, side // 2] = 1.0
-    return as_epochs(tf.data.Dataset.from_tensor_slices((pictures, np.arange(count))).batch(16))
+    images = np.zeros((count, side, side, 1), np.float32)
+    images[:, side // 2, side // 2] = 1.0
+    return as_epochs(tf.data.Dataset.from_tensor_slices((images, np.arange(count))).batch(16))
 
 
 def epoch(dataset):
@@ -15,12 +15,12 @@ def epoch(dataset):
     return np.concatenate([x for x, _ in pairs]), np.concatenate([y for _, y in pairs])
 
 
-def test_pictures_move_by_a_tenth_and_keep_their_labels():
+def test_images_move_by_a_tenth_and_keep_their_labels():
     dataset = augmented(batches()).passes()
     assert int(dataset.cardinality()) == 4
-    pictures, labels = epoch(dataset)
+    images, labels = epoch(dataset)
     assert labels.tolist() == list(range(64))
-    weights = pictures[..., 0] / pictures.sum((1, 2, 3))[:, None, None]
+    weights = images[..., 0] / images.sum((1, 2, 3))[:, None, None]
     rows = (weights.sum(2) * np.arange(20)).sum(1) - 10
     columns = (weights.sum(1) * np.arange(20)).sum(1) - 10
     # A tenth of 20 pixels, and half a pixel for the turn around the middle between two of them.

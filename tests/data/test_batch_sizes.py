@@ -17,7 +17,7 @@ def sizes(epochs, first=0, count=60):
     return [images.shape[1:3] for images, _ in batches]
 
 
-def test_pictures_keep_their_labels_and_the_epoch_its_length(epochs):
+def test_images_keep_their_labels_and_the_epoch_its_length(epochs):
     resized = random_batch_sizes(epochs, (32, 64), seed=1)
     assert resized.batches == 3
     assert resized.since(0).element_spec[0].shape.as_list() == [None, None, None, 3]

@@ -29,8 +29,8 @@ def plain_scenes(rng, count=16, slots=3):
         images[i, y : y + height, x : x + width] = [250, 250, 0]
         boxes[i, 0] = [x, y, x + width, y + height]
         labels[i, 0] = i
-    found = {"boxes": boxes, "labels": labels, "weights": (labels >= 0).astype(np.float32)}
-    return tf.constant(images), {name: tf.constant(value) for name, value in found.items()}
+    bounding_boxes = {"boxes": boxes, "labels": labels, "weights": (labels >= 0).astype(np.float32)}
+    return tf.constant(images), {name: tf.constant(value) for name, value in bounding_boxes.items()}
 
 
 def is_bright(image):
@@ -38,10 +38,12 @@ def is_bright(image):
     return np.asarray(image)[..., 0] - np.asarray(image)[..., 2] > 95
 
 
-def assert_boxes_fit(images, found, away=1.1):
+def assert_boxes_fit(images, bounding_boxes, away=1.1):
     """What is bright in an image reaches as far as the boxes, where no box has been dropped."""
     checked = 0
-    for image, boxes, labels in zip(images, found["boxes"], found["labels"], strict=True):
+    for image, boxes, labels in zip(
+        images, bounding_boxes["boxes"], bounding_boxes["labels"], strict=True
+    ):
         bright = is_bright(image)
         real = np.asarray(boxes)[np.asarray(labels) >= 0]
         inside = np.zeros_like(bright)
@@ -60,31 +62,31 @@ def assert_boxes_fit(images, found, away=1.1):
 
 
 def test_a_window_takes_its_boxes_along(rng):
-    images, found = plain_scenes(rng)
-    seen, moved = random_window(images, found, SEED)
+    images, bounding_boxes = plain_scenes(rng)
+    seen, moved = random_window(images, bounding_boxes, SEED)
     assert seen.shape == images.shape
     assert assert_boxes_fit(seen, moved) >= 8
     kept = moved["labels"] >= 0
-    assert not np.allclose(moved["boxes"][kept], found["boxes"][kept], atol=2)
+    assert not np.allclose(moved["boxes"][kept], bounding_boxes["boxes"][kept], atol=2)
     np.testing.assert_array_equal(moved["weights"], np.asarray(kept, np.float32))
     assert np.asarray(moved["boxes"]).min() >= 0
     assert (np.asarray(moved["boxes"]).max((0, 1)) <= [WIDTH, HEIGHT, WIDTH, HEIGHT]).all()
 
 
 def test_the_whole_window_changes_nothing(rng):
-    images, found = plain_scenes(rng)
-    seen, moved = random_window(images, found, SEED, sides=(1.0, 1.0), stretch=1.0)
+    images, bounding_boxes = plain_scenes(rng)
+    seen, moved = random_window(images, bounding_boxes, SEED, sides=(1.0, 1.0), stretch=1.0)
     np.testing.assert_allclose(seen, images, atol=1e-2)
-    np.testing.assert_allclose(moved["boxes"], found["boxes"], atol=1e-3)
+    np.testing.assert_allclose(moved["boxes"], bounding_boxes["boxes"], atol=1e-3)
 
 
 def test_the_sides_of_windows_can_be_set_for_a_pipeline(rng):
-    images, found = plain_scenes(rng)
-    source = tf.data.Dataset.from_tensors((images, found))
+    images, bounding_boxes = plain_scenes(rng)
+    source = tf.data.Dataset.from_tensors((images, bounding_boxes))
     ((_, moved),) = augmented_boxes(source, ("window",), window_sides=(2.0, 2.0))
     before, after = (
         np.prod(boxes[:, 0, 2:] - boxes[:, 0, :2], axis=-1)
-        for boxes in (found["boxes"], moved["boxes"])
+        for boxes in (bounding_boxes["boxes"], moved["boxes"])
     )
     np.testing.assert_allclose(after, before / 4, rtol=1e-4)
 
@@ -96,34 +98,39 @@ def test_sides_of_windows_that_do_not_grow_are_refused(batches, sides):
 
 
 def test_a_large_window_shows_grey_around_and_keeps_all_boxes(rng):
-    images, found = plain_scenes(rng)
-    seen, moved = random_window(images, found, SEED, sides=(2.0, 2.0), stretch=1.0)
+    images, bounding_boxes = plain_scenes(rng)
+    seen, moved = random_window(images, bounding_boxes, SEED, sides=(2.0, 2.0), stretch=1.0)
     assert (np.asarray(moved["labels"])[:, 0] == np.arange(16)).all()
-    sides = [np.asarray(f["boxes"][:, 0, 2:] - f["boxes"][:, 0, :2]) for f in (found, moved)]
+    sides = [
+        np.asarray(f["boxes"][:, 0, 2:] - f["boxes"][:, 0, :2]) for f in (bounding_boxes, moved)
+    ]
     np.testing.assert_allclose(sides[1], sides[0] / 2, rtol=1e-4)
     assert (np.asarray(seen)[..., 0] == 114).mean() == pytest.approx(0.75, abs=0.03)
 
 
 def test_boxes_of_which_little_is_left_are_dropped(rng):
-    images, found = plain_scenes(rng)
-    _, moved = random_window(images, found, SEED, sides=(0.4, 0.4), stretch=1.0)
+    images, bounding_boxes = plain_scenes(rng)
+    _, moved = random_window(images, bounding_boxes, SEED, sides=(0.4, 0.4), stretch=1.0)
     labels = np.asarray(moved["labels"])[:, 0]
     assert (labels == -1).any()
     assert (labels >= 0).any()
     lost = labels == -1
     assert np.asarray(moved["boxes"])[lost].max() == 0
     sides = np.asarray(moved["boxes"][:, 0, 2:] - moved["boxes"][:, 0, :2])[~lost]
-    whole = np.asarray(found["boxes"][:, 0, 2:] - found["boxes"][:, 0, :2])[~lost] / 0.4
+    whole = (
+        np.asarray(bounding_boxes["boxes"][:, 0, 2:] - bounding_boxes["boxes"][:, 0, :2])[~lost]
+        / 0.4
+    )
     shares = (sides / whole).prod(1)
     assert shares.min() >= 0.3
     assert shares.max() <= 1.001
 
 
-def test_mosaic_shows_parts_of_four_pictures(rng):
-    images, found = plain_scenes(rng)
-    seen, moved = mosaic(images, found, SEED)
+def test_mosaic_shows_parts_of_four_images(rng):
+    images, bounding_boxes = plain_scenes(rng)
+    seen, moved = mosaic(images, bounding_boxes, SEED)
     assert seen.shape == images.shape
-    assert moved["labels"].shape == found["labels"].shape
+    assert moved["labels"].shape == bounding_boxes["labels"].shape
     labels = np.asarray(moved["labels"])
     assert_boxes_fit(seen, moved)
     several = 0
@@ -135,8 +142,8 @@ def test_mosaic_shows_parts_of_four_pictures(rng):
 
 
 def test_mixup_has_the_boxes_of_both_with_their_shares(rng):
-    images, found = plain_scenes(rng)
-    mixed, both = detection_mixup(images, found, SEED)
+    images, bounding_boxes = plain_scenes(rng)
+    mixed, both = detection_mixup(images, bounding_boxes, SEED)
     labels, weights = np.asarray(both["labels"]), np.asarray(both["weights"])
     np.testing.assert_array_equal(labels[:, 0], np.arange(16))
     np.testing.assert_array_equal(labels[:, 1], np.roll(np.arange(16), 1))
@@ -145,12 +152,14 @@ def test_mixup_has_the_boxes_of_both_with_their_shares(rng):
     share = weights[:, 0, None, None, None]
     expected = share * images + (1 - share) * np.roll(images, 1, axis=0)
     np.testing.assert_allclose(mixed, expected, atol=1e-3)
-    np.testing.assert_array_equal(both["boxes"][:, 0], found["boxes"][:, 0])
-    np.testing.assert_array_equal(both["boxes"][:, 1], np.roll(found["boxes"][:, 0], 1, axis=0))
+    np.testing.assert_array_equal(both["boxes"][:, 0], bounding_boxes["boxes"][:, 0])
+    np.testing.assert_array_equal(
+        both["boxes"][:, 1], np.roll(bounding_boxes["boxes"][:, 0], 1, axis=0)
+    )
     assert weights[:, 0].std() > 0.1
 
 
-def test_pictures_of_two_sizes_are_blended_on_a_canvas_for_both():
+def test_images_of_two_sizes_are_blended_on_a_canvas_for_both():
     first, second = tf.ones((4, 6, 1)), tf.ones((5, 2, 1)) * 2
     mixed = np.asarray(blend(first, second, 0.25))[..., 0]
     assert mixed.shape == (5, 6)
@@ -168,8 +177,8 @@ def batches():
 
 def epoch(dataset):
     return [
-        (images, found["boxes"], found["labels"], found["weights"])
-        for images, found in dataset.as_numpy_iterator()
+        (images, bounding_boxes["boxes"], bounding_boxes["labels"], bounding_boxes["weights"])
+        for images, bounding_boxes in dataset.as_numpy_iterator()
     ]
 
 
@@ -215,15 +224,15 @@ def test_epochs_stay_epochs_and_repeat_whatever_was_read_before():
 
 
 def test_flips_and_colours_are_those_of_keras(rng):
-    images, found = plain_scenes(rng)
-    source = tf.data.Dataset.from_tensors((images, found))
+    images, bounding_boxes = plain_scenes(rng)
+    source = tf.data.Dataset.from_tensors((images, bounding_boxes))
     ((flipped, moved),) = augmented_boxes(source, ("flip",), seed=3)
     assert assert_boxes_fit(flipped, moved, away=0) == 16
-    changed = np.abs(moved["boxes"] - found["boxes"]).max((1, 2)) > 0
+    changed = np.abs(moved["boxes"] - bounding_boxes["boxes"]).max((1, 2)) > 0
     assert 3 < changed.sum() < 14
     ((coloured, same),) = augmented_boxes(source, ("colour",), seed=3)
-    for name in found:
-        np.testing.assert_array_equal(same[name], found[name])
+    for name in bounding_boxes:
+        np.testing.assert_array_equal(same[name], bounding_boxes[name])
     assert np.abs(coloured - images).max() > 10
 
 
@@ -246,11 +255,13 @@ def test_random_shapes_are_multiples_of_the_stride_with_their_own_anchors(batche
     shaped = random_shapes(batches.repeat(4), sizes, seed=1)
     seen = set()
     boxes = next(batches.as_numpy_iterator())[1]["boxes"]
-    for n, (images, found) in enumerate(shaped.as_numpy_iterator()):
+    for n, (images, bounding_boxes) in enumerate(shaped.as_numpy_iterator()):
         assert images.shape[1] == images.shape[2]
         seen.add(images.shape[1])
         if n == 0:
-            np.testing.assert_allclose(found["boxes"], boxes * images.shape[1] / 48, rtol=1e-5)
+            np.testing.assert_allclose(
+                bounding_boxes["boxes"], boxes * images.shape[1] / 48, rtol=1e-5
+            )
     assert seen == set(sizes)
 
     def encoder(size):

@@ -10,13 +10,13 @@ from annotation_files import (
     BOXES,
     as_rows,
     coco_row,
-    picture_folder,
+    image_folder,
     voc_object,
     write_coco,
     write_csv,
     write_voc,
 )
-from pictures import truncated
+from image_files import truncated
 from PIL import Image
 
 from keras_cv_course.data.box_table import table_annotations
@@ -27,7 +27,7 @@ from keras_cv_course.data.voc import voc_annotations
 
 @pytest.fixture
 def folder(tmp_path):
-    return picture_folder(tmp_path)
+    return image_folder(tmp_path)
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY x "lol"><!ENTITY y "&x;&x;&x;&x;">]>'
@@ -45,10 +45,10 @@ def break_voc(kind, folder):
     elif kind == "no xml":
         (folder / "Annotations/a.xml").write_text("<annotation><size>")
     elif kind == "missing image":
-        write_voc(folder, "a", GOOD, picture="../../gone.jpg")
+        write_voc(folder, "a", GOOD, image="../../gone.jpg")
     elif kind == "no image":
         (folder / "JPEGImages/c.jpg").write_text("no image")
-        write_voc(folder, "a", GOOD, picture="c.jpg")
+        write_voc(folder, "a", GOOD, image="c.jpg")
     elif kind == "other size":
         write_voc(folder, "a", GOOD, size=(30, 20))
     elif kind in NO_ENCODINGS:
@@ -61,12 +61,12 @@ def break_voc(kind, folder):
 
 BROKEN_FILES = {
     "bomb": "declares what an annotation has no use for",
-    "no xml": "is no XML",
+    "no xml": "is not XML",
     "missing image": "there is no image .*JPEGImages/gone.jpg",
-    "no image": "c.jpg cannot be decoded: it is none of BMP",
+    "no image": "c.jpg cannot be decoded: it is not one of BMP",
     "other size": "a.jpg is 30x20 pixels and not 20x30",
-    **dict.fromkeys(NO_ENCODINGS, "is no XML"),
-    **{text: f"has a <width> that is no number: '{text}'" for text in NO_SIZES},
+    **dict.fromkeys(NO_ENCODINGS, "is not XML"),
+    **{text: f"has a <width> that is not a number: '{text}'" for text in NO_SIZES},
     "no filename": "has no <filename>",
 }
 
@@ -75,9 +75,9 @@ BROKEN_FILES = {
 def test_broken_voc_files_are_named_and_skipped_or_refused(folder, kind, caplog):
     break_voc(kind, folder)
     with caplog.at_level(logging.WARNING):
-        found = voc_annotations(folder)
-    assert list(as_rows(found)) == ["b.jpg"]
-    (line,) = found.skipped
+        annotations = voc_annotations(folder)
+    assert list(as_rows(annotations)) == ["b.jpg"]
+    (line,) = annotations.skipped
     assert str(folder / "Annotations/a.xml") in line
     assert line in caplog.text
     with pytest.raises(ValueError, match=rf'a\.xml: .*{BROKEN_FILES[kind]}.*broken="skip"'):
@@ -89,23 +89,23 @@ def test_broken_voc_files_are_named_and_skipped_or_refused(folder, kind, caplog)
     [
         ("<name>dog</name>", "", "box 1 (?) has no <name>."),
         ("<xmin>1</xmin>", "", "box 1 (dog) has no <xmin>."),
-        ("<xmin>1<", "<xmin>a<", "box 1 (dog) has a <xmin> that is no number: 'a'."),
-        ("<ymax>5<", "<ymax><", "box 1 (dog) has a <ymax> that is no number: ''."),
-        ("<ymax>5<", "<ymax>inf<", "box 1 (dog) has a <ymax> that is no number: 'inf'."),
+        ("<xmin>1<", "<xmin>a<", "box 1 (dog) has a <xmin> that is not a number: 'a'."),
+        ("<ymax>5<", "<ymax><", "box 1 (dog) has a <ymax> that is not a number: ''."),
+        ("<ymax>5<", "<ymax>inf<", "box 1 (dog) has a <ymax> that is not a number: 'inf'."),
     ],
 )
 def test_broken_voc_boxes_are_named_and_the_others_kept(folder, old, new, message):
     write_voc(folder, "a", GOOD, GOOD.replace(old, new), voc_object("cat", (4, 5, 30, 20)))
-    found = voc_annotations(folder)
-    assert as_rows(found) == {"a.jpg": BOXES}
-    assert found.class_names == ("cat", "dog")
-    assert found.skipped == (f"{folder / 'Annotations/a.xml'}: {message}",)
+    annotations = voc_annotations(folder)
+    assert as_rows(annotations) == {"a.jpg": BOXES}
+    assert annotations.class_names == ("cat", "dog")
+    assert annotations.skipped == (f"{folder / 'Annotations/a.xml'}: {message}",)
     with pytest.raises(ValueError, match=re.escape(message)):
         voc_annotations(folder, broken="raise")
 
 
 @pytest.mark.parametrize("count", [5, 6, 1000])
-def test_the_log_tells_five_problems_and_how_many_more(folder, count, caplog):
+def test_the_log_names_five_problems_and_how_many_more(folder, count, caplog):
     path = write_csv(folder, ("a.jpg",), *[(f"gone{i}.jpg",) for i in range(count)])
     with caplog.at_level(logging.WARNING):
         assert len(table_annotations(path, folder / "JPEGImages").skipped) == count
@@ -127,8 +127,8 @@ BROKEN_BOXES = {
     "corners swapped": ((9, 5, 5, 9), "cat", "has no area: (9, 5, 5, 9)."),
     "outside": ((25, 5, 40, 9), "cat", "reaches out of the image of 30x20 pixels"),
     "above": ((5, -4, 9, 9), "cat", "reaches out of the image of 30x20 pixels"),
-    "no number": ((5, float("nan"), 9, 9), "cat", "has coordinates that are no numbers"),
-    "unknown class": ((5, 5, 9, 9), "emu", "is of a class that is none of ['dog', 'cat']"),
+    "no number": ((5, float("nan"), 9, 9), "cat", "has coordinates that are not numbers"),
+    "unknown class": ((5, 5, 9, 9), "emu", "is of a class that is not in ['dog', 'cat']"),
 }
 
 
@@ -137,9 +137,9 @@ def test_broken_boxes_are_named_and_the_others_kept(folder, kind):
     box, name, message = BROKEN_BOXES[kind]
     path = write_csv(folder, ("a.jpg", "dog", 0, 0, 10, 5), ("a.jpg", name, *box))
     options = {"class_names": ("dog", "cat")}
-    found = table_annotations(path, folder / "JPEGImages", **options)
-    assert as_rows(found) == {"a.jpg": BOXES[:1]}
-    (line,) = found.skipped
+    annotations = table_annotations(path, folder / "JPEGImages", **options)
+    assert as_rows(annotations) == {"a.jpg": BOXES[:1]}
+    (line,) = annotations.skipped
     assert f"a.jpg: box 1 ({name}) {message}" in line
     with pytest.raises(ValueError, match=r"box 1 \("):
         table_annotations(path, folder / "JPEGImages", broken="raise", **options)
@@ -156,16 +156,16 @@ def test_broken_boxes_are_named_and_the_others_kept(folder, kind):
         (coco_row(5, 0, 3, [0, 0, 5, 10**400]), "has no box of four numbers"),
         (coco_row(5, [0], 3, [0, 0, 5, 5]), r"is of the image \[0\], which is not listed"),
         (coco_row(5, 0, {}, [0, 0, 5, 5]), "is of the category {}, not listed"),
-        (None, "annotation number 0 of the list: is no object: None"),
-        ([1, 2], r"annotation number 0 of the list: is no object: \[1, 2\]"),
+        (None, "annotation number 0 of the list: is not an object: None"),
+        ([1, 2], r"annotation number 0 of the list: is not an object: \[1, 2\]"),
     ],
 )
 def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message):
     good = coco_row(1, 0, 3, [0, 0, 10, 5])
     path = write_coco(folder, annotations=[row, good])
-    found = coco_annotations(path, folder / "JPEGImages")
-    assert as_rows(found) == {"a.jpg": BOXES[:1], "b.jpg": []}
-    assert len(found.skipped) == 1
+    annotations = coco_annotations(path, folder / "JPEGImages")
+    assert as_rows(annotations) == {"a.jpg": BOXES[:1], "b.jpg": []}
+    assert len(annotations.skipped) == 1
     with pytest.raises(ValueError, match=message):
         coco_annotations(path, folder / "JPEGImages", broken="raise")
 
@@ -173,32 +173,32 @@ def test_broken_coco_rows_are_named_and_skipped_or_refused(folder, row, message)
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (None, "image number 0 of the list: is no object with an id: None"),
-        ("a.jpg", "image number 0 of the list: is no object with an id: 'a.jpg'"),
-        ({"id": [0], "file_name": "a.jpg"}, "is no object with an id"),
+        (None, "image number 0 of the list: is not an object with an id: None"),
+        ("a.jpg", "image number 0 of the list: is not an object with an id: 'a.jpg'"),
+        ({"id": [0], "file_name": "a.jpg"}, "is not an object with an id"),
         ({"id": 0, "file_name": None}, "image 0: has no file name: None"),
         ({"id": 0}, "image 0: has no file name: None"),
-        ({"id": 0, "file_name": "a.jpg", "height": "20", "width": []}, "is no whole number"),
+        ({"id": 0, "file_name": "a.jpg", "height": "20", "width": []}, "is not a whole number"),
     ],
 )
-def test_broken_coco_pictures_are_named_and_skipped_or_refused(folder, row, message):
+def test_broken_coco_images_are_named_and_skipped_or_refused(folder, row, message):
     path = write_coco(folder, images=[row, {"id": 1, "file_name": "b.jpg"}], annotations=[])
-    found = coco_annotations(path, folder / "JPEGImages")
-    assert as_rows(found) == {"b.jpg": []}
-    assert len(found.skipped) == 1
+    annotations = coco_annotations(path, folder / "JPEGImages")
+    assert as_rows(annotations) == {"b.jpg": []}
+    assert len(annotations.skipped) == 1
     with pytest.raises(ValueError, match=message):
         coco_annotations(path, folder / "JPEGImages", broken="raise")
 
 
 @pytest.mark.parametrize("sizes", [{}, {"height": None, "width": None}, {"height": 20}])
-def test_coco_pictures_may_have_no_size(folder, sizes):
+def test_coco_images_may_have_no_size(folder, sizes):
     path = write_coco(folder, images=[{"id": 0, "file_name": "a.jpg", **sizes}])
     assert as_rows(coco_annotations(path, folder / "JPEGImages", broken="raise"))["a.jpg"] == BOXES
 
 
 def test_an_area_that_is_no_number_is_that_of_the_box(folder):
     path = write_coco(folder, annotations=[coco_row(1, 0, 3, [0, 0, 10, 5], area="31.5")])
-    assert coco_annotations(path, folder / "JPEGImages").pictures[0].areas.tolist() == [50]
+    assert coco_annotations(path, folder / "JPEGImages").images[0].areas.tolist() == [50]
 
 
 @pytest.mark.parametrize(
@@ -258,22 +258,22 @@ def named_in_table(folder, name):
 
 
 @pytest.mark.parametrize("named", [named_in_coco, named_in_table])
-def test_pictures_are_looked_for_below_their_folder_only(folder, named):
-    pictures = folder / "JPEGImages"
-    (pictures / "sub").mkdir()
-    Image.new("RGB", (40, 20)).save(pictures / "sub/a.jpg")
+def test_images_are_looked_for_below_their_folder_only(folder, named):
+    images = folder / "JPEGImages"
+    (images / "sub").mkdir()
+    Image.new("RGB", (40, 20)).save(images / "sub/a.jpg")
     for name, width in (("a.jpg", 30), ("sub/a.jpg", 40), ("sub/../a.jpg", 30)):
         read, path = named(folder, name)
-        assert {p.size_px[1] for p in read(path, pictures).pictures} == {width, 16}
+        assert {p.size_px[1] for p in read(path, images).images} == {width, 16}
     Image.new("RGB", (40, 20)).save(folder / "a.jpg")
-    for name in ("../a.jpg", "sub/../../a.jpg", str(folder / "a.jpg"), str(pictures / "a.jpg")):
+    for name in ("../a.jpg", "sub/../../a.jpg", str(folder / "a.jpg"), str(images / "a.jpg")):
         read, path = named(folder, name)
-        found = read(path, pictures)
-        assert list(as_rows(found)) == ["b.jpg"]
-        (line,) = found.skipped
-        assert f"its image {name!r} is not below {pictures}." in line
+        annotations = read(path, images)
+        assert list(as_rows(annotations)) == ["b.jpg"]
+        (line,) = annotations.skipped
+        assert f"its image {name!r} is not below {images}." in line
         with pytest.raises(ValueError, match="is not below"):
-            read(path, pictures, broken="raise")
+            read(path, images, broken="raise")
 
 
 def unfit(folder, save):
@@ -281,14 +281,14 @@ def unfit(folder, save):
     save(folder / "JPEGImages/a.png")
     return {
         "path": write_csv(folder, ("a.png",), ("b.jpg",)),
-        "pictures": folder / "JPEGImages",
+        "images": folder / "JPEGImages",
     }
 
 
-UNFIT_PICTURES = {
+UNFIT_IMAGES = {
     "kind": (
         lambda path: Image.new("RGB", (30, 20)).save(path, "PPM"),
-        "a.png cannot be decoded: it is none of BMP, GIF, JPEG, PNG, TIFF, WEBP.",
+        "a.png cannot be decoded: it is not one of BMP, GIF, JPEG, PNG, TIFF, WEBP.",
     ),
     "16 bits": (
         lambda path: Image.new("I;16", (30, 20), 999).save(path, "TIFF"),
@@ -298,43 +298,43 @@ UNFIT_PICTURES = {
 }
 
 
-@pytest.mark.parametrize("kind", UNFIT_PICTURES)
-def test_pictures_that_cannot_be_read_right_are_left_out_or_refused(folder, kind):
-    save, message = UNFIT_PICTURES[kind]
+@pytest.mark.parametrize("kind", UNFIT_IMAGES)
+def test_images_that_cannot_be_read_right_are_left_out_or_refused(folder, kind):
+    save, message = UNFIT_IMAGES[kind]
     options = unfit(folder, save)
-    found = table_annotations(**options)
-    assert list(as_rows(found)) == ["b.jpg"]
-    assert found.skipped[0].endswith(message)
+    annotations = table_annotations(**options)
+    assert list(as_rows(annotations)) == ["b.jpg"]
+    assert annotations.skipped[0].endswith(message)
     with pytest.raises(ValueError, match=re.escape(message)):
         table_annotations(**options, broken="raise")
 
 
-FIT_PICTURES = [
+FIT_IMAGES = [
     *(("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "P"), ("PNG", "LA"), ("PNG", "1"), ("PNG", "I;16")),
     *(("GIF", "P"), ("BMP", "L"), ("BMP", "P"), ("BMP", "RGBA"), ("WEBP", "RGB"), ("MPO", "RGB")),
 ]
 
 
-@pytest.mark.parametrize(("kind", "mode"), FIT_PICTURES)
-def test_pictures_look_alike_in_training_and_evaluation(folder, kind, mode):
+@pytest.mark.parametrize(("kind", "mode"), FIT_IMAGES)
+def test_images_look_alike_in_training_and_evaluation(folder, kind, mode):
     ramp = Image.linear_gradient("L")
-    picture = Image.fromarray(np.asarray(ramp).astype(np.uint16) << 8) if mode == "I;16" else None
-    picture = picture or ramp.convert("RGB").convert(mode)
-    more = {"save_all": True, "append_images": [picture]} if kind == "MPO" else {}
-    options = unfit(folder, lambda path: picture.save(path, kind, **more))
+    image = Image.fromarray(np.asarray(ramp).astype(np.uint16) << 8) if mode == "I;16" else None
+    image = image or ramp.convert("RGB").convert(mode)
+    more = {"save_all": True, "append_images": [image]} if kind == "MPO" else {}
+    options = unfit(folder, lambda path: image.save(path, kind, **more))
     read = table_annotations(**options, broken="raise")
     images, _ = next(iter(detection_batches(read, (256, 256, 3), 1)))
-    loaded = read.pictures[0].load()
+    loaded = read.images[0].load()
     np.testing.assert_array_equal(images[0], loaded)
-    expected = ramp if mode == "I;16" else picture
+    expected = ramp if mode == "I;16" else image
     np.testing.assert_allclose(loaded, np.asarray(expected.convert("RGB")), atol=4)
 
 
-def test_half_a_picture_is_named(folder):
+def test_half_a_image_is_named(folder):
     read = table_annotations(**unfit(folder, truncated), broken="raise")
     message = f"{folder / 'JPEGImages/a.png'} cannot be decoded."
     with pytest.raises(ValueError, match=message):
-        read.pictures[0].load()
+        read.images[0].load()
     with pytest.raises(ValueError, match=message):
         detection_epochs(read, (32, 32, 3))
     for cache in (True, False):
@@ -343,15 +343,15 @@ def test_half_a_picture_is_named(folder):
             next(iter(batches))
     (folder / "JPEGImages/a.png").unlink()
     with pytest.raises(FileNotFoundError):
-        read.pictures[0].load()
+        read.images[0].load()
     with pytest.raises(FileNotFoundError, match=r"a\.png"):
         detection_epochs(read, (32, 32, 3))
 
 
 def test_names_that_no_file_can_have_are_left_out(folder):
     rows = (("a\0.jpg", "dog", 0, 0, 10, 5), ("b.jpg",))
-    found = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
-    assert list(as_rows(found)) == ["b.jpg"]
+    annotations = table_annotations(write_csv(folder, *rows), folder / "JPEGImages")
+    assert list(as_rows(annotations)) == ["b.jpg"]
 
 
 def test_a_csv_of_a_spreadsheet_program(folder):

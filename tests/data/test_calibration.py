@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from pictures import class_folders, truncated
+from image_files import class_folders, truncated
 
 from keras_cv_course.data import calibration_array
 
@@ -10,16 +10,16 @@ SIGNED, PIXELS = (-1.0, 1.0), (0.0, 255.0)
 
 
 @pytest.fixture
-def pictures(rng):
+def images(rng):
     return rng.uniform(-1, 1, (10, *SHAPE)).astype(np.float32)
 
 
-def test_arrays_and_datasets_give_the_same(pictures):
-    dataset = tf.data.Dataset.from_tensor_slices(pictures)
+def test_arrays_and_datasets_give_the_same(images):
+    dataset = tf.data.Dataset.from_tensor_slices(images)
     labelled = tf.data.Dataset.zip((dataset, tf.data.Dataset.range(10)))
     sources = (
-        pictures,
-        tf.constant(pictures),
+        images,
+        tf.constant(images),
         dataset,
         dataset.batch(4),
         labelled,
@@ -28,7 +28,7 @@ def test_arrays_and_datasets_give_the_same(pictures):
     for source in sources:
         array = calibration_array(source, SHAPE, SIGNED)
         assert array.dtype == np.float32
-        np.testing.assert_array_equal(array, pictures)
+        np.testing.assert_array_equal(array, images)
 
 
 def test_the_limit_takes_a_sample_of_the_whole():
@@ -75,11 +75,11 @@ def test_a_folder_is_sampled_and_scaled(tmp_path, caplog):
     ],
 )
 def test_wrong_ranges_are_refused_with_what_was_seen(values, input_range, message):
-    pictures = np.full((3, *SHAPE), values[0], np.float64)
-    pictures[1] = values[1]
+    images = np.full((3, *SHAPE), values[0], np.float64)
+    images[1] = values[1]
     with pytest.raises(ValueError, match=message):
-        calibration_array(pictures, SHAPE, input_range)
-    assert len(calibration_array(pictures, SHAPE)) == 3
+        calibration_array(images, SHAPE, input_range)
+    assert len(calibration_array(images, SHAPE)) == 3
 
 
 def test_pixels_as_bytes_are_refused_however_dark(rng):
@@ -109,23 +109,23 @@ def test_images_that_do_not_fill_the_range_are_taken(pixels, input_range, rng):
     assert len(calibration_array(values, SHAPE, input_range)) == 50
 
 
-def test_wrong_data_is_refused(pictures, tmp_path):
+def test_wrong_data_is_refused(images, tmp_path):
     with pytest.raises(ValueError, match=r"\(n, 4, 4, 3\).*Received: \(10, 4, 4\)"):
-        calibration_array(pictures[..., 0], SHAPE)
+        calibration_array(images[..., 0], SHAPE)
     with pytest.raises(ValueError, match=r"Received: \(10, 4, 4, 3\)"):
-        calibration_array(pictures, (8, 8, 3))
+        calibration_array(images, (8, 8, 3))
     with pytest.raises(ValueError, match="n at least 1"):
-        calibration_array(pictures[:0], SHAPE)
-    pictures[3, 1, 1, 1] = np.nan
+        calibration_array(images[:0], SHAPE)
+    images[3, 1, 1, 1] = np.nan
     with pytest.raises(ValueError, match="NaN or infinity in 1 of 10"):
-        calibration_array(pictures, SHAPE)
-    for array in (pictures > 0, pictures.astype(complex), pictures.astype(str)):
+        calibration_array(images, SHAPE)
+    for array in (images > 0, images.astype(complex), images.astype(str)):
         with pytest.raises(TypeError, match="must be numbers"):
             calibration_array(array, SHAPE)
     with pytest.raises(TypeError, match="Received: int"):
         calibration_array(3, SHAPE)
     with pytest.raises(TypeError, match="must yield images"):
-        calibration_array(tf.data.Dataset.from_tensors({"a": pictures}), SHAPE)
+        calibration_array(tf.data.Dataset.from_tensors({"a": images}), SHAPE)
     with pytest.raises(FileNotFoundError, match="There is no folder"):
         calibration_array(tmp_path / "none", SHAPE, SIGNED)
     with pytest.raises(ValueError, match="none can be decoded"):

@@ -6,7 +6,7 @@ import os
 import keras
 import numpy as np
 import pytest
-from pictures import class_folders, truncated
+from image_files import class_folders, truncated
 from PIL import Image
 
 from keras_cv_course.data import as_arrays, image_folder, labelled_folder
@@ -40,7 +40,7 @@ def test_the_split_is_the_one_that_keras_draws(tmp_path, seed, capsys):
     assert draw_split(paths, 0.2, seed) == (both[0].file_paths, both[1].file_paths)
 
 
-def test_a_recorded_split_is_made_again_though_pictures_have_come(tmp_path, caplog):
+def test_a_recorded_split_is_made_again_though_images_have_come(tmp_path, caplog):
     folder = class_folders(tmp_path / "d", 20)
     first = open_folder(folder, seed=3)
     assert first.unlisted == ()
@@ -83,7 +83,7 @@ def test_splits_with_folders_of_their_own_are_recorded_too(tmp_path):
     assert again.unlisted == (str(tmp_path / "val" / "red" / "9.png"),)
 
 
-def test_a_recorded_picture_that_is_gone_or_broken_is_named(tmp_path):
+def test_a_recorded_image_that_is_gone_or_broken_is_named(tmp_path):
     folder = class_folders(tmp_path / "d")
     files = open_folder(folder).split_files
     path = folder / files["val"][0]
@@ -135,7 +135,7 @@ def test_webp_is_read_and_files_of_other_kinds_are_reported(tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["separate", "held out", "labelled"])
-def test_a_class_without_a_picture_that_can_be_read_is_named(tmp_path, layout):
+def test_a_class_without_a_image_that_can_be_read_is_named(tmp_path, layout):
     read = {
         "separate": lambda: open_folder(tmp_path),
         "held out": lambda: open_folder(tmp_path / "val"),

@@ -25,7 +25,7 @@ def test_every_digit_is_in_one_split_in_equal_shares():
     assert seen == wanted
 
 
-def test_pictures_are_enlarged_into_the_models_range():
+def test_images_are_enlarged_into_the_models_range():
     data = digits((32, 32, 3), (-1.0, 1.0), batch_size=16)
     images, labels = next(iter(data.val))
     assert images.shape == (16, 32, 32, 3)

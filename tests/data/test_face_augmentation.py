@@ -58,14 +58,16 @@ def test_a_mirror_renames_points_and_turns_angles_around():
         "age": np.full((count, 1), 30, np.float32),
     }
     mirrored = FaceDistortion(0.0, 0.0, 0.0, (1, 0), 0.0, 0.0, 0.0)
-    _, found = one_batch(np.zeros((count, 8, 8, 3), np.float32), labels, mirrored)
-    flipped = found["pose"][:, 0] < 0
+    _, mirrored_labels = one_batch(np.zeros((count, 8, 8, 3), np.float32), labels, mirrored)
+    flipped = mirrored_labels["pose"][:, 0] < 0
     assert 10 < flipped.sum() < 54
-    np.testing.assert_allclose(found["landmarks"][flipped][0], [-0.3, 0.1, 0.2, 0.1], atol=1e-6)
-    np.testing.assert_allclose(found["landmarks"][~flipped][0], points[0], atol=1e-6)
-    assert found["visibility"][flipped][0].tolist() == [0, 1]
-    assert found["pose"][flipped][0].tolist() == [-20, 5, -10]
-    assert (found["age"] == 30).all()
+    np.testing.assert_allclose(
+        mirrored_labels["landmarks"][flipped][0], [-0.3, 0.1, 0.2, 0.1], atol=1e-6
+    )
+    np.testing.assert_allclose(mirrored_labels["landmarks"][~flipped][0], points[0], atol=1e-6)
+    assert mirrored_labels["visibility"][flipped][0].tolist() == [0, 1]
+    assert mirrored_labels["pose"][flipped][0].tolist() == [-20, 5, -10]
+    assert (mirrored_labels["age"] == 30).all()
 
 
 def test_roll_grows_with_a_turn_to_the_right():
@@ -73,18 +75,18 @@ def test_roll_grows_with_a_turn_to_the_right():
     points = np.tile(np.float32([0.2, 0.0]), (16, 1))
     labels = {"landmarks": points, "pose": np.zeros((16, 3), np.float32)}
     turned = FaceDistortion(0.0, 40.0, 0.0, None, 0.0, 0.0, 0.0)
-    _, found = one_batch(np.zeros((16, 32, 32, 3), np.float32), labels, turned)
-    x, y = found["landmarks"].T
-    np.testing.assert_allclose(found["pose"][:, 2], np.degrees(np.arctan2(y, x)), atol=1e-3)
-    assert not found["pose"][:, :2].any()
+    _, turned_labels = one_batch(np.zeros((16, 32, 32, 3), np.float32), labels, turned)
+    x, y = turned_labels["landmarks"].T
+    np.testing.assert_allclose(turned_labels["pose"][:, 2], np.degrees(np.arctan2(y, x)), atol=1e-3)
+    assert not turned_labels["pose"][:, :2].any()
 
 
 def test_unknown_labels_stay_unknown():
     labels = {
         name: np.full((4, n), np.nan, np.float32) for name, n in (("landmarks", 136), ("pose", 3))
     }
-    _, found = one_batch(np.zeros((4, 8, 8, 3), np.float32), labels, FaceDistortion())
-    assert all(np.isnan(values).all() for values in found.values())
+    _, changed = one_batch(np.zeros((4, 8, 8, 3), np.float32), labels, FaceDistortion())
+    assert all(np.isnan(values).all() for values in changed.values())
 
 
 def test_light_changes_within_the_range(rng):
@@ -109,22 +111,22 @@ def test_changes_are_seeded_and_new_in_every_epoch(rng):
     assert np.abs(first - second).max() > 0.01
 
 
-def test_pictures_alone_are_changed_as_those_with_labels(rng):
+def test_images_alone_are_changed_as_those_with_labels(rng):
     faces = rng.uniform(-1, 1, (16, 24, 24, 3)).astype(np.float32)
     labelled = tf.data.Dataset.from_tensors((faces, {"age": np.zeros((16, 1), np.float32)}))
     expected = [x.numpy() for x, _ in distorted_faces(labelled.repeat(2), (-1.0, 1.0), seed=3)]
     distort = face_distortion((-1.0, 1.0), seed=3)
-    pictures = tf.data.Dataset.from_tensors(faces).repeat(2).map(distort)
-    np.testing.assert_array_equal([x.numpy() for x in pictures], expected)
+    images = tf.data.Dataset.from_tensors(faces).repeat(2).map(distort)
+    np.testing.assert_array_equal([x.numpy() for x in images], expected)
     assert np.abs(expected[0] - expected[1]).max() > 0.1
 
 
 def test_a_mirror_alone(rng):
     faces = rng.uniform(0, 255, (16, 8, 8, 1)).astype(np.float32)
     mirror = FaceDistortion(0.0, 0.0, 0.0, IBUG_MIRROR, 0.0, 0.0, 0.0)
-    found = face_distortion((0.0, 255.0), mirror)(faces).numpy()
-    straight = np.abs(found - faces).max(axis=(1, 2, 3)) < 0.01
-    mirrored = np.abs(found - faces[:, :, ::-1]).max(axis=(1, 2, 3)) < 0.01
+    changed = face_distortion((0.0, 255.0), mirror)(faces).numpy()
+    straight = np.abs(changed - faces).max(axis=(1, 2, 3)) < 0.01
+    mirrored = np.abs(changed - faces[:, :, ::-1]).max(axis=(1, 2, 3)) < 0.01
     assert np.all(straight ^ mirrored)
     assert 0 < np.sum(mirrored) < 16
 

@@ -5,14 +5,14 @@ from PIL import Image
 from keras_cv_course.data import face_sets
 
 
-def picture(path, size=(20, 10)):
+def image(path, size=(20, 10)):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size).save(path)
 
 
-def test_points_are_shares_of_the_picture_from_its_centre(tmp_path):
-    picture(tmp_path / "images" / "a.jpg")
-    picture(tmp_path / "images" / "b.jpg", (40, 40))
+def test_points_are_shares_of_the_image_from_its_centre(tmp_path):
+    image(tmp_path / "images" / "a.jpg")
+    image(tmp_path / "images" / "b.jpg", (40, 40))
     (tmp_path / "landmarks.csv").write_text(
         "file,identity,x1,y1,x0,y0\na.jpg,Ada,20,10,5,5\nimages/b.jpg,Bob,,,10,30\n"
     )
@@ -29,24 +29,24 @@ def test_points_are_shares_of_the_picture_from_its_centre(tmp_path):
 
 def test_ages_and_genders_are_read_from_names(tmp_path):
     for name in ("100_1_0_2017.jpg.chip.jpg", "7_0_2_2017.jpg", "other.jpg", "9_2_0_x.jpg"):
-        picture(tmp_path / name)
+        image(tmp_path / name)
     read = face_sets.age_gender_folder(tmp_path)
     assert read.labels["age"].tolist() == [[100], [7]]
     assert read.labels["gender"].tolist() == [[1], [0]]
     assert read.people == ()
 
 
-def test_smiles_are_told_by_their_folder(tmp_path):
-    picture(tmp_path / "smiling" / "a.jpg")
-    picture(tmp_path / "not_smiling" / "b.jpg")
-    picture(tmp_path / "not_smiling" / "c.jpg")
+def test_smiles_are_reported_by_their_folder(tmp_path):
+    image(tmp_path / "smiling" / "a.jpg")
+    image(tmp_path / "not_smiling" / "b.jpg")
+    image(tmp_path / "not_smiling" / "c.jpg")
     read = face_sets.smile_folder(tmp_path)
     assert read.labels["smile"].tolist() == [[1], [0], [0]]
     assert [file[-5] for file in read.files] == ["a", "b", "c"]
 
 
-def test_pictures_without_faces(tmp_path):
-    picture(tmp_path / "deep" / "a.jpg")
+def test_images_without_faces(tmp_path):
+    image(tmp_path / "deep" / "a.jpg")
     assert face_sets.faceless_folder(tmp_path).labels["detection"].tolist() == [[0]]
 
 
@@ -69,8 +69,8 @@ def test_what_is_missing_is_said(tmp_path):
         face_sets.smile_folder(tmp_path)
     with pytest.raises(ValueError, match="must hold images"):
         face_sets.faceless_folder(tmp_path)
-    picture(tmp_path / "5_0_.jpg")
-    with pytest.raises(ValueError, match="`pictures` must name the people shown"):
+    image(tmp_path / "5_0_.jpg")
+    with pytest.raises(ValueError, match="`images` must name the people shown"):
         face_sets.number_people(face_sets.age_gender_folder(tmp_path))
 
 
@@ -95,19 +95,19 @@ def test_the_real_sets(shared):
         ("a.jpg\n", r"landmarks\.csv must name a file and an identity in each row"),
         (",Ada,1,2\n", r"landmarks\.csv must name a file and an identity in each row"),
         ("a.jpg,Ada,1,2,3,4\nb.jpg,Bob\n", r"There is no image .*b\.jpg"),
-        (f"{'a' * 200_000},Ada,1,2\n", r"landmarks\.csv is no CSV that can be read"),
+        (f"{'a' * 200_000},Ada,1,2\n", r"landmarks\.csv is not a readable CSV file"),
         ("a.jpg,\udcff,1,2\n", r"landmarks\.csv must be text in UTF-8"),
     ],
 )
 def test_broken_tables_are_named(tmp_path, rows, message):
-    picture(tmp_path / "images" / "a.jpg")
+    image(tmp_path / "images" / "a.jpg")
     text = f"file,identity,x0,y0\n{rows}"
     (tmp_path / "landmarks.csv").write_text(text, "utf-8", "surrogateescape")
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         face_sets.landmark_table(tmp_path)
 
 
-def test_points_are_those_of_the_upright_picture(tmp_path):
+def test_points_are_those_of_the_upright_image(tmp_path):
     (tmp_path / "images").mkdir()
     exif = Image.Exif()
     exif[0x0112] = 6

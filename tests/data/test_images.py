@@ -2,22 +2,22 @@ import logging
 
 import numpy as np
 import pytest
-from pictures import COLOURS, class_folders, truncated
+from image_files import COLOURS, class_folders, truncated
 from PIL import Image
 
-from keras_cv_course.data import as_arrays, image_folder, labelled_folder, load_pictures
+from keras_cv_course.data import as_arrays, image_folder, labelled_folder, load_images
 
 SHAPE = (8, 8, 3)
 SIGNED = (-1.0, 1.0)
 
 
-def colours_of(pictures):
+def colours_of(images):
     """Returns the label that the colour of each plain image stands for."""
     wanted = np.array(list(COLOURS.values())) / 127.5 - 1
-    return np.abs(pictures[:, None, 4, 4] - wanted).sum(-1).argmin(-1)
+    return np.abs(images[:, None, 4, 4] - wanted).sum(-1).argmin(-1)
 
 
-def test_a_share_is_held_out_and_labels_follow_the_pictures(tmp_path, capsys):
+def test_a_share_is_held_out_and_labels_follow_the_images(tmp_path, capsys):
     data = image_folder(class_folders(tmp_path / "d"), SHAPE, SIGNED, batch_size=4, seed=3)
     assert capsys.readouterr().out == ""
     assert data.class_names == ("blue", "green", "red")
@@ -25,10 +25,10 @@ def test_a_share_is_held_out_and_labels_follow_the_pictures(tmp_path, capsys):
     assert data.skipped == ()
     train, val = as_arrays(data.train), as_arrays(data.val)
     assert (len(train[0]), len(val[0])) == (12, 3)
-    for pictures, labels in (train, val):
-        assert pictures.shape[1:] == SHAPE
-        assert pictures.dtype == np.float32
-        np.testing.assert_array_equal(colours_of(pictures), labels)
+    for images, labels in (train, val):
+        assert images.shape[1:] == SHAPE
+        assert images.dtype == np.float32
+        np.testing.assert_array_equal(colours_of(images), labels)
 
 
 def test_the_seed_decides_split_and_order(tmp_path):
@@ -57,8 +57,8 @@ def test_the_seed_decides_split_and_order(tmp_path):
 def test_pixels_fill_the_input_range(tmp_path):
     folder = class_folders(tmp_path / "d", count=2)
     for low, high in ((0.0, 255.0), (-1.0, 1.0), (0.0, 1.0)):
-        pictures, _ = as_arrays(image_folder(folder, SHAPE, (low, high)).train)
-        assert (pictures.min(), pictures.max()) == (low, high)
+        images, _ = as_arrays(image_folder(folder, SHAPE, (low, high)).train)
+        assert (images.min(), images.max()) == (low, high)
 
 
 def test_train_and_val_folders_are_kept_apart(tmp_path):
@@ -73,7 +73,7 @@ def test_train_and_val_folders_are_kept_apart(tmp_path):
     assert as_arrays(data.val)[1].tolist() == [0, 0, 1, 1, 2, 2]
 
 
-def test_corrupt_pictures_are_named_and_skipped(tmp_path, caplog):
+def test_corrupt_images_are_named_and_skipped(tmp_path, caplog):
     folder = class_folders(tmp_path / "d")
     bad = {str(truncated(folder / "red" / "half.jpg")), str(folder / "blue" / "empty.png")}
     (folder / "blue" / "empty.png").write_bytes(b"")
@@ -97,15 +97,15 @@ def test_a_file_that_goes_bad_later_is_an_error(tmp_path):
         as_arrays(data.train)
 
 
-def test_pictures_are_cropped_around_the_centre(tmp_path):
-    picture = Image.new("RGB", (30, 10), (255, 0, 0))
-    picture.paste((0, 255, 0), (10, 0, 20, 10))
-    picture.save(tmp_path / "wide.png")
-    loaded = load_pictures([tmp_path / "wide.png"], (10, 10, 3), (0.0, 255.0))
+def test_images_are_cropped_around_the_centre(tmp_path):
+    image = Image.new("RGB", (30, 10), (255, 0, 0))
+    image.paste((0, 255, 0), (10, 0, 20, 10))
+    image.save(tmp_path / "wide.png")
+    loaded = load_images([tmp_path / "wide.png"], (10, 10, 3), (0.0, 255.0))
     np.testing.assert_array_equal(loaded, np.full((1, 10, 10, 3), (0, 255, 0), np.float32))
 
 
-def test_a_picture_is_loaded_as_it_is_in_training(tmp_path, rng):
+def test_a_image_is_loaded_as_it_is_in_training(tmp_path, rng):
     folder = tmp_path / "d"
     paths = []
     for name in ("a", "b"):
@@ -115,18 +115,18 @@ def test_a_picture_is_loaded_as_it_is_in_training(tmp_path, rng):
             noise = rng.integers(0, 256, (17, 23, 3), np.uint8)
             Image.fromarray(noise).save(paths[-1])
     dataset, skipped = labelled_folder(folder, SHAPE, SIGNED, ("a", "b"))
-    pictures, labels = as_arrays(dataset)
+    images, labels = as_arrays(dataset)
     assert skipped == ()
     assert labels.tolist() == [0, 0, 0, 1, 1, 1]
-    np.testing.assert_allclose(load_pictures(paths, SHAPE, SIGNED), pictures, atol=1e-6)
+    np.testing.assert_allclose(load_images(paths, SHAPE, SIGNED), images, atol=1e-6)
 
 
 def test_labels_follow_the_model_and_not_the_alphabet(tmp_path):
     folder = class_folders(tmp_path / "d", count=1)
     dataset, _ = labelled_folder(folder, SHAPE, SIGNED, ("red", "blue", "green"))
-    pictures, labels = as_arrays(dataset)
+    images, labels = as_arrays(dataset)
     assert labels.tolist() == [0, 1, 2]
-    assert colours_of(pictures).tolist() == [2, 0, 1]
+    assert colours_of(images).tolist() == [2, 0, 1]
 
 
 def test_bad_folders_are_refused(tmp_path):
@@ -171,11 +171,11 @@ def test_bad_options_are_refused(tmp_path, options, message):
         image_folder(class_folders(tmp_path / "d", 1), **options)
 
 
-def test_bad_pictures_are_refused(tmp_path):
+def test_bad_images_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no image"):
-        load_pictures([tmp_path / "none.png"], SHAPE, SIGNED)
+        load_images([tmp_path / "none.png"], SHAPE, SIGNED)
     with pytest.raises(ValueError, match="cannot be decoded"):
-        load_pictures([truncated(tmp_path / "half.jpg")], SHAPE, SIGNED)
+        load_images([truncated(tmp_path / "half.jpg")], SHAPE, SIGNED)
 
 
 @pytest.mark.data

@@ -4,10 +4,10 @@ from PIL import Image
 
 from keras_cv_course.data.face_augmentation import FaceDistortion, distorted_faces
 from keras_cv_course.data.labelled import (
-    LabelledPictures,
+    LabelledImages,
     labelled_batches,
     labelled_epochs,
-    split_pictures,
+    split_images,
 )
 
 SHAPE = (8, 8, 3)
@@ -23,14 +23,14 @@ def sources(tmp_path):
         path = tmp_path / f"{i}.png"
         Image.new(mode, (10, 12), value if mode == "L" else (value,) * 3).save(path)
         (dark if i < 4 else bright).append(str(path))
-    ages = LabelledPictures(tuple(dark), {}).with_labels(age=[10, 20, 30, 40])
-    smiles = LabelledPictures(tuple(bright), {}, tuple("aabbcc")).with_labels(
+    ages = LabelledImages(tuple(dark), {}).with_labels(age=[10, 20, 30, 40])
+    smiles = LabelledImages(tuple(bright), {}, tuple("aabbcc")).with_labels(
         smile=[0, 1, 0, 1, 0, 1]
     )
     return ages, smiles
 
 
-def test_missing_labels_are_nan_and_pictures_of_all_sets_come_together(sources):
+def test_missing_labels_are_nan_and_images_of_all_sets_come_together(sources):
     batches = labelled_batches(sources, {"age": 1, "smile": 1}, SHAPE, RANGE, batch_size=10)
     images, labels = next(iter(batches.as_numpy_iterator()))
     assert images.shape == (10, *SHAPE)
@@ -81,19 +81,19 @@ def test_epochs_are_functions_of_their_number(sources):
 
 
 def test_parts_have_nobody_in_common(sources):
-    parts = split_pictures(sources[1], (2 / 3, 1 / 3), seed=3)
+    parts = split_images(sources[1], (2 / 3, 1 / 3), seed=3)
     people = [set(part.people) for part in parts]
     assert [len(p) for p in people] == [2, 1]
     assert not people[0] & people[1]
     assert sum(len(part) for part in parts) == 6
-    again = split_pictures(sources[1], (2 / 3, 1 / 3), seed=3)
+    again = split_images(sources[1], (2 / 3, 1 / 3), seed=3)
     assert [part.files for part in again] == [part.files for part in parts]
-    others = {split_pictures(sources[1], (2 / 3, 1 / 3), seed=s)[1].people[0] for s in range(9)}
+    others = {split_images(sources[1], (2 / 3, 1 / 3), seed=s)[1].people[0] for s in range(9)}
     assert len(others) > 1
 
 
-def test_unknown_people_are_split_by_picture_and_labels_go_along(sources):
-    parts = split_pictures(sources[0], (0.5, 0.5))
+def test_unknown_people_are_split_by_image_and_labels_go_along(sources):
+    parts = split_images(sources[0], (0.5, 0.5))
     assert [len(part) for part in parts] == [2, 2]
     for part in parts:
         for file, age in zip(part.files, part.labels["age"][:, 0], strict=True):
@@ -103,11 +103,11 @@ def test_unknown_people_are_split_by_picture_and_labels_go_along(sources):
 def test_wrong_arguments_are_refused(sources):
     ages, smiles = sources
     with pytest.raises(ValueError, match=r"`shares` must be above 0 and sum to 1.*\(0.5, 0.6\)"):
-        split_pictures(ages, (0.5, 0.6))
+        split_images(ages, (0.5, 0.6))
     with pytest.raises(ValueError, match="`shares` must leave no part empty"):
-        split_pictures(smiles, (0.95, 0.05))
+        split_images(smiles, (0.95, 0.05))
     with pytest.raises(ValueError, match="`labels` must have an entry for each of 4 files"):
-        LabelledPictures(ages.files, {"age": np.zeros((3, 1))})
+        LabelledImages(ages.files, {"age": np.zeros((3, 1))})
     with pytest.raises(ValueError, match="The labels of 'age' must have 2 values each"):
         labelled_batches(sources, {"age": 2}, SHAPE, RANGE)
     with pytest.raises(ValueError, match=r"labels of every task. There are none of \['pose'\]"):

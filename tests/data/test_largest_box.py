@@ -9,9 +9,9 @@ def test_the_largest_box_is_taken_in_parts_of_the_image():
     boxes = np.zeros((3, 2, 4), np.float32)
     boxes[0] = [[0, 0, 4, 4], [8, 4, 16, 10]]
     boxes[1] = [[1, 2, 9, 8], [0, 0, 16, 16]]  # the second is padding
-    found = {"boxes": boxes, "labels": np.int32([[2, 1], [3, -1], [-1, -1]])}
+    bounding_boxes = {"boxes": boxes, "labels": np.int32([[2, 1], [3, -1], [-1, -1]])}
     images = np.full((3, 16, 16, 3), 255, np.float32)
-    epochs = Epochs(lambda _: tf.data.Dataset.from_tensors((images, found)), 1)
+    epochs = Epochs(lambda _: tf.data.Dataset.from_tensors((images, bounding_boxes)), 1)
     pixels, targets, weights = next(
         with_largest_box(epochs, (16, 16), (-1.0, 1.0)).since(0).as_numpy_iterator()
     )
@@ -25,8 +25,8 @@ def test_the_largest_box_is_taken_in_parts_of_the_image():
 
 
 def test_height_and_width_are_not_mixed_up():
-    found = {"boxes": np.float32([[[4, 2, 8, 6]]]), "labels": np.int32([[0]])}
-    data = tf.data.Dataset.from_tensors((np.zeros((1, 8, 32, 3), np.float32), found))
+    bounding_boxes = {"boxes": np.float32([[[4, 2, 8, 6]]]), "labels": np.int32([[0]])}
+    data = tf.data.Dataset.from_tensors((np.zeros((1, 8, 32, 3), np.float32), bounding_boxes))
     _, targets, _ = next(
         with_largest_box(Epochs(lambda _: data, 1), (8, 32)).since(0).as_numpy_iterator()
     )

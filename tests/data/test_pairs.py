@@ -21,12 +21,12 @@ COUNTS = (6, 1, 3, 2)
 def people():
     """Four people; each pixel of an image is its row, and so tells which it is."""
     labels = np.repeat(np.arange(4, dtype=np.int32), COUNTS)
-    pictures = np.broadcast_to(np.arange(12, dtype=np.uint8)[:, None, None, None], (12, 4, 4, 1))
-    return People(pictures, labels, tuple("abcd"))
+    images = np.broadcast_to(np.arange(12, dtype=np.uint8)[:, None, None, None], (12, 4, 4, 1))
+    return People(images, labels, tuple("abcd"))
 
 
-def rows_of(pictures):
-    return pictures.numpy()[:, 0, 0, 0].astype(int)
+def rows_of(images):
+    return images.numpy()[:, 0, 0, 0].astype(int)
 
 
 def test_all_pairs_come_once(people):
@@ -92,12 +92,12 @@ def test_stream_of_triplets(people):
 
 
 def test_balanced_batches(people):
-    dataset = balanced_batches(people, SHAPE, RANGE, people_per_batch=3, pictures_per_person=2)
+    dataset = balanced_batches(people, SHAPE, RANGE, people_per_batch=3, images_per_person=2)
     assert len(dataset) == 2
     seen = []
     for _ in range(10):
-        for pictures, labels in dataset:
-            rows = rows_of(pictures)
+        for images, labels in dataset:
+            rows = rows_of(images)
             np.testing.assert_array_equal(people.labels[rows], labels)
             numbers, counts = np.unique(labels, return_counts=True)
             assert len(numbers) == 3
@@ -114,7 +114,7 @@ def test_balanced_epochs_are_functions_of_their_number(people):
     def labels(first, epochs=1, seed=0):
         data = balanced_epochs(people, SHAPE, RANGE, 2, 2, seed=seed)
         batches = data.since(first).take(epochs * data.batches)
-        return [rows_of(pictures).tolist() for pictures, _ in batches]
+        return [rows_of(images).tolist() for images, _ in batches]
 
     both = labels(0, epochs=2)
     assert len(both) == 6
@@ -134,14 +134,14 @@ def test_arguments(people):
     alone = people.select(["b", "d"]).select(["b"])
     with pytest.raises(ValueError, match=r"images of at least two people. Received: of 1"):
         image_triplets(alone, SHAPE, RANGE)
-    single = People(people.pictures[:2], np.arange(2), ("a", "b"))
+    single = People(people.images[:2], np.arange(2), ("a", "b"))
     with pytest.raises(ValueError, match=r"two images of at least one person"):
         image_triplets(single, SHAPE, RANGE)
     with pytest.raises(ValueError, match=r"two images of at least one person"):
         sample_pairs(single.labels, 4, np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"`people_per_batch` must be from 2 to .* 4. Received: 5"):
         balanced_batches(people, SHAPE, RANGE, 5)
-    with pytest.raises(ValueError, match=r"`pictures_per_person` must be a whole number above 0"):
+    with pytest.raises(ValueError, match=r"`images_per_person` must be a whole number above 0"):
         balanced_batches(people, SHAPE, RANGE, 2, 0)
     with pytest.raises(ValueError, match=r"`batch_size` must be a whole number above 0"):
         image_pairs(people, SHAPE, RANGE, batch_size=0)

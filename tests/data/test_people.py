@@ -6,11 +6,11 @@ from keras_cv_course.data import (
     People,
     digit_people,
     join_people,
-    load_pictures,
+    load_images,
     people_folder,
     split_people,
 )
-from keras_cv_course.data.people import picture_reader
+from keras_cv_course.data.people import image_reader
 
 SHAPE, RANGE = (4, 4, 3), (0.0, 255.0)
 
@@ -46,10 +46,10 @@ def test_reads_who_is_on_each(folder):
     assert people.skipped == ()
 
 
-def test_leaves_out_who_has_too_few_pictures(folder):
-    assert people_folder(folder, min_pictures=2).names == ("ann", "bob")
+def test_leaves_out_who_has_too_few_images(folder):
+    assert people_folder(folder, min_images=2).names == ("ann", "bob")
     with pytest.raises(ValueError, match=r"at least two people, with 3 or more images.* 1 such"):
-        people_folder(folder, min_pictures=3)
+        people_folder(folder, min_images=3)
 
 
 def test_leaves_out_what_cannot_be_decoded(folder, caplog):
@@ -67,13 +67,13 @@ def test_folder_must_be_one_of_people(tmp_path):
         people_folder(tmp_path)
 
 
-def test_pictures_are_those_of_load_pictures(tmp_path, rng):
+def test_images_are_those_of_load_images(tmp_path, rng):
     pixels = rng.integers(0, 256, (2, 30, 20, 3)).astype(np.uint8)
     paths = [tmp_path / name / "0.png" for name in ("ann", "bob")]
-    for path, picture in zip(paths, pixels, strict=True):
+    for path, image in zip(paths, pixels, strict=True):
         path.parent.mkdir()
-        Image.fromarray(picture).save(path)
-    expected = load_pictures(paths, (12, 9, 3), (-1.0, 1.0))
+        Image.fromarray(image).save(path)
+    expected = load_images(paths, (12, 9, 3), (-1.0, 1.0))
     of_files = people_folder(tmp_path)
     of_arrays = People(pixels, of_files.labels, of_files.names)
     for people in (of_files, of_arrays):
@@ -81,14 +81,14 @@ def test_pictures_are_those_of_load_pictures(tmp_path, rng):
 
 
 def test_crop_keeps_the_middle():
-    picture = np.zeros((1, 8, 8, 1), np.uint8)
-    picture[:, 2:6, 2:6] = 255
-    people = People(np.repeat(picture, 2, axis=0), np.arange(2), ("a", "b"))
+    image = np.zeros((1, 8, 8, 1), np.uint8)
+    image[:, 2:6, 2:6] = 255
+    people = People(np.repeat(image, 2, axis=0), np.arange(2), ("a", "b"))
     assert people.load((4, 4, 1), (0.0, 1.0), crop=0.5).min() == 1.0
     assert people.load((4, 4, 1), (0.0, 1.0)).min() == 0.0
     for crop in (0, 1.1):
         with pytest.raises(ValueError, match=r"`crop` must be above 0 and at most 1"):
-            picture_reader(people, (4, 4, 1), (0.0, 1.0), crop)
+            image_reader(people, (4, 4, 1), (0.0, 1.0), crop)
 
 
 def test_grey_and_colour_become_each_other():
@@ -101,8 +101,8 @@ def test_grey_and_colour_become_each_other():
 def test_digits_are_ten_people():
     people = digit_people()
     assert people.names == tuple("0123456789")
-    assert people.pictures.shape == (1797, 8, 8, 1)
-    assert (people.pictures.min(), people.pictures.max()) == (0, 255)
+    assert people.images.shape == (1797, 8, 8, 1)
+    assert (people.images.min(), people.images.max()) == (0, 255)
     assert np.bincount(people.labels).min() > 170
 
 
@@ -113,8 +113,8 @@ def test_split_shares_nobody(folder):
     assert sorted(train.names + unseen.names) == sorted(people.names)
     for part in (train, unseen):
         for name in part.names:
-            own = part.pictures[part.labels == part.names.index(name)]
-            before = people.pictures[people.labels == people.names.index(name)]
+            own = part.images[part.labels == part.names.index(name)]
+            before = people.images[people.labels == people.names.index(name)]
             np.testing.assert_array_equal(own, before)
     assert split_people(people, 0.3, seed=1)[1].names == unseen.names
     assert {split_people(people, 0.3, seed=s)[1].names for s in range(5)} != {unseen.names}
@@ -143,21 +143,21 @@ def test_join_takes_one_name_for_one_person(folder):
     assert joined.labels.tolist() == [0, 0, 1, 2, 2, 2, 0, 0]
 
 
-def test_every_number_has_pictures_and_a_name():
+def test_every_number_has_images_and_a_name():
     with pytest.raises(ValueError, match=r"`labels` must be the person of each image"):
         People(np.zeros((2, 4, 4, 1), np.uint8), np.zeros(3), ("a",))
     with pytest.raises(ValueError, match=r"`names` must name each person"):
         People(np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 2]), ("a", "b"))
 
 
-def test_the_first_pictures_of_the_first_people():
+def test_the_first_images_of_the_first_people():
     labels = np.array([0, 1, 0, 2, 1, 0, 2, 2], np.int32)
-    pictures = np.arange(8, dtype=np.uint8).reshape(8, 1, 1, 1) * np.ones((1, 2, 2, 1), np.uint8)
-    people = People(pictures, labels, ("a", "b", "c"))
+    images = np.arange(8, dtype=np.uint8).reshape(8, 1, 1, 1) * np.ones((1, 2, 2, 1), np.uint8)
+    people = People(images, labels, ("a", "b", "c"))
     some = people.at_most(5)
     assert some.names == ("a", "b")
-    assert some.pictures[:, 0, 0, 0].tolist() == [0, 1, 2, 4]
-    assert people.at_most(6).pictures[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 6]
+    assert some.images[:, 0, 0, 0].tolist() == [0, 1, 2, 4]
+    assert people.at_most(6).images[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 6]
     assert people.at_most(100).names == people.names
     read = people.load((2, 2, 1), (0.0, 255.0), rows=np.array([7, 2]))
     assert read[:, 0, 0, 0].tolist() == [7, 2]

@@ -6,10 +6,10 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
-from pictures import truncated
+from image_files import truncated
 from PIL import Image
 
-from keras_cv_course.data import load_pictures, read_photograph
+from keras_cv_course.data import load_images, read_photograph
 from keras_cv_course.data.photograph_header import PhotographHeader, read_header
 from keras_cv_course.data.photographs import decode_photograph, photograph_reader, readable
 
@@ -40,12 +40,12 @@ def upright():
 
 
 def save(path, pixels, kind, orientation=1, **options):
-    picture = Image.fromarray(pixels)
+    image = Image.fromarray(pixels)
     if STORED[orientation] is not None:
-        picture = picture.transpose(STORED[orientation])
+        image = image.transpose(STORED[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
-    picture.save(path, kind, exif=exif, **options)
+    image.save(path, kind, exif=exif, **options)
     return path
 
 
@@ -71,12 +71,12 @@ def test_a_photograph_is_turned_upright(tmp_path, upright, kind, orientation):
 def test_jpeg_is_turned_and_decoded_as_training_decodes_it(tmp_path, upright, orientation):
     # The borders of the areas are those of the blocks of 8 pixels, however it lies.
     path = save(tmp_path / "p.jpg", upright, "JPEG", orientation, quality=95, subsampling=0)
-    found = read_photograph(path)
-    np.testing.assert_allclose(found.astype(int), upright, atol=4)
-    np.testing.assert_array_equal(in_tf(path), found)
+    pixels = read_photograph(path)
+    np.testing.assert_allclose(pixels.astype(int), upright, atol=4)
+    np.testing.assert_array_equal(in_tf(path), pixels)
     if orientation == 1:
         decoded = tf.io.decode_image(path.read_bytes(), channels=3, expand_animations=False)
-        np.testing.assert_array_equal(found, decoded)
+        np.testing.assert_array_equal(pixels, decoded)
     assert in_tf(path, 1).shape == (HEIGHT, WIDTH, 1)
 
 
@@ -93,7 +93,7 @@ def test_exif_behind_the_pixels_of_a_png_is_found(tmp_path, upright):
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0nonsense", b"Exif\0\0MM\0*\0\0\xff\xff", b"Exif\0\0"])
-def test_damaged_exif_does_not_spoil_a_picture(tmp_path, upright, exif):
+def test_damaged_exif_does_not_spoil_a_image(tmp_path, upright, exif):
     path = tmp_path / "p.jpg"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of what is damaged.
@@ -110,23 +110,23 @@ MODES = [
 
 @pytest.mark.parametrize(("kind", "mode"), MODES)
 def test_pixels_of_any_form_become_red_green_and_blue(tmp_path, upright, kind, mode):
-    picture = Image.fromarray(upright)
-    picture = picture.quantize(8) if mode == "P" else picture.convert(mode)
-    picture.save(tmp_path / "photo", kind)
-    found = read_photograph(tmp_path / "photo")
-    assert (found.shape, found.dtype) == (upright.shape, np.uint8)
-    expected = upright if mode in ("P", "RGB", "RGBA", "CMYK") else picture.convert("RGB")
-    np.testing.assert_array_equal(found, expected)
+    image = Image.fromarray(upright)
+    image = image.quantize(8) if mode == "P" else image.convert(mode)
+    image.save(tmp_path / "photo", kind)
+    pixels = read_photograph(tmp_path / "photo")
+    assert (pixels.shape, pixels.dtype) == (upright.shape, np.uint8)
+    expected = upright if mode in ("P", "RGB", "RGBA", "CMYK") else image.convert("RGB")
+    np.testing.assert_array_equal(pixels, expected)
     np.testing.assert_array_equal(in_tf(tmp_path / "photo"), expected)
     grey = in_tf(tmp_path / "photo", 1)
     # libpng's weights of the colours are not quite Pillow's.
-    np.testing.assert_allclose(grey[..., 0].astype(int), picture.convert("L"), atol=15)
+    np.testing.assert_allclose(grey[..., 0].astype(int), image.convert("L"), atol=15)
 
 
 def test_a_palette_of_bmp_is_colours_and_not_numbers(tmp_path):
     Image.new("RGB", (20, 20), (200, 60, 20)).quantize(8).save(tmp_path / "palette.bmp")
-    pictures = load_pictures([tmp_path / "palette.bmp"], (8, 8, 3), (0.0, 255.0))
-    np.testing.assert_array_equal(pictures[0, 4, 4], [200, 60, 20])
+    images = load_images([tmp_path / "palette.bmp"], (8, 8, 3), (0.0, 255.0))
+    np.testing.assert_array_equal(images[0, 4, 4], [200, 60, 20])
 
 
 def test_cmyk_and_16_bits_of_png_are_read(tmp_path, upright):
@@ -153,11 +153,11 @@ def test_a_reader_of_many_files_takes_each_its_own_way(tmp_path, upright):
     ]
     read = photograph_reader(paths, 3)
     names = [str(path) for path in paths]
-    for picture in tf.data.Dataset.from_tensor_slices(names).map(read, num_parallel_calls=2):
-        np.testing.assert_array_equal(picture, upright)
+    for image in tf.data.Dataset.from_tensor_slices(names).map(read, num_parallel_calls=2):
+        np.testing.assert_array_equal(image, upright)
 
 
-def test_boxes_are_turned_with_their_picture():
+def test_boxes_are_turned_with_their_image():
     """The red area of a stored image of 16 x 32 pixels, by hand."""
     box = np.array([[16, 0, 32, 8]], np.float32)
     stored = {
@@ -181,7 +181,9 @@ def test_what_is_no_photograph(tmp_path):
         read_photograph(tmp_path / "none.jpg")
     path = tmp_path / "photo.png"
     path.write_text("text")
-    with pytest.raises(ValueError, match=r"photo\.png cannot be decoded: it is none of BMP, GIF"):
+    with pytest.raises(
+        ValueError, match=r"photo\.png cannot be decoded: it is not one of BMP, GIF"
+    ):
         read_photograph(path)
     Image.new("RGB", (100, 100)).save(path)
     path.write_bytes(path.read_bytes()[:60])
@@ -190,7 +192,9 @@ def test_what_is_no_photograph(tmp_path):
     with pytest.raises(ValueError, match=r"half\.jpg cannot be decoded"):
         read_photograph(truncated(tmp_path / "half.jpg"))
     Image.new("RGB", (10, 10)).save(tmp_path / "photo.bmp")
-    with pytest.raises(ValueError, match=r"photo\.bmp cannot be decoded: it is none of JPEG, PNG"):
+    with pytest.raises(
+        ValueError, match=r"photo\.bmp cannot be decoded: it is not one of JPEG, PNG"
+    ):
         read_photograph(tmp_path / "photo.bmp", ("JPEG", "PNG"))
     with pytest.raises(ValueError, match=r"upload cannot be decoded"):
         decode_photograph(b"GIF89a", "upload")
@@ -206,7 +210,7 @@ def test_only_regular_files_are_opened_and_links_are_followed(tmp_path, upright)
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "device.png").symlink_to("/dev/zero")
     for name in ("pipe.png", "device.png", "."):
-        with pytest.raises(ValueError, match=r"is no regular file\. Give an image"):
+        with pytest.raises(ValueError, match=r"is not a regular file\. Give an image"):
             read_photograph(tmp_path / name)
     with pytest.raises(ValueError, match="cannot be opened: embedded null byte"):
         read_photograph("a\0.png")
@@ -224,7 +228,7 @@ def test_a_header_that_claims_too_much_is_refused_before_decoding(tmp_path, upri
         with pytest.raises(ValueError, match=r"bomb\.jpg must have at most 80,000,000 pixels"):
             limited(path)
     with pytest.raises(ValueError, match=r"13000x13000"):
-        load_pictures([path], (8, 8, 3), (0.0, 1.0))
+        load_images([path], (8, 8, 3), (0.0, 1.0))
     assert readable([str(path)], 3) == []
     small = save(tmp_path / "p.png", upright, "PNG")
     assert read_photograph(small, max_pixels=HEIGHT * WIDTH).shape == upright.shape

@@ -72,11 +72,11 @@ def test_the_seed_and_the_index_decide_a_scene():
 def test_it_is_a_truth_of_metrics(scenes):
     from keras_cv_course.metrics.coco_ap import coco_average_precision
 
-    found = [
+    detections = [
         {"boxes": s.boxes, "scores": np.full(len(s.labels), 0.9), "classes": s.labels}
         for s in scenes[:8]
     ]
-    assert coco_average_precision(scenes[:8], found, CLASS_NAMES)["AP"] == pytest.approx(1)
+    assert coco_average_precision(scenes[:8], detections, CLASS_NAMES)["AP"] == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

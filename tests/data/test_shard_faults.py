@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
-from pictures import class_folders
+from image_files import class_folders
 from PIL import Image
 
 from keras_cv_course.data import as_arrays, image_folder, sharded, write_shards
@@ -24,7 +24,7 @@ def source(tmp_path):
 
 @pytest.fixture
 def written(source, tmp_path):
-    return write_shards(source, tmp_path / "shards", pictures_per_shard=5).parent
+    return write_shards(source, tmp_path / "shards", images_per_shard=5).parent
 
 
 def change(folder, **changes):
@@ -33,7 +33,7 @@ def change(folder, **changes):
 
 
 def shard(**changes):
-    return [{"name": "train-00000.tfrecord", "pictures": 5, "size": 900, **changes}]
+    return [{"name": "train-00000.tfrecord", "images": 5, "size": 900, **changes}]
 
 
 def splits(**changes):
@@ -47,10 +47,10 @@ WRONG = {
     "an unknown split": (splits(more=shard()), "'splits' must be a mapping"),
     "no shard": (splits(train=[]), "'train' must be a list of at least one shard"),
     "a mapping for a list": (splits(train={}), "'train' must be a list of at least one shard"),
-    "no images": (splits(train=shard(pictures=0)), "`pictures` must be a whole number above 0"),
-    "false images": (splits(train=shard(pictures=False)), "`pictures` must be a whole number"),
+    "no images": (splits(train=shard(images=0)), "`images` must be a whole number above 0"),
+    "false images": (splits(train=shard(images=False)), "`images` must be a whole number"),
     "no size": (splits(train=shard(size=None)), "`size` must be a whole number"),
-    "no name": (splits(train=[{"pictures": 5, "size": 9}]), "a shard must be a mapping of 'name'"),
+    "no name": (splits(train=[{"images": 5, "size": 9}]), "a shard must be a mapping of 'name'"),
     "another field": (splits(train=shard(more=1)), "a shard must be a mapping of 'name'"),
     "outside": (splits(train=shard(name="../outside.tfrecord")), "a file in the folder itself"),
     "absolute": (splits(train=shard(name="/etc/passwd")), "a file in the folder itself"),
@@ -68,20 +68,20 @@ WRONG = {
 def test_a_wrong_index_is_named_before_a_shard_is_read(written, kind):
     changes, message = WRONG[kind]
     change(written, **changes)
-    with pytest.raises(ValueError, match=rf"shards\.json is no index of shards: .*{message}"):
+    with pytest.raises(ValueError, match=rf"shards\.json is not an index of shards: .*{message}"):
         sharded(written, SHAPE, PIXELS)
 
 
 @pytest.mark.parametrize("content", [b"[]", b"[" * 100_000, b"\xff\xfe{", b"", b"null"])
 def test_an_index_that_is_no_mapping_is_named(written, content):
     (written / "shards.json").write_bytes(content)
-    with pytest.raises(ValueError, match=r"shards\.json is no index of shards"):
+    with pytest.raises(ValueError, match=r"shards\.json is not an index of shards"):
         sharded(written, SHAPE, PIXELS)
 
 
-def example(picture, label, **more):
+def example(image, label, **more):
     features = {
-        "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[picture])),
+        "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[image])),
         "image/class/label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
     }
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
@@ -129,13 +129,13 @@ def test_a_wrong_record_is_named_with_its_shard(written, kind, split, place, pla
 
 def test_fewer_records_than_the_index_says_are_named(written):
     index = json.loads((written / "shards.json").read_text())
-    index["splits"]["val"][0]["pictures"] = 10**6
+    index["splits"]["val"][0]["images"] = 10**6
     (written / "shards.json").write_text(json.dumps(index))
     with pytest.raises(ValueError, match="is corrupt at record 3"), corrupt_shards_named():
         as_arrays(sharded(written, SHAPE, PIXELS).val)
 
 
-def test_shards_hold_upright_pictures(tmp_path):
+def test_shards_hold_upright_images(tmp_path):
     upright = np.zeros((8, 8, 3), np.uint8)
     upright[:4] = 255
     exif = Image.Exif()
@@ -151,8 +151,8 @@ def test_shards_hold_upright_pictures(tmp_path):
     folder = write_shards(source, tmp_path / "shards").parent
     read = sharded(folder, SHAPE, PIXELS)
     for split in (read.train, read.val):
-        for picture in as_arrays(split)[0]:
-            np.testing.assert_allclose(picture, upright, atol=2)
+        for image in as_arrays(split)[0]:
+            np.testing.assert_allclose(image, upright, atol=2)
 
 
 def test_shards_of_earlier_versions_are_read_by_each_header(tmp_path, source, written):
@@ -169,7 +169,7 @@ def test_shards_of_earlier_versions_are_read_by_each_header(tmp_path, source, wr
         with tf.io.TFRecordWriter(str(path)) as writer:
             writer.write(example((tmp_path / name).read_bytes(), 1))
         index["splits"][split] = [
-            {"name": path.name, "pictures": 1, "size": path.stat().st_size},
+            {"name": path.name, "images": 1, "size": path.stat().st_size},
         ]
     (written / "shards.json").write_text(json.dumps(index))
     data = sharded(written, SHAPE, PIXELS)
@@ -195,9 +195,9 @@ def test_a_write_that_fails_leaves_nothing_and_can_be_done_again(source, tmp_pat
     with monkeypatch.context() as context:
         context.setattr(shards_module.tf.io, "TFRecordWriter", Full)
         with pytest.raises(OSError, match=r"train-00002\.tfrecord has 0 bytes in place of"):
-            write_shards(source, folder, pictures_per_shard=5)
+            write_shards(source, folder, images_per_shard=5)
     assert list(folder.iterdir()) == []
-    write_shards(source, folder, pictures_per_shard=5)
+    write_shards(source, folder, images_per_shard=5)
     assert len(as_arrays(sharded(folder, SHAPE, PIXELS).train)[1]) == 12
 
 

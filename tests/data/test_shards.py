@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from pictures import class_folders
+from image_files import class_folders
 
 from keras_cv_course.data import (
     as_arrays,
@@ -25,7 +25,7 @@ def source():
 @pytest.fixture(scope="module")
 def written(source, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shards")
-    write_shards(source, folder, pictures_per_shard=200)
+    write_shards(source, folder, images_per_shard=200)
     return folder
 
 
@@ -42,7 +42,7 @@ def as_rows(arrays):
     return sorted((int(y), x.round().tobytes()) for x, y in zip(images, labels, strict=True))
 
 
-def test_all_pictures_come_back_in_their_splits(source, written):
+def test_all_images_come_back_in_their_splits(source, written):
     read = sharded(written, (8, 8, 1), PIXELS, batch_size=100)
     assert read.class_names == source.class_names
     for split in ("train", "val", "test"):
@@ -77,10 +77,10 @@ def test_the_order_follows_seed_and_epoch_and_mixes_shards(written, monkeypatch)
 def test_files_are_kept_as_they_are_and_fit_another_size(tmp_path):
     folder = class_folders(tmp_path / "d")
     source = image_folder(folder, (8, 8, 3), (-1.0, 1.0), seed=1)
-    index = write_shards(source, tmp_path / "shards", pictures_per_shard=5)
+    index = write_shards(source, tmp_path / "shards", images_per_shard=5)
     facts = json.loads(index.read_text())
     assert facts["class_names"] == ["blue", "green", "red"]
-    assert [shard["pictures"] for shard in facts["splits"]["train"]] == [5, 5, 2]
+    assert [shard["images"] for shard in facts["splits"]["train"]] == [5, 5, 2]
     records = tf.data.TFRecordDataset(str(tmp_path / "shards" / "val-00000.tfrecord"))
     stored = tf.train.Example.FromString(next(iter(records)).numpy())
     content = stored.features.feature["image/encoded"].bytes_list.value[0]
@@ -91,6 +91,13 @@ def test_files_are_kept_as_they_are_and_fit_another_size(tmp_path):
             as_arrays(getattr(source, split))
         )
     assert as_arrays(sharded(tmp_path / "shards", (5, 7, 1), PIXELS).val)[0].shape == (3, 5, 7, 1)
+
+
+def test_an_index_of_an_older_version_is_read(source, broken):
+    index = broken / "shards.json"
+    index.write_text(index.read_text().replace('"images"', '"pictures"'))
+    shape = (8, 8, 1)
+    assert len(as_arrays(sharded(broken, shape, PIXELS).val)[1]) == len(as_arrays(source.val)[1])
 
 
 @pytest.mark.parametrize("place", [0.0, 0.5])
@@ -118,8 +125,8 @@ def test_a_missing_or_short_shard_is_named_before_training(broken):
 def test_bad_folders_are_refused(source, broken, tmp_path):
     with pytest.raises(FileExistsError, match="holds shards already"):
         write_shards(source, broken)
-    with pytest.raises(ValueError, match="`pictures_per_shard`"):
-        write_shards(source, tmp_path / "none", pictures_per_shard=0)
+    with pytest.raises(ValueError, match="`images_per_shard`"):
+        write_shards(source, tmp_path / "none", images_per_shard=0)
     with pytest.raises(FileNotFoundError, match=r"no shards\.json"):
         sharded(tmp_path / "none", (8, 8, 1), PIXELS)
     index = broken / "shards.json"
@@ -128,5 +135,5 @@ def test_bad_folders_are_refused(source, broken, tmp_path):
     with pytest.raises(ValueError, match="its format is 2, and 1 is known"):
         sharded(broken, (8, 8, 1), PIXELS)
     index.write_text("{")
-    with pytest.raises(ValueError, match="is no index of shards"):
+    with pytest.raises(ValueError, match="is not an index of shards"):
         sharded(broken, (8, 8, 1), PIXELS)

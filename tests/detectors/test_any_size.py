@@ -27,10 +27,10 @@ def build(name):
 def test_outputs_and_anchors_belong_together_at_every_size(rng):
     model = build("ssdlite")
     free = any_size(model)
-    pictures = rng.uniform(-1, 1, (2, 96, 96, 3)).astype(np.float32)
-    expected, found = model.predict_on_batch(pictures), free.predict_on_batch(pictures)
+    images = rng.uniform(-1, 1, (2, 96, 96, 3)).astype(np.float32)
+    expected, actual = model.predict_on_batch(images), free.predict_on_batch(images)
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values, atol=1e-5)
+        np.testing.assert_allclose(actual[name], values, atol=1e-5)
     assert spec_at(model, (96, 96)) == detection_spec(model)
     spec = spec_at(model, (64, 160))
     assert [(level.rows, level.columns) for level in spec.maps] == [(4, 10), (2, 5), (1, 3)]
@@ -70,10 +70,10 @@ def test_batches_of_random_sizes_train_the_detector_of_one(name, tmp_path):
     # The detector of one size is what it was: it is saved, loaded and converted as before.
     model.save(tmp_path / "m.keras")
     loaded = load_model(tmp_path / "m.keras", compile=False)
-    picture = scenes[0].image
+    image = scenes[0].image
     options = {"score_threshold": 0.01, "max_detections": 5, "input_range": (-1.0, 1.0)}
-    found, again = (Detector(x, **options).predict([picture])[0] for x in (model, loaded))
-    np.testing.assert_array_equal(found["boxes"], again["boxes"])
+    detections, again = (Detector(x, **options).predict([image])[0] for x in (model, loaded))
+    np.testing.assert_array_equal(detections["boxes"], again["boxes"])
     convert(Detector(model, **options), tmp_path / "m.tflite", "none")
 
 

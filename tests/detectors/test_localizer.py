@@ -33,9 +33,9 @@ def test_learns_where_a_bright_square_is(body, rng):
     targets = {"boxes": boxes, "classes": labels, "objectness": there}
     history = model.fit(images, targets, sample_weight=weights, epochs=40, verbose=0).history
     assert history["loss"][-1] < 0.2 * history["loss"][0]
-    found = model.predict(images, verbose=0)
-    assert (found["classes"][:48].argmax(-1) == labels[:48]).mean() > 0.9
-    assert ((found["objectness"] > 0) == (there > 0)).mean() > 0.9
+    outputs = model.predict(images, verbose=0)
+    assert (outputs["classes"][:48].argmax(-1) == labels[:48]).mean() > 0.9
+    assert ((outputs["objectness"] > 0) == (there > 0)).mean() > 0.9
 
 
 def test_objects_that_are_always_there_need_no_objectness(body):

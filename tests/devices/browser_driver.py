@@ -36,8 +36,8 @@ class Seen:
     @property
     def blocked(self):
         """The addresses that a page's policy kept it from connecting to."""
-        found = (re.match(r"Connecting to '(.+?)' violates", text) for text in self.messages)
-        return [match[1] for match in found if match]
+        matches = (re.match(r"Connecting to '(.+?)' violates", text) for text in self.messages)
+        return [match[1] for match in matches if match]
 
 
 @functools.cache

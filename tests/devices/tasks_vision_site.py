@@ -22,11 +22,11 @@ class Site:
         for name in ("tasks_vision.html", "tasks_vision.js"):
             (folder / name).write_bytes((HERE / name).read_bytes())
 
-    def add(self, key, task, path, pictures):
-        names = [f"{key}_{i}.png" for i in range(len(pictures))]
-        for name, picture in zip(names, pictures, strict=True):
-            Image.fromarray(picture).save(self.folder / name)
-        self.jobs[key] = {"task": task, "model": path.name, "pictures": names}
+    def add(self, key, task, path, images):
+        names = [f"{key}_{i}.png" for i in range(len(images))]
+        for name, image in zip(names, images, strict=True):
+            Image.fromarray(image).save(self.folder / name)
+        self.jobs[key] = {"task": task, "model": path.name, "images": names}
 
     def run(self):
         """What the page shows, and what was to be seen from outside."""

@@ -46,9 +46,9 @@ def write_app(path, folder, input_range=toy_networks.INPUT_RANGE):
     return write_browser_app(path, folder, input_range, runtime=node_modules())
 
 
-def choose(picture, path):
+def choose(image, path):
     """Steps that show the page an image and ask for the scores."""
-    Image.fromarray(picture).save(path)
+    Image.fromarray(image).save(path)
     return [["choose", path], RESULT, ["result", ""]]
 
 
@@ -72,11 +72,11 @@ def test_page_gives_what_litert_gives(tmp_path, form):
     toy, path = write(tmp_path, form, FORMS[form])
     app = write_app(path, tmp_path / "app")
     steps = [["visit", "index.html"], READY]
-    for i, picture in enumerate(toy.pictures):
-        steps += [*choose(picture, tmp_path / f"{i}.png"), ["text", "#answer"]]
+    for i, image in enumerate(toy.images):
+        steps += [*choose(image, tmp_path / f"{i}.png"), ["text", "#answer"]]
     # Of another form the page takes the square in the middle, here the second image.
-    steps += choose(np.concatenate(toy.pictures, axis=1), tmp_path / "wide.png")
-    steps += choose(np.concatenate(toy.pictures, axis=0), tmp_path / "tall.png")
+    steps += choose(np.concatenate(toy.images, axis=1), tmp_path / "wide.png")
+    steps += choose(np.concatenate(toy.images, axis=0), tmp_path / "tall.png")
     steps += [["box", "#preview"], ["box", "#drop"], ["screenshot", tmp_path / "page.png"]]
     seen = drive(app, steps)
 
@@ -96,14 +96,14 @@ def test_page_gives_what_litert_gives(tmp_path, form):
         assert len(screenshot.convert("RGB").getcolors(2**24)) > 100
 
 
-def test_grey_pictures(tmp_path, rng):
-    image = keras.Input((8, 8, 1), name="image")
-    scores = keras.layers.Dense(3)(keras.layers.Flatten()(image))
-    path = convert(keras.Model(image, scores), tmp_path / "m.tflite", "none").path
-    picture = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    steps = [["visit", "index.html"], READY, *choose(picture, tmp_path / "picture.png")]
+def test_grey_images(tmp_path, rng):
+    inputs = keras.Input((8, 8, 1), name="image")
+    scores = keras.layers.Dense(3)(keras.layers.Flatten()(inputs))
+    path = convert(keras.Model(inputs, scores), tmp_path / "m.tflite", "none").path
+    image = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    steps = [["visit", "index.html"], READY, *choose(image, tmp_path / "image.png")]
     (received,) = drive(write_app(path, tmp_path / "app", (0.0, 1.0)), steps).answers
-    grey = np.round(picture @ [0.299, 0.587, 0.114])[None, ..., None] / 255
+    grey = np.round(image @ [0.299, 0.587, 0.114])[None, ..., None] / 255
     powers = np.exp(TFLiteModel(path).predict(grey.astype(np.float32))[0])
     np.testing.assert_allclose(received, powers / powers.sum(), atol=1e-6)
 
@@ -145,11 +145,11 @@ def test_size_of_the_file(tmp_path):
     assert large.endswith(" · 1.3 MB")
 
 
-def test_first_picture_is_not_the_first_run(tmp_path):
+def test_first_image_is_not_the_first_run(tmp_path):
     toy, path = write(tmp_path, "none", "float32")
     app = write_app(path, tmp_path / "app")
     (app / "runtime" / "litert.js").write_text(COUNTING_RUNTIME)
-    steps = [["visit", "index.html"], READY, *choose(toy.pictures[0], tmp_path / "0.png")]
+    steps = [["visit", "index.html"], READY, *choose(toy.images[0], tmp_path / "0.png")]
     scores, rows = drive(app, [*steps, ["text", "#scores"]]).answers
     assert scores == [0, 2, 0]
     assert rows == "green200.0%"  # No row for what has no share.
@@ -182,16 +182,16 @@ def test_int8_inputs_are_refused(tmp_path):
 @pytest.mark.parametrize("form", FORMS)
 def test_mobilenet_names_the_photographs_alike(tmp_path, form, shared):
     from keras_cv_course import MobileNetV2
-    from keras_cv_course.data import load_pictures
+    from keras_cv_course.data import load_images
 
     weights = shared / "weights" / "mobilenet_v2_1.0_224.weights.h5"
     model = MobileNetV2((224, 224, 3), weights=weights)
     files = sorted((shared / "data" / "coral_photos").glob("*.bmp"))
-    pictures = load_pictures(files, (224, 224, 3), (-1.0, 1.0))
-    samples = pictures if form == "int8" else None
+    images = load_images(files, (224, 224, 3), (-1.0, 1.0))
+    samples = images if form == "int8" else None
     path = convert(model, tmp_path / "m.tflite", form, FORMS[form], samples).path
     file = TFLiteModel(path)
-    expected = file.predict(pictures)
-    numbers = quantize(pictures, file.inputs[0])
+    expected = file.predict(images)
+    numbers = quantize(images, file.inputs[0])
     raw = run_in_browser(path, numbers, runtime=node_modules()).outputs[0]
     assert raw.argmax(1).tolist() == expected.argmax(1).tolist()

@@ -82,9 +82,9 @@ def one(tmp_path_factory):
     rng = np.random.default_rng(0)
     image = keras.Input((4, 5, 3), name="image")
     scores = keras.layers.Dense(3)(keras.layers.Flatten()(image))
-    pictures = rng.uniform(-1, 1, (20, 4, 5, 3)).astype(np.float32)
+    images = rng.uniform(-1, 1, (20, 4, 5, 3)).astype(np.float32)
     path = tmp_path_factory.mktemp("one") / "int8.tflite"
-    convert(keras.Model(image, scores), path, "int8", "int8", pictures, ["a", "b", "c"])
+    convert(keras.Model(image, scores), path, "int8", "int8", images, ["a", "b", "c"])
     return path
 
 
@@ -121,19 +121,19 @@ def test_a_program_finds_the_file_and_its_constants(one, tmp_path, rng, suffix):
         for name in ("input_shape", "output_shape", "golden_input", "golden_output")
     ]
     prints = [number("MODEL_DATA_BYTES"), *map(number, macros), *map(numbers, arrays)]
-    found = build_and_run(header.parent, "model_data", one, prints, suffix)
-    assert (found["equal"], found["aligned"], found["arena"]) == (1, 1, ARENA_BYTES)
-    assert found["MODEL_DATA_BYTES"] == one.stat().st_size
+    printed = build_and_run(header.parent, "model_data", one, prints, suffix)
+    assert (printed["equal"], printed["aligned"], printed["arena"]) == (1, 1, ARENA_BYTES)
+    assert printed["MODEL_DATA_BYTES"] == one.stat().st_size
     for side, shape in (("input", [1, 4, 5, 3]), ("output", [1, 3])):
         (described,) = tensor(one, side)
         prefix = f"MODEL_DATA_{side.upper()}"
-        assert found[f"{prefix}_SIZE"] == np.prod(shape)
-        assert found[f"{prefix}_RANK"] == len(shape)
-        assert np.float32(found[f"{prefix}_SCALE"]) == described.quantization.scale[0]
-        assert found[f"{prefix}_ZERO_POINT"] == described.quantization.zeroPoint[0]
-        assert found[f"model_data_{side}_shape"] == shape
-    assert found["model_data_golden_input"] == golden.inputs[0].ravel().tolist()
-    assert found["model_data_golden_output"] == [-128, 0, 127]
+        assert printed[f"{prefix}_SIZE"] == np.prod(shape)
+        assert printed[f"{prefix}_RANK"] == len(shape)
+        assert np.float32(printed[f"{prefix}_SCALE"]) == described.quantization.scale[0]
+        assert printed[f"{prefix}_ZERO_POINT"] == described.quantization.zeroPoint[0]
+        assert printed[f"model_data_{side}_shape"] == shape
+    assert printed["model_data_golden_input"] == golden.inputs[0].ravel().tolist()
+    assert printed["model_data_golden_output"] == [-128, 0, 127]
 
 
 def test_several_inputs_and_floats(several, tmp_path, rng):
@@ -148,12 +148,12 @@ def test_several_inputs_and_floats(several, tmp_path, rng):
     names = [f"{side}{i}" for side in shapes for i in range(2)]
     prints = [numbers(f"net2_golden_{name}") for name in names]
     prints += [numbers(f"net2_{name}_shape") for name in names]
-    found = build_and_run(tmp_path, "net2", several, prints, ".cpp")
-    assert found["equal"] == 1
+    printed = build_and_run(tmp_path, "net2", several, prints, ".cpp")
+    assert printed["equal"] == 1
     arrays = [*golden.inputs, *golden.outputs]
     for name, array in zip(names, arrays, strict=True):
-        assert found[f"net2_{name}_shape"] == list(array.shape)
-        values = np.array(found[f"net2_golden_{name}"], np.float32)
+        assert printed[f"net2_{name}_shape"] == list(array.shape)
+        values = np.array(printed[f"net2_golden_{name}"], np.float32)
         np.testing.assert_array_equal(values, array.ravel())
     assert "SCALE" not in (tmp_path / "net2.h").read_text()
 

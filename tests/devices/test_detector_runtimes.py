@@ -52,10 +52,10 @@ def write(detector, toy, folder, quantize, nms, **options):
 @pytest.mark.parametrize("quantize", FORMS)
 def test_mediapipe_finds_what_the_detector_finds(python, detector, tmp_path, quantize, nms):
     toy, ours = detector
-    expected = ours.predict(toy.pictures)
+    expected = ours.predict(toy.images)
     path = write(ours, toy, tmp_path, quantize, nms, target="phone")
-    found = run_mediapipe(python, "detector", path, toy.pictures)
-    for answer, want, objects in zip(found, expected, toy.expected, strict=True):
+    answers = run_mediapipe(python, "detector", path, toy.images)
+    for answer, want, objects in zip(answers, expected, toy.expected, strict=True):
         sure = [o for o in answer.objects if o.category.score > 0.5]
         labels = [toy_networks.COLOURS[i] for i in want["classes"]]
         assert sorted(o.category.label for o in sure) == sorted(labels)
@@ -77,20 +77,20 @@ def test_tflite_micro_finds_what_litert_finds(detector, tmp_path, quantize):
     expected = file.predict(toy.inputs)
     assert expected["count"].sum() == sum(map(len, toy.expected))
     for spec, values in zip(file.outputs, run.outputs, strict=True):
-        found = values.reshape(expected[spec.name].shape)
+        actual = values.reshape(expected[spec.name].shape)
         for i, count in enumerate(expected["count"].astype(int)):
             if spec.name == "count":
-                assert found[i] == count
+                assert actual[i] == count
             else:
                 np.testing.assert_allclose(
-                    found[i][:count], expected[spec.name][i][:count], atol=1e-5
+                    actual[i][:count], expected[spec.name][i][:count], atol=1e-5
                 )
 
 
-def assert_suppressed(overlap, labels, found):
-    """Whether MediaPipe has kept of two boxes what its settings say; `found` are labels."""
+def assert_suppressed(overlap, labels, detections):
+    """Whether MediaPipe has kept of two boxes what its settings say; `detections` are labels."""
     both = [toy_networks.COLOURS[i] for i in labels]
-    assert found == (both if overlap < MEDIAPIPE_IOU else both[:1])
+    assert detections == (both if overlap < MEDIAPIPE_IOU else both[:1])
 
 
 def write_pair(folder, overlap, labels):
@@ -103,8 +103,8 @@ def write_pair(folder, overlap, labels):
 @pytest.mark.parametrize(("overlap", "labels"), PAIRS)
 def test_mediapipe_suppresses_by_settings_of_its_own(python, tmp_path, overlap, labels):
     path = write_pair(tmp_path, overlap, labels)
-    picture = np.zeros((1, toy_networks.SIZE_PX, toy_networks.SIZE_PX, 3), np.uint8)
-    (answer,) = run_mediapipe(python, "detector", path, picture)
+    image = np.zeros((1, toy_networks.SIZE_PX, toy_networks.SIZE_PX, 3), np.uint8)
+    (answer,) = run_mediapipe(python, "detector", path, image)
     assert_suppressed(overlap, labels, [o.category.label for o in answer.objects])
 
 
@@ -118,10 +118,10 @@ def shown(detector, tmp_path_factory):
         folder.mkdir()
         path = write(ours, toy, folder, quantize, nms, target="browser")
         named = path.rename(site.folder / f"{quantize}_{nms}.tflite")
-        site.add(named.stem, "detector", named, toy.pictures)
+        site.add(named.stem, "detector", named, toy.images)
     for overlap, labels in PAIRS:
         path = write_pair(site.folder, overlap, labels)
-        site.add(path.stem, "detector", path, toy.pictures[:1])
+        site.add(path.stem, "detector", path, toy.images[:1])
     results, seen = site.run()
     assert seen.outside == []
     return site.folder, results
@@ -137,18 +137,20 @@ def test_the_browser_finds_what_the_file_finds(shown, detector, quantize, nms):
     file = TFLiteDetector(
         folder / f"{quantize}_{nms or 'tflite_op'}.tflite", input_range=toy_networks.INPUT_RANGE
     )
-    for found, expected, objects in zip(
-        answers, file.predict(toy.pictures), toy.expected, strict=True
+    for outputs, expected, objects in zip(
+        answers, file.predict(toy.images), toy.expected, strict=True
     ):
         labels = [toy_networks.COLOURS[i] for i in expected["classes"]]
         assert sorted(labels) == sorted(label for _, label in objects)
         # Without a threshold of its own MediaPipe gives the boxes of all scores.
-        found = [o for o in found if o["score"] > 0.5]
-        assert [o["label"] for o in found] == labels
+        outputs = [o for o in outputs if o["score"] > 0.5]
+        assert [o["label"] for o in outputs] == labels
         # A uint8 input gets the pixels themselves, half a step beside what the range asks for.
         tolerance = 0.02 if quantize == "int8" else 1e-3
-        np.testing.assert_allclose([o["score"] for o in found], expected["scores"], atol=tolerance)
-        boxes = np.array([[o["box"][key] for key in BOX] for o in found]).reshape(-1, 4)
+        np.testing.assert_allclose(
+            [o["score"] for o in outputs], expected["scores"], atol=tolerance
+        )
+        boxes = np.array([[o["box"][key] for key in BOX] for o in outputs]).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         # Whole pixels: MediaPipe cuts off the fraction of an edge, and of a size.
         np.testing.assert_allclose(boxes, expected["boxes"].reshape(-1, 4), atol=2)
@@ -156,5 +158,5 @@ def test_the_browser_finds_what_the_file_finds(shown, detector, quantize, nms):
 
 @pytest.mark.parametrize(("overlap", "labels"), PAIRS)
 def test_the_browser_suppresses_by_the_same_settings(shown, overlap, labels):
-    (found,) = shown[1][f"pair_{overlap:.2f}_{labels[1]}"]["answers"]
-    assert_suppressed(overlap, labels, [o["label"] for o in found])
+    (answers,) = shown[1][f"pair_{overlap:.2f}_{labels[1]}"]["answers"]
+    assert_suppressed(overlap, labels, [o["label"] for o in answers])

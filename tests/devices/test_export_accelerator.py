@@ -19,7 +19,7 @@ PROGRAM = Path(__file__).resolve().parents[2] / "export" / "accelerator.py"
 def trained(rng, tmp_path):
     """A saved model, and a folder of images."""
     keras.saving.save_model(MobileNet((32, 32, 3), alpha=0.25, classes=3), tmp_path / "m.keras")
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for i in range(4):
         Image.fromarray(rng.integers(0, 256, (32, 32, 3), "uint8")).save(folder / f"{i}.png")
@@ -31,11 +31,11 @@ def run(*arguments):
 
 
 def test_table_has_a_row_for_each_accelerator(trained, tmp_path):
-    model, pictures = trained
+    model, images = trained
     out = tmp_path / "exported"
     names = ["ethos-u55-128", "ethos-u65-512"]
     options = ["--input-range", "-1", "1", "--out", out, "--accelerators", *names]
-    done = run(model, "--pictures", pictures, *options)
+    done = run(model, "--images", images, *options)
     assert done.returncode == 0, done.stderr
     assert "internal compiler estimates" in done.stdout
     for name in names:
@@ -49,7 +49,7 @@ def test_table_has_a_row_for_each_accelerator(trained, tmp_path):
 
 
 def test_unknown_accelerator_ends_before_any_work(trained, tmp_path):
-    model, pictures = trained
-    done = run(model, "--pictures", pictures, "--accelerators", "ethos-u99")
+    model, images = trained
+    done = run(model, "--images", images, "--accelerators", "ethos-u99")
     assert done.returncode == 2
     assert "ethos-u55-128" in done.stderr

@@ -25,10 +25,10 @@ def trained(tmp_path):
     """A saved model, a folder with an image a class, and a file of names."""
     toy = toy_networks.classifier()
     keras.saving.save_model(toy.model, tmp_path / "m.keras")
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
-    for i, picture in enumerate(toy.pictures):
-        Image.fromarray(picture).save(folder / f"{i}.png")
+    for i, image in enumerate(toy.images):
+        Image.fromarray(image).save(folder / f"{i}.png")
     (tmp_path / "names.txt").write_text("\n".join(NAMES) + "\n")
     return tmp_path / "m.keras", folder, tmp_path / "names.txt"
 
@@ -38,15 +38,15 @@ def run(*arguments):
 
 
 def test_page_answers_like_the_file(trained, tmp_path):
-    model, pictures, labels = trained
+    model, images, labels = trained
     out = tmp_path / "page"
     options = ["--labels", labels, "--input-range", "-1", "1", "--runtime", node_modules()]
-    done = run(model, "--pictures", pictures, *options, "--out", out)
+    done = run(model, "--images", images, *options, "--out", out)
     assert done.returncode == 0, done.stderr
     assert f"python -m http.server --bind 127.0.0.1 --directory {out}" in done.stdout
 
     steps = [["visit", "index.html"], ["wait", "html[data-ready]"]]
-    files = sorted(pictures.iterdir())
+    files = sorted(images.iterdir())
     for file in files:
         steps += [["choose", file], ["wait", "html[data-result]"]]
         steps += [["result", ""], ["text", "#answer"]]
@@ -63,8 +63,8 @@ def test_page_answers_like_the_file(trained, tmp_path):
     assert seen.outside == []
 
 
-def test_model_without_pictures_ends_before_any_work(trained, tmp_path):
+def test_model_without_images_ends_before_any_work(trained, tmp_path):
     done = run(trained[0], "--out", tmp_path / "page")
     assert done.returncode != 0
-    assert "needs `pictures`" in done.stderr
+    assert "needs `images`" in done.stderr
     assert not (tmp_path / "page").exists()

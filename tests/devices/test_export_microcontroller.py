@@ -18,8 +18,8 @@ SCRIPT = EXPORT / "microcontroller.py"
 # Runs a program as if tflite-micro were not installed.
 WITHOUT_MICRO = """
 import importlib.util, runpy, sys
-found = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *rest: None if name == "tflite_micro" else found(name, *rest)
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "tflite_micro" else find_spec(name, *rest)
 sys.argv = sys.argv[1:]
 sys.path.insert(0, sys.argv[0].rpartition("/")[0])
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -63,15 +63,15 @@ def own(tmp_path_factory):
     """Command-line arguments for a small saved model and a folder of images."""
     folder = tmp_path_factory.mktemp("own")
     keras.utils.set_random_seed(0)
-    image = keras.Input((16, 16, 3), name="image")
-    x = keras.layers.Conv2D(8, 3, 2, activation="relu6")(image)
+    inputs = keras.Input((16, 16, 3), name="image")
+    x = keras.layers.Conv2D(8, 3, 2, activation="relu6")(inputs)
     x = keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x))
-    keras.Model(image, x, name="own").save(folder / "own.keras")
-    pictures = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)
-    (folder / "pictures").mkdir()
-    for i, picture in enumerate(pictures):
-        Image.fromarray(picture).save(folder / "pictures" / f"{i}.png")
-    return [str(folder / "own.keras"), "--pictures", str(folder / "pictures")]
+    keras.Model(inputs, x, name="own").save(folder / "own.keras")
+    images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), np.uint8)
+    (folder / "images").mkdir()
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / "images" / f"{i}.png")
+    return [str(folder / "own.keras"), "--images", str(folder / "images")]
 
 
 def arena_in(text, pattern):
@@ -117,13 +117,13 @@ def test_without_the_runtime_the_rest_is_written(own, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (lambda own: own[:1], "needs `pictures`, a folder of about 100 typical images"),
+        (lambda own: own[:1], "needs `images`, a folder of about 100 typical images"),
         (lambda own: own[1:], "describe a model of your own: name its file"),
         (lambda own: ["missing.keras", *own[1:]], "There is no such file: missing.keras"),
     ],
-    ids=["no-pictures", "no-model", "no-file"],
+    ids=["no-images", "no-model", "no-file"],
 )
-def test_what_is_missing_is_told(own, tmp_path, arguments, message):
+def test_what_is_missing_is_reported(own, tmp_path, arguments, message):
     command = [sys.executable, str(SCRIPT), *arguments(own), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
@@ -135,20 +135,20 @@ def test_names_and_range_of_a_model_of_ones_own(own, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(EXPORT))
     from built_in import open_model
 
-    model, pictures = Path(own[0]), Path(own[2])
+    model, images = Path(own[0]), Path(own[2])
     labels = tmp_path / "labels.txt"
     labels.write_text("a\nb\nc\nd\n")
-    opened = open_model(model, pictures, (0.0, 1.0), labels)
+    opened = open_model(model, images, (0.0, 1.0), labels)
     assert opened.class_names == ("a", "b", "c", "d")
     assert opened.input_range == (0.0, 1.0)
-    assert opened.pictures.shape == (20, 16, 16, 3)
-    assert 0.0 <= opened.pictures.min() < opened.pictures.max() <= 1.0
-    assert open_model(model, pictures).input_range == (-1.0, 1.0)
-    assert open_model(model, pictures).class_names is None
+    assert opened.images.shape == (20, 16, 16, 3)
+    assert 0.0 <= opened.images.min() < opened.images.max() <= 1.0
+    assert open_model(model, images).input_range == (-1.0, 1.0)
+    assert open_model(model, images).class_names is None
     labels.write_text("a\nb\n")
     with pytest.raises(ValueError, match=r"one name a line for each of the 4 classes.*: 2 lines"):
-        open_model(model, pictures, labels=labels)
+        open_model(model, images, labels=labels)
     vector = tmp_path / "vector.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(vector)
     with pytest.raises(ValueError, match=r"must take one image of known size.* are \[\(4,\)\]"):
-        open_model(vector, pictures)
+        open_model(vector, images)

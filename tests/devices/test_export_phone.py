@@ -19,7 +19,7 @@ pytestmark = pytest.mark.device
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "export" / "phone.py"
 NAMES = ("alder", "birch", "cedar", "dogwood")
-PICTURES = 6
+IMAGES = 6
 FILES = {"own_uint8.tflite", "own_float16.tflite"}
 # A Python of MediaPipe whose answers give the best class of each image the last one's label.
 SWAPPED = """#!{python}
@@ -44,19 +44,19 @@ def own(tmp_path_factory):
     """Command-line arguments for a saved classifier, images and names."""
     folder = tmp_path_factory.mktemp("own")
     keras.utils.set_random_seed(0)
-    image = keras.Input((16, 16, 3), name="image")
-    x = keras.layers.Conv2D(8, 3, 2, activation="relu6")(image)
+    inputs = keras.Input((16, 16, 3), name="image")
+    x = keras.layers.Conv2D(8, 3, 2, activation="relu6")(inputs)
     x = keras.layers.Dense(len(NAMES))(keras.layers.GlobalAveragePooling2D()(x))
-    keras.Model(image, keras.layers.Softmax(name="scores")(4 * x)).save(folder / "own.keras")
-    pictures = np.random.default_rng(0).integers(0, 256, (PICTURES, 1, 1, 3), np.uint8)
-    (folder / "pictures").mkdir()
-    for i, picture in enumerate(pictures):
-        whole = np.broadcast_to(picture, (16, 16, 3))
-        Image.fromarray(np.ascontiguousarray(whole)).save(folder / "pictures" / f"{i}.png")
+    keras.Model(inputs, keras.layers.Softmax(name="scores")(4 * x)).save(folder / "own.keras")
+    images = np.random.default_rng(0).integers(0, 256, (IMAGES, 1, 1, 3), np.uint8)
+    (folder / "images").mkdir()
+    for i, image in enumerate(images):
+        whole = np.broadcast_to(image, (16, 16, 3))
+        Image.fromarray(np.ascontiguousarray(whole)).save(folder / "images" / f"{i}.png")
     (folder / "names.txt").write_text("\n".join(NAMES) + "\n")
     return {
         "model": [folder / "own.keras"],
-        "pictures": ["--pictures", folder / "pictures"],
+        "images": ["--images", folder / "images"],
         "labels": ["--labels", folder / "names.txt"],
     }
 
@@ -71,7 +71,7 @@ def run(folder, named, *arguments):
 
 def rows(printed):
     """The cells of each file in the table of MediaPipe's answers."""
-    _, _, table = printed.partition(f"MediaPipe {VERSION} beside TFLiteModel, {PICTURES} images")
+    _, _, table = printed.partition(f"MediaPipe {VERSION} beside TFLiteModel, {IMAGES} images")
     lines = [line for line in table.splitlines() if ".tflite" in line]
     cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
     return {name: rest for name, *rest in cells}
@@ -80,13 +80,13 @@ def rows(printed):
 @pytest.mark.parametrize("labelled", [True, False], ids=["classifier", "embedder"])
 def test_mediapipe_answers_as_tflite_model(own, python, tmp_path, labelled):
     labels = own["labels"] if labelled else []
-    done = run(tmp_path, python, *own["model"], *own["pictures"], *labels)
+    done = run(tmp_path, python, *own["model"], *own["images"], *labels)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "exported").iterdir()} == FILES
-    found = rows(done.stdout)
-    assert set(found) == FILES
-    for equal, difference, allowed in found.values():
-        assert equal == (f"{PICTURES} of {PICTURES}" if labelled else "no labels")
+    answers = rows(done.stdout)
+    assert set(answers) == FILES
+    for equal, difference, allowed in answers.values():
+        assert equal == (f"{IMAGES} of {IMAGES}" if labelled else "no labels")
         # The same kernels on the same numbers; float pixels are scaled in another order.
         assert float(difference) <= 1e-5 < float(allowed)
     names = {TFLiteModel(tmp_path / "exported" / file).class_names for file in FILES}
@@ -99,15 +99,15 @@ def test_mediapipe_that_answers_otherwise_ends_with_status_1(own, python, tmp_pa
     swapped = tmp_path / "python"
     swapped.write_text(SWAPPED.format(python=str(python)))
     swapped.chmod(0o755)
-    done = run(tmp_path, swapped, *own["model"], *own["pictures"], *own["labels"])
+    done = run(tmp_path, swapped, *own["model"], *own["images"], *own["labels"])
     assert done.returncode == 1
     assert "MediaPipe answers otherwise than TFLiteModel: own_uint8.tflite" in done.stderr
     assert "own_float16.tflite" in done.stderr
-    assert {equal for equal, *_ in rows(done.stdout).values()} == {f"0 of {PICTURES}"}
+    assert {equal for equal, *_ in rows(done.stdout).values()} == {f"0 of {IMAGES}"}
 
 
-def test_without_mediapipe_the_files_are_written_and_it_tells_how_to_get_it(own, tmp_path):
-    done = run(tmp_path, None, *own["model"], *own["pictures"])
+def test_without_mediapipe_the_files_are_written_and_it_says_how_to_get_it(own, tmp_path):
+    done = run(tmp_path, None, *own["model"], *own["images"])
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "exported").iterdir()} == FILES
     (line,) = [line for line in done.stdout.splitlines() if "not proven in MediaPipe" in line]
@@ -116,7 +116,7 @@ def test_without_mediapipe_the_files_are_written_and_it_tells_how_to_get_it(own,
 
 
 def test_a_named_mediapipe_that_is_missing_ends_before_any_work(own, tmp_path):
-    done = run(tmp_path, tmp_path / "nowhere", *own["model"], *own["pictures"])
+    done = run(tmp_path, tmp_path / "nowhere", *own["model"], *own["images"])
     assert done.returncode == 1
     assert re.search(r"must be at .*nowhere\. Received: no such file", done.stderr)
     assert "Traceback" not in done.stderr
@@ -130,14 +130,14 @@ def test_a_file_that_takes_other_numbers_than_pixels_is_no_proof(rng, tmp_path, 
 
     image = keras.Input((4, 4, 3), name="image")
     model = keras.Model(image, keras.layers.GlobalAveragePooling2D(name="scores")(image))
-    pictures = rng.uniform(-1, 1, (4, 4, 4, 3)).astype("float32")
+    images = rng.uniform(-1, 1, (4, 4, 4, 3)).astype("float32")
     pixels = rng.integers(0, 256, (4, 4, 4, 3), dtype=np.uint8)
     pixels[0, 0, 0] = 0, 128, 255
-    opened = Opened(model, pictures, None, (-1.0, 1.0))
+    opened = Opened(model, images, None, (-1.0, 1.0))
 
     def real_values(input_range):
         path = tmp_path / "m.tflite"
-        convert(model, path, "int8", "uint8", pictures, input_range=input_range)
+        convert(model, path, "int8", "uint8", images, input_range=input_range)
         return phone._real_values(pixels, TFLiteModel(path).inputs[0], opened, path)
 
     # 127.5 is no zero point: half a step of 2/255.

@@ -24,7 +24,7 @@ from keras_cv_course.tflite.metadata import EmbedderMetadata
 pytestmark = pytest.mark.device
 ROOT = Path(__file__).resolve().parents[2]
 COLOURS = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "cyan": (0, 1, 1)}
-PICTURES = 8
+IMAGES = 8
 SIZE_PX = 64
 DESKTOP = ["look", {"width": 1100, "height": 1000}]
 
@@ -34,7 +34,7 @@ def people(tmp_path_factory):
     rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("people")
     for name, colour in COLOURS.items():
         (folder / name).mkdir()
-        for i in range(PICTURES):
+        for i in range(IMAGES):
             noise = rng.integers(0, 40, (SIZE_PX, SIZE_PX, 3))
             pixels = (np.array(colour) * 200 + noise).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{i}.png")
@@ -95,7 +95,7 @@ def upload(mark, path):
     return [["upload", [f"#{mark} input[type=file]", path]], ["wait", f"#{mark} img"]]
 
 
-def test_two_pictures(page, people, tmp_path):
+def test_two_images(page, people, tmp_path):
     address, _ = page
     steps = [DESKTOP, ["visit", address], ["wait", "#compare"]]
     for a, b, said in [("red/0", "red/1", "The same"), ("red/0", "cyan/1", "Not the same")]:
@@ -115,7 +115,7 @@ def test_two_pictures(page, people, tmp_path):
             assert len(screenshot.convert("RGB").getcolors(2**24)) > 100
 
 
-def test_a_picture_of_the_webcam(page, people, tmp_path):
+def test_a_image_of_the_webcam(page, people, tmp_path):
     address, _ = page
     steps = [DESKTOP, ["visit", address], ["wait", "#compare"]]
     steps += [["click", "#one .source-selection button:nth-child(2)"]]

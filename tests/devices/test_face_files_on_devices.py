@@ -39,20 +39,20 @@ def pixels():
 
 
 @pytest.fixture(scope="module")
-def pictures(pixels):
+def images(pixels):
     return pixels.astype(np.float32) / 127.5 - 1
 
 
 @pytest.fixture(scope="module")
-def encoder(pictures):
+def encoder(images):
     backbone = MobileNetV2((SIZE_PX, SIZE_PX, 3), alpha=0.35, include_top=False, pooling="avg")
     model = FaceEncoder(backbone, 16)
-    randomize(model, np.random.default_rng(0), pictures)
+    randomize(model, np.random.default_rng(0), images)
     return model
 
 
-def write(encoder, folder, form, pictures):
-    samples = pictures if form == "int8" else None
+def write(encoder, folder, form, images):
+    samples = images if form == "int8" else None
     return convert(
         encoder,
         folder / f"{form}.tflite",
@@ -64,11 +64,11 @@ def write(encoder, folder, form, pictures):
     ).path
 
 
-def pair_model(encoder, name, pictures):
+def pair_model(encoder, name, images):
     pair = SiameseNetwork(encoder, *PAIRS[name])
     if PAIRS[name][1]:
         head = pair.get_layer("same_logit")
-        logits = keras.Model(pair.inputs, head.output)([pictures[:12], pictures[12:]]).numpy()
+        logits = keras.Model(pair.inputs, head.output)([images[:12], images[12:]]).numpy()
         # Probabilities around a half, whose steps are fine enough to judge.
         scale = 6 / np.ptp(logits)
         head.kernel.assign(head.kernel * scale)
@@ -83,22 +83,22 @@ def as_given(path, pixels):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_mediapipe_embeds_faces(encoder, pixels, pictures, tmp_path, form):
-    path = write(encoder, tmp_path, form, pictures)
+def test_mediapipe_embeds_faces(encoder, pixels, images, tmp_path, form):
+    path = write(encoder, tmp_path, form, images)
     python = find_python(Path(__file__).resolve().parents[2])
-    found = run_mediapipe(python, "embedder", path, pixels[:4])
+    answers = run_mediapipe(python, "embedder", path, pixels[:4])
     expected = TFLiteModel(path).predict(as_given(path, pixels[:4]))
     assert np.ptp(expected, axis=0).max() > 0.1, "images must tell in the embeddings"
     # A step of the output in int8; else pixels are scaled in another order of operations.
     tolerance = 1.01 / 128 if form == "int8" else 1e-4
-    for answer, vector in zip(found, expected, strict=True):
+    for answer, vector in zip(answers, expected, strict=True):
         np.testing.assert_allclose(answer.vector, vector, atol=tolerance)
 
 
-def test_mediapipe_embeds_faces_in_the_browser(encoder, pixels, pictures, tmp_path):
+def test_mediapipe_embeds_faces_in_the_browser(encoder, pixels, images, tmp_path):
     site, paths = Site(tmp_path), {}
     for form in FORMS:
-        paths[form] = write(encoder, tmp_path, form, pictures)
+        paths[form] = write(encoder, tmp_path, form, images)
         site.add(form, "embedder", paths[form], pixels[:4])
     results, seen = site.run()
     for form, path in paths.items():
@@ -108,26 +108,26 @@ def test_mediapipe_embeds_faces_in_the_browser(encoder, pixels, pictures, tmp_pa
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_browser_embeds_faces(encoder, pictures, tmp_path, form):
-    path = write(encoder, tmp_path, form, pictures)
+def test_a_browser_embeds_faces(encoder, images, tmp_path, form):
+    path = write(encoder, tmp_path, form, images)
     assert check(path, "browser").ok
     model = TFLiteModel(path)
-    numbers = quantize(pictures[:4], model.inputs[0])
+    numbers = quantize(images[:4], model.inputs[0])
     raw = run_in_browser(path, numbers, runtime=node_modules()).outputs[0]
     spec = model.outputs[0]
     tolerance = 1e-5 if spec.scale is None else 1.01 * spec.scale
-    np.testing.assert_allclose(dequantize(raw, spec), model.predict(pictures[:4]), atol=tolerance)
+    np.testing.assert_allclose(dequantize(raw, spec), model.predict(images[:4]), atol=tolerance)
 
 
 @pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("form", ["int8", "none"])
-def test_a_browser_compares_faces(encoder, pictures, tmp_path, name, form):
-    pair = pair_model(encoder, name, pictures)
-    samples = [pictures[:12], pictures[12:]] if form == "int8" else None
+def test_a_browser_compares_faces(encoder, images, tmp_path, name, form):
+    pair = pair_model(encoder, name, images)
+    samples = [images[:12], images[12:]] if form == "int8" else None
     path = convert(pair, tmp_path / "pair.tflite", form, FORMS[form], samples).path
     assert check(path, "browser").ok
     model = TFLiteModel(path)
-    named = {"image_a": pictures[:3], "image_b": pictures[3:6]}
+    named = {"image_a": images[:3], "image_b": images[3:6]}
     inputs = [quantize(named[spec.name], spec) for spec in model.inputs]
     raw = run_in_browser(path, inputs, runtime=node_modules()).outputs[0]
     expected, spec = model.predict(named), model.outputs[0]
@@ -136,23 +136,23 @@ def test_a_browser_compares_faces(encoder, pictures, tmp_path, name, form):
     np.testing.assert_allclose(dequantize(raw, spec), expected, atol=tolerance)
 
 
-def test_a_microcontroller_embeds_faces(encoder, pictures, tmp_path):
-    path = convert(encoder, tmp_path / "int8.tflite", "int8", "int8", pictures).path
+def test_a_microcontroller_embeds_faces(encoder, images, tmp_path):
+    path = convert(encoder, tmp_path / "int8.tflite", "int8", "int8", images).path
     assert check(path, "microcontroller").ok
-    inputs = numbers_for(path, pictures[:4])
+    inputs = numbers_for(path, images[:4])
     (expected,) = run_reference(path, inputs)
     assert np.ptp(expected.astype(int), axis=0).max() > 20
     assert largest_difference(run_on_micro(path, inputs).outputs[0], expected) <= STEP
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_a_microcontroller_compares_faces(encoder, pictures, tmp_path, name):
-    pair = pair_model(encoder, name, pictures)
-    samples = [pictures[:12], pictures[12:]]
+def test_a_microcontroller_compares_faces(encoder, images, tmp_path, name):
+    pair = pair_model(encoder, name, images)
+    samples = [images[:12], images[12:]]
     path = convert(pair, tmp_path / "pair.tflite", "int8", "int8", samples).path
     assert check(path, "microcontroller").ok
     model = TFLiteModel(path)
-    named = {"image_a": pictures[:3], "image_b": pictures[3:6]}
+    named = {"image_a": images[:3], "image_b": images[3:6]}
     inputs = [quantize(named[spec.name], spec) for spec in model.inputs]
     (expected,) = run_reference(path, *inputs)
     assert np.ptp(expected.astype(int)) > 2

@@ -8,7 +8,7 @@ import pytest
 from contracts.random_weights import randomize
 
 from keras_cv_course import MobileNet, build_model
-from keras_cv_course.data import load_pictures
+from keras_cv_course.data import load_images
 from keras_cv_course.devices.microcontroller import run_on_micro, smallest_arena
 from keras_cv_course.registry import MODELS
 from keras_cv_course.tflite import convert, flatbuffer
@@ -53,19 +53,19 @@ def fitting_classifiers():
     ]
 
 
-def smooth_pictures(count, size_px, input_range, rng):
+def smooth_images(count, size_px, input_range, rng):
     low, high = input_range
     coarse = rng.uniform(low, high, (count, 6, 6, 3)).astype(np.float32)
     large = keras.ops.image.resize(coarse, (size_px, size_px), interpolation="bicubic")
     return np.clip(np.asarray(large), low, high)
 
 
-def numbers_for(path, pictures):
+def numbers_for(path, images):
     """Returns images in the numbers of the file's only input."""
     (details,) = load_interpreter(path).get_input_details()
     scale, zero_point = details["quantization"]
     limits = np.iinfo(details["dtype"])
-    steps = np.rint(pictures / scale) + zero_point
+    steps = np.rint(images / scale) + zero_point
     return np.clip(steps, limits.min, limits.max).astype(details["dtype"])
 
 
@@ -82,10 +82,10 @@ def run_reference(path, *inputs):
     return [np.concatenate(outputs) for outputs in zip(*runs, strict=True)]
 
 
-def largest_difference(found, expected):
-    assert found.shape == expected.shape
-    assert found.dtype == expected.dtype
-    return np.abs(found.astype(np.int64) - expected.astype(np.int64)).max()
+def largest_difference(outputs, expected):
+    assert outputs.shape == expected.shape
+    assert outputs.dtype == expected.dtype
+    return np.abs(outputs.astype(np.int64) - expected.astype(np.int64)).max()
 
 
 def small_network(top=None):
@@ -95,14 +95,14 @@ def small_network(top=None):
     return keras.Model(image, (top or keras.layers.Dense(3))(x))
 
 
-def small_pictures(count=16):
+def small_images(count=16):
     return np.random.default_rng(0).uniform(-1, 1, (count, 8, 8, 3)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     path = tmp_path_factory.mktemp("small") / "int8.tflite"
-    convert(small_network(), path, "int8", "int8", small_pictures())
+    convert(small_network(), path, "int8", "int8", small_images())
     return path
 
 
@@ -112,11 +112,11 @@ def test_classifier_is_what_the_reference_kernels_compute(name, tmp_path, rng):
     shape = (SIZE_PX, SIZE_PX, 3)
     options = {"classes": 10, "classifier_activation": None, **SMALLEST.get(name, {})}
     model = build_model(name, input_shape=shape, **options)
-    pictures = smooth_pictures(36, SIZE_PX, entry.input_range, rng)
-    randomize(model, rng, pictures[:32])
+    images = smooth_images(36, SIZE_PX, entry.input_range, rng)
+    randomize(model, rng, images[:32])
     path = tmp_path / "int8.tflite"
-    convert(model, path, "int8", "int8", pictures[:32])
-    inputs = numbers_for(path, pictures[32:])
+    convert(model, path, "int8", "int8", images[:32])
+    inputs = numbers_for(path, images[32:])
     (expected,) = run_reference(path, inputs)
     assert np.ptp(expected.astype(int), axis=0).max() > 20, "images must tell in the scores"
     run = run_on_micro(path, inputs)
@@ -129,16 +129,14 @@ def test_classifier_is_what_the_reference_kernels_compute(name, tmp_path, rng):
 @pytest.mark.data
 def test_mlperfs_person_detector_and_ours_of_the_same_weights(shared, tmp_path):
     files = sorted((shared / "data" / "person_coco").rglob("*.jpg"))[::10]
-    pictures = load_pictures(files, VWW_SHAPE, (0.0, 1.0))
+    images = load_images(files, VWW_SHAPE, (0.0, 1.0))
     theirs = shared / "models" / "mlperf_tiny_vww_96_int8.tflite"
     weights = shared / "models" / "mlperf_tiny_vww_96.h5"
     model = MobileNet(VWW_SHAPE, alpha=0.25, activation="relu", classes=2, weights=weights)
-    ours = convert(
-        model, tmp_path / "vww.tflite", "int8", "int8", pictures, input_range=(0, 1)
-    ).path
+    ours = convert(model, tmp_path / "vww.tflite", "int8", "int8", images, input_range=(0, 1)).path
     arenas = {}
     for path in (theirs, ours):
-        inputs = numbers_for(path, pictures[:10])
+        inputs = numbers_for(path, images[:10])
         run = run_on_micro(path, inputs)
         np.testing.assert_array_equal(run.outputs[0], run_reference(path, inputs)[0])
         assert len(np.unique(run.outputs[0])) > 5
@@ -153,7 +151,7 @@ def test_all_inputs_and_outputs(tmp_path, rng):
     pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
     both = keras.layers.Concatenate()([pooled, extra])
     outputs = {"scores": keras.layers.Dense(2)(both), "size": keras.layers.Dense(3)(extra)}
-    samples = [small_pictures(), rng.uniform(-1, 1, (16, 4)).astype(np.float32)]
+    samples = [small_images(), rng.uniform(-1, 1, (16, 4)).astype(np.float32)]
     path = tmp_path / "two.tflite"
     convert(keras.Model([image, extra], outputs), path, "int8", "int8", samples)
     shapes = [x["shape"][1:] for x in load_interpreter(path).get_input_details()]
@@ -161,21 +159,21 @@ def test_all_inputs_and_outputs(tmp_path, rng):
     run = run_on_micro(path, inputs)
     expected = run_reference(path, *inputs)
     assert len(run.outputs) == len(expected) == 2
-    for found, output in zip(run.outputs, expected, strict=True):
-        assert largest_difference(found, output) <= 1
+    for actual, output in zip(run.outputs, expected, strict=True):
+        assert largest_difference(actual, output) <= 1
     assert np.ptp(expected[0].astype(int), axis=0).max() > 5
 
 
 def test_a_float_file_runs_too(tmp_path):
     path = tmp_path / "float.tflite"
     convert(small_network(), path, "none")
-    pictures = small_pictures(3)
-    run = run_on_micro(path, pictures)
-    np.testing.assert_allclose(run.outputs[0], run_reference(path, pictures)[0], atol=1e-5)
+    images = small_images(3)
+    run = run_on_micro(path, images)
+    np.testing.assert_allclose(run.outputs[0], run_reference(path, images)[0], atol=1e-5)
 
 
 def test_the_smallest_arena_is_enough_and_no_larger_than_it_must_be(small):
-    inputs = numbers_for(small, small_pictures(2))
+    inputs = numbers_for(small, small_images(2))
     free = run_on_micro(small, inputs)
     fewest = smallest_arena(small)
     # Preparing the operators takes more for a moment than what the run keeps.
@@ -187,8 +185,8 @@ def test_the_smallest_arena_is_enough_and_no_larger_than_it_must_be(small):
 
 
 @pytest.mark.parametrize("arena_bytes", [1, 16, 400])
-def test_an_arena_that_is_too_small_is_told(small, arena_bytes):
-    inputs = numbers_for(small, small_pictures(1))
+def test_an_arena_that_is_too_small_is_reported(small, arena_bytes):
+    inputs = numbers_for(small, small_images(1))
     with pytest.raises(
         ValueError, match=rf"larger for .* Received: {arena_bytes}, .* give at leas"
     ):
@@ -215,11 +213,11 @@ class TopK(keras.layers.Layer):
     ],
     ids=["operator", "dynamic", "float16"],
 )
-def test_what_the_runtime_does_not_take_is_told_in_its_words(top, quantize, message, tmp_path):
+def test_what_the_runtime_does_not_take_is_reported_in_its_words(top, quantize, message, tmp_path):
     path = tmp_path / "refused.tflite"
     convert(small_network(top), path, quantize)
     with pytest.raises(ValueError, match=rf"tflite-micro does not take .*{message}"):
-        run_on_micro(path, small_pictures(1))
+        run_on_micro(path, small_images(1))
     with pytest.raises(ValueError, match=message):
         smallest_arena(path)
 
@@ -233,7 +231,7 @@ def test_a_crash_of_the_runtime_is_an_error(small, tmp_path):
         run_on_micro(path, np.zeros((1, 8, 8, 3), np.int8))
 
 
-def test_what_is_no_model_is_told(small, tmp_path):
+def test_what_is_no_model_is_reported(small, tmp_path):
     inputs = np.zeros((1, 8, 8, 3), np.int8)
     with pytest.raises(ValueError, match="there is no such file"):
         run_on_micro(tmp_path / "missing.tflite", inputs)
@@ -261,7 +259,7 @@ def test_a_file_that_takes_too_long_is_an_error(small):
         run_on_micro(small, np.zeros((1, 8, 8, 3), np.int8), timeout_s=0.01)
 
 
-def test_a_missing_package_is_told(small, monkeypatch):
+def test_a_missing_package_is_reported(small, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
         RuntimeError, match=r"Install it with pip install 'keras-cv-course\[micro\]'"

@@ -6,7 +6,7 @@ import pytest
 
 from keras_cv_course import MobileNet, build_model
 from keras_cv_course._classifier_table import FAMILIES
-from keras_cv_course.data import load_pictures
+from keras_cv_course.data import load_images
 from keras_cv_course.devices import npu
 from keras_cv_course.devices.npu import ACCELERATORS, compile_for_npu, npu_table
 from keras_cv_course.networks.complexity import complexity
@@ -166,7 +166,7 @@ def test_our_export_of_mlperfs_weights_costs_the_same(shared, tmp_path):
     weights = shared / "models" / "mlperf_tiny_vww_96.h5"
     model = MobileNet(shape, alpha=0.25, activation="relu", classes=2, weights=weights)
     files = sorted((shared / "data" / "person_coco").rglob("*.jpg"))[::40]
-    images = load_pictures(files, shape, (0.0, 1.0))
+    images = load_images(files, shape, (0.0, 1.0))
     file = convert(model, tmp_path / "m.tflite", "int8", "int8", images, input_range=(0, 1))
     report = compile_for_npu(file.path)
     assert report.cycles_total <= 1.02 * VWW_CYCLES
@@ -220,7 +220,7 @@ def test_vela_is_stopped_in_time(export):
         compile_for_npu(export("int8", "int8"), timeout_s=0.01)
 
 
-def test_missing_vela_tells_how_to_install_it(export, monkeypatch):
+def test_missing_vela_says_how_to_install_it(export, monkeypatch):
     path = export("int8", "int8")
     monkeypatch.setattr(npu.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(

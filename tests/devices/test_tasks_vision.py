@@ -62,7 +62,7 @@ def shown(tmp_path_factory):
         task, metadata = NETWORKS[name]
         metadata = metadata if described else None
         path = site.write(key, toy.model, form, io_dtype, metadata, toy.inputs)
-        site.add(key, task, path, toy.pictures)
+        site.add(key, task, path, toy.images)
     results, seen = site.run()
     return site.folder, results, seen
 
@@ -84,25 +84,25 @@ def answers(shown, name, form):
 def as_given(toy, spec):
     """The images as MediaPipe gives them: to a uint8 input the pixels themselves, which the
     range of -1 to 1 in 256 steps with a whole zero point misses by half a step."""
-    return toy.inputs if spec.scale is None else dequantize(toy.pictures, spec)
+    return toy.inputs if spec.scale is None else dequantize(toy.images, spec)
 
 
 def test_classifier(shown, form):
-    toy, found, expected = answers(shown, "classifier", form)
-    for categories, label, scores in zip(found, toy.expected, expected, strict=True):
+    toy, actual, expected = answers(shown, "classifier", form)
+    for categories, label, scores in zip(actual, toy.expected, expected, strict=True):
         assert categories[0]["label"] == label
         received = {category["label"]: category["score"] for category in categories}
         np.testing.assert_allclose([received[c] for c in toy_networks.COLOURS], scores, atol=1e-6)
 
 
 def test_embedder(shown, form):
-    _, found, expected = answers(shown, "embedder", form)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    _, actual, expected = answers(shown, "embedder", form)
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
 def test_segmenter(shown, form):
-    toy, found, expected = answers(shown, "segmenter", form)
-    for answer, mask, scores in zip(found, toy.expected, expected, strict=True):
+    toy, actual, expected = answers(shown, "segmenter", form)
+    for answer, mask, scores in zip(actual, toy.expected, expected, strict=True):
         np.testing.assert_array_equal(answer["categories"], mask.ravel())
         confidences = np.transpose(answer["confidences"]).reshape(scores.shape)
         np.testing.assert_allclose(confidences, scores, atol=1e-5)
@@ -110,9 +110,9 @@ def test_segmenter(shown, form):
 
 @pytest.mark.parametrize("name", ["detector", "detector_with_boxes"])
 def test_detector(shown, form, name):
-    toy, found, expected = answers(shown, name, form)
+    toy, actual, expected = answers(shown, name, form)
     for i, objects in enumerate(toy.expected):
-        sure = [o for o in found[i] if o["score"] > 0.5]
+        sure = [o for o in actual[i] if o["score"] > 0.5]
         assert sorted(o["label"] for o in sure) == sorted(label for _, label in objects)
         scores = sorted(expected["scores"][i][expected["scores"][i] > 0.5], reverse=True)
         np.testing.assert_allclose([o["score"] for o in sure], scores, atol=1e-6)
@@ -137,18 +137,18 @@ def test_nothing_comes_from_outside_and_the_report_of_use_is_blocked(shown):
 @pytest.mark.data
 def test_mobilenet_names_the_photographs_alike(tmp_path, shared):
     from keras_cv_course import MobileNetV2
-    from keras_cv_course.data import load_pictures
+    from keras_cv_course.data import load_images
 
     weights = shared / "weights" / "mobilenet_v2_1.0_224.weights.h5"
     model = MobileNetV2((224, 224, 3), weights=weights)
     files = sorted((shared / "data" / "coral_photos").glob("*.bmp"))
-    pictures = load_pictures(files, (224, 224, 3), (0.0, 255.0)).round().astype(np.uint8)
-    inputs = pictures.astype(np.float32) / 127.5 - 1
+    images = load_images(files, (224, 224, 3), (0.0, 255.0)).round().astype(np.uint8)
+    inputs = images.astype(np.float32) / 127.5 - 1
     labels = tuple(f"class {i}" for i in range(1000))
     site, expected = Site(tmp_path), {}
     for form, io_dtype in FORMS.items():
         path = site.write(form, model, form, io_dtype, ClassifierMetadata(labels), inputs)
-        site.add(form, "classifier", path, pictures)
+        site.add(form, "classifier", path, images)
         expected[form] = [labels[i] for i in TFLiteModel(path).predict(inputs).argmax(1)]
     results, _ = site.run()
     named = {form: [c[0]["label"] for c in results[form]["answers"]] for form in FORMS}

@@ -43,19 +43,19 @@ CODES = np.array(
 class Toy:
     """A network, what it is shown, and what it must say.
 
-    `pictures` are uint8 (n, 96, 96, 3). `expected` is a label an image of a classifier, None of
+    `images` are uint8 (n, 96, 96, 3). `expected` is a label an image of a classifier, None of
     an embedder, a category mask (96, 96) an image of a segmenter, and of a detector a list of
     (box xyxy in pixels, label) an image.
     """
 
     model: keras.Model
-    pictures: np.ndarray
+    images: np.ndarray
     expected: list = field(default_factory=list)
 
     @property
     def inputs(self):
         """The images as the network takes them."""
-        return self.pictures.astype(np.float32) / 127.5 - 1
+        return self.images.astype(np.float32) / 127.5 - 1
 
 
 def classifier():
@@ -84,12 +84,12 @@ def segmenter():
     image = _image()
     conv = layers.Conv2D(4, 1, name="segments")
     segments = _on_colours(conv, 4 * kernel, image, [2, 0, 0, 0])
-    pictures, cells = _scenes()
-    masks = [np.zeros((SIZE_PX, SIZE_PX), np.uint8) for _ in pictures]
+    images, cells = _scenes()
+    masks = [np.zeros((SIZE_PX, SIZE_PX), np.uint8) for _ in images]
     for mask, scene in zip(masks, cells, strict=True):
         for row, column, colour in scene:
             mask[_pixels(row, column)] = 1 + colour
-    return Toy(keras.Model(image, segments, name="toy_segmenter"), pictures, masks)
+    return Toy(keras.Model(image, segments, name="toy_segmenter"), images, masks)
 
 
 def detector():
@@ -103,8 +103,8 @@ def detector():
     scores = layers.Reshape((GRID * GRID, 3))(layers.Activation("sigmoid")(logits))
     scores = layers.Activation("linear", name="scores")(scores)
     model = keras.Model(image, {"boxes": boxes, "scores": scores}, name="toy_detector")
-    pictures, cells = _scenes()
-    return Toy(model, pictures, [[_found(*cell) for cell in scene] for scene in cells])
+    images, cells = _scenes()
+    return Toy(model, images, [[_found(*cell) for cell in scene] for scene in cells])
 
 
 def detector_with_boxes(**options):
@@ -113,11 +113,11 @@ def detector_with_boxes(**options):
 
     toy = detector()
     options = {"max_detections": 10, "score_threshold": 0.5, "iou_threshold": 0.5} | options
-    found = DetectionPostProcess(ANCHORS, len(COLOURS), **options)(
+    detections = DetectionPostProcess(ANCHORS, len(COLOURS), **options)(
         [toy.model.output["boxes"], toy.model.output["scores"]]
     )
-    model = keras.Model(toy.model.input, found, name="toy_detector_with_boxes")
-    return Toy(model, toy.pictures, toy.expected)
+    model = keras.Model(toy.model.input, detections, name="toy_detector_with_boxes")
+    return Toy(model, toy.images, toy.expected)
 
 
 def detection_network():
@@ -138,9 +138,9 @@ def detection_network():
         "boxes": BoxCodes(spec, name="boxes")(layers.Reshape((GRID * GRID, 4))(codes)),
         "classes": layers.Reshape((GRID * GRID, 3), name="classes")(logits),
     }
-    pictures, cells = _scenes()
+    images, cells = _scenes()
     model = keras.Model(image, outputs, name="toy_network")
-    return Toy(model, pictures, [[_found(*cell) for cell in scene] for scene in cells])
+    return Toy(model, images, [[_found(*cell) for cell in scene] for scene in cells])
 
 
 def two_boxes(overlap, labels):
@@ -198,10 +198,10 @@ def _dark(count):
 
 def _coloured():
     """One image a colour."""
-    pictures = _dark(len(COLOURS))
-    for colour, picture in enumerate(pictures):
-        picture[..., colour] += 180
-    return pictures
+    images = _dark(len(COLOURS))
+    for colour, image in enumerate(images):
+        image[..., colour] += 180
+    return images
 
 
 def _scenes():
@@ -212,11 +212,11 @@ def _scenes():
         [(1, 4, 0), (4, 1, 1)],
         [],
     ]
-    pictures = _dark(len(cells))
-    for picture, scene in zip(pictures, cells, strict=True):
+    images = _dark(len(cells))
+    for image, scene in zip(images, cells, strict=True):
         for row, column, colour in scene:
-            picture[_pixels(row, column)] = 255 * np.eye(3)[colour]
-    return pictures, cells
+            image[_pixels(row, column)] = 255 * np.eye(3)[colour]
+    return images, cells
 
 
 def _pixels(row, column):

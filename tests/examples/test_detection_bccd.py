@@ -36,12 +36,14 @@ def test_it_leaves_three_files_that_find_cells(few_cells, tmp_path, monkeypatch,
     words = ["--data", str(few_cells), "--project", str(tmp_path / "runs"), *options]
     monkeypatch.setattr(sys, "argv", ["detection_bccd.py", *words])
     runpy.run_path(str(PROGRAM), run_name="__main__")
-    told = dict(re.findall(r"^([a-z].*): mAP50 .* ([\d,]+) bytes$", capsys.readouterr().out, re.M))
+    printed = dict(
+        re.findall(r"^([a-z].*): mAP50 .* ([\d,]+) bytes$", capsys.readouterr().out, re.M)
+    )
     val = voc_annotations(few_cells, "val")
-    pictures = [picture for picture, _ in val.samples()]
+    images = [image for image, _ in val.samples()]
     for name in FILES:
         path = tmp_path / "runs" / "bccd" / f"{name}.tflite"
-        assert told[name.replace("_", " ")] == f"{path.stat().st_size:,}"
-        found = TFLiteDetector(path, input_range=(-1.0, 1.0)).predict(pictures)
-        assert len(found) == len(pictures)
-        assert all(len(one["boxes"]) and one["boxes"].max() <= 416 for one in found)
+        assert printed[name.replace("_", " ")] == f"{path.stat().st_size:,}"
+        detections = TFLiteDetector(path, input_range=(-1.0, 1.0)).predict(images)
+        assert len(detections) == len(images)
+        assert all(len(one["boxes"]) and one["boxes"].max() <= 416 for one in detections)

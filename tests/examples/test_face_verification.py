@@ -30,12 +30,12 @@ def test_on_digits(tmp_path, monkeypatch, capsys):
     assert (len(deciding), len(unseen), len(deciding | unseen)) == (2, 2, 4)
     assert printed.count("Verification(similarity=") == 2
     assert {path.name for path in tmp_path.iterdir()} == FILES
-    told = json.loads((tmp_path / "verification.json").read_text())
-    assert told["report"]["genuine"] + told["report"]["impostor"] > 60_000
+    record = json.loads((tmp_path / "verification.json").read_text())
+    assert record["report"]["genuine"] + record["report"]["impostor"] > 60_000
     # The file and the threshold are all that a verifier needs.
-    pictures = digit_people().load((28, 28, 1), (0.0, 1.0))[:2]
-    verifier = FaceVerifier(TFLiteModel(tmp_path / "encoder.tflite"), told["threshold"])
-    assert verifier.verify(pictures[0], pictures[0]).same
+    images = digit_people().load((28, 28, 1), (0.0, 1.0))[:2]
+    verifier = FaceVerifier(TFLiteModel(tmp_path / "encoder.tflite"), record["threshold"])
+    assert verifier.verify(images[0], images[0]).same
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def test_tricks_are_compared_and_the_comparison_goes_on(tmp_path, monkeypatch, c
 
 
 @pytest.mark.data
-def test_flowers_are_told_apart_by_features_of_several_depths(
+def test_flowers_are_distinguished_by_features_of_several_depths(
     shared, tmp_path, monkeypatch, capsys
 ):
     words = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from keras_cv_course import MobileNetV2
-from keras_cv_course.data import load_pictures
+from keras_cv_course.data import load_images
 from keras_cv_course.tflite import TFLiteModel, convert
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
@@ -34,7 +34,7 @@ def model(shared):
 
 @pytest.fixture(scope="module")
 def photographs(shared):
-    return load_pictures([shared / "data" / "coral_photos" / n for n in NAMES], SHAPE, (-1.0, 1.0))
+    return load_images([shared / "data" / "coral_photos" / n for n in NAMES], SHAPE, (-1.0, 1.0))
 
 
 def test_keras_model_names_the_photographs(model, photographs):
@@ -48,7 +48,7 @@ def test_float_file_names_the_photographs(model, photographs, tmp_path):
 
 def test_int8_file_names_the_photographs(model, photographs, shared, tmp_path):
     flowers = sorted((shared / "data" / "flowers17" / "train").rglob("*.jpg"))[::7]
-    calibration = load_pictures(flowers, SHAPE, (-1.0, 1.0))
+    calibration = load_images(flowers, SHAPE, (-1.0, 1.0))
     file = convert(model, tmp_path / "m.tflite", "int8", "uint8", calibration)
     assert TFLiteModel(file.path).predict(photographs).argmax(1).tolist() == list(NAMES.values())
 
@@ -66,7 +66,7 @@ def test_a_short_transfer_learns_flowers_and_exports_them(shared, tmp_path, monk
     assert names == {"model.keras", "model_none.tflite", "model_int8.tflite"}
     int8 = TFLiteModel(tmp_path / "model_int8.tflite")
     files = sorted((shared / "data" / "flowers17" / "val").rglob("*.jpg"))
-    scores = int8.predict(load_pictures(files, SHAPE, (-1.0, 1.0)))
+    scores = int8.predict(load_images(files, SHAPE, (-1.0, 1.0)))
     right = [
         int8.class_names[i] == file.parent.name
         for i, file in zip(scores.argmax(1), files, strict=True)

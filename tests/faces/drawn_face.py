@@ -15,10 +15,10 @@ _PARTS = [
 
 def drawn_face(size_px=400):
     """uint8 RGB (size_px, size_px, 3) with a face in its middle."""
-    picture = Image.new("RGB", (size_px, size_px), (210, 210, 210))
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (size_px, size_px), (210, 210, 210))
+    pen = ImageDraw.Draw(image)
     half = size_px / 2
     for (x, y), (a, b), grey in _PARTS:
         edges = [1 + x - a, 1 + y - b, 1 + x + a, 1 + y + b]
         pen.ellipse([half * edge for edge in edges], fill=(grey, grey, grey))
-    return np.asarray(picture)
+    return np.asarray(image)

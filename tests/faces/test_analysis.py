@@ -22,30 +22,34 @@ def answers(**outputs):
 
 def test_probabilities_become_answers_with_their_confidence():
     predict, _ = answers(detection=[0.9], smile=[0.2], gender=[0.75])
-    found = FaceAnalyzer(predict, SHAPE).analyze(np.zeros((8, 8, 3), np.uint8))
-    assert (found["detection"].value, found["smile"].value) == (True, False)
-    assert found["detection"].confidence == pytest.approx(0.9)
-    assert found["smile"].confidence == pytest.approx(0.8)
-    assert (found["gender"].value, found["gender"].confidence) == ("female", 0.75)
+    attributes = FaceAnalyzer(predict, SHAPE).analyze(np.zeros((8, 8, 3), np.uint8))
+    assert (attributes["detection"].value, attributes["smile"].value) == (True, False)
+    assert attributes["detection"].confidence == pytest.approx(0.9)
+    assert attributes["smile"].confidence == pytest.approx(0.8)
+    assert (attributes["gender"].value, attributes["gender"].confidence) == ("female", 0.75)
 
 
 def test_ages_angles_and_points_come_in_their_units_with_the_spread_that_was_measured():
     predict, _ = answers(age=[34.0], pose=[10.0, -5.0, 2.0], landmarks=[-0.5, -0.5, 0.25, 0.0])
     analyzer = FaceAnalyzer(predict, SHAPE, errors={"age": 7.5, "landmarks": 2.0})
-    found = analyzer.analyze(np.zeros((100, 200, 3), np.uint8))
-    assert (found["age"].value, found["age"].confidence, found["age"].spread) == (34.0, None, 7.5)
-    assert found["pose"].value == {"yaw": 10.0, "pitch": -5.0, "roll": 2.0}
-    assert found["pose"].spread is None
-    np.testing.assert_allclose(found["landmarks"].value, [[0, 0], [150, 50]])
-    assert found["landmarks"].spread == 4.0
+    attributes = analyzer.analyze(np.zeros((100, 200, 3), np.uint8))
+    assert (attributes["age"].value, attributes["age"].confidence, attributes["age"].spread) == (
+        34.0,
+        None,
+        7.5,
+    )
+    assert attributes["pose"].value == {"yaw": 10.0, "pitch": -5.0, "roll": 2.0}
+    assert attributes["pose"].spread is None
+    np.testing.assert_allclose(attributes["landmarks"].value, [[0, 0], [150, 50]])
+    assert attributes["landmarks"].spread == 4.0
 
 
 def test_identity_is_the_likeliest_name():
     predict, _ = answers(identity=[1.0, 3.0, 1.0])
     odds = np.exp([1.0, 3.0, 1.0])
     named = FaceAnalyzer(predict, SHAPE, people=("Ada", "Bob", "Cy"))
-    found = named.analyze(np.zeros((8, 8), np.uint8))["identity"]
-    assert (found.value, found.confidence) == ("Bob", pytest.approx(odds[1] / odds.sum()))
+    answer = named.analyze(np.zeros((8, 8), np.uint8))["identity"]
+    assert (answer.value, answer.confidence) == ("Bob", pytest.approx(odds[1] / odds.sum()))
     number = FaceAnalyzer(predict, SHAPE).analyze(np.zeros((8, 8), np.uint8))["identity"]
     assert number.value == 1
 
@@ -54,18 +58,18 @@ def test_everything_can_be_written_as_json():
     predict, _ = answers(
         landmarks=[0.1, 0.2], visibility=[0.75], pose=[1.0, 2.0, 3.0], smile=[0.5], age=[3.0]
     )
-    found = FaceAnalyzer(predict, SHAPE).analyze(np.zeros((8, 8, 3), np.uint8))
-    written = json.loads(json.dumps({name: a.to_dict() for name, a in found.items()}))
+    attributes = FaceAnalyzer(predict, SHAPE).analyze(np.zeros((8, 8, 3), np.uint8))
+    written = json.loads(json.dumps({name: a.to_dict() for name, a in attributes.items()}))
     assert written["visibility"] == {"value": [True], "confidence": [0.75], "spread": None}
     assert written["smile"] == {"value": True, "confidence": 0.5, "spread": None}
 
 
-def test_pictures_of_any_size_and_colour_come_in_the_networks_shape_and_range():
+def test_images_of_any_size_and_colour_come_in_the_networks_shape_and_range():
     predict, seen = answers(smile=[1.0])
     analyzer = FaceAnalyzer(predict, SHAPE)
     white = np.full((50, 20, 3), 255, np.uint8)
-    for picture in (white, white[..., 0], white[..., :1]):
-        analyzer.analyze(picture)
+    for image in (white, white[..., 0], white[..., :1]):
+        analyzer.analyze(image)
         np.testing.assert_allclose(seen[-1], np.ones((1, *SHAPE)), atol=1e-6)
     analyzer.analyze(np.zeros((50, 20, 3), np.uint8))
     np.testing.assert_allclose(seen[-1], -np.ones((1, *SHAPE)), atol=1e-6)
@@ -75,14 +79,14 @@ def test_pictures_of_any_size_and_colour_come_in_the_networks_shape_and_range():
 
 
 def test_a_keras_model_is_asked_as_it_is(rng):
-    image = keras.Input(SHAPE)
-    pooled = keras.layers.GlobalAveragePooling2D()(image)
+    inputs = keras.Input(SHAPE)
+    pooled = keras.layers.GlobalAveragePooling2D()(inputs)
     age = keras.layers.Dense(1, name="age")(pooled)
-    model = keras.Model(image, {"age": age})
-    picture = rng.integers(0, 256, (32, 32, 3), np.uint8)
-    expected = model.predict(picture[None] / np.float32(127.5) - 1, verbose=0)["age"][0, 0]
-    found = FaceAnalyzer(model, SHAPE).analyze(picture)
-    assert found["age"].value == pytest.approx(float(expected), abs=1e-5)
+    model = keras.Model(inputs, {"age": age})
+    image = rng.integers(0, 256, (32, 32, 3), np.uint8)
+    expected = model.predict(image[None] / np.float32(127.5) - 1, verbose=0)["age"][0, 0]
+    attributes = FaceAnalyzer(model, SHAPE).analyze(image)
+    assert attributes["age"].value == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_wrong_arguments_are_refused():

@@ -43,22 +43,22 @@ def test_vectors_have_length_1(backbone, rng):
 def test_projections_of_feature_maps_are_added(backbone, rng):
     maps = feature_maps(backbone, ("P4", "P5"))
     encoder = FaceEncoder(maps, 8)
-    pictures = rng.uniform(-1, 1, (2, *SIZE)).astype("float32")
-    pooled = {level: np.mean(x, axis=(1, 2)) for level, x in maps(pictures).items()}
+    images = rng.uniform(-1, 1, (2, *SIZE)).astype("float32")
+    pooled = {level: np.mean(x, axis=(1, 2)) for level, x in maps(images).items()}
     kernels = {p: encoder.get_layer(f"{p.lower()}_projection").get_weights()[0] for p in pooled}
     expected = sum(pooled[p] @ kernels[p] for p in pooled)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-    np.testing.assert_allclose(encoder(pictures), expected, atol=1e-5)
+    np.testing.assert_allclose(encoder(images), expected, atol=1e-5)
 
 
 def test_grid_keeps_places():
     # On a map of 4 x 4 that is the image itself, a grid of 2 is the means of its quarters.
-    image = keras.Input((4, 4, 1))
-    encoder = FaceEncoder(keras.Model(image, keras.layers.Identity()(image)), 4, grid=2)
+    inputs = keras.Input((4, 4, 1))
+    encoder = FaceEncoder(keras.Model(inputs, keras.layers.Identity()(inputs)), 4, grid=2)
     encoder.get_layer("projection").set_weights([np.eye(4), np.zeros(4)])
-    picture = np.zeros((1, 4, 4, 1), "float32")
-    picture[0, :2, :2], picture[0, 2:, 2:] = 3.0, 4.0
-    np.testing.assert_allclose(encoder(picture), [[0.6, 0.0, 0.0, 0.8]], atol=1e-6)
+    image = np.zeros((1, 4, 4, 1), "float32")
+    image[0, :2, :2], image[0, 2:, 2:] = 3.0, 4.0
+    np.testing.assert_allclose(encoder(image), [[0.6, 0.0, 0.0, 0.8]], atol=1e-6)
 
 
 def test_pooled_vector_is_taken_as_it_is(rng):

@@ -30,11 +30,11 @@ def spots(points, size, radius=2.0):
     return (255 * np.exp(-np.array(distances) / radius**2).sum(0).clip(0, 1)).astype(np.uint8)
 
 
-def spot_near(picture, point, reach=6):
+def spot_near(image, point, reach=6):
     """Center of the brightness around a point."""
     x, y = np.round(point).astype(int)
     rows, columns = np.mgrid[y - reach : y + reach + 1, x - reach : x + reach + 1]
-    weights = picture[rows, columns].astype(float)
+    weights = image[rows, columns].astype(float)
     return np.array([(columns * weights).sum(), (rows * weights).sum()]) / weights.sum()
 
 
@@ -78,11 +78,11 @@ def test_landmarks_come_to_the_template(size):
     aligned = align_face(spots(landmarks, 400, radius=5), landmarks, size)
     assert aligned.shape == (size, size)
     expected = (TEMPLATE + 0.5) * size / 112 - 0.5
-    found = [spot_near(aligned, point) for point in expected]
-    np.testing.assert_allclose(found, expected, atol=0.1)
+    actual = [spot_near(aligned, point) for point in expected]
+    np.testing.assert_allclose(actual, expected, atol=0.1)
 
 
-def test_every_pixel_counts_where_a_picture_shrinks():
+def test_every_pixel_counts_where_a_image_shrinks():
     # Lines of one pixel, eight times as fine as what is left: their mean, and not some of them.
     image = np.zeros((1200, 1200, 3), np.uint8)
     image[:, ::2] = 200
@@ -91,7 +91,7 @@ def test_every_pixel_counts_where_a_picture_shrinks():
     assert np.abs(aligned.astype(int) - 100).max() <= 1
 
 
-def test_beyond_the_picture_is_black():
+def test_beyond_the_image_is_black():
     image = np.full((40, 40), 255, np.uint8)
     aligned = align_face(image, TEMPLATE - 60)
     assert aligned[:50].max() == 0

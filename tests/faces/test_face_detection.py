@@ -35,7 +35,7 @@ def test_the_cascade_finds_a_drawn_face(scale):
     assert face.score > 0
 
 
-def test_the_place_of_a_face_is_told():
+def test_the_place_of_a_face_is_reported():
     wide = np.concatenate([EMPTY, drawn_face()], axis=1)
     face = find_face(wide, haar_detector())
     assert overlap(face.box_xyxy, (495, 100, 705, 310)) > 0.8
@@ -52,22 +52,22 @@ def test_no_face_and_many_faces_are_said():
     assert find_face(both, detector, largest=True).box_xyxy[0] > 400
 
 
-def test_a_small_face_is_overlooked_if_told_so():
+def test_a_small_face_is_overlooked_if_requested():
     with pytest.raises(ValueError, match="There is no face"):
         find_face(drawn_face(), haar_detector(smallest_px=300))
 
 
 def test_a_function_of_ones_own():
-    found = Face((1, 2, 3, 4), 0.5)
-    assert find_face(EMPTY, lambda image: [found]) is found
+    face = Face((1, 2, 3, 4), 0.5)
+    assert find_face(EMPTY, lambda image: [face]) is face
 
 
 def test_yunet_sees_boxes_and_landmarks(tmp_path):
     path = tmp_path / "toy.onnx"
     path.write_bytes(toy_detector(64))
-    picture = np.zeros((64, 64, 3), np.uint8)
-    picture[24:32, 40:48] = 255, 0, 0  # The cell in row 3 and column 5.
-    (face,) = yunet_detector(path)(picture)
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[24:32, 40:48] = 255, 0, 0  # The cell in row 3 and column 5.
+    (face,) = yunet_detector(path)(image)
     # 16 by 24 pixels around the cell's middle.
     np.testing.assert_allclose(face.box_xyxy, (36, 16, 52, 40), atol=1e-3)
     expected = [(40, 26), (48, 26), (44, 28), (42, 30), (46, 30)]
@@ -81,7 +81,7 @@ def test_yunet_files_that_are_none(tmp_path):
         yunet_detector(tmp_path / "none.onnx")
     path = tmp_path / "text.onnx"
     path.write_text("no model")
-    with pytest.raises(ValueError, match=r"text\.onnx is no model that OpenCV can read"):
+    with pytest.raises(ValueError, match=r"text\.onnx is not a model that OpenCV can read"):
         yunet_detector(path)
     with pytest.raises(ValueError, match="`score_threshold` must be at least 0 and below 1"):
         yunet_detector(path, 1.5)
@@ -96,7 +96,7 @@ def test_the_box_is_cut_out_square_with_a_margin():
     assert cut_out(image[..., 0], Face((45, 40, 55, 60), 1), 8).shape == (8, 8)
 
 
-def test_beyond_the_picture_is_black():
+def test_beyond_the_image_is_black():
     image = np.full((50, 50, 3), 255, np.uint8)
     crop = cut_out(image, Face((0, 0, 20, 20), 1), 40, margin=0.5)
     np.testing.assert_array_equal(crop[:, :, 0] > 0, np.pad(np.ones((30, 30), bool), (10, 0)))

@@ -41,20 +41,20 @@ def test_the_cosine_decides(gallery):
     gallery.enroll("Ada", 7 * ADA)
     gallery.enroll("Bob", BOB)
     # At 30 degrees from Ada, 60 from Bob; its length does not matter.
-    found = gallery.identify([0.02 * np.sqrt(3), 0.02, 0], 2, threshold=0.4)
-    assert found.name == "Ada"
-    assert [match.name for match in found.matches] == ["Ada", "Bob"]
-    similarities = [match.similarity for match in found.matches]
+    identification = gallery.identify([0.02 * np.sqrt(3), 0.02, 0], 2, threshold=0.4)
+    assert identification.name == "Ada"
+    assert [match.name for match in identification.matches] == ["Ada", "Bob"]
+    similarities = [match.similarity for match in identification.matches]
     np.testing.assert_allclose(similarities, [np.sqrt(3) / 2, 0.5], atol=1e-6)
-    assert found.nearest == found.matches[0]
+    assert identification.nearest == identification.matches[0]
 
 
 def test_a_face_that_is_not_alike_enough_is_unknown(gallery):
     gallery.enroll(["Ada", "Bob"], [ADA, BOB])
-    found = gallery.identify(EVE + 0.5 * BOB, threshold=0.6)
-    assert (found.name, found.matches) == (None, ())
-    assert found.nearest.name == "Bob"
-    assert found.nearest.similarity == pytest.approx(0.5 / np.sqrt(1.25), abs=1e-6)
+    identification = gallery.identify(EVE + 0.5 * BOB, threshold=0.6)
+    assert (identification.name, identification.matches) == (None, ())
+    assert identification.nearest.name == "Bob"
+    assert identification.nearest.similarity == pytest.approx(0.5 / np.sqrt(1.25), abs=1e-6)
     # The threshold itself is alike enough.
     assert gallery.identify(ADA, threshold=1.0).matches == (Match("Ada", 1.0),)
 
@@ -63,9 +63,9 @@ def test_people_count_once_however_many_faces_they_have(gallery):
     many = ADA + np.linspace(0, 0.1, 200)[:, None] * BOB
     gallery.enroll("Ada", many)
     gallery.enroll(["Bob", "Eve"], [BOB, EVE])
-    found = gallery.identify(ADA, 3, threshold=-1)
-    assert [match.name for match in found.matches] == ["Ada", "Bob", "Eve"]
-    assert found.matches[0].similarity == pytest.approx(1, abs=1e-6)
+    identification = gallery.identify(ADA, 3, threshold=-1)
+    assert [match.name for match in identification.matches] == ["Ada", "Bob", "Eve"]
+    assert identification.matches[0].similarity == pytest.approx(1, abs=1e-6)
     assert (gallery.count(), gallery.count("Ada"), gallery.count("Nobody")) == (202, 200, 0)
 
 
@@ -157,8 +157,8 @@ def test_an_approximate_gallery_finds_the_same_nearest(tmp_path, rng):
     faces = rng.normal(size=(500, 16))
     with FaceGallery(tmp_path / "people.db", index="approximate") as gallery:
         gallery.enroll([str(i) for i in range(500)], faces)
-        found = [gallery.identify(face, threshold=0.99).name for face in faces[:20]]
-    assert found == [str(i) for i in range(20)]
+        names = [gallery.identify(face, threshold=0.99).name for face in faces[:20]]
+    assert names == [str(i) for i in range(20)]
 
 
 def test_what_is_no_gallery_is_left_alone(tmp_path):
@@ -190,7 +190,7 @@ def test_a_database_of_something_else_is_refused(tmp_path):
     with MilvusLite(str(path)) as database:
         database.create_collection("books", CollectionSchema(fields=fields))
     with pytest.raises(
-        ValueError, match=r"'books' of .* is no gallery: it holds \['cover', 'isbn'"
+        ValueError, match=r"'books' of .* is not a gallery: it holds \['cover', 'isbn'"
     ):
         FaceGallery(path, collection="books")
     with FaceGallery(path) as gallery:  # The refusal let go of the folder.

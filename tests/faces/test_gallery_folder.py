@@ -101,7 +101,7 @@ def truncated(folder):
             edited(
                 lambda m: m["partitions"]["_default"]["data_files"].append("../../../x.parquet")
             ),
-            "no file of its",
+            "not a file of it",
         ),
         (lambda folder: faces_file(folder).unlink(), "is not there"),
         (truncated, "is not whole"),

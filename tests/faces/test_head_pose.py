@@ -44,9 +44,9 @@ def test_a_mirror_changes_the_signs_of_yaw_and_roll():
 def test_an_unknown_point_gives_no_angle_for_its_face_alone():
     points = np.stack([turned_head(10, 0, 0), turned_head(20, 0, 0)])
     points[0, 30] = np.nan
-    found = head_pose(points)
-    assert np.isnan(found[0]).all()
-    np.testing.assert_allclose(found[1], (20, 0, 0), atol=1e-3)
+    angles = head_pose(points)
+    assert np.isnan(angles[0]).all()
+    np.testing.assert_allclose(angles[1], (20, 0, 0), atol=1e-3)
 
 
 def test_other_shapes_are_refused():

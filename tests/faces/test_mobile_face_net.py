@@ -22,8 +22,8 @@ def test_is_that_of_the_paper():
         "top_depthwise_bn": (1, 1, 512),
         "projection_bn": (1, 1, 128),
     }
-    found = {name: network.get_layer(name).output.shape[1:] for name in sizes}
-    assert found == sizes
+    shapes = {name: network.get_layer(name).output.shape[1:] for name in sizes}
+    assert shapes == sizes
     kernels = [w for layer in network.layers for w in layer.weights if "kernel" in w.name]
     assert sum(np.prod(w.shape) for w in kernels) == 976_000  # the table, by hand
     figures = complexity(network)

@@ -51,15 +51,15 @@ def model():
 
 
 @pytest.fixture
-def pictures(rng):
+def images(rng):
     """Plain images whose colour says everything about them."""
     colours = rng.uniform(-1, 1, (32, 3)).astype(np.float32)
     return np.tile(colours[:, None, None], (1, 32, 32, 1))
 
 
 @pytest.fixture
-def labels(pictures):
-    red, green, blue = pictures[:, 0, 0].T
+def labels(images):
+    red, green, blue = images[:, 0, 0].T
     return {
         "detection": np.float32(red > 0)[:, None],
         "landmarks": np.repeat(green[:, None] / 2, 10, 1),
@@ -72,19 +72,19 @@ def labels(pictures):
     }
 
 
-def gradients(model, arguments, pictures, labels):
+def gradients(model, arguments, images, labels):
     """Gradient of the weighted sum of all losses by each variable, as `fit` has it."""
     with tf.GradientTape() as tape:
-        outputs = model(pictures, training=False)
+        outputs = model(images, training=False)
         total = sum(
             arguments["loss_weights"][name] * loss(labels[name], outputs[name])
             for name, loss in arguments["loss"].items()
         )
     variables = model.trainable_variables
-    found = tape.gradient(total, [variable.value for variable in variables])
+    values = tape.gradient(total, [variable.value for variable in variables])
     return {
         variable.path: np.zeros(variable.shape) if g is None else np.asarray(g)
-        for variable, g in zip(variables, found, strict=True)
+        for variable, g in zip(variables, values, strict=True)
     }
 
 
@@ -101,8 +101,8 @@ def test_outputs_are_named_and_sized_by_the_tasks(model):
     }
 
 
-def test_outputs_are_in_the_unit_of_their_task(model, pictures):
-    outputs = {name: np.asarray(y) for name, y in model(pictures).items()}
+def test_outputs_are_in_the_unit_of_their_task(model, images):
+    outputs = {name: np.asarray(y) for name, y in model(images).items()}
     for name in ("detection", "visibility", "smile", "gender"):
         assert np.abs(outputs[name] - 0.5).max() <= 0.5, name
     # An untrained head says about its offset: forty years, the middle of the image, no angle.
@@ -122,47 +122,47 @@ def test_the_backbones_weights_are_shared_and_heads_fork_where_asked(model):
     assert not any(layer.name.startswith("early") for layer in late.layers)
 
 
-def test_every_head_reaches_the_shared_layers(model, pictures, labels):
+def test_every_head_reaches_the_shared_layers(model, images, labels):
     arguments = compile_arguments(TASKS)
     for name in OUTPUTS:
-        found = gradients(model, arguments, pictures, only(labels, name))
-        stem = next(path for path in found if path.startswith("stem_conv/"))
-        assert np.abs(found[stem]).max() > 0, name
-        assert np.abs(found[f"{first_dense(name)}/kernel"]).max() > 0, name
+        by_path = gradients(model, arguments, images, only(labels, name))
+        stem = next(path for path in by_path if path.startswith("stem_conv/"))
+        assert np.abs(by_path[stem]).max() > 0, name
+        assert np.abs(by_path[f"{first_dense(name)}/kernel"]).max() > 0, name
 
 
 def first_dense(name):
     return name if name == "identity" else f"{name}_dense"
 
 
-def test_unlabelled_tasks_have_no_gradient_at_all(model, pictures, labels):
+def test_unlabelled_tasks_have_no_gradient_at_all(model, images, labels):
     arguments = compile_arguments(TASKS)
-    found = gradients(model, arguments, pictures, only(labels, "age", "gender"))
+    by_path = gradients(model, arguments, images, only(labels, "age", "gender"))
     heads = ("detection", "landmarks", "visibility", "pose", "smile", "identity", "early")
-    silent = {path: g for path, g in found.items() if path.startswith(heads)}
+    silent = {path: g for path, g in by_path.items() if path.startswith(heads)}
     assert len(silent) > 20
     assert not any(g.any() for g in silent.values())
-    assert all(np.isfinite(g).all() for g in found.values())
+    assert all(np.isfinite(g).all() for g in by_path.values())
 
 
-def test_mixed_labels_give_the_gradient_of_the_labelled_pictures_alone(model, pictures, labels):
+def test_mixed_labels_give_the_gradient_of_the_labelled_images_alone(model, images, labels):
     tasks = (Smile(),)
     network = keras.Model(model.input, {"smile": model.output["smile"]})
     mixed = {"smile": labels["smile"].copy()}
     mixed["smile"][5:] = np.nan
     first = {"smile": labels["smile"][:5]}
-    found = gradients(network, compile_arguments(tasks), pictures, mixed)
-    alone = gradients(network, compile_arguments(tasks), pictures[:5], first)
-    for path in found:
-        np.testing.assert_allclose(found[path], alone[path], rtol=1e-3, atol=1e-6)
+    by_path = gradients(network, compile_arguments(tasks), images, mixed)
+    alone = gradients(network, compile_arguments(tasks), images[:5], first)
+    for path in by_path:
+        np.testing.assert_allclose(by_path[path], alone[path], rtol=1e-3, atol=1e-6)
 
 
-def test_an_epoch_without_any_label_changes_no_weight(model, pictures, labels):
+def test_an_epoch_without_any_label_changes_no_weight(model, images, labels):
     network = keras.models.clone_model(model)
     # Eagerly, as tracing a graph takes longer than the steps.
     network.compile(keras.optimizers.SGD(0.1), **compile_arguments(TASKS), run_eagerly=True)
     before = [np.asarray(v) for v in network.trainable_variables]
-    history = network.fit(pictures, only(labels), batch_size=16, verbose=0).history
+    history = network.fit(images, only(labels), batch_size=16, verbose=0).history
     assert all(np.isfinite(values).all() for values in history.values())
     assert history["loss"] == [0.0]
     for variable, values in zip(network.trainable_variables, before, strict=True):
@@ -170,14 +170,14 @@ def test_an_epoch_without_any_label_changes_no_weight(model, pictures, labels):
 
 
 def test_a_few_steps_lower_the_loss_of_every_task_and_save_and_load_keep_it(
-    model, pictures, labels, tmp_path
+    model, images, labels, tmp_path
 ):
     for i, values in enumerate(labels.values()):
         values[i::8] = np.nan
     model.compile(keras.optimizers.Adam(3e-3), **compile_arguments(TASKS))
-    before = model.evaluate(pictures, labels, batch_size=32, return_dict=True, verbose=0)
-    model.fit(pictures, labels, batch_size=16, epochs=40, verbose=0)
-    after = model.evaluate(pictures, labels, batch_size=32, return_dict=True, verbose=0)
+    before = model.evaluate(images, labels, batch_size=32, return_dict=True, verbose=0)
+    model.fit(images, labels, batch_size=16, epochs=40, verbose=0)
+    after = model.evaluate(images, labels, batch_size=32, return_dict=True, verbose=0)
     for name in OUTPUTS:
         assert after[f"{name}_loss"] < 0.9 * before[f"{name}_loss"], name
     assert after["age_error_years"] < before["age_error_years"]
@@ -185,7 +185,7 @@ def test_a_few_steps_lower_the_loss_of_every_task_and_save_and_load_keep_it(
     model.save(tmp_path / "faces.keras")
     loaded = load_model(tmp_path / "faces.keras")
     loaded.run_eagerly = True
-    again = loaded.evaluate(pictures, labels, batch_size=32, return_dict=True, verbose=0)
+    again = loaded.evaluate(images, labels, batch_size=32, return_dict=True, verbose=0)
     assert again == pytest.approx(after, rel=1e-5)
 
 

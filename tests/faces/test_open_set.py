@@ -32,10 +32,10 @@ def report(rates, rank=1):
 
 
 def test_rates_worked_out_by_hand():
-    found = report([0.1, 0.2, 0.5])
-    assert (found.known, found.strangers, found.people) == (4, 100, 3)
-    assert found.closed_set_rate == 0.5
-    none, one, two = found.points
+    result = report([0.1, 0.2, 0.5])
+    assert (result.known, result.strangers, result.people) == (4, 100, 3)
+    assert result.closed_set_rate == 0.5
+    none, one, two = result.points
     # Strangers reach .65, .55, .45, .4 and .3, 20 times each. Ten may pass, but then 20 would:
     # above .65 is ann's .9.
     assert none.threshold == np.nextafter(0.65, 1)
@@ -49,10 +49,10 @@ def test_rates_worked_out_by_hand():
 
 
 def test_among_the_two_most_alike():
-    found = report([0.2, 0.5], rank=2)
-    assert found.closed_set_rate == 1
+    result = report([0.2, 0.5], rank=2)
+    assert result.closed_set_rate == 1
     # Above .55 are .9, .6 and .8; above .45 also cid's .5.
-    assert [point.identification_rate for point in found.points] == [0.75, 1]
+    assert [point.identification_rate for point in result.points] == [0.75, 1]
 
 
 @pytest.mark.parametrize(("strangers", "rate", "allowed"), [(100, 0.1, 10), (30, 0.7, 21)])
@@ -66,9 +66,9 @@ def test_rates_that_floating_point_misses(strangers, rate, allowed):
 def test_a_rate_needs_ten_false_positives_to_be_measurable():
     names = ["a", *(f"stranger {i}" for i in range(100))]
     similarity = np.linspace(1, 0, 101)[:, None]
-    found = open_set_report(similarity, names, ["a"], [0.1, 0.09])
-    assert [point.identification_rate for point in found.points] == [1, None]
-    assert found.to_dict()["points"][1] == {
+    result = open_set_report(similarity, names, ["a"], [0.1, 0.09])
+    assert [point.identification_rate for point in result.points] == [1, None]
+    assert result.to_dict()["points"][1] == {
         "false_positive_rate": 0.09,
         "identification_rate": None,
         "identified": None,

@@ -26,7 +26,7 @@ def people(rng, count, each, size, own=1.0, noise=None):
     return means[labels] + spread * rng.normal(size=(len(labels), size)) + 5.0, labels
 
 
-def as_pictures(x):
+def as_images(x):
     return x.astype("float32")[:, None, :, None]
 
 
@@ -37,7 +37,7 @@ def encoder_of_vectors(size, dim):
 
 
 def separation(encoder, x, labels):
-    vectors = np.asarray(encoder(as_pictures(x)))
+    vectors = np.asarray(encoder(as_images(x)))
     cosines = vectors @ vectors.T
     same = labels[:, None] == labels
     others = ~np.eye(len(labels), dtype=bool)
@@ -47,13 +47,13 @@ def separation(encoder, x, labels):
 def raw(encoder, x):
     """What the projection gives before it is brought to length 1."""
     inner = keras.Model(encoder.input, encoder.layers[-1].input)
-    return np.asarray(inner(as_pictures(x)))
+    return np.asarray(inner(as_images(x)))
 
 
 def test_with_few_people_variance_within_is_alike_in_all_directions(rng):
     x, labels = people(rng, 4, 100, 6, noise=[0.1, 0.3, 1.0, 2.0, 3.0, 5.0])
     encoder = encoder_of_vectors(6, 6)
-    fit_projection(encoder, as_pictures(x), labels, shrinkage=1e-6)
+    fit_projection(encoder, as_images(x), labels, shrinkage=1e-6)
     y = raw(encoder, x)
     np.testing.assert_allclose(y.mean(axis=0), 0.0, atol=1e-3)
     within = y - np.stack([y[labels == k].mean(axis=0) for k in labels])
@@ -66,7 +66,7 @@ def test_with_many_people_directions_are_long_as_they_are_reliable(rng):
     x, labels = people(rng, 400, 50, 2)
     x[:, 1] += 2 * (x[::50, 1][labels] - x[:, 1])  # noise that is mirrored, and means that differ
     encoder = encoder_of_vectors(2, 2)
-    fit_projection(encoder, as_pictures(x), labels, shrinkage=1e-6)
+    fit_projection(encoder, as_images(x), labels, shrinkage=1e-6)
     y = raw(encoder, x)
     means = np.stack([y[labels == k].mean(axis=0) for k in range(400)])
     rest = y - means[labels]
@@ -79,7 +79,7 @@ def test_with_many_people_directions_are_long_as_they_are_reliable(rng):
 
 
 @pytest.mark.parametrize("count", [5, 40])  # fewer and more people than the embedding has values
-def test_tells_unseen_people_apart_better_than_features_alone(count, rng):
+def test_distinguishes_unseen_people_better_than_features_alone(count, rng):
     noise = [3.0] * 15 + [0.2] * 5
     x, labels = people(rng, count, 20, 20, noise=noise)
     unseen, names = people(rng, 10, 20, 20, noise=noise)
@@ -87,7 +87,7 @@ def test_tells_unseen_people_apart_better_than_features_alone(count, rng):
     kernel = encoder.get_layer("projection")
     kernel.set_weights([np.eye(20, 8), -x.mean(axis=0)[:8]])
     before = separation(encoder, unseen, names)
-    fit_projection(encoder, as_pictures(x), labels)
+    fit_projection(encoder, as_images(x), labels)
     assert separation(encoder, unseen, names) > 2 * before > 0
 
 
@@ -95,7 +95,7 @@ def test_maps_are_reduced_and_joined(rng):
     x, labels = people(rng, 6, 20, 8)
     one, two = encoder_of_vectors(8, 4), encoder_of_pixels(8, 4, maps=2)
     for encoder in (one, two):
-        fit_projection(encoder, as_pictures(x), labels)
+        fit_projection(encoder, as_images(x), labels)
     assert [w.shape for w in two.weights] == [(4, 4), (4,), (4, 4)]
     assert separation(two, x, labels) == pytest.approx(separation(one, x, labels), abs=0.05)
 
@@ -106,7 +106,7 @@ def test_components_are_those_of_the_basis(rng):
     others, _ = people(rng, 6, 20, 8)
     others[:, :4] = 0.0
     encoder = encoder_of_vectors(8, 4)
-    fit_projection(encoder, as_pictures(x), labels, basis=as_pictures(others), components=4)
+    fit_projection(encoder, as_images(x), labels, basis=as_images(others), components=4)
     kernel = encoder.get_layer("projection").get_weights()[0]
     np.testing.assert_allclose(kernel[:4], 0.0, atol=1e-6)
     assert np.all(np.abs(kernel[4:]).max(axis=1) > 0.05)
@@ -116,20 +116,20 @@ def test_components_are_those_of_the_basis(rng):
 def test_missing_directions_are_zero(rng):
     x, labels = people(rng, 3, 4, 5)
     encoder = encoder_of_vectors(5, 8)
-    fit_projection(encoder, as_pictures(x), labels, components=2)
+    fit_projection(encoder, as_images(x), labels, components=2)
     assert np.all(raw(encoder, x)[:, 2:] == 0.0)
     assert np.all(np.std(raw(encoder, x)[:, :2], axis=0) > 0.1)
 
 
 def test_arguments(rng):
     x, labels = people(rng, 3, 4, 5)
-    encoder, pictures = encoder_of_vectors(5, 4), as_pictures(x)
+    encoder, images = encoder_of_vectors(5, 4), as_images(x)
     with pytest.raises(ValueError, match=r"`encoder` must be what FaceEncoder returns"):
-        fit_projection(SiameseEncoder((8, 8, 1)), pictures, labels)
+        fit_projection(SiameseEncoder((8, 8, 1)), images, labels)
     with pytest.raises(ValueError, match=r"`shrinkage` must be above 0 and at most 1"):
-        fit_projection(encoder, pictures, labels, shrinkage=0)
+        fit_projection(encoder, images, labels, shrinkage=0)
     with pytest.raises(ValueError, match=r"`components` must be a whole number above 0"):
-        fit_projection(encoder, pictures, labels, components=0)
+        fit_projection(encoder, images, labels, components=0)
     for wrong in (labels[:-1], np.zeros(12), np.arange(12)):
         with pytest.raises(ValueError, match=r"`labels` must be the person on each image"):
-            fit_projection(encoder, pictures, wrong)
+            fit_projection(encoder, images, wrong)

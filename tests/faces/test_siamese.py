@@ -14,7 +14,7 @@ def encoder():
 
 
 @pytest.fixture
-def pictures(rng):
+def images(rng):
     return [rng.uniform(0, 1, (4, *SHAPE)).astype("float32") for _ in "ab"]
 
 
@@ -27,55 +27,55 @@ def test_has_one_encoder_and_the_parameters_of_the_course():
 
 
 @pytest.mark.parametrize("distance", ["euclidean", "cosine"])
-def test_without_head_it_gives_the_distance(distance, encoder, pictures):
-    a, b = (np.asarray(encoder(x)) for x in pictures)
+def test_without_head_it_gives_the_distance(distance, encoder, images):
+    a, b = (np.asarray(encoder(x)) for x in images)
     expected = {
         "euclidean": np.linalg.norm(a - b, axis=1),
         "cosine": (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1),
     }
     pair = SiameseNetwork(encoder, distance, head=None)
     assert pair.count_params() == encoder.count_params()
-    np.testing.assert_allclose(pair(pictures)[:, 0], expected[distance], rtol=1e-3)
-    np.testing.assert_allclose(pair(pictures), pair(pictures[::-1]), rtol=1e-5)
+    np.testing.assert_allclose(pair(images)[:, 0], expected[distance], rtol=1e-3)
+    np.testing.assert_allclose(pair(images), pair(images[::-1]), rtol=1e-5)
 
 
 @pytest.mark.parametrize("distance", ["euclidean", "cosine", "absolute"])
-def test_head_weighs_the_distance(distance, encoder, pictures):
+def test_head_weighs_the_distance(distance, encoder, images):
     pair = SiameseNetwork(encoder, distance)
     kernel, bias = pair.get_layer("same_logit").get_weights()
     name = {"euclidean": "distance", "cosine": "similarity", "absolute": "difference"}[distance]
     inner = keras.Model(pair.inputs, pair.get_layer(name).output)
-    expected = 1 / (1 + np.exp(-(np.asarray(inner(pictures)) @ kernel + bias)))
-    np.testing.assert_allclose(pair(pictures), expected, rtol=1e-4)
+    expected = 1 / (1 + np.exp(-(np.asarray(inner(images)) @ kernel + bias)))
+    np.testing.assert_allclose(pair(images), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("distance", ["euclidean", "cosine", "absolute"])
 @pytest.mark.parametrize("seed", range(5))
 def test_what_is_further_apart_is_less_likely_the_same_from_the_start(
-    distance, seed, encoder, pictures
+    distance, seed, encoder, images
 ):
     keras.utils.set_random_seed(seed)
     pair = SiameseNetwork(encoder, distance)
-    equal, other = pair([pictures[0], pictures[0]]), pair([pictures[0], pictures[1]])
+    equal, other = pair([images[0], images[0]]), pair([images[0], images[1]])
     assert (np.asarray(equal) > np.asarray(other)).all()
 
 
-def test_training_the_pair_trains_the_encoder(pictures):
+def test_training_the_pair_trains_the_encoder(images):
     encoder = SiameseEncoder(SHAPE)
-    before = np.asarray(encoder(pictures[0]))
+    before = np.asarray(encoder(images[0]))
     pair = SiameseNetwork(encoder, head=None)
     pair.compile(keras.optimizers.Adam(0.01), ContrastiveLoss())
     same = np.array([1, 0, 1, 0])
-    losses = pair.fit(pictures, same, epochs=12, verbose=0).history["loss"]
+    losses = pair.fit(images, same, epochs=12, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
-    assert np.abs(np.asarray(encoder(pictures[0])) - before).max() > 1e-3
+    assert np.abs(np.asarray(encoder(images[0])) - before).max() > 1e-3
 
 
-def test_saved_and_loaded_equally(encoder, pictures, tmp_path):
+def test_saved_and_loaded_equally(encoder, images, tmp_path):
     pair = SiameseNetwork(encoder, "cosine")
     pair.save(tmp_path / "pair.keras")
     loaded = keras.saving.load_model(tmp_path / "pair.keras")
-    np.testing.assert_array_equal(loaded(pictures), pair(pictures))
+    np.testing.assert_array_equal(loaded(images), pair(images))
 
 
 def test_arguments(encoder):

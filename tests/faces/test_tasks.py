@@ -19,7 +19,7 @@ ALL = (Detection(), Landmarks(), Pose(), Smile(), Gender(), Age(), Identity())
 
 
 def test_all_in_ones_sources_sum_to_the_slides_total():
-    assert sum(source.pictures for source in ALL_IN_ONE_SOURCES) == 993_153
+    assert sum(source.images for source in ALL_IN_ONE_SOURCES) == 993_153
 
 
 def test_all_in_ones_sources_are_labelled_for_all_tasks_and_no_other():

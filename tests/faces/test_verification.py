@@ -12,34 +12,34 @@ def rows_and_columns(images):
     return 3.0 * images[:, 0, :2, 0]
 
 
-def picture(*pixels):
-    image = np.zeros((2, 2, 1), "float32")
-    image[0, : len(pixels), 0] = pixels
-    return image
+def image(*pixels):
+    array = np.zeros((2, 2, 1), "float32")
+    array[0, : len(pixels), 0] = pixels
+    return array
 
 
 def test_verify_by_hand():
     verifier = FaceVerifier(rows_and_columns, threshold=0.6)
-    found = verifier.verify(picture(1, 0), picture(9, 12))
-    assert found == Verification(pytest.approx(0.6), 0.6, found.same)
-    assert not verifier.verify(picture(1, 0), picture(8, 12)).same
-    assert verifier.verify(picture(1, 0), picture(10, 12)).same
+    verification = verifier.verify(image(1, 0), image(9, 12))
+    assert verification == Verification(pytest.approx(0.6), 0.6, verification.same)
+    assert not verifier.verify(image(1, 0), image(8, 12)).same
+    assert verifier.verify(image(1, 0), image(10, 12)).same
     # A vector of zeros is like nothing.
-    assert verifier.verify(picture(0), picture(0)).similarity == 0.0
-    assert set(found.to_dict()) == {"similarity", "threshold", "same"}
+    assert verifier.verify(image(0), image(0)).similarity == 0.0
+    assert set(verification.to_dict()) == {"similarity", "threshold", "same"}
 
 
 def test_at_the_threshold_it_is_the_same():
-    assert FaceVerifier(rows_and_columns, threshold=1.0).verify(picture(1), picture(2)).same
-    assert FaceVerifier(rows_and_columns, -1.0).verify(picture(1), picture(-1)).same
+    assert FaceVerifier(rows_and_columns, threshold=1.0).verify(image(1), image(2)).same
+    assert FaceVerifier(rows_and_columns, -1.0).verify(image(1), image(-1)).same
 
 
 def test_mirrored_adds_what_the_mirror_shows():
     verifier = FaceVerifier(rows_and_columns, 0.5, mirrored=True)
-    assert verifier.verify(picture(1, 0), picture(0, 7)).similarity == pytest.approx(1.0)
+    assert verifier.verify(image(1, 0), image(0, 7)).similarity == pytest.approx(1.0)
 
 
-def test_batches_give_what_pictures_alone_give(rng):
+def test_batches_give_what_images_alone_give(rng):
     a, b = rng.normal(size=(2, 130, 4, 4, 1)).astype("float32")
     sizes = []
 
@@ -48,10 +48,10 @@ def test_batches_give_what_pictures_alone_give(rng):
         return images.reshape(len(images), -1)
 
     verifier = FaceVerifier(embed, 0.0)
-    found = verifier.similarity(a, b)
+    similarities = verifier.similarity(a, b)
     assert max(sizes) == 64
     alone = [verifier.verify(x, y).similarity for x, y in zip(a[-3:], b[-3:], strict=True)]
-    np.testing.assert_allclose(found[-3:], alone, rtol=1e-6)
+    np.testing.assert_allclose(similarities[-3:], alone, rtol=1e-6)
 
 
 def test_keras_model_and_its_file_work_alike(tmp_path, rng):
@@ -59,9 +59,11 @@ def test_keras_model_and_its_file_work_alike(tmp_path, rng):
     model = keras.Model(image, keras.layers.Dense(5)(keras.layers.Flatten()(image)))
     file = TFLiteModel(convert(model, tmp_path / "encoder.tflite", "none").path)
     a, b = rng.normal(size=(2, 3, 4, 4, 1)).astype("float32")
-    found = FaceVerifier(file, 0.0).similarity(a, b)
+    similarities = FaceVerifier(file, 0.0).similarity(a, b)
     for embed in (model, model.predict_on_batch):
-        np.testing.assert_allclose(FaceVerifier(embed, 0.0).similarity(a, b), found, atol=1e-6)
+        np.testing.assert_allclose(
+            FaceVerifier(embed, 0.0).similarity(a, b), similarities, atol=1e-6
+        )
 
 
 def test_choose_threshold_by_hand():
@@ -102,9 +104,9 @@ def test_arguments():
         FaceVerifier(rows_and_columns, float("nan"))
     verifier = FaceVerifier(rows_and_columns, 0.5)
     with pytest.raises(ValueError, match=r"An image must be .* Received: \(1, 2, 2, 1\)"):
-        verifier.verify(picture(1)[None], picture(1))
+        verifier.verify(image(1)[None], image(1))
     with pytest.raises(ValueError, match=r"must have one shape. Received: \(1, 2, 2, 1\) and"):
-        verifier.verify(picture(1), np.zeros((3, 2, 1)))
+        verifier.verify(image(1), np.zeros((3, 2, 1)))
     with pytest.raises(ValueError, match=r"`images` must be at least one image"):
         embed_unit(rows_and_columns, np.zeros((0, 2, 2, 1)))
     with pytest.raises(ValueError, match=r"`embed` must return a vector for each image"):

@@ -29,9 +29,9 @@ def test_weights_count_pairs_several_times(rng):
     weights = rng.integers(0, 4, 100)
     repeated = np.repeat(np.arange(100), weights)
     used = weights > 0
-    found = equal_error_rate(similarity[used], same[used], weights[used])
+    rate = equal_error_rate(similarity[used], same[used], weights[used])
     expected = equal_error_rate(similarity[repeated], same[repeated])
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(rate, expected)
 
 
 def test_best_threshold_is_the_middle_of_the_gap(rng):

@@ -35,7 +35,7 @@ class Reader:
     read: Callable[[Path], object]
 
 
-def _pictures(folder: Path) -> None:
+def _images(folder: Path) -> None:
     rng = np.random.default_rng(0)
     for name in CLASSES:
         (folder / name).mkdir(parents=True)
@@ -44,7 +44,7 @@ def _pictures(folder: Path) -> None:
             Image.fromarray(pixels).save(folder / name / f"{i}.{ending}")
 
 
-def _read_pictures(folder: Path) -> None:
+def _read_images(folder: Path) -> None:
     from keras_cv_course.data import image_folder
 
     data = image_folder(folder, (16, 16, 3), (0.0, 255.0), batch_size=2)
@@ -52,7 +52,7 @@ def _read_pictures(folder: Path) -> None:
         assert np.isfinite(images.numpy()).all()
 
 
-def _read_picture(folder: Path) -> None:
+def _read_image(folder: Path) -> None:
     from keras_cv_course.faces import read_photograph
 
     for path in sorted(folder.rglob("*.*")):
@@ -62,8 +62,8 @@ def _read_picture(folder: Path) -> None:
 def _shards(folder: Path) -> None:
     from keras_cv_course.data import image_folder, write_shards
 
-    _pictures(folder / "pictures")
-    data = image_folder(folder / "pictures", (16, 16, 3), (0.0, 255.0), batch_size=2)
+    _images(folder / "images")
+    data = image_folder(folder / "images", (16, 16, 3), (0.0, 255.0), batch_size=2)
     write_shards(data, folder / "shards")
 
 
@@ -172,9 +172,9 @@ def _faces(folder: Path) -> None:
     for person in ("Ada", "Bob"):
         (folder / "people" / person).mkdir(parents=True)
         for i in (1, 2):
-            picture = Image.new("RGB", (12, 12))
-            picture.save(folder / "people" / person / f"{person}_{i:04d}.jpg")
-            picture.save(folder / "images" / f"{person}{i}.png")
+            image = Image.new("RGB", (12, 12))
+            image.save(folder / "people" / person / f"{person}_{i:04d}.jpg")
+            image.save(folder / "images" / f"{person}{i}.png")
             lines.append(f"{person}{i}.png,{person},1,2,8.5,9")
     (folder / "landmarks.csv").write_text("\n".join(lines) + "\n")
     (folder / "pairs.txt").write_text("1\t1\nAda\t1\t2\nAda\t1\tBob\t2\n")
@@ -347,13 +347,13 @@ def _made(folder: Path) -> Path:
 
 
 READERS: tuple[Reader, ...] = (
-    Reader("pictures", ("data.images",), ("*/*.*",), _pictures, _read_pictures),
+    Reader("images", ("data.images",), ("*/*.*",), _images, _read_images),
     Reader(
-        "picture",
+        "image",
         ("data.photographs", "data.photograph_header", "faces.photographs"),
         ("*/*.*",),
-        _pictures,
-        _read_picture,
+        _images,
+        _read_image,
     ),
     Reader(
         "shards",

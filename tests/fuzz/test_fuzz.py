@@ -115,16 +115,16 @@ def child(corpus, tmp_path_factory):
 
 @pytest.mark.parametrize("name", [row.name for row in READERS])
 def test_a_sample_of_damaged_files(child, name):
-    found = {seed: child.ask(name, seed) for seed in range(SAMPLE)}
-    assert not {seed: wrong for seed, wrong in found.items() if wrong is not None}
+    outcomes = {seed: child.ask(name, seed) for seed in range(SAMPLE)}
+    assert not {seed: wrong for seed, wrong in outcomes.items() if wrong is not None}
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", [row.name for row in READERS])
 def test_many_damaged_files(child, name):
     first = int(os.environ.get("FUZZ_SEED", "0")) * ALL
-    found = {seed: child.ask(name, seed) for seed in range(first, first + ALL // len(READERS))}
-    wrong = {seed: answer for seed, answer in found.items() if answer is not None}
+    outcomes = {seed: child.ask(name, seed) for seed in range(first, first + ALL // len(READERS))}
+    wrong = {seed: answer for seed, answer in outcomes.items() if answer is not None}
     assert not wrong, json.dumps(wrong, indent=1)
 
 

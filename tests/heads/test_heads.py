@@ -11,11 +11,11 @@ def test_order_is_map_row_column_anchor(rng):
     fine, coarse = rng.normal(size=(1, 2, 3, 2 * 4)), rng.normal(size=(1, 1, 1, 1 * 4))
     inputs = {"P3": keras.Input(fine.shape[1:]), "P4": keras.Input(coarse.shape[1:])}
     model = keras.Model(list(inputs.values()), over_anchors(inputs, 4, "boxes"))
-    found = np.asarray(model([fine.astype("float32"), coarse.astype("float32")]))[0]
+    outputs = np.asarray(model([fine.astype("float32"), coarse.astype("float32")]))[0]
     expected = [
         fine[0, i, j, 4 * a : 4 * a + 4] for i in range(2) for j in range(3) for a in (0, 1)
     ]
-    np.testing.assert_allclose(found, [*expected, coarse[0, 0, 0]], atol=1e-6)
+    np.testing.assert_allclose(outputs, [*expected, coarse[0, 0, 0]], atol=1e-6)
 
 
 def test_free_sizes_are_refused():
@@ -26,11 +26,11 @@ def test_free_sizes_are_refused():
 def test_every_score_of_retinanet_begins_at_the_prior(rng):
     inputs = {f"P{i}": keras.Input((size, size, 16)) for i, size in ((3, 4), (4, 2))}
     model = keras.Model(list(inputs.values()), retinanet_head(inputs, 9, 5, prior=0.02))
-    found = model([rng.normal(size=(2, size, size, 16)).astype("float32") for size in (4, 2)])
-    scores = keras.ops.sigmoid(found["classes"])
+    outputs = model([rng.normal(size=(2, size, size, 16)).astype("float32") for size in (4, 2)])
+    scores = keras.ops.sigmoid(outputs["classes"])
     np.testing.assert_allclose(scores, 0.02, rtol=0.05)
     # The bias of a focal prior is of the scores, and not of the boxes.
-    assert np.abs(np.asarray(found["boxes"])).max() < 0.1
+    assert np.abs(np.asarray(outputs["boxes"])).max() < 0.1
     assert model.get_layer("classes_conv").bias.numpy() == pytest.approx(-3.8918, abs=1e-4)
     assert model.get_layer("boxes_conv").bias.numpy() == pytest.approx(0)
 

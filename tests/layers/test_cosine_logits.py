@@ -9,8 +9,8 @@ def test_by_hand():
     layer = CosineLogits(3)
     layer.build((None, 2))
     layer.set_weights([np.array([[5.0, 0.0], [0.0, -0.1], [3.0, 4.0]])])
-    found = layer(np.array([[2.0, 0.0], [0.3, 0.4]], "float32"))
-    np.testing.assert_allclose(found, [[1.0, 0.0, 0.6], [0.6, -0.8, 1.0]], atol=1e-6)
+    outputs = layer(np.array([[2.0, 0.0], [0.3, 0.4]], "float32"))
+    np.testing.assert_allclose(outputs, [[1.0, 0.0, 0.6], [0.6, -0.8, 1.0]], atol=1e-6)
 
 
 def test_saved_and_loaded_equally(tmp_path, rng):

@@ -85,9 +85,9 @@ def test_boxes_of_yolo_v1_are_those_of_box_coding(rng):
 def test_scores(scores, expected, rng):
     spec = DetectionSpec(SIZE, 3, MAPS, "center", scores)
     heads = raw(spec, rng)
-    _, found = HeadDecoding(spec)(heads)
-    np.testing.assert_allclose(found, expected(heads), atol=1e-6)
-    assert found.shape == (2, spec.count, 3)
+    _, actual = HeadDecoding(spec)(heads)
+    np.testing.assert_allclose(actual, expected(heads), atol=1e-6)
+    assert actual.shape == (2, spec.count, 3)
 
 
 def test_codes_that_are_not_the_anchors_are_refused():

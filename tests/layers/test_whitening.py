@@ -44,9 +44,9 @@ def test_normalized_features_have_variance_1_and_stay_correlated(samples):
 
 
 def test_decorrelated_features_have_a_diagonal_covariance(samples):
-    found = covariance(np.asarray(adapted("decorrelate", samples)(samples)))
+    covariances = covariance(np.asarray(adapted("decorrelate", samples)(samples)))
     variances = np.linalg.eigvalsh(covariance(samples))[::-1]
-    np.testing.assert_allclose(found, np.diag(variances), atol=1e-3 * variances[0])
+    np.testing.assert_allclose(covariances, np.diag(variances), atol=1e-3 * variances[0])
 
 
 @pytest.mark.parametrize("kind", ["pca", "zca"])
@@ -64,19 +64,19 @@ def test_zca_stays_closest_to_its_inputs(samples):
     np.testing.assert_allclose(adapted("zca", plain).matrix, [[1 / 3, 0], [0, 1]], atol=1e-6)
 
 
-def test_channels_of_pictures_of_any_size_are_whitened(rng):
-    pictures = rng.uniform(0, 255, (10, 6, 5, 1)) * np.ones(3) + rng.normal(size=(10, 6, 5, 3))
-    layer = adapted("pca", pictures)
-    white = np.asarray(layer(pictures))
-    assert white.shape == pictures.shape
+def test_channels_of_images_of_any_size_are_whitened(rng):
+    images = rng.uniform(0, 255, (10, 6, 5, 1)) * np.ones(3) + rng.normal(size=(10, 6, 5, 3))
+    layer = adapted("pca", images)
+    white = np.asarray(layer(images))
+    assert white.shape == images.shape
     np.testing.assert_allclose(covariance(white.reshape(-1, 3)), np.eye(3), atol=1e-2)
     assert layer(rng.uniform(0, 255, (2, 9, 9, 3))).shape == (2, 9, 9, 3)
 
 
-def test_all_values_of_a_picture_are_whitened(rng):
-    pictures = rng.normal(size=(400, 4, 3, 2)).cumsum(axis=1)
-    white = np.asarray(adapted("zca", pictures, features="all")(pictures))
-    assert white.shape == pictures.shape
+def test_all_values_of_a_image_are_whitened(rng):
+    images = rng.normal(size=(400, 4, 3, 2)).cumsum(axis=1)
+    white = np.asarray(adapted("zca", images, features="all")(images))
+    assert white.shape == images.shape
     np.testing.assert_allclose(covariance(white.reshape(400, -1)), np.eye(24), atol=1e-3)
 
 

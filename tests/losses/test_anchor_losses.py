@@ -32,19 +32,17 @@ def test_smooth_l1_by_hand():
 
 def numpy_multibox(labels, weights, logits, ratio):
     total, matches = 0.0, 0
-    for picture in range(len(labels)):
+    for image in range(len(labels)):
         negatives = []
-        found = 0
-        for label, weight, row in zip(
-            labels[picture], weights[picture], logits[picture], strict=True
-        ):
+        positives = 0
+        for label, weight, row in zip(labels[image], weights[image], logits[image], strict=True):
             if label >= 0:
                 total += weight * softmax_entropy(row, label + 1)
-                found += 1
+                positives += 1
             elif weight > 0:
                 negatives.append(softmax_entropy(row, 0))
-        total += sum(sorted(negatives, reverse=True)[: ratio * found])
-        matches += found
+        total += sum(sorted(negatives, reverse=True)[: ratio * positives])
+        matches += positives
     return total / max(matches, 1)
 
 
@@ -59,8 +57,8 @@ def class_targets(rng, shape=(3, 40), classes=4):
 def test_multibox_as_in_numpy(ratio, rng):
     labels, weights, targets = class_targets(rng)
     logits = rng.normal(0, 2, (3, 40, 5)).astype(F32)
-    found = MultiboxClassLoss(ratio)(targets, logits)
-    np.testing.assert_allclose(found, numpy_multibox(labels, weights, logits, ratio), rtol=1e-5)
+    losses = MultiboxClassLoss(ratio)(targets, logits)
+    np.testing.assert_allclose(losses, numpy_multibox(labels, weights, logits, ratio), rtol=1e-5)
 
 
 def test_only_the_hardest_negatives_have_a_gradient():
@@ -75,12 +73,12 @@ def test_only_the_hardest_negatives_have_a_gradient():
     assert moved.tolist() == [True, True, False, True, False, True, False, False]
 
 
-def test_a_picture_without_boxes_counts_only_if_asked():
+def test_a_image_without_boxes_counts_only_if_asked():
     targets = np.tile(np.array([-1, 1], F32), (1, 10, 1))
     logits = np.zeros((1, 10, 3), F32)
     assert MultiboxClassLoss()(targets, logits) == 0
-    found = MultiboxClassLoss(least_negatives=4)(targets, logits)
-    np.testing.assert_allclose(found, 4 * np.log(3), rtol=1e-6)
+    losses = MultiboxClassLoss(least_negatives=4)(targets, logits)
+    np.testing.assert_allclose(losses, 4 * np.log(3), rtol=1e-6)
 
 
 def test_multibox_smoothing():
@@ -88,8 +86,8 @@ def test_multibox_smoothing():
     logits = np.array([[[0, 2, 0, 0]]], F32)
     logs = np.log(np.exp(logits[0, 0]) / np.exp(logits[0, 0]).sum())
     wanted = np.array([0.1 / 3, 0.9, 0.1 / 3, 0.1 / 3])
-    found = MultiboxClassLoss(label_smoothing=0.1)(targets, logits)
-    np.testing.assert_allclose(found, -(wanted * logs).sum(), rtol=1e-5)
+    losses = MultiboxClassLoss(label_smoothing=0.1)(targets, logits)
+    np.testing.assert_allclose(losses, -(wanted * logs).sum(), rtol=1e-5)
 
 
 def numpy_focal(labels, weights, logits, alpha, gamma):

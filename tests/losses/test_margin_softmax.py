@@ -19,21 +19,21 @@ def test_arc_face_adds_to_the_angle():
     logits[0, 0] = scale * np.cos(np.arccos(0.8) + margin)
     for row, person in ((1, 0), (2, 1)):  # beyond pi - 0.5, whose cosine is -0.88
         logits[row, person] = scale * (COSINES[row, person] - margin * np.sin(margin))
-    found = ArcFace(margin, scale, reduction="none")(PEOPLE, COSINES)
-    np.testing.assert_allclose(found, cross_entropy(logits, PEOPLE), rtol=1e-4)
+    losses = ArcFace(margin, scale, reduction="none")(PEOPLE, COSINES)
+    np.testing.assert_allclose(losses, cross_entropy(logits, PEOPLE), rtol=1e-4)
 
 
 def test_cos_face_takes_off_the_cosine():
     logits = 16.0 * (COSINES - 0.35 * np.eye(3)[PEOPLE])
-    found = CosFace(0.35, 16.0, reduction="none")(PEOPLE[:, None], COSINES)
-    np.testing.assert_allclose(found, cross_entropy(logits, PEOPLE), rtol=1e-4)
+    losses = CosFace(0.35, 16.0, reduction="none")(PEOPLE[:, None], COSINES)
+    np.testing.assert_allclose(losses, cross_entropy(logits, PEOPLE), rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", [ArcFace, CosFace])
 def test_without_margin_it_is_softmax(kind):
-    found = kind(0.0, 8.0)(PEOPLE, COSINES)
+    losses = kind(0.0, 8.0)(PEOPLE, COSINES)
     expected = keras.ops.sparse_categorical_crossentropy(PEOPLE, 8.0 * COSINES, from_logits=True)
-    np.testing.assert_allclose(found, np.mean(expected), rtol=1e-5)
+    np.testing.assert_allclose(losses, np.mean(expected), rtol=1e-5)
 
 
 def test_arc_face_falls_with_the_cosine_and_has_gradients_at_its_ends():

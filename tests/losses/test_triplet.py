@@ -26,8 +26,8 @@ def test_is_the_definition(margin, rng):
     for _ in range(5):
         x = rng.normal(size=(8, 3)).astype("float32")
         x /= np.linalg.norm(x, axis=1, keepdims=True)
-        found = TripletSemiHardLoss(margin)(people, x)
-        np.testing.assert_allclose(found, reference(people, x, margin), rtol=1e-5)
+        loss = TripletSemiHardLoss(margin)(people, x)
+        np.testing.assert_allclose(loss, reference(people, x, margin), rtol=1e-5)
 
 
 def test_by_hand():
@@ -45,12 +45,12 @@ def test_batch_without_triplets_costs_nothing(people):
 
 
 def test_training_pulls_people_together(rng):
-    pictures = rng.normal(size=(32, 8)).astype("float32")
+    images = rng.normal(size=(32, 8)).astype("float32")
     people = np.repeat(np.arange(4), 8)
-    pictures[:, :4] += 2 * np.eye(4, dtype="float32")[people]
+    images[:, :4] += 2 * np.eye(4, dtype="float32")[people]
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4), unit()])
     model.compile(keras.optimizers.Adam(0.02), TripletSemiHardLoss(0.5))
-    losses = model.fit(pictures, people, batch_size=32, epochs=20, verbose=0).history["loss"]
+    losses = model.fit(images, people, batch_size=32, epochs=20, verbose=0).history["loss"]
     assert losses[-1] < 0.8 * losses[0]
 
 

@@ -57,15 +57,15 @@ def scene(rng):
     }
 
 
-def predicted(scene, picture, i):
-    x, y, width, height = scene["heads"][picture, i, :4].astype(float)
+def predicted(scene, image, i):
+    x, y, width, height = scene["heads"][image, i, :4].astype(float)
     anchor, stride = scene["anchors"][i].astype(float), scene["strides"][i]
     middle = (anchor[:2] + anchor[2:]) / 2 + (sigmoid([x, y]) - 0.5) * stride
     return from_middle(*middle, *((anchor[2:] - anchor[:2]) * np.exp([width, height])))
 
 
-def squared_codes(scene, picture, i, box):
-    codes = scene["heads"][picture, i, :4].astype(float)
+def squared_codes(scene, image, i, box):
+    codes = scene["heads"][image, i, :4].astype(float)
     anchor, stride = scene["anchors"][i].astype(float), scene["strides"][i]
     middle, sides = (box[:2] + box[2:]) / 2, box[2:] - box[:2]
     corner = (anchor[:2] + anchor[2:]) / 2 - stride / 2
@@ -79,29 +79,29 @@ def squared_codes(scene, picture, i, box):
 
 
 def numpy_loss(scene, positive, negative, ignore):
-    """Sums over anchors one by one; `positive(picture, i, box, label)`, `negative(objectness)`."""
+    """Sums over anchors one by one; `positive(image, i, box, label)`, `negative(objectness)`."""
     total, ignored = 0.0, []
-    for picture in range(2):
+    for image in range(2):
         for i in range(40):
-            if (picture, i) in scene["matches"]:
-                index, label, weight = scene["matches"][picture, i]
-                total += weight * positive(picture, i, scene["boxes"][picture, index], label)
+            if (image, i) in scene["matches"]:
+                index, label, weight = scene["matches"][image, i]
+                total += weight * positive(image, i, scene["boxes"][image, index], label)
                 continue
-            box = predicted(scene, picture, i)
-            real = scene["boxes"][picture][scene["real"][picture]]
+            box = predicted(scene, image, i)
+            real = scene["boxes"][image][scene["real"][image]]
             if max((numpy_iou(box, other) for other in real), default=0) > ignore:
-                ignored.append((picture, i))
+                ignored.append((image, i))
             else:
-                total += negative(scene["heads"][picture, i, 4])
+                total += negative(scene["heads"][image, i, 4])
     return total / 2, ignored
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_v3_as_in_numpy(scene, smoothing):
-    def positive(picture, i, box, label):
-        _, objectness, *logits = np.split(scene["heads"][picture, i], [4, 5, 6, 7])
+    def positive(image, i, box, label):
+        _, objectness, *logits = np.split(scene["heads"][image, i], [4, 5, 6, 7])
         share = np.prod(box[2:] - box[:2]) / SIZE**2
-        error = (2 - share) * squared_codes(scene, picture, i, box)
+        error = (2 - share) * squared_codes(scene, image, i, box)
         error -= np.log(sigmoid(objectness[0]))
         for c, logit in enumerate(logits):
             t = 1 - smoothing if c == label else smoothing / (CLASSES - 1)
@@ -116,12 +116,12 @@ def test_v3_as_in_numpy(scene, smoothing):
 
 
 def test_v2_as_in_numpy(scene):
-    def positive(picture, i, box, label):
-        row = scene["heads"][picture, i].astype(float)
-        overlap = numpy_iou(predicted(scene, picture, i), box)
+    def positive(image, i, box, label):
+        row = scene["heads"][image, i].astype(float)
+        overlap = numpy_iou(predicted(scene, image, i), box)
         softmax = np.exp(row[5:]) / np.exp(row[5:]).sum()
         return (
-            squared_codes(scene, picture, i, box)
+            squared_codes(scene, image, i, box)
             + 5 * (overlap - sigmoid(row[4])) ** 2 / 2
             - np.log(softmax[label])
         )
@@ -135,12 +135,12 @@ def test_v2_as_in_numpy(scene):
 def test_ciou_in_place_of_squares(scene, kind):
     heads, targets = scene["heads"], scene["targets"]
     without = kind(box_weight=0.0)(targets, heads)
-    found = kind(box_loss="ciou", box_weight=3.0)(targets, heads) - without
+    loss = kind(box_loss="ciou", box_weight=3.0)(targets, heads) - without
     expected = sum(
         weight * (1 - ciou(np.array(predicted(scene, *at), F32), scene["boxes"][at[0], index]))
         for at, (index, _, weight) in scene["matches"].items()
     )
-    np.testing.assert_allclose(found, 3 * expected / 2, rtol=1e-4)
+    np.testing.assert_allclose(loss, 3 * expected / 2, rtol=1e-4)
 
 
 def test_an_ignored_anchor_has_no_gradient(scene):
@@ -248,21 +248,21 @@ def test_heads_are_joined_and_trained_with_plain_fit():
     model = keras.Model(image, heads | {"objectness": head("objectness", 1)})
     training = join_heads(model)
     assert training.output_shape == (None, 8, 8)
-    pictures = np.eye(2, 6)
-    outputs = model(pictures)
+    images = np.eye(2, 6)
+    outputs = model(images)
     np.testing.assert_array_equal(
-        training(pictures),
+        training(images),
         np.concatenate([outputs[name] for name in ("boxes", "objectness", "classes")], -1),
     )
     training.compile(keras.optimizers.Adam(0.1), YOLOv3Loss(box_loss="ciou"))
     boxes = np.array([[from_middle(10, 6, 9, 7)], [from_middle(20, 20, 20, 22)]], F32)
     targets = encode_yolo_targets(boxes, np.array([[2], [0]]), **places)
-    data = tf.data.Dataset.from_tensors((pictures, targets)).repeat()
+    data = tf.data.Dataset.from_tensors((images, targets)).repeat()
     history = training.fit(data, steps_per_epoch=40, epochs=3, verbose=0, shuffle=False).history
     assert history["loss"][-1] < 0.2 * history["loss"][0]
-    found = model(pictures)
+    joined = model(images)
     np.testing.assert_array_equal(
-        np.argmax(found["objectness"][..., 0], -1), np.argmax(targets[:, :8, 4], -1)
+        np.argmax(joined["objectness"][..., 0], -1), np.argmax(targets[:, :8, 4], -1)
     )
 
 

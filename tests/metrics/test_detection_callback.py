@@ -3,28 +3,28 @@ from math import nan
 import keras
 import numpy as np
 import pytest
-from truths import detections, picture, square
+from truths import detections, image, square
 
 from keras_cv_course.metrics.detection_callback import AveragePrecision, detection_metrics
 
 NAMES = ("cell",)
-PICTURE = np.zeros((12, 40, 3), np.uint8)
+IMAGE = np.zeros((12, 40, 3), np.uint8)
 
 
 def samples(count=20):
-    return [(PICTURE, picture([square(0), square(1)])) for _ in range(count)]
+    return [(IMAGE, image([square(0), square(1)])) for _ in range(count)]
 
 
-def find_first(pictures):
-    return [detections((*square(0), 0.9, 0)) for _ in pictures]
+def find_first(images):
+    return [detections((*square(0), 0.9, 0)) for _ in images]
 
 
 def test_all_numbers_of_a_detector():
     sizes = []
 
-    def detect(pictures):
-        sizes.append(len(pictures))
-        return find_first(pictures)
+    def detect(images):
+        sizes.append(len(images))
+        return find_first(images)
 
     result = detection_metrics(detect, iter(samples()), NAMES)
     assert sizes == [16, 4]
@@ -33,9 +33,9 @@ def test_all_numbers_of_a_detector():
     assert result["VOC07"] == pytest.approx(6 / 11)
 
 
-def test_a_detector_that_forgets_pictures_is_refused():
+def test_a_detector_that_forgets_images_is_refused():
     with pytest.raises(ValueError, match="Received: 19 for 20 images"):
-        detection_metrics(lambda pictures: find_first(pictures[:15]), samples(), NAMES)
+        detection_metrics(lambda images: find_first(images[:15]), samples(), NAMES)
 
 
 def test_the_logs_have_it_every_second_epoch_and_none_in_between():
@@ -44,12 +44,10 @@ def test_the_logs_have_it_every_second_epoch_and_none_in_between():
     model.compile("sgd", "mse")
     state = {"calls": 0}
 
-    def detect(pictures):
+    def detect(images):
         state["calls"] += 1
         good = state["calls"] > 1
-        return [detections((*square(0), 0.9, 0), (*square(1 if good else 3), 0.8, 0))] * len(
-            pictures
-        )
+        return [detections((*square(0), 0.9, 0), (*square(1 if good else 3), 0.8, 0))] * len(images)
 
     scores = AveragePrecision(detect, lambda: samples(2), NAMES, every=2, names=("AP50", "VOC12"))
     history = model.fit(

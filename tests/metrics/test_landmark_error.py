@@ -16,6 +16,6 @@ def test_distances_over_the_distance_between_the_eyes():
 
 def test_hidden_points_do_not_count():
     true = np.array([[0.0, 0.0, 10.0, 0.0, NAN, NAN], [NAN] * 6])
-    found = normalized_mean_error(true, np.ones((2, 6)), eyes=(0, 1))
+    error = normalized_mean_error(true, np.ones((2, 6)), eyes=(0, 1))
     expected = (np.sqrt(2) + np.sqrt(82)) / 2 / 10
-    np.testing.assert_allclose(found, [expected, NAN])
+    np.testing.assert_allclose(error, [expected, NAN])

@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclass
-class Picture:
+class Image:
     boxes: np.ndarray
     labels: np.ndarray
     crowd: np.ndarray
@@ -14,11 +14,11 @@ class Picture:
     areas: np.ndarray
 
 
-def picture(boxes=(), labels=None, crowd=(), difficult=()):
+def image(boxes=(), labels=None, crowd=(), difficult=()):
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
     rows = np.arange(len(boxes))
     sides = boxes[:, 2:] - boxes[:, :2]
-    return Picture(
+    return Image(
         boxes=boxes,
         labels=np.zeros(len(boxes), np.int32) if labels is None else np.asarray(labels, np.int32),
         crowd=np.isin(rows, crowd),

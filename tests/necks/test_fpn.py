@@ -18,16 +18,16 @@ def test_coarse_values_reach_the_fine_maps(rng):
     (k3, c3), (k4, c4) = (layers[f"fpn_P{i}_lateral_conv"].get_weights() for i in (3, 4))
     lateral = b @ k4[0, 0] + c4
     expected = a @ k3[0, 0] + c3 + lateral.repeat(2, axis=1).repeat(2, axis=2)
-    found = model([a.astype("float32"), b.astype("float32")])
-    np.testing.assert_allclose(found["P3"], expected, atol=1e-5)
-    np.testing.assert_allclose(found["P4"], lateral, atol=1e-5)
+    outputs = model([a.astype("float32"), b.astype("float32")])
+    np.testing.assert_allclose(outputs["P3"], expected, atol=1e-5)
+    np.testing.assert_allclose(outputs["P4"], lateral, atol=1e-5)
 
 
 def test_more_levels_halve_the_size_rounded_up():
     maps = {"P3": keras.Input((12, 20, 2)), "P4": keras.Input((6, 10, 3))}
-    found = fpn(maps, 5, more=("P5", "P6"))
-    assert list(found) == ["P3", "P4", "P5", "P6"]
-    assert [y.shape[1:3] for y in found.values()] == [(12, 20), (6, 10), (3, 5), (2, 3)]
+    outputs = fpn(maps, 5, more=("P5", "P6"))
+    assert list(outputs) == ["P3", "P4", "P5", "P6"]
+    assert [y.shape[1:3] for y in outputs.values()] == [(12, 20), (6, 10), (3, 5), (2, 3)]
 
 
 def test_sizes_that_do_not_fit_are_refused():

@@ -175,7 +175,9 @@ def test_models_that_cannot_be_counted_are_errors():
         def compute_output_shape(self, shape):
             return (*shape[:-1], None)
 
-    with pytest.raises(ValueError, match=r"Layer 'crop' gives a size that only the run tells"):
+    with pytest.raises(
+        ValueError, match=r"Layer 'crop' has an output size that is only known when it runs"
+    ):
         of(Dynamic(name="crop"))
     two = [keras.Input((4,)), keras.Input((4,))]
     with pytest.raises(ValueError, match=r"model with one input. .* has 2"):

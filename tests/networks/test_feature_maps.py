@@ -57,30 +57,30 @@ def test_odd_sizes(size):
 
 def test_values_are_those_inside_the_network(rng):
     model = small(classes=3)
-    pictures = rng.normal(size=(2, 64, 64, 3)).astype(np.float32)
-    maps = feature_maps(model, ("P4", "P5"))(pictures)
+    images = rng.normal(size=(2, 64, 64, 3)).astype(np.float32)
+    maps = feature_maps(model, ("P4", "P5"))(images)
     block = keras.Model(model.input, model.get_layer("stage7_block1_project_bn").output)
-    np.testing.assert_array_equal(maps["P5"], block(pictures))
+    np.testing.assert_array_equal(maps["P5"], block(images))
     block = keras.Model(model.input, model.get_layer("stage5_block3_add").output)
-    np.testing.assert_array_equal(maps["P4"], block(pictures))
+    np.testing.assert_array_equal(maps["P4"], block(images))
 
 
 def test_shares_the_weights(rng):
     model = small(include_top=False)
     maps = feature_maps(model)
-    pictures = rng.normal(size=(1, 64, 64, 3)).astype(np.float32)
-    before = maps(pictures)["P3"]
+    images = rng.normal(size=(1, 64, 64, 3)).astype(np.float32)
+    before = maps(images)["P3"]
     model.get_layer("stem_conv").kernel.assign(model.get_layer("stem_conv").kernel * 2 + 1)
-    assert np.abs(before - maps(pictures)["P3"]).max() > 1e-3
+    assert np.abs(before - maps(images)["P3"]).max() > 1e-3
 
 
 def test_a_saved_and_loaded_model(tmp_path, rng):
     model = small(classes=3)
     model.save(tmp_path / "model.keras")
     loaded = keras_cv_course.load_model(tmp_path / "model.keras")
-    pictures = rng.normal(size=(1, 64, 64, 3)).astype(np.float32)
-    expected = feature_maps(model, LEVELS)(pictures)
-    maps = feature_maps(loaded, LEVELS)(pictures)
+    images = rng.normal(size=(1, 64, 64, 3)).astype(np.float32)
+    expected = feature_maps(model, LEVELS)(images)
+    maps = feature_maps(loaded, LEVELS)(images)
     assert set(maps) == set(LEVELS)
     for level in LEVELS:
         np.testing.assert_array_equal(maps[level], expected[level])

@@ -22,9 +22,9 @@ def saved(tmp_path, rng):
     x = keras.layers.Activation(hard_sigmoid_x6)(keras.layers.Conv2D(4, 3)(image))
     model = keras.Model(image, x)
     model.compile("sgd", "mse")
-    pictures = rng.normal(size=(2, 8, 8, 3)).astype(np.float32)
-    np.save(tmp_path / "images.npy", pictures)
-    np.save(tmp_path / "expected.npy", model(pictures))
+    images = rng.normal(size=(2, 8, 8, 3)).astype(np.float32)
+    np.save(tmp_path / "images.npy", images)
+    np.save(tmp_path / "expected.npy", model(images))
     model.save(tmp_path / "model.keras")
     return tmp_path
 

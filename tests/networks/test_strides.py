@@ -13,9 +13,9 @@ def strides(build, shape=_IMAGE):
     """Heights' strides of the layers that `build` puts on an image."""
     image = keras.Input(shape, name="image")
     model = keras.Model(image, build(image))
-    found = output_strides(model)
-    assert all(s is None or s[0] == s[1] for s in found.values())
-    return {name: s and s[0] for name, s in found.items() if name != "image"}
+    levels = output_strides(model)
+    assert all(s is None or s[0] == s[1] for s in levels.values())
+    return {name: s and s[0] for name, s in levels.items() if name != "image"}
 
 
 def chain(*steps):
@@ -28,7 +28,7 @@ def chain(*steps):
 
 
 def test_strides_of_a_chain_multiply_whatever_its_padding():
-    found = strides(
+    levels = strides(
         chain(
             layers.ZeroPadding2D(3, name="pad"),
             layers.Conv2D(4, 7, 2, name="conv"),
@@ -37,11 +37,11 @@ def test_strides_of_a_chain_multiply_whatever_its_padding():
             layers.DepthwiseConv2D(3, 3, name="depthwise"),
         )
     )
-    assert found == {"pad": 1, "conv": 2, "pool": 4, "mean": 8, "depthwise": 24}
+    assert levels == {"pad": 1, "conv": 2, "pool": 4, "mean": 8, "depthwise": 24}
 
 
 def test_what_enlarges_divides():
-    found = strides(
+    levels = strides(
         chain(
             layers.Conv2D(8, 3, 4, name="conv"),
             layers.UpSampling2D(2, name="up"),
@@ -49,7 +49,7 @@ def test_what_enlarges_divides():
             layers.Conv2DTranspose(8, 4, 2, name="finer"),
         )
     )
-    assert found == {"conv": 4, "up": 2, "transposed": 1, "finer": Fraction(1, 2)}
+    assert levels == {"conv": 4, "up": 2, "transposed": 1, "finer": Fraction(1, 2)}
 
 
 def test_depth_and_space():
@@ -57,8 +57,8 @@ def test_depth_and_space():
     small = keras.ops.space_to_depth(image, 2)
     large = keras.ops.depth_to_space(layers.Activation("relu", name="small")(small), 4)
     model = keras.Model(image, layers.Activation("relu", name="large")(large))
-    found = output_strides(model)
-    assert (found["small"][0], found["large"][0]) == (2, Fraction(1, 2))
+    levels = output_strides(model)
+    assert (levels["small"][0], levels["large"][0]) == (2, Fraction(1, 2))
 
 
 def test_a_gate_of_one_pixel_leaves_the_stride_of_what_it_multiplies():
@@ -71,7 +71,7 @@ def test_a_gate_of_one_pixel_leaves_the_stride_of_what_it_multiplies():
 
 
 def test_what_is_no_map_of_the_input_has_none():
-    found = strides(
+    levels = strides(
         chain(
             layers.Resizing(7, 7, name="resized"),
             layers.Conv2D(4, 3, 2, name="conv"),
@@ -79,17 +79,17 @@ def test_what_is_no_map_of_the_input_has_none():
             layers.Dense(2, name="dense"),
         )
     )
-    assert set(found.values()) == {None}
+    assert set(levels.values()) == {None}
 
 
 @pytest.mark.parametrize(("height", "expected"), [(16, 2), (None, 1)])
-def test_a_reshape_tells_by_its_shapes(height, expected):
+def test_a_reshape_is_known_by_its_shapes(height, expected):
     if height is None:  # Nothing is known then but that pixels stay pixels.
-        found = strides(layers.Activation("relu", name="last"))
+        levels = strides(layers.Activation("relu", name="last"))
     else:
         pairs = layers.Reshape((8, 8, 12), name="last")
-        found = strides(pairs, (height, height, 3))
-    assert found["last"] == expected
+        levels = strides(pairs, (height, height, 3))
+    assert levels["last"] == expected
 
 
 def test_height_and_width_apart_and_models_inside():

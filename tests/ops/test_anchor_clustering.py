@@ -5,9 +5,9 @@ from keras_cv_course.ops.anchor_clustering import cluster_shapes, shape_iou
 
 
 def test_shape_iou_by_hand():
-    found = shape_iou([[2, 2], [1, 4], [0, 3]], [[2, 2], [4, 4], [0, 0]])
+    overlaps = shape_iou([[2, 2], [1, 4], [0, 3]], [[2, 2], [4, 4], [0, 0]])
     # 1 x 4 in 2 x 2: 2 shared, 6 in all.
-    np.testing.assert_allclose(found, [[1, 4 / 16, 0], [2 / 6, 4 / 16, 0], [0, 0, 0]])
+    np.testing.assert_allclose(overlaps, [[1, 4 / 16, 0], [2 / 6, 4 / 16, 0], [0, 0, 0]])
 
 
 def test_finds_the_clusters_it_was_made_of(rng):

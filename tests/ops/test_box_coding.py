@@ -58,9 +58,9 @@ def test_codes_reach_the_operator_of_tflite_in_its_order(rng):
     )
     layer = DetectionPostProcess(relative, 1, 2, scales=postprocess_scales(SSD_VARIANCES))
     codes = postprocess_codes(encode_boxes(boxes, anchors))
-    found = layer([codes, np.array([[[0.9], [0.8]]], F32)])["boxes"]
+    outputs = layer([codes, np.array([[[0.9], [0.8]]], F32)])["boxes"]
     np.testing.assert_allclose(
-        found * np.array([100, 200, 100, 200]), boxes[..., [1, 0, 3, 2]], atol=1e-3
+        outputs * np.array([100, 200, 100, 200]), boxes[..., [1, 0, 3, 2]], atol=1e-3
     )
 
 

@@ -75,12 +75,12 @@ def test_hand_computed():
 def test_all_pairs_as_in_numpy(name, rng):
     boxes, others = random_boxes(rng, 5), random_boxes(rng, 7)
     expected = [[REFERENCES[name](a, b) for b in others] for a in boxes]
-    found = pairwise(MEASURES[name], boxes, others)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    measured = pairwise(MEASURES[name], boxes, others)
+    np.testing.assert_allclose(measured, expected, atol=1e-5)
     other_way = pairwise(MEASURES[name], others, boxes)
-    np.testing.assert_allclose(other_way, np.transpose(found), atol=1e-6)
+    np.testing.assert_allclose(other_way, np.transpose(measured), atol=1e-6)
     both = pairwise(MEASURES[name], np.stack([boxes, boxes]), others)
-    np.testing.assert_allclose(both, np.stack([found, found]), atol=1e-6)
+    np.testing.assert_allclose(both, np.stack([measured, measured]), atol=1e-6)
 
 
 def test_as_keras_has_them(rng):

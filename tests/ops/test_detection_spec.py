@@ -18,13 +18,13 @@ def spec(**options):
 
 
 def test_anchors_are_map_by_map_row_column_shape():
-    found = spec().relative_anchors() * 32
+    anchors = spec().relative_anchors() * 32
     expected = [[8, 16, 8, 4], [8, 16, 4, 8], [24, 16, 8, 4], [24, 16, 4, 8], [16, 16, 24, 24]]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(anchors, expected, atol=1e-5)
     assert spec().count == 5
 
 
-def test_parts_of_a_picture_that_is_no_square():
+def test_parts_of_a_image_that_is_no_square():
     wide = spec(input_size_px=(16, 64))
     np.testing.assert_allclose(wide.relative_anchors()[0], [8 / 64, 1, 8 / 64, 4 / 16], atol=1e-6)
 
@@ -40,8 +40,8 @@ def test_json_and_back():
     [("softmax", 4, False), ("sigmoid", 3, False), ("objectness_softmax", 3, True)],
 )
 def test_what_a_network_has_to_give(scores, logits, objectness):
-    found = spec(scores=scores)
-    assert (found.logits, found.has_objectness) == (logits, objectness)
+    changed = spec(scores=scores)
+    assert (changed.logits, changed.has_objectness) == (logits, objectness)
 
 
 @pytest.mark.parametrize(

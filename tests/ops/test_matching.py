@@ -98,7 +98,7 @@ def test_padding_and_boxes_without_area_match_nothing(guarantee):
     np.testing.assert_array_equal(none, [BACKGROUND] * 4)
 
 
-def test_a_batch_is_its_pictures(rng):
+def test_a_batch_is_its_images(rng):
     corner = rng.uniform(0, 30, (3, 6, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(1, 12, (3, 6, 2))], -1).astype(F32)
     labels = np.where(rng.uniform(size=(3, 6)) < 0.6, 1, -1).astype(np.int32)

@@ -12,7 +12,7 @@ def random_boxes(rng, count):
     return np.concatenate([corner, corner + side], -1).astype(F32)
 
 
-def found(result):
+def unpadded(result):
     indices, scores, count = (np.asarray(x) for x in result)
     return indices[:count].tolist(), scores[:count]
 
@@ -24,10 +24,10 @@ def test_by_hand():
     np.testing.assert_array_equal(indices, [1, 2, -1])  # Of equal scores the first.
     np.testing.assert_allclose(kept, [0.9, 0.3, 0])
     assert count == 2
-    assert found(suppress(boxes, scores, score_threshold=0.3))[0] == [1]
-    assert found(suppress(boxes, scores, max_detections=1))[0] == [1]
+    assert unpadded(suppress(boxes, scores, score_threshold=0.3))[0] == [1]
+    assert unpadded(suppress(boxes, scores, max_detections=1))[0] == [1]
     # 0.9 overlap is not more than 0.9.
-    assert found(suppress(boxes, scores, iou_threshold=0.9))[0] == [1, 3, 2]
+    assert unpadded(suppress(boxes, scores, iou_threshold=0.9))[0] == [1, 3, 2]
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.25])
@@ -38,15 +38,15 @@ def test_equals_tf_image(sigma, threshold, rng):
         expected, values = tf.image.non_max_suppression_with_scores(
             boxes, scores, 25, threshold, score_threshold=0.2, soft_nms_sigma=sigma
         )
-        indices, kept = found(suppress(boxes, scores, 25, threshold, 0.2, sigma))
+        indices, kept = unpadded(suppress(boxes, scores, 25, threshold, 0.2, sigma))
         assert indices == expected.numpy().tolist()
         np.testing.assert_allclose(kept, values, rtol=1e-5)
 
 
 def test_survivors_do_not_overlap_and_survive_again(rng):
     boxes, scores = random_boxes(rng, 60), rng.uniform(size=60).astype(F32)
-    first, _ = found(suppress(boxes, scores, 60, 0.4))
-    again, _ = found(suppress(boxes[first], scores[first], 60, 0.4))
+    first, _ = unpadded(suppress(boxes, scores, 60, 0.4))
+    again, _ = unpadded(suppress(boxes[first], scores[first], 60, 0.4))
     assert again == list(range(len(first)))
     assert 1 < len(first) < 60
 
@@ -54,12 +54,12 @@ def test_survivors_do_not_overlap_and_survive_again(rng):
 def test_soft_suppression_by_hand():
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 5], [20, 0, 30, 10]], F32)
     scores = np.array([0.9, 0.8, 0.6], F32)
-    indices, kept = found(suppress(boxes, scores, 3, soft_sigma=0.25))
+    indices, kept = unpadded(suppress(boxes, scores, 3, soft_sigma=0.25))
     assert indices == [0, 2, 1]
     np.testing.assert_allclose(kept, [0.9, 0.6, 0.8 * np.exp(-0.25 / 0.5)], rtol=1e-6)
 
 
-def test_a_batch_is_its_pictures(rng):
+def test_a_batch_is_its_images(rng):
     boxes = np.stack([random_boxes(rng, 20) for _ in range(3)])
     scores = rng.uniform(size=(3, 20)).astype(F32)
     scores[1] = 0.0
@@ -74,13 +74,13 @@ def test_a_batch_is_its_pictures(rng):
 def test_classes_do_not_suppress_each_other_and_equal_tf_image(rng):
     boxes = np.stack([random_boxes(rng, 30) for _ in range(2)])
     scores = rng.uniform(size=(2, 30, 3)).astype(F32)
-    found_boxes, kept, classes, count = suppress_by_class(boxes, scores, 20, 0.4, 0.3)
+    kept_boxes, kept, classes, count = suppress_by_class(boxes, scores, 20, 0.4, 0.3)
     expected = tf.image.combined_non_max_suppression(
         boxes[:, :, None], scores, 20, 20, 0.4, 0.3, clip_boxes=False
     )
     np.testing.assert_array_equal(count, expected.valid_detections)
     for i, n in enumerate(np.asarray(count)):
-        np.testing.assert_allclose(found_boxes[i, :n], expected.nmsed_boxes[i, :n])
+        np.testing.assert_allclose(kept_boxes[i, :n], expected.nmsed_boxes[i, :n])
         np.testing.assert_array_equal(classes[i, :n], expected.nmsed_classes[i, :n])
         assert (np.asarray(classes)[i, n:] == -1).all()
     np.testing.assert_allclose(kept, expected.nmsed_scores)
@@ -96,7 +96,7 @@ def test_in_a_graph_of_unknown_batch_size(rng):
 
 def test_a_box_without_area_suppresses_nothing():
     boxes = np.array([[5, 5, 5, 5], [5, 5, 5, 5], [0, 0, 9, 9]], F32)
-    assert found(suppress(boxes, np.array([0.9, 0.8, 0.7], F32)))[0] == [0, 1, 2]
+    assert unpadded(suppress(boxes, np.array([0.9, 0.8, 0.7], F32)))[0] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("leading", [(), (2,)])

@@ -43,7 +43,7 @@ def test_weights_go_with_their_boxes():
     np.testing.assert_array_equal(targets["classes"][:, 1], [0.25, 1, 0.75, 1])
 
 
-def test_a_picture_without_boxes_is_background():
+def test_a_image_without_boxes_is_background():
     for boxes, labels in ((np.zeros((0, 4), F32), np.zeros(0, int)), (BOXES, LABELS * 0 - 1)):
         targets = encode_anchor_targets(boxes, labels, anchors=ANCHORS)
         np.testing.assert_array_equal(targets["boxes"], np.zeros((4, 5)))
@@ -63,8 +63,8 @@ def test_in_tf_data_and_in_batches(rng):
     matched = streamed["boxes"][0, :, 4] > 0
     for anchor in np.flatnonzero(matched):
         codes = [encode_boxes(box, ANCHORS[anchor]) for box in boxes[0]]
-        found = streamed["boxes"][0, anchor, :4]
-        assert min(np.abs(found - np.asarray(c)).max() for c in codes) < 1e-4
+        targets = streamed["boxes"][0, anchor, :4]
+        assert min(np.abs(targets - np.asarray(c)).max() for c in codes) < 1e-4
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from keras_cv_course import load
-from keras_cv_course.data import load_pictures
+from keras_cv_course.data import load_images
 from keras_cv_course.networks.specs import with_spec
 from keras_cv_course.predictors.results import Classification, Detections
 
@@ -47,7 +47,7 @@ def test_one_image_gives_one_result(path, photos):
         assert isinstance(result, Classification)
         assert result.name == "green"
     assert predict(pixels[..., 0]).names[0] in NAMES  # grey, (height, width)
-    expected = predict.model(load_pictures([file], (4, 6, 3), (-1.0, 1.0)))[0]
+    expected = predict.model(load_images([file], (4, 6, 3), (-1.0, 1.0)))[0]
     np.testing.assert_array_equal(predict(file).probabilities, np.sort(expected)[::-1])
 
 
@@ -64,9 +64,9 @@ def test_several_images_give_a_list(path, photos):
 
 def test_a_file_that_cannot_be_read_does_not_end_the_others(path, photos):
     (photos / "broken.png").write_bytes(b"no image")
-    found = dict(load(path).each([photos]))
-    assert isinstance(found.pop(photos / "broken.png"), ValueError)
-    assert [result.name for result in found.values()] == ["blue", "green", "red"]
+    results = dict(load(path).each([photos]))
+    assert isinstance(results.pop(photos / "broken.png"), ValueError)
+    assert [result.name for result in results.values()] == ["blue", "green", "red"]
 
 
 def test_a_result_draws_itself(path, photos):
@@ -107,10 +107,10 @@ def test_what_is_no_image_is_refused(path, image, error, message):
 def test_boxes_are_scaled_with_their_image():
     image = np.zeros((50, 100, 3), np.uint8)
     boxes = np.array([[10, 20, 30, 40]], np.float32)
-    found = Detections(image, boxes, np.array([0.5]), np.array([1]), ("a", "b"))
-    larger = found.resized(200)
+    detections = Detections(image, boxes, np.array([0.5]), np.array([1]), ("a", "b"))
+    larger = detections.resized(200)
     np.testing.assert_allclose(larger.boxes, [[20, 80, 60, 160]])
     assert larger.image.shape == (200, 200, 3)
-    assert found.names == ("b",)
-    assert found.rows() == [("b", "0.50", "10 20 30 40")]
-    assert found.to_dict()["boxes"][0]["box_xyxy"] == [10, 20, 30, 40]
+    assert detections.names == ("b",)
+    assert detections.rows() == [("b", "0.50", "10 20 30 40")]
+    assert detections.to_dict()["boxes"][0]["box_xyxy"] == [10, 20, 30, 40]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_cv_course.data.framing import frame_picture
+from keras_cv_course.data.framing import frame_image
 from keras_cv_course.predictors.localization import Localization
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks import get_task
@@ -20,7 +20,7 @@ def read(boxes, classes, objectness=None, names=("a", "b")):
     outputs = {"boxes": np.float32([boxes]), "classes": np.float32([classes])}
     if objectness is not None:
         outputs["objectness"] = np.float32([[objectness]])
-    frames = [frame_picture(IMAGE, SHAPE, (-1.0, 1.0), "stretch")]
+    frames = [frame_image(IMAGE, SHAPE, (-1.0, 1.0), "stretch")]
     (result,) = TASK.read_outputs(outputs, [IMAGE], frames, ModelSpec(class_names=names), None)
     return result
 

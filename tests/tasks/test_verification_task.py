@@ -104,3 +104,10 @@ def test_nobody_is_on_both_sides_and_what_cannot_be_read_is_told(tmp_path, rng):
     assert [path.endswith("a/broken.png") for path in data.skipped] == [True]
     assert [len(files) for files in data.split_files.values()] == [12, 6]
     assert TASK.open(Args()).split_files == {}
+
+
+def test_arguments_of_an_older_run_are_read():
+    args = Args("digits", images_per_person=3)
+    old = args.to_yaml()
+    old["pictures_per_person"] = old.pop("images_per_person")
+    assert Args.from_yaml(old) == args

@@ -63,8 +63,8 @@ def family(request):
 def annotations(shared):
     folder = shared / "data/coco_mini"
     found = coco_annotations(folder / "annotations/instances_train.json", folder / "images")
-    pictures = [picture for picture in found.pictures if can_be_seen(picture)]
-    return dataclasses.replace(found, pictures=tuple(pictures[:PICTURES]))
+    pictures = [picture for picture in found.images if can_be_seen(picture)]
+    return dataclasses.replace(found, images=tuple(pictures[:PICTURES]))
 
 
 def can_be_seen(picture):
@@ -175,4 +175,4 @@ def test_a_float_file_without_suppression_gives_the_same_boxes(detector, photogr
         outputs = file.predict(frame.pixels[None])
         codes, scores = outputs["boxes"][0], outputs["scores"][0]
         found = decoded(codes, scores, anchors, detector.spec.variances, iou=0.5)
-        assert_same(found | {"boxes": frame.to_picture(found["boxes"])}, wanted)
+        assert_same(found | {"boxes": frame.to_image(found["boxes"])}, wanted)

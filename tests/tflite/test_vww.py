@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_cv_course import MobileNet
-from keras_cv_course.data import load_pictures
+from keras_cv_course.data import load_images
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 
 pytestmark = pytest.mark.data
@@ -17,7 +17,7 @@ SHAPE = (96, 96, 3)
 @pytest.fixture
 def images(shared):
     files = sorted((shared / "data" / "person_coco").rglob("*.jpg"))[::10]
-    return load_pictures(files, SHAPE, (0.0, 1.0))
+    return load_images(files, SHAPE, (0.0, 1.0))
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ def test_figures_are_those_counted_by_hand():
     assert report.recall == pytest.approx((2 / 3, 0.0, 0.0))
     assert report.to_dict() == {
         "accuracy": 0.5,
-        "pictures": 4,
+        "images": 4,
         "classes": [
-            {"name": "cat", "precision": 1.0, "recall": pytest.approx(2 / 3), "pictures": 3},
-            {"name": "dog", "precision": 0.0, "recall": 0.0, "pictures": 1},
-            {"name": "owl", "precision": 0.0, "recall": 0.0, "pictures": 0},
+            {"name": "cat", "precision": 1.0, "recall": pytest.approx(2 / 3), "images": 3},
+            {"name": "dog", "precision": 0.0, "recall": 0.0, "images": 1},
+            {"name": "owl", "precision": 0.0, "recall": 0.0, "images": 0},
         ],
         "confusion": [[2, 1, 0], [0, 0, 1], [0, 0, 0]],
     }

@@ -93,8 +93,8 @@ def test_what_a_recipe_distorts(people):
 
 
 def test_arguments(people):
-    with pytest.raises(ValueError, match=r"`pictures_per_person` must be a whole number above 0"):
-        FaceOptions(pictures_per_person=0)
+    with pytest.raises(ValueError, match=r"`images_per_person` must be a whole number above 0"):
+        FaceOptions(images_per_person=0)
     with pytest.raises(ValueError, match=r"`recipe.mixup` has no meaning for an encoder of faces"):
         fit_face_encoder(new_encoder(), people, Recipe(mixup=0.2), input_range=RANGE)
     with pytest.raises(ValueError, match=r"`input_range` must be given"):

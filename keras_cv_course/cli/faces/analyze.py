@@ -1,4 +1,4 @@
-"""`keras-cv-course faces analyze`: age, smile and whatever else a network tells of a face."""
+"""`keras-cv-course faces analyze`: age, smile and whatever else a network predicts of a face."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from keras_cv_course.cli import engine
-from keras_cv_course.cli.faces.options import Pictures
-from keras_cv_course.cli.faces.skipped import tell_skipped
+from keras_cv_course.cli.faces.options import Images
+from keras_cv_course.cli.faces.skipped import print_skipped
 from keras_cv_course.cli.options import InputRange
 from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
 
@@ -21,12 +21,12 @@ _TASK = "multitask"
 
 def command(
     model: Annotated[str, typer.Argument(help="A .keras or .tflite file of a multitask network.")],
-    pictures: Pictures,
+    images: Images,
     detector: Annotated[
         str,
         typer.Option(
-            help='What finds faces in photographs: "haar", or the .onnx file of a YuNet. "none" '
-            "takes images whole, for those of a face with some margin."
+            help='Face detector for photographs: "haar", or the .onnx file of a YuNet. "none" '
+            "takes whole images, each of a face with some margin."
         ),
     ] = "none",
     largest: Annotated[
@@ -35,17 +35,17 @@ def command(
     input_range: InputRange = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what a multitask network sees in faces."""
+    """Predict the attributes of faces with a multitask network."""
     engine.start()
     from keras_cv_course.cli.faces.sources import open_detector
     from keras_cv_course.data.image_sources import files_below
     from keras_cv_course.predictors.face_results import shown
 
     analyzer = _open_analyzer(model, input_range)
-    find, images = open_detector(detector), list(files_below(pictures))
+    find, files = open_detector(detector), list(files_below(images))
     rows: list[dict[str, Any]] = []
     skipped: list[tuple[Path, str]] = []
-    for image in progress(images, "looking at faces", len(images), as_json):
+    for image in progress(files, "looking at faces", len(files), as_json):
         try:
             rows.append({"image": str(image), "tasks": _analyzed(analyzer, image, find, largest)})
         except (ValueError, OSError) as error:
@@ -57,12 +57,12 @@ def command(
         emit_json({"analyzed": rows, "skipped": reasons})
         return
     cells = [
-        (row["image"], task, shown(found["value"]), shown(found["confidence"]))
+        (row["image"], task, shown(attribute["value"]), shown(attribute["confidence"]))
         for row in rows
-        for task, found in row["tasks"].items()
+        for task, attribute in row["tasks"].items()
     ]
     emit_table(model, ("image", "task", "value", "confidence"), cells, texts=2)
-    tell_skipped(skipped)
+    print_skipped(skipped)
 
 
 def _open_analyzer(model: str, input_range: tuple[float, float] | None) -> "FaceAnalyzer":
@@ -87,8 +87,8 @@ def _open_analyzer(model: str, input_range: tuple[float, float] | None) -> "Face
         analyzer.analyze(np.zeros(opened.input_shape, np.uint8))
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{opened.path} is no multitask network of faces: it must give an answer to each task, "
-            "as MultitaskFaceNetwork does."
+            f"{opened.path} is not a multitask network of faces: it must give an answer to each "
+            "task, as MultitaskFaceNetwork does."
         ) from error
     return analyzer
 
@@ -106,8 +106,8 @@ def _analyzed(
         face = replace(find_face(photograph, detector, largest), landmarks=None)
         left, top, right, _ = square_around(face)
         photograph, corner = cut_out(photograph, face, right - left), (left, top)
-    found = analyzer.analyze(photograph)
-    if "landmarks" in found:
-        points = found["landmarks"].value + corner
-        found["landmarks"] = replace(found["landmarks"], value=points)
-    return {task: attribute.to_dict() for task, attribute in found.items()}
+    attributes = analyzer.analyze(photograph)
+    if "landmarks" in attributes:
+        points = attributes["landmarks"].value + corner
+        attributes["landmarks"] = replace(attributes["landmarks"], value=points)
+    return {task: attribute.to_dict() for task, attribute in attributes.items()}

@@ -9,25 +9,27 @@ import typer
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.dataclass_options import with_options
 from keras_cv_course.cli.faces.options import Gallery, Model, Preparation, Token
-from keras_cv_course.cli.faces.skipped import tell_skipped
+from keras_cv_course.cli.faces.skipped import print_skipped
 from keras_cv_course.cli.output import Json, emit_json, emit_table
 
 
 @with_options(Preparation)
 def command(
     model: Model,
-    pictures: Annotated[
+    images: Annotated[
         list[Path],
-        typer.Argument(help="With --name images or folders; else folders of folders of people."),
+        typer.Argument(
+            help="With --name, images or folders; otherwise folders with a folder for each person."
+        ),
     ],
     args: Preparation,
     gallery: Gallery,
-    name: Annotated[str | None, typer.Option(help="Whose faces all images show.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the person in all images.")] = None,
     token: Token = None,
     as_json: Json = False,
 ) -> None:
     """Add people to a gallery, by images of their faces."""
-    people = dict.fromkeys(pictures, name) if name else _people(pictures)
+    people = dict.fromkeys(images, name) if name else _people(images)
     engine.start()
     from keras_cv_course.cli.faces.sources import embed_files, open_encoder
     from keras_cv_course.data.image_sources import files_below
@@ -48,18 +50,18 @@ def command(
         return
     rows = [(owner, str(count)) for owner, count in sorted(counts.items())]
     emit_table(f"{gallery}: {total} faces", ("name", "faces enrolled"), rows)
-    tell_skipped(faces.skipped)
+    print_skipped(faces.skipped)
 
 
 def _people(folders: list[Path]) -> dict[Path, str]:
     """Returns the folder of each person in folders of them, and the person's name."""
     people: dict[Path, str] = {}
     for folder in folders:
-        found = sorted(path for path in folder.glob("*/") if not path.name.startswith("."))
-        if not found:
+        subfolders = sorted(path for path in folder.glob("*/") if not path.name.startswith("."))
+        if not subfolders:
             raise ValueError(
                 f"{folder} must be a folder with a folder of images for each person; or say "
                 "with --name whose face it is."
             )
-        people.update({path: path.name for path in found})
+        people.update({path: path.name for path in subfolders})
     return people

@@ -8,7 +8,7 @@ import typer
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.dataclass_options import with_options
 from keras_cv_course.cli.faces.options import Model, Preparation
-from keras_cv_course.cli.faces.skipped import tell_skipped
+from keras_cv_course.cli.faces.skipped import print_skipped
 from keras_cv_course.cli.output import Json, emit_json
 
 
@@ -21,18 +21,19 @@ def command(
         typer.Option(help="Folder with a folder of images for each person."),
     ],
     pairs: Annotated[
-        Path | None, typer.Option(help="A pairs.txt as LFW's; else all pairs of images.")
+        Path | None, typer.Option(help="Pairs as in LFW's pairs.txt; by default all pairs.")
     ] = None,
-    fold: Annotated[int | None, typer.Option(help="Only this part of pairs.txt, from 1.")] = None,
+    fold: Annotated[int | None, typer.Option(help="Only this fold of pairs.txt, from 1.")] = None,
     far: Annotated[
         float, typer.Option(help="Share of pairs of two people that the threshold may accept.")
     ] = 0.01,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for verification.json, .npz and .png; the model's.")
+        Path | None,
+        typer.Option(help="Folder of verification.json, .npz and .png; by default the model's."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure how well an encoder tells people apart that it has not seen; choose a threshold."""
+    """Measure how well an encoder distinguishes people it has not seen, and choose a threshold."""
     if fold is not None and pairs is None:
         raise ValueError("--fold is a part of a list of pairs: say which with --pairs.")
     engine.start()
@@ -56,7 +57,7 @@ def command(
     for line in _open_set_lines(content["open_set"]):
         typer.echo(line)
     typer.echo(f"threshold {threshold:.4f}, for a FAR of {far:g}, is in {folder}/verification.json")
-    tell_skipped(measured.faces.skipped)
+    print_skipped(measured.faces.skipped)
 
 
 def _open_set_lines(report: dict[str, Any] | None) -> list[str]:

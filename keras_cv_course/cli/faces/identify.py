@@ -9,20 +9,20 @@ from keras_cv_course.cli import engine
 from keras_cv_course.cli.dataclass_options import with_options
 from keras_cv_course.cli.faces.options import (
     Gallery,
+    Images,
     Model,
-    Pictures,
     Preparation,
     Threshold,
     Token,
 )
-from keras_cv_course.cli.faces.skipped import tell_skipped
+from keras_cv_course.cli.faces.skipped import print_skipped
 from keras_cv_course.cli.output import Json, emit_json, emit_table
 
 
 @with_options(Preparation)
 def command(
     model: Model,
-    pictures: Pictures,
+    images: Images,
     args: Preparation,
     gallery: Gallery,
     threshold: Threshold = None,
@@ -39,19 +39,19 @@ def command(
     encoder = open_encoder(model, args)
     limit = encoder.need_threshold(threshold)
     with existing_gallery(gallery, token) as opened:
-        faces = embed_files(encoder, list(files_below(pictures)), as_json)
+        faces = embed_files(encoder, list(files_below(images)), as_json)
         answers = [opened.identify(row, top, threshold=limit) for row in faces.embeddings]
-    found = list(zip(faces.images, answers, strict=True))
+    pairs = list(zip(faces.images, answers, strict=True))
     if as_json:
-        rows = [{"image": str(image), "name": a.name, **asdict(a)} for image, a in found]
+        rows = [{"image": str(image), "name": a.name, **asdict(a)} for image, a in pairs]
         emit_json({"identified": rows, "skipped": faces.skipped_rows()})
         return
     cells: list[tuple[str, str, str]] = []
-    for image, answer in found:
+    for image, answer in pairs:
         cells += [(str(image), each.name, f"{each.similarity:.3f}") for each in answer.matches]
         if not answer.matches:
             nearest = f"{answer.nearest.similarity:.3f}" if answer.nearest else ""
             cells.append((str(image), "unknown", nearest))
     title = f"{gallery}: one person from {limit:.3f} on"
     emit_table(title, ("image", "name", "similarity"), cells, texts=2)
-    tell_skipped(faces.skipped)
+    print_skipped(faces.skipped)

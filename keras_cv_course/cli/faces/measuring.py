@@ -19,7 +19,7 @@ class Measured:
     """What was found.
 
     Attributes:
-        report: How well pairs are told apart.
+        report: How well genuine and impostor pairs are separated.
         open_set: How well a gallery of half the people names them; None for a list of pairs.
         faces: What was embedded, and what could not be.
     """
@@ -43,7 +43,7 @@ def measure_people(encoder: Encoder, folder: Path, as_json: bool) -> Measured:
     people = people_folder(folder)
     owners = {
         Path(file): people.names[label]
-        for file, label in zip(people.pictures, people.labels, strict=True)
+        for file, label in zip(people.images, people.labels, strict=True)
     }
     faces = embed_files(encoder, list(owners), as_json)
     names = np.array([owners[image] for image in faces.images])
@@ -91,7 +91,7 @@ def save(
         measured: What was found.
         encoder: The encoder.
         threshold: What `verify` and `identify` will use.
-        facts: What else the report is to tell.
+        facts: More entries of the report.
         folder: Where to write.
     """
     content = save_verification(

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 Model = Annotated[str, typer.Argument(help="A .keras or .tflite file of an encoder.")]
-Pictures = Annotated[list[Path], typer.Argument(help="Images, or folders of images.")]
+Images = Annotated[list[Path], typer.Argument(help="Images, or folders of images.")]
 Gallery = Annotated[
     str, typer.Option(help="Folder whose name ends with .db, or the address of a Milvus server.")
 ]
@@ -17,7 +17,7 @@ Token = Annotated[
 ]
 Threshold = Annotated[
     float | None,
-    typer.Option(help="Smallest similarity of one person; else what `faces evaluate` chose."),
+    typer.Option(help="Smallest similarity of one person; by default as `faces evaluate` chose."),
 ]
 
 
@@ -31,16 +31,17 @@ class Preparation:
 
     detector: str | None = _option(
         None,
-        'What finds faces in photographs: "haar", or the .onnx file of a YuNet. "none", the '
+        'Face detector for photographs: "haar", or the .onnx file of a YuNet. "none", the '
         "default, takes images whole, for those cropped as in training.",
     )
     crop: float | None = _option(
-        None, "Share of each side that is kept around the centre, without a detector; 1."
+        None, "Share of each side that is kept around the centre, without a detector; by default 1."
     )
     mirrored: bool | None = _option(
         None, "Embed the mirrored face as well: more accurate, twice the time."
     )
     largest: bool = _option(False, "Take the largest of several faces in a photograph.")
     input_range: tuple[float, float] | None = _option(
-        None, "Smallest and largest value that the model takes; else its file or args.yaml tells."
+        None,
+        "Smallest and largest value that the model takes; by default from its file or args.yaml.",
     )

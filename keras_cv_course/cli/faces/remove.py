@@ -9,7 +9,7 @@ from keras_cv_course.cli.output import Json, emit_json, emit_table
 
 
 def command(
-    names: Annotated[list[str], typer.Argument(help="Who is to be removed.")],
+    names: Annotated[list[str], typer.Argument(help="Names of the people to remove.")],
     gallery: Gallery,
     token: Token = None,
     as_json: Json = False,

@@ -1,4 +1,4 @@
-"""Finds what the words on the command line stand for: encoders, and faces for them."""
+"""Opens what the command line names: encoders, and faces for them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Encoder:
         read: Makes faces of photographs.
         detector: What was typed for the detector of `read`.
         mirrored: Whether the mirrored faces are embedded as well.
-        threshold: Smallest similarity of one person, as it was chosen; None where nothing tells.
+        threshold: Smallest similarity of one person, as it was chosen; None if unknown.
     """
 
     path: Path
@@ -53,14 +53,14 @@ class Encoder:
         Raises:
             ValueError: If neither is there.
         """
-        found = self.threshold if given is None else given
-        if found is None:
+        threshold = self.threshold if given is None else given
+        if threshold is None:
             raise ValueError(
-                f"Nothing tells how alike two faces of one person are to {self.path}: there is no "
-                f"{RECORD} beside it, and it carries no threshold. Say it with --threshold, or "
-                "measure it with `keras-cv-course faces evaluate`."
+                f"No threshold is known for {self.path}: there is no {RECORD} beside it, and it "
+                "carries none. Pass --threshold, or measure one with "
+                "`keras-cv-course faces evaluate`."
             )
-        return found
+        return threshold
 
     def read_file(self, image: Path) -> np.ndarray:
         """Returns the face in a file as the encoder takes it; raises as `read_photograph` does."""
@@ -96,11 +96,11 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
     Args:
         path: A .keras or .tflite file.
         preparation: How faces are made ready. What is None is as `verification.json` beside the
-            file tells, or else the file itself; or else images are taken whole.
+            file says, or else the file itself; or else images are taken whole.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no model that makes a vector of an image, its values are unknown, or
+        ValueError: If it is not a model that makes a vector of an image, its values are unknown, or
             an option is out of its range.
     """
     recorded = read_verification(Path(path).expanduser().parent)
@@ -110,11 +110,11 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
     values = opened.need_range()
     embedding = opened.call(np.zeros((1, *opened.input_shape), np.float32))
     if not hasattr(embedding, "shape") or len(embedding.shape) != 2:
-        raise ValueError(f"{path} is no encoder: it must make one vector of an image.")
+        raise ValueError(f"{path} is not an encoder: it must make one vector of an image.")
     given = np.asarray(embedding)
     if given.min() >= 0 and abs(float(given.sum()) - 1) < _SUM_TOLERANCE:
         raise ValueError(
-            f"{path} is no encoder: what it gives are probabilities of classes, which sum to 1."
+            f"{path} is not an encoder: what it gives are probabilities of classes, which sum to 1."
         )
     detector = preparation.detector or known.detector
     mirrored, crop = preparation.mirrored, preparation.crop
@@ -135,7 +135,7 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
 
 
 def _carried(spec: ModelSpec) -> VerificationRecord:
-    """Returns how faces are made ready for an encoder, as far as its file tells."""
+    """Returns how faces are prepared for an encoder, as far as its file says."""
     crop, mirrored = spec.facts.get("crop", 1.0), spec.facts.get("mirrored", False)
     return VerificationRecord(threshold=1.0, crop=float(crop), mirrored=bool(mirrored))
 
@@ -149,7 +149,7 @@ def embed_files(encoder: Encoder, images: Sequence[Path], as_json: bool) -> Embe
         as_json: Whether the output is JSON, and so silent until the end.
 
     Raises:
-        ValueError: If none of the files shows one face; tells what is wrong with the first.
+        ValueError: If none of the files shows one face; says what is wrong with the first.
     """
     good, embeddings, skipped = [], [], []
     for image in progress(images, "looking at faces", len(images), as_json):
@@ -167,7 +167,7 @@ def embed_files(encoder: Encoder, images: Sequence[Path], as_json: bool) -> Embe
 
 
 def open_detector(name: str) -> Detector | None:
-    """Returns the detector that a word stands for; None takes images whole.
+    """Returns the detector of that name; None takes images whole.
 
     Args:
         name: "haar", the .onnx file of a YuNet, or "none".

@@ -20,7 +20,7 @@ def command(
     threshold: Threshold = None,
     as_json: Json = False,
 ) -> None:
-    """Tell whether two images show one person."""
+    """Decide whether two images show one person."""
     engine.start()
     from keras_cv_course.cli.faces.sources import open_encoder
     from keras_cv_course.faces.verification import FaceVerifier

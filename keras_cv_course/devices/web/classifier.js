@@ -1,4 +1,4 @@
-// A .tflite file that takes pictures and gives scores, as model.json describes it.
+// A .tflite file that takes images and gives scores, as model.json describes it.
 
 import {loadAndCompile, loadLiteRt, Tensor} from "./runtime/litert.js";
 
@@ -45,7 +45,7 @@ class Classifier {
     }
   }
 
-  // The largest part of the picture that has the input's proportions, around its centre.
+  // The largest part of the image that has the input's proportions, around its centre.
   draw(source, sourceWidth, sourceHeight) {
     const {height, width} = this.description.input;
     const scale = Math.min(sourceWidth / width, sourceHeight / height);

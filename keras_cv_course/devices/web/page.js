@@ -1,4 +1,4 @@
-// Opens the classifier, and shows what it says of pictures and of the camera.
+// Opens the classifier, and shows what it says of images and of the camera.
 
 const SHOWN = 5;
 const LEAST_SHARE = 0.0005;  // Less reads 0.0%; an int8 file rounds most classes to that.
@@ -74,14 +74,14 @@ async function act(action) {
 
 async function showFile(file) {
   stopCamera();
-  let picture;
+  let image;
   try {
-    picture = await createImageBitmap(file);
+    image = await createImageBitmap(file);
   } catch {
-    throw new Error(`${file.name} is not a picture that this browser can read.`);
+    throw new Error(`${file.name} is not an image that this browser can read.`);
   }
-  await show(picture, picture.width, picture.height);
-  picture.close();
+  await show(image, image.width, image.height);
+  image.close();
 }
 
 async function showSample() {
@@ -180,7 +180,7 @@ function fail(what, error) {
   element.error.hidden = false;
 }
 
-// A drawn flower: something to classify before there is a picture.
+// A drawn flower: something to classify before there is an image.
 function drawSample(context, width, height) {
   const sky = context.createLinearGradient(0, 0, 0, height);
   sky.addColorStop(0, "#bfe0ee");
