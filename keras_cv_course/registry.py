@@ -19,6 +19,7 @@ SERIALIZABLE_MODULES = (
     "layers.batch_normalization",
     "layers.bilinear",
     "layers.box_codes",
+    "layers.class_numbers",
     "layers.cosine_logits",
     "layers.detection_postprocess",
     "layers.distances",

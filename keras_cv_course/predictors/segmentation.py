@@ -164,8 +164,10 @@ def overlay(image: np.ndarray, mask: np.ndarray, plain: int | None = None) -> np
     mixed = (1 - _TINT) * image + _TINT * PALETTE[mask]
     drawn = np.where(tinted[..., None], mixed, image)
     edge = np.zeros(mask.shape, bool)
-    edge[1:] |= mask[1:] != mask[:-1]
-    edge[:, 1:] |= mask[:, 1:] != mask[:, :-1]
+    for here, beside in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        differs = mask[here] != mask[beside]
+        edge[here] |= differs
+        edge[beside] |= differs
     drawn[edge & tinted] = 0.3 * drawn[edge & tinted] + 0.7 * 255
     return np.rint(drawn).astype(np.uint8)
 

@@ -14,6 +14,7 @@ from keras_cv_course.data.dataset import rescale
 from keras_cv_course.data.framing import Frame
 from keras_cv_course.data.segmentation import first_epoch, for_fit
 from keras_cv_course.data.windows import IGNORE_VALUE
+from keras_cv_course.layers.class_numbers import ClassNumbers
 from keras_cv_course.losses.segmentation import SegmentationLoss
 from keras_cv_course.metrics.segmentation import (
     boundary_f1,
@@ -35,7 +36,6 @@ from keras_cv_course.tasks.segmentation_args import Export as SegmentationExport
 from keras_cv_course.tasks.segmentation_args import Predict as SegmentationPredict
 from keras_cv_course.tasks.segmentation_data import Masks, SegmentationData, open_masks
 from keras_cv_course.tasks.segmenter_building import build_segmenter
-from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.training.applying import recipe_optimizer
 from keras_cv_course.training.recipe import Recipe
 
@@ -200,13 +200,6 @@ class SegmentationTask(Task):
             for scores, image, frame in rows
         ]
 
-    def recognizes(self, model: keras.Model | TFLiteModel) -> bool:
-        """Whether a model returns scores of several classes in the size of its image."""
-        if len(model.outputs) != 1 or len(model.inputs) != 1:
-            return False
-        before, after = (tuple(x[0].shape) for x in (model.inputs, model.outputs))
-        return len(after) == 4 and before[1:3] == after[1:3] and after[3] > 1
-
     def exportable(
         self, model: keras.Model, spec: ModelSpec, options: SegmentationExport
     ) -> tuple[Any, dict[str, Any]]:
@@ -215,7 +208,7 @@ class SegmentationTask(Task):
             return model, {}
         copy = keras.models.clone_model(model)
         copy.set_weights(model.get_weights())
-        labels = keras.ops.argmax(copy.output, axis=-1)
+        labels = ClassNumbers(name="class_numbers")(copy.output)
         known = {"task": self.name, "class_names": spec.class_names}
         with_argmax = keras.Model(copy.input, labels, name=model.name)
         return with_spec(with_argmax, **known), {}

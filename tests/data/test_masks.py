@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from annotation_files import coco_row, picture_folder, write_coco
+from annotation_files import coco_row, image_folder, write_coco
 from PIL import Image
 from pycocotools import mask as coco_mask
 
@@ -141,7 +141,7 @@ def test_voc_lists(folders):
 
 def outlined(folder, *rows):
     """Two images of 20x30 and 16x16 with dogs (3), cats (7) and cows (9)."""
-    path = write_coco(picture_folder(folder))
+    path = write_coco(image_folder(folder))
     content = json.loads(path.read_text())
     content["annotations"] = [
         {**coco_row(i, image, category, [0, 0, 5, 5]), "segmentation": outline, "iscrowd": crowd}

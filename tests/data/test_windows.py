@@ -37,7 +37,7 @@ def test_points_go_along_with_boxes_and_pixels():
         "weights": tf.ones((1, 1)),
     }
     np.testing.assert_allclose(seen.boxes(found)["boxes"][0, 0], [0, 0, 6, 4])
-    assert set(seen.found({**found, "points": points})) == {"boxes", "labels", "weights", "points"}
+    assert set(seen.labels({**found, "points": points})) == {"boxes", "labels", "weights", "points"}
 
 
 def scenes(count=6):

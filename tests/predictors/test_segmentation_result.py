@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_cv_course.data.framing import frame_picture
+from keras_cv_course.data.framing import frame_image
 from keras_cv_course.predictors.segmentation import (
     PALETTE,
     Segmentation,
@@ -70,7 +70,7 @@ def test_results_are_resized_without_new_classes():
 
 
 def frame(resize, image=IMAGE):
-    return frame_picture(image, (4, 4, 3), (0.0, 1.0), resize)
+    return frame_image(image, (4, 4, 3), (0.0, 1.0), resize)
 
 
 def test_scores_are_enlarged_before_they_are_compared():

@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -46,17 +45,9 @@ def test_metrics_by_hand():
     assert result.details["classes"][2]["iou"] is None
     assert ("IoU of b", "0.3750") in result.rows()
     assert ("IoU of c", "") in result.rows()
-    assert result.to_dict()["pictures"] == 2
+    assert result.to_dict()["images"] == 2
     other = Says(np.zeros_like(TRUTH))
     assert TASK.agreement(found, other, samples) == pytest.approx(4 / 8)
-
-
-def test_only_scores_in_the_size_of_the_image_are_recognized():
-    image = keras.Input((16, 16, 3))
-    scores = keras.layers.Conv2D(3, 1)(image)
-    assert TASK.recognizes(keras.Model(image, scores))
-    assert not TASK.recognizes(keras.Model(image, keras.layers.MaxPooling2D()(scores)))
-    assert not TASK.recognizes(keras.Model(image, keras.layers.Flatten()(scores)))
 
 
 def test_arguments():
