@@ -12,7 +12,7 @@ from keras_cv_course.data import DrawnMasks, segmentation_epochs
 from keras_cv_course.data.box_augmentation import augmented_boxes
 from keras_cv_course.data.dataset import rescale
 from keras_cv_course.data.framing import Frame
-from keras_cv_course.data.segmentation import first_epoch, for_fit
+from keras_cv_course.data.segmentation import Masks, first_epoch, for_fit
 from keras_cv_course.data.windows import IGNORE_VALUE
 from keras_cv_course.layers.class_numbers import ClassNumbers
 from keras_cv_course.losses.segmentation import SegmentationLoss
@@ -34,7 +34,7 @@ from keras_cv_course.tasks.segmentation_args import LOSSES
 from keras_cv_course.tasks.segmentation_args import Args as SegmentationArgs
 from keras_cv_course.tasks.segmentation_args import Export as SegmentationExport
 from keras_cv_course.tasks.segmentation_args import Predict as SegmentationPredict
-from keras_cv_course.tasks.segmentation_data import Masks, SegmentationData, open_masks
+from keras_cv_course.tasks.segmentation_data import SegmentationData, open_masks
 from keras_cv_course.tasks.segmenter_building import build_segmenter
 from keras_cv_course.training.applying import recipe_optimizer
 from keras_cv_course.training.recipe import Recipe

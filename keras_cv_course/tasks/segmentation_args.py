@@ -27,6 +27,7 @@ LOSSES = {
 }
 _RECIPE = Recipe(epochs=30, learning_rate=0.001, flip=True, zoom=0.4, colour=True)
 _BYTE = 255
+_OF_UNET = ("filters", "levels")
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,22 @@ class Args(RunArgs):
         check_positive("filters", self.filters)
         if self.width is not None:
             check_positive("width", self.width)
+        own = self.encoder is None
+        self._refuse_unless(own and self.model == "unet", "a U-Net without backbone", *_OF_UNET)
+        self._refuse_unless(not own or self.model == "segnet", "a backbone or of SegNet", "alpha")
+        self._refuse_unless(not own, "a backbone", "weights")
         if not -1 <= self.ignore <= _BYTE:
             raise ValueError(f"`ignore` must be from -1 to {_BYTE}. Received: {self.ignore}.")
+
+    def _refuse_unless(self, fits: bool, owner: str, *names: str) -> None:
+        """Refuses what is set and has no meaning for the network."""
+        for name in names:
+            value = getattr(self, name)
+            if not fits and value != getattr(type(self), name):
+                raise ValueError(
+                    f"`{name}` is of {owner}. Received: {value!r} with model={self.model!r} and "
+                    f"the backbone {self.encoder or OWN!r}. Leave it out."
+                )
 
     @property
     def encoder(self) -> str | None:

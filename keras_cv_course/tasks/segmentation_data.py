@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +19,8 @@ from keras_cv_course.data import (
 )
 from keras_cv_course.data.input_files import existing_folder
 from keras_cv_course.data.masks import CLASSES_FILE, Classes, read_classes
+from keras_cv_course.data.segmentation import Masks
 from keras_cv_course.tasks.detection_args import SHAPES
-
-Masks = SegmentationImages | DrawnMasks
 
 SPLITS = ("train", "val")
 _SCENES = {"train": 1500, "val": 100}
@@ -66,44 +64,33 @@ def open_masks(
         check_choice("split", split, SPLITS)
         return DrawnMasks(DrawnScenes(_SCENES[split], size_px, seed=SPLITS.index(split)))
     folder = existing_folder(source)
-    read = _reader(folder, split, seed)
-    if read is None:
+    classes = _classes(folder, class_names, ignore_value)
+    found = _read(folder, split, classes, ignore_value, seed)
+    if found is None:
         raise FileNotFoundError(
             f'{folder} must be "{SHAPES}", or a folder in the layout of '
             f"{_LAYOUTS.format(split=split)}. It is in none."
         )
-    return read(_classes(folder, class_names, ignore_value), ignore_value)
+    return found
 
 
-_Read = Callable[[Classes | None, int | None], SegmentationImages]
-
-
-def _reader(folder: Path, split: str, seed: int) -> _Read | None:
+def _read(
+    folder: Path, split: str, classes: Classes | None, ignore_value: int | None, seed: int
+) -> SegmentationImages | None:
+    names, values = (None, None) if classes is None else (classes.names, classes.values)
     if (folder / "SegmentationClass").is_dir():
-        return lambda classes, ignore: voc_masks(
-            folder, split, None if classes is None else classes.names, ignore
-        )
+        # It reads the values in `classes.txt` itself.
+        return voc_masks(folder, split, None if values else names, ignore_value)
     for name in _TABLES:
         table = folder / name.format(split=split)
         if table.is_file():
             images = _existing(folder, [part.format(split=split) for part in _IMAGES])
-            return lambda classes, _: coco_masks(
-                table, images, None if classes is None else classes.names
-            )
+            return coco_masks(table, images, names)
     for pair in _PAIRS:
         images, masks = (folder / name.format(split=split) for name in pair)
         if images.is_dir() and masks.is_dir():
-            return lambda classes, ignore: _of_split(
-                folder_masks(
-                    images,
-                    masks,
-                    None if classes is None else classes.names,
-                    None if classes is None else classes.values,
-                    ignore,
-                ),
-                None if "{split}" in pair[0] else split,
-                seed,
-            )
+            found = folder_masks(images, masks, names, values, ignore_value)
+            return found if "{split}" in pair[0] else _part(found, split, seed)
     return None
 
 
@@ -114,10 +101,8 @@ def _existing(folder: Path, names: list[str]) -> Path:
     return found
 
 
-def _of_split(found: SegmentationImages, split: str | None, seed: int) -> SegmentationImages:
-    """Returns the part of images without splits that is one; all of them for None."""
-    if split is None:
-        return found
+def _part(found: SegmentationImages, split: str, seed: int) -> SegmentationImages:
+    """Returns the part of images without splits that is one."""
     check_choice("split", split, SPLITS)
     order = np.random.default_rng(seed).permutation(len(found))
     held_out = max(round(len(found) * _HELD_OUT), 1)

@@ -22,11 +22,6 @@ def build_segmenter(args: Args, classes: int) -> keras.Model:
     options: dict[str, Any] = {"classes": classes, "batch_norm_momentum": BATCH_NORM_MOMENTUM}
     width = {} if args.alpha is None else {"alpha": args.alpha}
     if args.encoder is None:
-        if args.weights is not None:
-            raise ValueError(
-                f"`weights` are of a backbone. Received: {args.weights!r} for a {args.model} "
-                "without one. Choose one with --backbone."
-            )
         options["input_shape"] = args.input_shape
         return build_model(args.model, **options, **_own(args), **width)
     if args.model == "lraspp":

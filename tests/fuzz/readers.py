@@ -5,11 +5,11 @@ corpus that are damaged, `modules` those of the package that the row goes throug
 """
 
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import annotated_folders
 import numpy as np
 from PIL import Image
 
@@ -75,95 +75,6 @@ def _read_shards(folder: Path) -> None:
     with corrupt_shards_named():
         for images, labels in (*data.epochs.since(0).take(3), *data.val):
             assert images.shape[0] == labels.shape[0]
-
-
-def _annotated(folder: Path) -> None:
-    for part in ("JPEGImages", "Annotations", "ImageSets/Main"):
-        (folder / part).mkdir(parents=True)
-    boxes = {"a": [2, 3, 11, 9], "b": [1, 1, 20, 16]}
-    for name, box in boxes.items():
-        Image.new("RGB", (30, 20)).save(folder / f"JPEGImages/{name}.jpg")
-        corners = zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
-        tags = "".join(f"<{tag}>{value}</{tag}>" for tag, value in corners)
-        (folder / f"Annotations/{name}.xml").write_text(
-            f"<annotation><filename>{name}.jpg</filename><size><width>30</width><height>20</height>"
-            f"</size><object><name>dog</name><bndbox>{tags}</bndbox></object></annotation>"
-        )
-    (folder / "ImageSets/Main/train.txt").write_text("a\nb\n")
-    rows = [f"{name}.jpg,dog,{','.join(map(str, box))}\n" for name, box in boxes.items()]
-    (folder / "boxes.csv").write_text("".join(rows))
-    images = [
-        {"id": i, "file_name": f"{n}.jpg", "width": 30, "height": 20} for i, n in enumerate("ab")
-    ]
-    objects = [
-        {"id": i, "image_id": i, "category_id": 3, "bbox": [1, 2, 9, 8], "iscrowd": 0, "area": 72}
-        for i in range(2)
-    ]
-    coco = {"images": images, "annotations": objects, "categories": [{"id": 3, "name": "dog"}]}
-    (folder / "boxes.json").write_text(json.dumps(coco))
-
-
-def _read_voc(folder: Path) -> None:
-    from keras_cv_course.data import voc_annotations
-
-    voc_annotations(folder, "train", broken="raise")
-
-
-def _read_coco(folder: Path) -> None:
-    from keras_cv_course.data import coco_annotations
-
-    coco_annotations(folder / "boxes.json", folder / "JPEGImages", broken="raise")
-
-
-def _read_table(folder: Path) -> None:
-    from keras_cv_course.data import table_annotations
-
-    table_annotations(folder / "boxes.csv", folder / "JPEGImages", broken="raise")
-
-
-def _masks(folder: Path) -> None:
-    for part in ("images", "masks", "JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
-        (folder / part).mkdir(parents=True)
-    classes = "0 background\n1 dog\n"
-    for name in "ab":
-        pixels = np.indices((20, 30)).sum(0) // 9 % 2
-        mask = Image.fromarray(pixels.astype(np.uint8))
-        mask.putpalette([0, 0, 0, 255, 0, 0])
-        for images, masks in (("images", "masks"), ("JPEGImages", "SegmentationClass")):
-            Image.new("RGB", (30, 20)).save(folder / images / f"{name}.jpg")
-            mask.save(folder / masks / f"{name}.png")
-    (folder / "classes.txt").write_text(classes)
-    (folder / "ImageSets/Segmentation/train.txt").write_text("a\nb\n")
-
-
-def _read_masks(folder: Path) -> None:
-    from keras_cv_course.data import folder_masks, voc_masks
-
-    for found in (
-        folder_masks(folder / "images", folder / "masks", broken="raise"),
-        voc_masks(folder, "train", broken="raise"),
-    ):
-        for image, mask in found.samples():
-            assert image.shape[:2] == mask.shape
-
-
-def _outlines(folder: Path) -> None:
-    _annotated(folder)
-    content = json.loads((folder / "boxes.json").read_text())
-    forms = ([[1, 2, 10, 2, 10, 10, 1, 10]], {"size": [20, 30], "counts": [22, 8, 570]})
-    for row, form in zip(content["annotations"], forms, strict=True):
-        row["segmentation"] = form
-    row = {**content["annotations"][0], "id": 9, "segmentation": {"size": [20, 30]}}
-    row["segmentation"]["counts"] = "f08jb0"
-    content["annotations"].append(row)
-    (folder / "boxes.json").write_text(json.dumps(content))
-
-
-def _read_outlines(folder: Path) -> None:
-    from keras_cv_course.data import coco_masks
-
-    for image, mask in coco_masks(folder / "boxes.json", folder / "JPEGImages").samples():
-        assert image.shape[:2] == mask.shape
 
 
 def _faces(folder: Path) -> None:
@@ -366,26 +277,36 @@ READERS: tuple[Reader, ...] = (
         "voc",
         ("data.voc", "data.annotations", "data.input_files"),
         ("Annotations/*", "ImageSets/Main/*", "JPEGImages/*"),
-        _annotated,
-        _read_voc,
+        annotated_folders.annotated,
+        annotated_folders.read_voc,
     ),
-    Reader("coco", ("data.coco", "data.annotations"), ("boxes.json",), _annotated, _read_coco),
+    Reader(
+        "coco",
+        ("data.coco", "data.annotations"),
+        ("boxes.json",),
+        annotated_folders.annotated,
+        annotated_folders.read_coco,
+    ),
     Reader(
         "masks",
         ("data.masks", "data.mask_folders"),
         ("classes.txt", "ImageSets/*/*", "masks/*", "SegmentationClass/*"),
-        _masks,
-        _read_masks,
+        annotated_folders.masks,
+        annotated_folders.read_masks,
     ),
     Reader(
         "outlines",
         ("data.coco_masks", "data.outlines"),
         ("boxes.json",),
-        _outlines,
-        _read_outlines,
+        annotated_folders.outlines,
+        annotated_folders.read_outlines,
     ),
     Reader(
-        "table", ("data.box_table", "data.annotations"), ("boxes.csv",), _annotated, _read_table
+        "table",
+        ("data.box_table", "data.annotations"),
+        ("boxes.csv",),
+        annotated_folders.annotated,
+        annotated_folders.read_table,
     ),
     Reader(
         "landmarks", ("data.face_sets",), ("landmarks.csv", "images/*"), _faces, _read_landmarks

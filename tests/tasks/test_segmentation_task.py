@@ -65,9 +65,13 @@ def test_arguments():
         Args(ignore=300)
     with pytest.raises(ValueError, match=r"`mixup` has no meaning for this task"):
         Args(recipe=type(Args.recipe)(mixup=0.2))
-    args = Args(backbone="none", weights="imagenet")
-    with pytest.raises(ValueError, match=r"`weights` are of a backbone\. Received: 'imagenet'"):
-        TASK.build(args, type("Data", (), {"class_names": ("a", "b")}))
+    with pytest.raises(ValueError, match=r"`weights` is of a backbone\. Received: 'imagenet'"):
+        Args(backbone="none", weights="imagenet")
+    with pytest.raises(ValueError, match=r"`filters` is of a U-Net without backbone\. Received: 8"):
+        Args(filters=8)
+    with pytest.raises(ValueError, match=r"`alpha` is of a backbone or of SegNet"):
+        Args(model="fcn8s", backbone="none", alpha=0.5)
+    assert Args(model="segnet", alpha=0.25).alpha == 0.25
 
 
 def write(folder, images, masks, names, value=1):
