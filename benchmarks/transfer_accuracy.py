@@ -35,9 +35,8 @@ from keras_cv_course import MobileNet, MobileNetV2
 from keras_cv_course.data import Epochs, as_arrays, digits, load_images
 from keras_cv_course.data.epochs import shuffled
 from keras_cv_course.tflite import TFLiteModel, convert
-from keras_cv_course.training.applying import fit
 from keras_cv_course.training.feature_depths import depth_features
-from keras_cv_course.training.fitting import fit_classifier
+from keras_cv_course.training.fitting import fit
 from keras_cv_course.training.linear_probe import fit_linear_probe
 from keras_cv_course.training.named_recipes import NAMED
 from keras_cv_course.training.recipe import Recipe
@@ -123,7 +122,7 @@ def train_in(folder: Path, model: keras.Model, recipe: Recipe, data: Data) -> ke
     folder.mkdir(parents=True, exist_ok=True)
     # No epoch is chosen, so that it does not matter which images a run is watched on.
     watched = batches((data[0][:BATCH], data[1][:BATCH]))
-    fit_classifier(model, epochs(data, recipe.seed), watched, run, recipe, RANGE, verbose=2)
+    fit(model, recipe, epochs(data, recipe.seed), watched, RANGE, verbose=2, run=run)
     return model
 
 

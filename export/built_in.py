@@ -11,7 +11,7 @@ import numpy as np
 from keras_cv_course import MobileNetV2, load_model
 from keras_cv_course.data import as_arrays, calibration_array, digits
 from keras_cv_course.networks.specs import spec_of
-from keras_cv_course.training import Recipe, create_run, fit_classifier
+from keras_cv_course.training import Recipe, create_run, fit
 
 _SHAPE = (48, 48, 3)
 _RECIPE = Recipe(epochs=8, learning_rate=3e-3)
@@ -88,7 +88,7 @@ def _train_on_digits() -> Opened:
     )
     with tempfile.TemporaryDirectory() as folder:
         run = create_run({}, folder)
-        fit_classifier(model, data.train, data.val, run, _RECIPE)
+        fit(model, _RECIPE, data.train, data.val, verbose=0, run=run)
         best = load_model(run.model)
     held_out = data.test or data.val
     images, _ = as_arrays(held_out)

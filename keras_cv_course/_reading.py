@@ -110,7 +110,8 @@ def read_yaml(path: str | os.PathLike[str]) -> Any:
         raise ValueError(f"{path} is not readable: its lists are nested too deeply.") from error
     # Beside YAMLError PyYAML raises what its constructors of numbers and dates do.
     except Exception as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
+        where = str(error).replace('in "<unicode string>", ', "in ")  # PyYAML's name for text.
+        raise ValueError(f"{path} is not YAML: {where}") from error
 
 
 def write_yaml(content: Any) -> str:

@@ -46,7 +46,7 @@ SERIALIZABLE_MODULES = (
     "optimizers.warm_up",
     "quantization.fake_quantization",
     "quantization.keep_float",
-    "quantization.kernels",
+    "quantization.operations",
 )
 
 

@@ -63,7 +63,7 @@ def test_no_code_in_a_file_is_run(tmp_path):
     pickled = np.array([Payload(ran)], dtype=object)
     (tmp_path / "state").mkdir()
     np.savez(tmp_path / "state" / "epoch_0001.npz", facts=pickled)
-    with pytest.raises(ValueError, match=r"epoch_0001\.npz is no whole state"):
+    with pytest.raises(ValueError, match=r"epoch_0001\.npz is not a complete training state"):
         Checkpoint(tmp_path / "state").restore(plain)
     (tmp_path / "verification.json").write_text('{"threshold": 0.5}')
     np.savez(tmp_path / "verification.npz", similarity=pickled, same=pickled)

@@ -28,7 +28,7 @@ def inverted_residual(
     """Returns `x` widened, filtered channel by channel, and projected without an activation.
 
     The result is added to `x` when the two have one shape. "same" padding inside the strided
-    convolution reads what keras.applications' explicit padding reads, whatever the size.
+    convolution reads what keras.applications' explicit padding reads, for any size.
 
     Args:
         x: float tensor (batch, height, width, channels).

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from keras_cv_course.cli import engine
-from keras_cv_course.cli.files import check_model_file
 from keras_cv_course.cli.options import Data, InputRange, Split, TaskName, given_spec, source_of
 from keras_cv_course.cli.output import Json, emit, progress
+from keras_cv_course.tasks.model_file import model_file
 
 
 def command(
@@ -22,7 +22,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Compare a .tflite file with its Keras model, in the metrics of their task."""
-    paths = check_model_file(reference, keras_only=True), check_model_file(file)
+    paths = model_file(reference, keras_only=True), model_file(file)
     engine.start()
     from keras_cv_course.tasks.opening import open_model
     from keras_cv_course.tflite.quiet import quiet

@@ -26,7 +26,7 @@ class _Demo:
     Attributes:
         task: Name of the task.
         args: Arguments of its run, `recipe` aside.
-        recipe: Fields of the recipe in place of the task's own.
+        recipe: Fields of the recipe that replace the task's own.
         export: Options of the way to a file.
     """
 

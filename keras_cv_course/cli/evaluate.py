@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from keras_cv_course.cli import engine
-from keras_cv_course.cli.files import check_model_file
 from keras_cv_course.cli.options import Data, InputRange, Split, TaskName, given_spec, source_of
 from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
+from keras_cv_course.tasks.model_file import model_file
 
 
 def command(
@@ -19,7 +19,7 @@ def command(
     as_json: Json = False,
 ) -> None:
     """Measure a model in the metrics of its task."""
-    file = check_model_file(model)
+    file = model_file(model)
     engine.start()
     from keras_cv_course.tasks.opening import open_model
 

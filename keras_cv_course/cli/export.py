@@ -9,10 +9,10 @@ import typer
 from keras_cv_course._validation import check_choice
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.dataclass_options import any_of, chosen, with_options
-from keras_cv_course.cli.files import check_model_file
 from keras_cv_course.cli.options import InputRange, TaskName, given_spec
 from keras_cv_course.cli.output import Json, emit_json, emit_table
 from keras_cv_course.tasks import TASKS
+from keras_cv_course.tasks.model_file import model_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +64,7 @@ def make_command() -> Any:
             check_choice("quantize", kind, KINDS)
         if out is not None and len(wanted) > 1:
             raise ValueError(f"--out names one file. Received: --quantize {quantize} with it.")
-        file = check_model_file(model, keras_only=True)
+        file = model_file(model, keras_only=True)
         engine.start()
         from keras_cv_course.tasks.opening import open_model
 
@@ -151,7 +151,7 @@ def calibration_images(opened: "OpenedModel", source: str | None, count: int) ->
     if source is None and not opened.args:
         raise ValueError(
             f"int8 needs images to calibrate with: there is no args.yaml beside {opened.path} that "
-            f"tells what it was trained on. Pass a folder{_built_in(task)} with --calibration."
+            f"says what it was trained on. Pass a folder{_built_in(task)} with --calibration."
         )
     opened.need_range()
     if source is not None and source not in task.Args.BUILT_IN:

@@ -10,10 +10,10 @@ import typer
 from keras_cv_course._atomic import replacing
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.dataclass_options import any_of, chosen, with_options
-from keras_cv_course.cli.files import check_model_file
 from keras_cv_course.cli.options import InputRange, TaskName, given_spec
 from keras_cv_course.cli.output import Json, emit_json, emit_table, progress
 from keras_cv_course.tasks import TASKS
+from keras_cv_course.tasks.model_file import model_file
 
 if TYPE_CHECKING:
     from keras_cv_course.predictors.results import Result
@@ -37,7 +37,7 @@ def make_command() -> Any:
         as_json: Json = False,
     ) -> None:
         """Predict on images; exit code 1 if one cannot be read."""
-        file = check_model_file(model)
+        file = model_file(model)
         for path in images:
             if not path.expanduser().exists():
                 raise FileNotFoundError(f"There is no image {path}.")

@@ -51,11 +51,11 @@ class RecipeFlags:
     epochs: int | None = option(None, "Passes over the images.")
     lr0: float | None = option(None, "Highest learning rate.")
     optimizer: str | None = option(None, "adam, adamw, sgd or rmsprop.")
-    cos_lr: bool | None = option(None, "Lower the rate along half a cosine, or keep it.")
+    cos_lr: bool | None = option(None, "Lower the rate along half a cosine, or keep it constant.")
     warmup_epochs: float | None = option(None, "Epochs over which the rate rises from 0.")
-    patience: int | None = option(None, "Epochs without a better one after which to stop.")
-    seed: int | None = option(None, "Decides weights, split, order and distortions.")
-    augment: bool | None = option(None, "Distort and mix images as the recipe says, or do not.")
+    patience: int | None = option(None, "Epochs without improvement after which to stop.")
+    seed: int | None = option(None, "Seed of weights, split, order and augmentation.")
+    augment: bool | None = option(None, "Augment images as the recipe says, or not at all.")
 
     def changed(self, recipe: Recipe) -> Recipe:
         """Returns a recipe with what was passed in its place.
@@ -148,7 +148,7 @@ def _way_on(project: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         known = "" if project == "runs" else f" --project {project}"
-        typer.echo(f"Interrupted. Go on with: keras-cv-course train --resume{known}", err=True)
+        typer.echo(f"Interrupted. Continue with: keras-cv-course train --resume{known}", err=True)
         raise
 
 
@@ -169,7 +169,7 @@ def run_arguments(task: str, flags: Any) -> RunArgs:
     values.pop("recipe", None)
     recipe_flags = RecipeFlags(**{name: getattr(flags, name) for name in of_recipe})
     data = values.get("data", kind.data)
-    recipe = kind.default_recipe(data)
+    recipe = kind.default_recipe(data, values.get("weights"))
     if recipe_flags.recipe is not None:
         recipe = load_recipe(recipe_flags.recipe)
     try:
@@ -192,7 +192,7 @@ def _other_task(task: str, model: str | None) -> str:
 def _check_task(run: Any, passed: str | None) -> None:
     task = run.load_args().get("task", next(iter(TASKS)))
     if passed not in (None, task):
-        raise ValueError(f"{run.path} was begun with --task {task}. Received: --task {passed}.")
+        raise ValueError(f"{run.path} was started with --task {task}. Received: --task {passed}.")
 
 
 def _refuse_changes(options: set[str]) -> None:
@@ -206,12 +206,15 @@ def _refuse_changes(options: set[str]) -> None:
 
 def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     qat = report.get("qat", {})
-    rows = [(name.replace("_", " "), _shown(value)) for name, value in _flat(report)]
-    return rows + [(f"{name} with int8 rounding", _shown(value)) for name, value in _flat(qat)]
+    return _flat(report) + [(f"{name} with int8 rounding", value) for name, value in _flat(qat)]
 
 
-def _flat(report: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, value) for name, value in report.items() if isinstance(value, str | int | float)]
+def _flat(report: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (name.replace("_", " "), _shown(value))
+        for name, value in report.items()
+        if isinstance(value, str | int | float)
+    ]
 
 
 def _shown(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Images with boxes, whatever they were read from, and what was wrong with the rest."""
+"""Images with boxes, of any format, and what was wrong with the rest."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace

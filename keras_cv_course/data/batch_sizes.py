@@ -10,7 +10,7 @@ from keras_cv_course.data.epochs import Epochs
 def random_batch_sizes(epochs: Epochs, sizes_px: Sequence[int], seed: int = 0) -> Epochs:
     """Returns batches, each resized to a height and a width drawn for it.
 
-    Height and width are drawn apart, so that images are stretched a little as well. The model
+    Height and width are drawn independently, so that images are also stretched a little. The model
     must take images of any size: build it with `input_shape=(None, None, 3)`.
 
     Args:

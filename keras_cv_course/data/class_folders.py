@@ -228,7 +228,7 @@ def _recorded(
     unlisted = tuple(readable(new, channels, max_pixels=max_pixels)) if new else ()
     if unlisted:
         _LOG.warning(
-            "Left out %d images of %s that have come since the split was recorded, first %s",
+            "Left out %d images of %s that were added since the split was recorded, first %s",
             len(unlisted),
             root,
             ", ".join(unlisted[:_MOST_NAMED]),

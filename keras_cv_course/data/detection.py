@@ -35,7 +35,7 @@ def detection_batches(
 ) -> tf.data.Dataset:
     """Returns images as pixels, and the boxes that are learned, in batches.
 
-    Go on with `augmented_boxes`, `random_shapes` and `with_targets`. For runs that must go on
+    Continue with `augmented_boxes`, `random_shapes` and `with_targets`. For runs that must resume
     exactly after a kill there is `detection_epochs`.
 
     Args:
@@ -127,7 +127,7 @@ def with_targets(
     encode: Callable[..., Any] | Mapping[tuple[int, int], Callable[..., Any]],
     input_range: tuple[float, float] = (0.0, 255.0),
 ) -> Batches:
-    """Returns batches for `fit`, with what the heads must say in place of boxes.
+    """Returns batches for `fit`, with the targets of the heads instead of boxes.
 
     Args:
         batches: Batches of `(images, bounding_boxes)`, as `detection_batches` gives them, or

@@ -1,4 +1,4 @@
-"""Training images as a function of the epoch, so that a run that was killed can go on exactly."""
+"""Training images as a function of the epoch, so that a run that was killed can resume exactly."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Epochs:
     """The batches of every epoch, which depend on its number and on nothing else.
 
     A `tf.data.Dataset` that shuffles counts how often it was read: in a new process it starts over.
-    Here epoch 7 is the same whatever was read before it.
+    Here epoch 7 is the same no matter what was read before it.
 
     Attributes:
         at: Takes the number of an epoch, an int64 tensor `()`, and returns the epoch's batches, a
@@ -48,13 +48,13 @@ class Epochs:
         return known.prefetch(tf.data.AUTOTUNE)
 
     def map(self, function: Callable[..., Any]) -> "Epochs":
-        """Returns what a function that draws nothing makes of each batch, several at a time."""
+        """Returns the batches mapped by a deterministic function, several at a time."""
         return Epochs(lambda epoch: _in_parallel(self.at(epoch), function), self.batches)
 
     def map_random(
         self, function: Callable[..., Any], layers: Sequence[keras.layers.Layer], seed: int = 0
     ) -> "Epochs":
-        """Returns what a function that calls random Keras layers makes of each batch.
+        """Returns the batches mapped by a function that calls random Keras layers.
 
         What the layers draw depends on `seed`, the epoch and the number of the batch, and not on
         what they have drawn before; their own seeds are not used. Several batches are made at a
@@ -90,7 +90,7 @@ class Epochs:
         return self.map_with_key(draw, seed)
 
     def map_with_key(self, function: Callable[..., Any], seed: int = 0) -> "Epochs":
-        """Returns what a function that draws statelessly makes of each batch.
+        """Returns the batches mapped by a function with stateless random operations.
 
         Args:
             function: Takes the seed of a batch, int64 `(2,)`, for `tf.random`'s stateless
@@ -147,7 +147,7 @@ def as_epochs(train: tf.data.Dataset | Epochs) -> Epochs:
     """Returns a dataset as epochs, each of which reads it once.
 
     A dataset that shuffles does so with its own count of passes, which starts over with the
-    process: give an `Epochs` where runs must go on exactly.
+    process: give an `Epochs` where runs must resume exactly.
 
     Raises:
         ValueError: If the dataset has no known number of batches.

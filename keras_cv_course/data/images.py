@@ -43,7 +43,7 @@ def image_folder(
             has `train` and `val`.
         seed: Decides which images are held out, and the order of training.
         files: Makes exactly the split that was recorded, `ImageDataset.split_files` of an earlier
-            reading of the folder, in place of a drawn one. Images that have come since are logged
+            reading of the folder, instead of a random one. Images that have come since are logged
             and left out, see `ImageDataset.unlisted`.
         max_pixels: The largest number of pixels of an image; larger ones are left out.
 

@@ -94,7 +94,7 @@ def labelled_batches(
 ) -> tf.data.Dataset:
     """Returns batches of all sources together, with NaN for labels that a source does not have.
 
-    Images are resized to the input, whatever their aspect, so that points stay where they are;
+    Images are resized to the input without keeping their aspect ratio, so that points stay valid;
     they are decoded once and kept in memory as bytes. A file that cannot be decoded is logged and
     left out. A batch has as many images of each source as the size of the source makes likely.
 

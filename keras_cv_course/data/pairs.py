@@ -174,7 +174,7 @@ def balanced_batches(
 ) -> tf.data.Dataset:
     """Returns batches with several images of each of several people, new in every epoch.
 
-    For runs that must go on exactly after a kill there is `balanced_epochs`.
+    For runs that must resume exactly after a kill there is `balanced_epochs`.
 
     Args:
         people: Whose images.

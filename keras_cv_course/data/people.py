@@ -116,7 +116,7 @@ def people_folder(folder: str | os.PathLike[str], min_images: int = 1) -> People
 
     Raises:
         FileNotFoundError: If there is no such folder.
-        ValueError: If it holds fewer than two people with so many images.
+        ValueError: If it holds fewer than two people with `min_images`.
 
     Example:
         >>> train, unseen = split_people(people_folder("people", min_images=2))

@@ -230,7 +230,7 @@ def readable(
     Args:
         paths: Image files.
         channels: 1 for grey, 3 for colour.
-        limit: Look no further once so many are found. None looks at all.
+        limit: Stop after this many decodable images. None checks all.
         max_pixels: The largest number of pixels that is decoded.
     """
     good: list[str] = []

@@ -33,7 +33,7 @@ class Problems:
         text = f"{where}: {what}"
         if self._broken == "raise":
             raise ValueError(
-                f'{text} Mend it, or read with broken="skip", which leaves it out and says so.'
+                f'{text} Fix it, or read with broken="skip", which skips and reports it.'
             )
         self._found.append(text)
 

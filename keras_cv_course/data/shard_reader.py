@@ -31,7 +31,7 @@ _FEATURES = {
 _SHARD, _NUMBER = "shard", "number"  # The place of a record, for messages.
 # How TensorFlow reports the assertion of `_corrupt_unless`.
 _CORRUPT = re.compile(r"\[The shard\] \[(.*?)\] \[is corrupt at record\] \[(\d+)\]")
-# Read from so many shards at once, and shuffled among so many records of them.
+# Number of shards read at once, and of records that are shuffled together.
 _CYCLE = 16
 _WINDOW = 2048
 

@@ -173,7 +173,7 @@ def _write_shard(path: Path, images: Iterator[tuple[bytes, int]]) -> Shard:
         raise OSError(f"The shard {path} cannot be written: {error}") from error
     if path.stat().st_size != size:
         raise OSError(
-            f"The shard {path} has {path.stat().st_size:,} bytes in place of {size:,}. The disk "
+            f"The shard {path} has {path.stat().st_size:,} bytes instead of {size:,}. The disk "
             "may be full."
         )
     return Shard(path.name, count, size, plain=True)
@@ -214,7 +214,7 @@ def read_index(folder: Path) -> tuple[tuple[str, ...], dict[str, list[Shard]]]:
             raise FileNotFoundError(f"The shard {file} is missing. Copy it again.")
         if file.stat().st_size != shard.size:
             raise ValueError(
-                f"The shard {file} is corrupt: it has {file.stat().st_size:,} bytes in place of "
+                f"The shard {file} is corrupt: it has {file.stat().st_size:,} bytes instead of "
                 f"{shard.size:,}. Copy it again."
             )
     return class_names, splits

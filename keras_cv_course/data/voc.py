@@ -129,7 +129,7 @@ def _entry(path: Path, first_pixel: int) -> _Entry:
     try:
         root = defusedxml.ElementTree.fromstring(path.read_bytes())
     except DefusedXmlException as error:
-        raise ValueError(f"declares what an annotation has no use for ({error}).") from error
+        raise ValueError(f"has declarations that an annotation must not have ({error}).") from error
     except (ParseError, LookupError, ValueError) as error:  # The last two of encodings.
         raise ValueError(f"is not XML ({error}).") from error
     # Only the last part, so that a path of another machine, or one that leads out, does no harm.

@@ -14,7 +14,7 @@ from keras_cv_course.specs.detection import DetectionSpec
 def any_size(model: keras.Model) -> keras.Model:
     """Returns a detector's network for images of any size, which shares its layers.
 
-    Train what this returns and go on with `model`, whose anchors are those of its own input.
+    Train what this returns and then use `model`, whose anchors are those of its own input.
     `training.compile_detector` does so with `any_size=True`.
 
     Args:

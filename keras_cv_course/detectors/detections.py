@@ -1,31 +1,16 @@
-"""Models that end in detections: the network, and the layers that make boxes of what it gives."""
+"""Models that end in detections: where the network ends, and what makes boxes begins."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import keras
-from keras import KerasTensor
 
 from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
 from keras_cv_course.layers.head_decoding import HeadDecoding
 from keras_cv_course.specs.detection import DetectionSpec
 
-NETWORK_OUTPUTS = ("boxes", "scores")
-
-
-@dataclass(frozen=True)
-class DetectionTail:
-    """What makes boxes of a network's outputs; it computes in float in every file.
-
-    Attributes:
-        postprocess: Takes codes and scores.
-        decoding: What makes these of raw outputs; None where the network gives them itself.
-    """
-
-    postprocess: DetectionPostProcess
-    decoding: HeadDecoding | None = None
+CODES = ("boxes", "scores")  # what a DetectionPostProcess takes
 
 
 def detection_spec(model: keras.Model) -> DetectionSpec:
@@ -47,57 +32,54 @@ def detection_spec(model: keras.Model) -> DetectionSpec:
     return layers[0].spec
 
 
-def split_detections(model: keras.Model) -> tuple[keras.Model, DetectionTail | None]:
-    """Returns the network before a `DetectionPostProcess`, and what follows it.
+def suppression_of(model: keras.Model) -> DetectionPostProcess | None:
+    """Returns the last layer of a model, if the model returns its detections and nothing else.
+
+    Args:
+        model: A functional model.
+    """
+    return next(
+        (
+            layer
+            for layer in model.layers
+            if isinstance(layer, DetectionPostProcess)
+            and len(layer._inbound_nodes) == 1
+            and _returned(model.output, layer)
+        ),
+        None,
+    )
+
+
+def without_suppression(model: keras.Model) -> keras.Model:
+    """Returns a model with the same layers that returns a dict of "boxes" (codes) and "scores".
+
+    Args:
+        model: A functional model that ends in detections, see `suppression_of`.
+    """
+    layer = suppression_of(model)
+    assert layer is not None
+    return keras.Model(model.input, dict(zip(CODES, layer.input, strict=True)), name=model.name)
+
+
+def network_of(model: keras.Model) -> keras.Model:
+    """Returns the network before the layers that make boxes at a model's end, with the same layers.
 
     Args:
         model: A functional model.
 
     Returns:
-        A network that shares the model's layers and returns a dict: of what a `HeadDecoding`
-        takes, or else of "boxes" (codes) and "scores"; and the layers behind it. The model itself
-        and None where it does not end in detections and nothing else; a DetectionPostProcess
-        elsewhere is one of its float islands.
+        A network that returns a dict: of what a `HeadDecoding` takes, or else of "boxes" (codes)
+        and "scores". The model itself if it returns anything but detections.
     """
-    ends = [
-        layer
-        for layer in model.layers
-        if isinstance(layer, DetectionPostProcess)
-        and len(layer._inbound_nodes) == 1
-        and _returned(model.output, layer)
-    ]
-    if not ends:
-        return model, None
-    layer = ends[0]
-    makers = {id(x._keras_history.operation): x._keras_history.operation for x in layer.input}
-    decoding = next((maker for maker in makers.values() if isinstance(maker, HeadDecoding)), None)
+    layer = suppression_of(model)
+    if layer is None:
+        return model
+    makers = (x._keras_history.operation for x in layer.input)
+    decoding = next((maker for maker in makers if isinstance(maker, HeadDecoding)), None)
     if decoding is None:
-        outputs = dict(zip(NETWORK_OUTPUTS, layer.input, strict=True))
-    else:
-        outputs = dict(decoding._inbound_nodes[0].arguments.args[0])
-    network = keras.Model(model.input, outputs, name=model.name)
-    return network, DetectionTail(layer, decoding)
-
-
-def join_detections(network: keras.Model, tail: DetectionTail | None) -> keras.Model:
-    """Returns a network with copies of the layers at its end, what `split_detections` took apart.
-
-    Args:
-        network: A model with the outputs that the tail takes.
-        tail: The layers; without them, the network is returned.
-    """
-    if tail is None:
-        return network
-    return keras.Model(network.input, on_outputs(tail, network.output), name=network.name)
-
-
-def on_outputs(tail: DetectionTail, outputs: Mapping[str, KerasTensor]) -> dict[str, KerasTensor]:
-    """Returns the detections that copies of a tail's layers make of a network's outputs."""
-    if tail.decoding is not None:
-        codes = HeadDecoding.from_config(tail.decoding.get_config())(dict(outputs))
-    else:
-        codes = [outputs[name] for name in NETWORK_OUTPUTS]
-    return DetectionPostProcess.from_config(tail.postprocess.get_config())(codes)
+        return without_suppression(model)
+    outputs = dict(decoding._inbound_nodes[0].arguments.args[0])
+    return keras.Model(model.input, outputs, name=model.name)
 
 
 def _returned(structure: Any, layer: DetectionPostProcess) -> bool:

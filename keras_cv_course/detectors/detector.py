@@ -10,12 +10,7 @@ import numpy as np
 from keras_cv_course._validation import check_choice, check_input_range
 from keras_cv_course.data.framing import Frame, frame_image
 from keras_cv_course.data.image_sources import as_photographs, with_channels
-from keras_cv_course.detectors.detections import (
-    DetectionTail,
-    detection_spec,
-    on_outputs,
-    split_detections,
-)
+from keras_cv_course.detectors.detections import detection_spec, network_of
 from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
 from keras_cv_course.layers.head_decoding import HeadDecoding
 from keras_cv_course.networks.specs import spec_of
@@ -42,9 +37,9 @@ class Detector:
         iou_threshold: Above this overlap with a better box of its class, a box is left out.
         max_detections: The most boxes of an image.
         resize: How an image comes to the size of the input, as `data.detection_batches` takes it.
-            "stretch" scales its sides apart, as SSD and MediaPipe do; "pad" keeps its shape, in the
-            middle of black borders. None is what the network was trained with, if it carries that,
-            or else "stretch".
+            "stretch" scales height and width independently, as SSD and MediaPipe do; "pad" keeps
+            the aspect ratio, with black borders. None is what the network was trained with, if it
+            carries that, or else "stretch".
         input_range: Smallest and largest pixel value that the network takes; None is what the
             network carries.
 
@@ -69,7 +64,7 @@ class Detector:
         resize: str | None = None,
         input_range: tuple[float, float] | None = None,
     ) -> None:
-        self.network, _ = split_detections(model)
+        self.network = network_of(model)
         self.spec = detection_spec(self.network)
         carried = spec_of(self.network)
         self.resize = resize or carried.resize or "stretch"
@@ -87,7 +82,7 @@ class Detector:
             decoding.scales,
             name="detections",
         )
-        outputs = on_outputs(DetectionTail(postprocess, decoding), self.network.output)
+        outputs = postprocess(decoding(dict(self.network.output)))
         self.model = keras.Model(self.network.input, outputs, name=self.network.name)
 
     def predict(self, images: Any, batch_size: int = 32) -> list[dict[str, np.ndarray]]:

@@ -12,7 +12,7 @@ def join_heads(model: keras.Model) -> keras.Model:
 
     Keras gives a loss one output and its target. Which anchors of a YOLO are punished depends on
     the boxes that it predicts, so its losses need all heads. Train what this returns, with plain
-    `compile` and `fit`, and go on with `model`: for quantization-aware training give it the model
+    `compile` and `fit`, and then use `model`: for quantization-aware training give it the model
     that `quantize_aware` returns.
 
     Args:

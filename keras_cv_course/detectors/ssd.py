@@ -76,7 +76,7 @@ def SSDLite(
 ) -> keras.Model:
     """Returns an SSDLite on a mobile backbone, for images as the backbone takes them.
 
-    Its maps are what goes into the convolution of the backbone's last stride (the expansion of a
+    Its maps are the input of the convolution with the backbone's last stride (the expansion of a
     block, of stride 16 where the backbone ends at 32), the backbone's last map, and one for each of
     `extra_filters`, of half the size each. For small images take a backbone that ends at stride
     16, as `examples/detection_shapes.py` does. It gives
@@ -152,7 +152,7 @@ def _rescaled(x: KerasTensor) -> KerasTensor:
 
 
 def _before_last_stride(body: keras.Model) -> KerasTensor:
-    """Returns what goes into the convolution that makes the last stride."""
+    """Returns the input of the convolution with the last stride."""
     strided = [
         layer
         for layer in body.layers

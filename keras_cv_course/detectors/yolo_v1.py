@@ -118,7 +118,7 @@ def _finish(
 
 
 def _heads(x: KerasTensor, spec: DetectionSpec, per_cell: int) -> Mapping[str, KerasTensor]:
-    """Returns the last layer's numbers, apart: together they have its parameters."""
+    """Returns the last layer's outputs from separate layers, which together have its parameters."""
     cells = _GRID * _GRID
     outputs = {}
     for key, values in (("boxes", _BOX), ("objectness", 1)):

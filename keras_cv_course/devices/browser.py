@@ -1,6 +1,6 @@
 """Writes a folder that any static server turns into a page: a classifier that runs in the browser.
 
-The page runs the file with LiteRT.js in WebAssembly. It fetches nothing but the folder's own
+The page runs the file with LiteRT.js in WebAssembly. It fetches only the folder's own
 files, which its Content-Security-Policy enforces, and sends no image anywhere.
 """
 
@@ -100,8 +100,8 @@ def install_runtime(folder: str | os.PathLike[str]) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise RuntimeError(
-            "npm, which brings LiteRT.js, is not on the PATH. Install Node.js 20 or newer, or pass "
-            "`runtime`, a node_modules folder with "
+            "npm, which installs LiteRT.js, is not on the PATH. Install Node.js 20 or newer, or "
+            "pass `runtime`, a node_modules folder with "
             f"{' and '.join(f'{name}@{VERSION}' for name in PACKAGES)}."
         )
     folder.mkdir(parents=True, exist_ok=True)

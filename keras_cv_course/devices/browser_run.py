@@ -69,7 +69,7 @@ def run_in_browser(
         runs: Timed runs of the first sample.
         warmup: Runs of it before that.
         runtime: A `node_modules` folder with LiteRT.js. None gets it from npm.
-        timeout_s: Seconds that all of it may take, npm apart.
+        timeout_s: Seconds for all of it, except npm.
 
     Raises:
         ValueError: If LiteRT.js refuses the file; the message is the runtime's.

@@ -39,7 +39,7 @@ _C_TYPES = {
 
 @dataclass(frozen=True)
 class Golden:
-    """One sample and what a file makes of it, in the file's own numbers.
+    """One sample and a file's result for it, in the file's own numbers.
 
     Attributes:
         inputs: An array for each input, in its shape and type.

@@ -132,7 +132,7 @@ def run_mediapipe(
     images: np.ndarray,
     timeout_s: float = 120,
 ) -> list[Answer]:
-    """Returns what MediaPipe answers to images, given nothing but the file.
+    """Returns MediaPipe's results for images, with the file as the only input.
 
     The package mediapipe reports its use to Google: it looks up play.googleapis.com, and sends
     if it gets through.

@@ -59,7 +59,7 @@ ACCELERATORS: dict[str, Accelerator] = {
 
 @dataclass(frozen=True)
 class NpuReport:
-    """What Vela makes of one file for one processor.
+    """Vela's result for one file and one processor.
 
     Attributes:
         path: The file.

@@ -139,7 +139,7 @@ def _logged(collection: Path) -> Iterator[_Span]:
 def keep_private(folder: Path) -> None:
     """Restricts a gallery to its owner: folders are 0700 and files 0600.
 
-    What belongs to another user, who lets this one in, is left as it is.
+    What belongs to another user, who grants access, is left unchanged.
     """
     if os.name != "posix":
         return

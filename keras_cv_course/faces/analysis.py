@@ -91,7 +91,7 @@ class FaceAnalyzer:
     """Asks a multitask network about the face in an image.
 
     The image is one face with some margin, as in training: find and cut it out first. It is
-    resized to the network's input, whatever its aspect. Which tasks there are is read from the
+    resized to the network's input without keeping its aspect ratio. The tasks are read from the
     network's outputs. Where "detection" says no, there is no face for the others to be about.
 
     Args:

@@ -67,7 +67,7 @@ def bootstrap_interval(
             estimates.append(measure(similarity[used], same[used], weights[used]))
     if not estimates:
         raise ValueError(
-            "There must be people enough that a draw of them has pairs of both kinds. Received: "
+            "There must be enough people that a draw of them has pairs of both kinds. Received: "
             f"{len(names)}."
         )
     low, high = np.quantile(estimates, [(1 - coverage) / 2, (1 + coverage) / 2])

@@ -70,8 +70,8 @@ def FaceEncoder(
         embedding_dim: Size of the vectors.
         dropout_rate: Share of the pooled features that training sets to zero, in [0, 1).
         grid: None pools each feature map as a whole, which forgets where in the face something
-            is. A number averages it to a map of so many rows and columns, at most as many as it
-            has, which suits faces that lie alike in their images.
+            is. A number averages it to a map with this many rows and columns, at most as many as it
+            has, which suits faces that are at the same place in their images.
         name: Name of the model.
 
     Raises:

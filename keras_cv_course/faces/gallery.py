@@ -81,7 +81,7 @@ class FaceGallery:
     many machines at once. Methods may be called from several threads.
 
     A folder is for its owner alone (0700, files 0600). It is checked before it is opened: what is
-    damaged is refused and left as it is. Of one on a read-only disk a private copy is searched,
+    damaged is refused and left unchanged. Of one on a read-only disk a private copy is searched,
     which is removed when the gallery is closed; people cannot be enrolled or removed then.
 
     While a folder is open, milvus-lite answers on a port of this machine (127.0.0.1) without a
@@ -363,7 +363,7 @@ class FaceGallery:
             )
 
     def _most_alike(self, vectors: np.ndarray, people: int) -> list[Match]:
-        """Returns up to so many people, the most alike first."""
+        """Returns at most this many people, the most similar first."""
         limit = min(_FACES_A_PERSON * people, _MOST_HITS)
         while True:
             (hits,) = self._asking(

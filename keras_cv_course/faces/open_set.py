@@ -42,7 +42,7 @@ class OpenSetReport:
         known: Images of people who are in the gallery.
         strangers: Images of people who are not.
         people: People in the gallery.
-        rank: A name counts as right among so many most alike people.
+        rank: A name counts as right among this many most similar people.
         closed_set_rate: Share of `known` that get the right name when all are accepted.
         points: What the thresholds give, in the order of the given rates.
     """

@@ -31,12 +31,11 @@ def SiameseNetwork(
 
     With a head it gives the probability `(batch, 1)`, "same", that both show one person (or
     digit, or whatever the encoder distinguishes); train it with "binary_crossentropy". The head
-    starts so that what is further apart is less likely the same. From a random slope, which has
+    is initialized so that a greater distance means less similar. From a random slope, which has
     the wrong sign in half of the cases, training shrinks all embeddings to a point and ends there.
-    Without, it
-    gives the distance or similarity `(batch, 1)` itself; train a "euclidean" one with
-    `ContrastiveLoss`. Images have the shape and range that the encoder takes. In quantization
-    the encoder is one, with one set of ranges.
+    Without a head, it gives the distance or similarity `(batch, 1)` itself; train a
+    "euclidean" one with `ContrastiveLoss`. Images have the shape and range that the encoder takes.
+    Quantization keeps one encoder, with one set of ranges.
 
     Args:
         encoder: Model of one input and one output, vectors `(batch, n)`. It is part of the

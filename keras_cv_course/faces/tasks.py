@@ -188,7 +188,7 @@ def checked_tasks(tasks: Sequence[FaceTask]) -> tuple[FaceTask, ...]:
     """Returns tasks as a tuple.
 
     Raises:
-        TypeError: If one of them is not a task, e.g. the class in place of its instance.
+        TypeError: If one of them is not a task, e.g. the class instead of an instance.
         ValueError: If there is none, or two of one kind.
     """
     tasks = tuple(tasks)

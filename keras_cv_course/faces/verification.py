@@ -121,8 +121,8 @@ def choose_threshold(
 ) -> float:
     """Returns the smallest threshold that accepts no more pairs of two people than a rate.
 
-    Choose it on people of the training, or others who are set apart: not on those by whom the
-    result is judged.
+    Choose it on people who are neither in training, on whom it would be far too low, nor among
+    those on whom the result is evaluated.
 
     Args:
         similarity: Cosine of each pair `(n,)`.

@@ -1,1 +1,1 @@
-"""From feature maps to the raw outputs of a detector, box codes and logits apart."""
+"""From feature maps to the raw outputs of a detector: box codes and logits separately."""

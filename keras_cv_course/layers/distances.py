@@ -1,4 +1,4 @@
-"""How far two vectors are apart, and how alike they are: what a Siamese network ends in."""
+"""Distances and similarities of two vectors, with which a Siamese network ends."""
 
 from collections.abc import Sequence
 from typing import Any

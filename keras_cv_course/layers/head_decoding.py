@@ -15,7 +15,7 @@ _LEAST_SIZE = 1e-6
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
 class HeadDecoding(keras.layers.Layer):
-    """Turns raw outputs into what `DetectionPostProcess` takes, whatever the detector.
+    """Turns the raw outputs of any detector into the inputs of `DetectionPostProcess`.
 
     Called on a dict of "boxes" `(n, anchors, 4)`, "classes" `(n, anchors, logits)` and, where the
     spec has it, "objectness" `(n, anchors, 1)`, it returns float32 codes `(n, anchors, 4)`, (y, x,

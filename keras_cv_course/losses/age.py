@@ -62,7 +62,7 @@ class AgeLoss(keras.losses.Loss):
 
     @property
     def gaussian_share(self) -> float:
-        """Lambda as it is now; may be set, also while a model trains."""
+        """The current lambda; may be set, also while a model trains."""
         return float(self._share)
 
     @gaussian_share.setter
@@ -83,7 +83,7 @@ class AgeLoss(keras.losses.Loss):
         return (1.0 - share) * 0.5 * error + share * gaussian
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the arguments that make the loss again, with lambda as it is now."""
+        """Returns the constructor's arguments, with the current lambda."""
         return super().get_config() | {
             "gaussian_share": self.gaussian_share,
             "sigma": self.sigma,

@@ -11,7 +11,7 @@ from keras_cv_course.ops.labels import fill_missing, label_weight
 class MaskedLoss(keras.losses.Loss):
     """Mean of a loss over those samples of a batch that have a label; 0 where none has.
 
-    A label that is not known is NaN. A sample with nothing but NaN contributes neither to the sum
+    An unknown label is NaN. A sample with only NaN contributes neither to the sum
     nor to the count, so that its gradient is exactly zero, and a batch may mix images of data
     sets that were labelled for different tasks. In a label of several values (points, angles)
     single ones may be NaN: they count as predicted without error. Sample weights are honoured.

@@ -44,7 +44,7 @@ def paired_bootstrap(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Difference:
-    """Returns how far the mAP of two detectors is apart, with an interval over images.
+    """Returns the difference of the mAP of two detectors, with an interval over images.
 
     Images are drawn with replacement, the same for both detectors, and the mAP (the area, as in
     `voc_average_precision`) is recomputed; the interval holds 95 % of the differences. It covers

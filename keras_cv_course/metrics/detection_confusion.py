@@ -19,7 +19,7 @@ def detection_confusion(
 ) -> np.ndarray:
     """Returns how often each class was found as each class.
 
-    Boxes of an image are paired one to one, the best overlaps first and whatever their classes.
+    Boxes of an image are paired one to one, the best overlaps first, regardless of their classes.
     A crowd or difficult box with its detections does not count.
 
     Args:

@@ -1,4 +1,4 @@
-"""Feature maps of a classifier, for whatever is built on top of it."""
+"""Feature maps of a classifier, on which other networks are built."""
 
 from collections.abc import Sequence
 

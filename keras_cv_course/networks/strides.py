@@ -11,7 +11,7 @@ Fact = TypeVar("Fact")
 Factor = tuple[Fraction, Fraction]  # of height and width
 
 _ONE: Factor = (Fraction(1), Fraction(1))
-# What gives a map of one size, whatever the size of the input.
+# Layers whose output size does not depend on the size of the input.
 _OF_FIXED_SIZE = (
     keras.layers.AdaptiveAveragePooling2D,
     keras.layers.AdaptiveMaxPooling2D,

@@ -54,7 +54,7 @@ def iou(boxes: Any, others: Any) -> Any:
         others: `(..., 4)` xyxy; the leading dimensions broadcast.
 
     Returns:
-        `(...)` in [0, 1]: 1 for equal boxes, 0 for boxes apart and for those without area.
+        `(...)` in [0, 1]: 1 for equal boxes, 0 for disjoint boxes and boxes without area.
 
     Example:
         >>> float(iou(np.array([0.0, 0, 2, 2]), np.array([1.0, 0, 3, 2])))  # 2 of 6

@@ -194,5 +194,5 @@ class Embedding(Result):
         return [(f"{first} … ({len(self.embedding)} numbers)",)]
 
     def draw(self) -> Image.Image:
-        """Returns the image as it is: a vector has no place in it."""
+        """Returns the image unchanged: an embedding cannot be drawn."""
         return Image.fromarray(self.image)

@@ -8,7 +8,6 @@ import numpy as np
 
 from keras_cv_course._unique_names import unique_names
 from keras_cv_course._validation import check_choice
-from keras_cv_course.detectors.detections import join_detections, split_detections
 from keras_cv_course.networks.specs import pixel_range
 from keras_cv_course.quantization.calibration import calibrate, rounding_layers
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
@@ -25,7 +24,8 @@ from keras_cv_course.quantization.graph import (
 from keras_cv_course.quantization.inputs import with_float_inputs
 from keras_cv_course.quantization.islands import float_islands
 from keras_cv_course.quantization.keep_float import KeepFloat
-from keras_cv_course.quantization.kernels import FLOAT, float_weights
+from keras_cv_course.quantization.kernels import float_weights
+from keras_cv_course.quantization.operations import float_layer
 from keras_cv_course.quantization.placement import place_ranges
 from keras_cv_course.quantization.rewriting import rewrite_with_gains
 from keras_cv_course.quantization.rounding_writer import write_rounding
@@ -42,14 +42,13 @@ def quantize_aware(
 
     It has the inputs, outputs and weights of `model`, with float32 for uint8 inputs, and rounds
     kernels and activations where the int8 file will round them: once for each operation of the
-    file. Compile and fit it (a few epochs at a tenth of the first rate), then hand it to
+    file. Compile and fit it (a few epochs at a tenth of the first rate), then pass it to
     `tflite.convert`, which takes over its ranges and needs no calibration data. In inference it
     computes what XNNPACK will, see `integer_kernels`.
 
     Args:
-        model: Functional or built Sequential model, which may hold others; it is left as it is.
-            Constant factors and swish are rewritten first as for every int8 file. A
-            DetectionPostProcess at its end, and a HeadDecoding before it, stay in float.
+        model: Functional or built Sequential model, which may hold others; it is not changed.
+            Constant factors and swish are rewritten first as for every int8 file.
         calibration_data: Typical inputs, see `calibrate`; about 100 samples. None leaves the
             ranges to the first batch of training.
         keep_float: Names of layers that stay in float; those that declare it, see
@@ -89,8 +88,7 @@ def quantize_aware(
     for name in keep_float:
         check_choice("keep_float", name, layer_names)
     input_range = pixel_range(model, input_range)
-    network, tail = split_detections(model)
-    network, input_ranges = with_float_inputs(network, input_range)
+    network, input_ranges = with_float_inputs(model, input_range)
     keep_float = (*keep_float, *float_islands(network))
     ready, gains = rewrite_with_gains(network, keep_float)
     _check_float32(ready)
@@ -98,7 +96,6 @@ def quantize_aware(
     placement = place_ranges(graph, keep_float, input_ranges, layer_names)
     names = list(unique_names(network.output_names))
     aware = write_rounding(graph, placement, names, gains, depthwise_per_channel)
-    aware = join_detections(aware, tail)
     if calibration_data is not None:
         calibrate(aware, calibration_data, input_range)
     return aware
@@ -133,7 +130,7 @@ def without_rounding(
 
     Args:
         model: What `quantize_aware` has returned.
-        at_range: Gets the layer that rounds and its input, and returns what stands for its output.
+        at_range: Gets the layer that rounds and its input, and returns what replaces its output.
         weights: Returns the weights that the float form of a layer gets.
 
     Raises:
@@ -144,7 +141,7 @@ def without_rounding(
     names = _names_before(graph)
 
     def float_form(operation: keras.Operation) -> keras.Operation:
-        kind = FLOAT.get(type(operation))
+        kind = float_layer(operation)
         leave_out = ("frozen", "input_gain", "per_channel") if kind else ()
         name = names.get(id(operation), operation.name)
         return remake(operation, kind, leave_out, name=name)
@@ -168,12 +165,12 @@ def float_layers(model: keras.Model) -> list[str]:
     graph = trace(model)
     names = _names_before(graph)
     producers = {id(y): call.operation for call in graph.calls for y in tensors(call.outputs)}
-    kept = (
+    operations = (
         producers[id(call.inputs[0])]
         for call in graph.calls
         if isinstance(call.operation, KeepFloat)
     )
-    return list(dict.fromkeys(names.get(id(operation), operation.name) for operation in kept))
+    return list(dict.fromkeys(names.get(id(operation), operation.name) for operation in operations))
 
 
 def _names_before(graph: Graph) -> dict[int, str]:

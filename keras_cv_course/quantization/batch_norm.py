@@ -7,11 +7,11 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_cv_course.quantization.gains import is_exactly
 from keras_cv_course.quantization.graph import (
     Call,
     Graph,
     as_functional,
+    is_exactly,
     readers_of,
     remake,
     run,
@@ -30,7 +30,7 @@ def fold_batch_normalization(model: keras.Model) -> keras.Model:
     int8 operation that takes a ReLU along, instead of a product and a sum with constants.
 
     Args:
-        model: Functional or built Sequential model; it is left as it is.
+        model: Functional or built Sequential model; it is not changed.
 
     Returns:
         A functional model that shares nothing with `model`; `model` itself where there is nothing
@@ -72,25 +72,25 @@ def folded_normalizations(graph: Graph) -> dict[int, Call]:
     The key is the id of the normalization's call. Shared layers must be called as often.
     """
     readers = readers_of(graph)
-    found: dict[int, Call] = {}
+    makers: dict[int, Call] = {}
     for call in graph.calls:
         for y in tensors(call.outputs):
             reader = readers[id(y)][0] if len(readers[id(y)]) == 1 else None
             if reader is not None and _takes(call.operation) and _normalizes_last_axis(reader):
-                found[id(reader)] = call
+                makers[id(reader)] = call
     times_called = Counter(id(call.operation) for call in graph.calls)
     pairs = Counter(
-        (id(found[id(call)].operation), id(call.operation))
+        (id(makers[id(call)].operation), id(call.operation))
         for call in graph.calls
-        if id(call) in found
+        if id(call) in makers
     )
     return {
-        id(call): found[id(call)]
+        id(call): makers[id(call)]
         for call in graph.calls
-        if id(call) in found
-        and pairs[id(found[id(call)].operation), id(call.operation)]
+        if id(call) in makers
+        and pairs[id(makers[id(call)].operation), id(call.operation)]
         == times_called[id(call.operation)]
-        == times_called[id(found[id(call)].operation)]
+        == times_called[id(makers[id(call)].operation)]
     }
 
 

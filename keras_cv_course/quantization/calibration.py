@@ -12,10 +12,10 @@ from keras_cv_course._pixel_values import check_pixel_values
 from keras_cv_course.data.calibration import calibration_array
 from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
-from keras_cv_course.quantization.kernels import FreezableBatchNormalization
+from keras_cv_course.quantization.operations.normalization import FreezableBatchNormalization
 
 BATCH = 32
-_PICTURES = 100
+_IMAGES = 100
 
 
 def calibrate(
@@ -159,7 +159,7 @@ def _from_folder(
             f"{model.name!r} with {len(model.inputs)}. Pass a list of arrays."
         )
     shape = tuple(model.inputs[0].shape[1:])
-    return calibration_array(folder, shape, input_range or spec_of(model).input_range, _PICTURES)
+    return calibration_array(folder, shape, input_range or spec_of(model).input_range, _IMAGES)
 
 
 def _batches(data: Any) -> Iterator[Any]:

@@ -7,13 +7,8 @@ import keras
 from keras import ops
 
 from keras_cv_course.quantization import scale_bounds, tfmot
-from keras_cv_course.quantization.integer_kernels import (
-    Kernel,
-    grid,
-    kernel_behind,
-    nearest,
-    readers_with_bounds,
-)
+from keras_cv_course.quantization.grid import Kernel, grid, nearest
+from keras_cv_course.quantization.integer_kernels import kernel_behind, readers_with_bounds
 
 # What rounding does in training.
 INSIDE = "inside"
@@ -37,7 +32,7 @@ class FakeQuantize(keras.layers.Layer):
         sites: How many different tensors share the range.
         fixed_range: Smallest and largest value where the integer kernel prescribes them, e.g. of a
             sigmoid; the layer has no weights then.
-        frozen: Whether the range stays as it is in training.
+        frozen: Whether the range is constant in training.
         exact: Whether inference computes what the int8 kernel before the rounding does, to the
             bit, see `integer_kernels`; else it rounds as training does.
         **kwargs: As in `keras.layers.Layer`.
@@ -94,7 +89,7 @@ class FakeQuantize(keras.layers.Layer):
         Args:
             inputs: float32 tensor of any shape.
             site: Which of the sites the tensor is; None leaves the range alone.
-            operands: The two tensors of which the inputs are sum, difference or product.
+            operands: What the arithmetic reads that makes the inputs, if it needs to know.
             in_training: What training does: "inside" rounds and lets gradients pass inside of the
                 range, "through" rounds and lets them all pass, "as_is" does not round.
             training: Whether the range follows the inputs.
@@ -129,13 +124,9 @@ class FakeQuantize(keras.layers.Layer):
         low, high = self._extremes()
         if self.fixed_range is None:
             low, high = scale_bounds.measurable(low, high)
-            sums, has_softmax = readers_with_bounds(self)
-            if has_softmax:
-                low, high = scale_bounds.widened(low, high, scale_bounds.OF_LOGITS)
-            for layer in sums:
-                first, last = layer._range_for_readers(known)
-                least = (last - first) * scale_bounds.SMALLEST_TERM
-                low, high = scale_bounds.widened(low, high, least)
+            for reader, least_input in readers_with_bounds(self):
+                first, last = (0.0, 0.0) if reader is None else reader._range_for_readers(known)
+                low, high = scale_bounds.widened(low, high, least_input(last - first))
         known[id(self)] = low, high
         return low, high
 

@@ -9,23 +9,17 @@ whose kernel is divided by it.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 from keras import layers
 
-from keras_cv_course.layers.batch_normalization import BatchNormalization
-from keras_cv_course.layers.spec_carrier import SpecCarrier
-from keras_cv_course.quantization.graph import Call, Graph, as_functional, tensors
+from keras_cv_course.quantization.graph import Call, Graph, tensors
 
 Gain = np.ndarray  # float64; one factor (shape ()) or one a channel (shape (channels,)); above 0
 
 ONE = np.ones(())
-HARD_GAIN = np.array(6.0)
-
-_PRODUCTS = ("Multiply", "TrueDivide")
 
 
 @dataclass
@@ -46,75 +40,46 @@ class GainPlan:
     restored: dict[tuple[int, int], Gain] = field(default_factory=dict)
 
 
-def plan_gains(graph: Graph) -> GainPlan:
-    """Returns the gains with which every constant factor that can be absorbed is absorbed."""
-    return _Planner(graph).plan()
+@dataclass(frozen=True)
+class Absorption:
+    """How the weights of a linear layer take factors in.
 
-
-def has_constant_factors(model: keras.Model) -> bool:
-    """Whether a functional model, or one inside it, holds a layer that is rewritten."""
-    return any(
-        has_constant_factors(operation)
-        if isinstance(operation, keras.Model)
-        else _is_rewritten(operation)
-        for operation in as_functional(model).operations
-    )
-
-
-def _is_rewritten(operation: keras.Operation) -> bool:
-    hard = is_hard_swish(operation) or is_hard_sigmoid(operation)
-    scales = isinstance(operation, layers.Normalization | layers.Rescaling)
-    return hard or scales or operator(operation) in _PRODUCTS
-
-
-def operator(operation: keras.Operation) -> str | None:
-    """Returns the name of an operator, e.g. "Multiply" for `x * y`; None for a layer."""
-    return None if isinstance(operation, keras.Layer) else type(operation).__name__
-
-
-def activation_of(operation: keras.Operation) -> Callable[..., Any] | None:
-    """Returns the function of an Activation layer or of a layer with a fused activation."""
-    return getattr(operation, "activation", None)
-
-
-def is_hard_swish(operation: keras.Operation) -> bool:
-    """Whether the operation is a layer that does nothing but hard-swish."""
-    return _is_activation(operation, keras.activations.hard_silu)
-
-
-def is_hard_sigmoid(operation: keras.Operation) -> bool:
-    """Whether the operation is a layer that does nothing but hard-sigmoid."""
-    return _is_activation(operation, keras.activations.hard_sigmoid)
-
-
-def constant_factor(call: Call) -> float | None:
-    """Returns the positive number that the call multiplies one tensor with, or None.
-
-    Knows `x * c`, `c * x` and `x / c`.
+    Attributes:
+        takes: Whether a layer can divide its weights by the gain of its input.
+        can_scale: Whether a layer can multiply its output with a constant, too.
+        absorb: Changes the weights of a layer so that an input with a gain gives an output with
+            another; gets the layer and both.
     """
-    name = operator(call.operation)
-    if name not in _PRODUCTS or len(call.inputs) != 1 or len(call.args) != 2:
-        return None
-    if not _is_float(call):
-        return None
-    x, y = call.args
-    constant = x if isinstance(y, keras.KerasTensor) else y
-    if not isinstance(constant, int | float) or constant <= 0:
-        return None
-    if name == "Multiply":
-        return float(constant)
-    return None if constant is x else 1.0 / constant
+
+    takes: Callable[[Any, Gain], bool]
+    can_scale: Callable[[Any], bool]
+    absorb: Callable[[Any, Gain, Gain], None]
 
 
-def _is_activation(operation: keras.Operation, function: Callable[..., Any]) -> bool:
-    return is_exactly(operation, layers.Activation) and operation.activation is function
+class HasGain(Protocol):
+    """What is known of the kind of an operation, see `operations.kind`."""
+
+    @property
+    def gain(self) -> "Callable[[Call], GainRule]":
+        """The rule for a call of the kind."""
+
+    @property
+    def absorption(self) -> Absorption | None:
+        """How its weights take factors in, if they do."""
 
 
-class _Planner:
-    """Goes through the calls in order; each rule gives the gain of what its call returns."""
+class Planner:
+    """Goes through the calls in order; each rule gives the gain of what its call returns.
 
-    def __init__(self, graph: Graph) -> None:
+    Args:
+        graph: Graph that is to be rewritten.
+        kind_of: Returns what is known of an operation's kind; None where that is nothing, so that
+            it needs the original's values.
+    """
+
+    def __init__(self, graph: Graph, kind_of: Callable[[keras.Operation], HasGain | None]) -> None:
         self.graph = graph
+        self._kind_of = kind_of
         self.result = GainPlan()
         self._producers = {id(y): call for call in graph.calls for y in tensors(call.outputs)}
         self._readers = Counter(id(x) for call in graph.calls for x in call.inputs)
@@ -122,15 +87,17 @@ class _Planner:
         self._times_called = Counter(id(call.operation) for call in graph.calls)
 
     def plan(self) -> GainPlan:
+        """Returns the gains with which every constant factor that can be absorbed is absorbed."""
         self.result.gains = {id(x): ONE for x in tensors(self.graph.inputs)}
         for call in self.graph.calls:
-            gain = _rule(call)(self, call)
+            gain = self._rule(call)(self, call)
             self.result.gains.update((id(y), gain) for y in tensors(call.outputs))
         for y in tensors(self.graph.outputs):
             self._restore(0, y, ONE)
         return self.result
 
     def gain(self, x: keras.KerasTensor) -> Gain:
+        """Returns the gain of a tensor that was made already."""
         return self.result.gains[id(x)]
 
     def nothing(self, call: Call) -> Gain:
@@ -143,7 +110,8 @@ class _Planner:
         """Rule of a layer whose weights absorb the gain of its input, that of its first call."""
         (x,) = call.inputs
         gain = self.gain(x)
-        if not _absorbs(call.operation, gain):
+        absorption = self._absorption(call)
+        if absorption is None or not absorption.takes(call.operation, gain):
             return self.nothing(call)
         self._restore(id(call), x, self.result.absorbed.setdefault(id(call.operation), gain))
         return ONE
@@ -159,26 +127,8 @@ class _Planner:
         gain = self.gain(call.inputs[0])
         return gain if gain.ndim == 0 else self.nothing(call)
 
-    def hard(self, call: Call) -> Gain:
-        """Rule of hard-swish and hard-sigmoid, which are rewritten without their 1/6."""
-        self.nothing(call)
-        return HARD_GAIN
-
-    def factor(self, call: Call, factor: float) -> Gain:
-        """Rule of a multiplication by a constant, which is left out."""
-        return self.gain(call.inputs[0]) / factor
-
-    def rescaling(self, call: Call) -> Gain:
-        """Rule of Rescaling, of which only the offset is left."""
-        self._take_original_if_shared(call)
-        return self._received(call) / np.asarray(call.operation.scale, np.float64)
-
-    def normalization(self, call: Call) -> Gain:
-        """Rule of Normalization, of which only the subtraction of the mean is left."""
-        self._take_original_if_shared(call)
-        return self._received(call) * normalization_statistics(call.operation)[1]
-
     def product(self, call: Call) -> Gain:
+        """Rule of a product of tensors."""
         gain = ONE
         for x in call.inputs:
             gain = gain * self.gain(x)
@@ -200,12 +150,12 @@ class _Planner:
                 self._restore(id(call), x, target)
         return target
 
-    def _take_original_if_shared(self, call: Call) -> None:
+    def take_original_if_shared(self, call: Call) -> None:
         """One layer has one offset: called again, it needs inputs of one gain."""
         if self._times_called[id(call.operation)] > 1:
             self.nothing(call)
 
-    def _received(self, call: Call) -> Gain:
+    def received(self, call: Call) -> Gain:
         """Returns the gain of the input as the call gets it, restored or not."""
         x = call.inputs[0]
         return self.gain(x) * self.result.restored.get((id(call), id(x)), ONE)
@@ -222,8 +172,11 @@ class _Planner:
             path.append(call)
             if id(call.operation) in self.result.absorbed:
                 once = self._times_called[id(call.operation)] == 1
-                return path if once and _scales(call.operation) else []
-            if not isinstance(call.operation, keras.Layer) or not _is_homogeneous(call):
+                absorption = self._absorption(call)
+                scales = absorption is not None and absorption.can_scale(call.operation)
+                return path if once and scales else []
+            is_layer = isinstance(call.operation, keras.Layer)
+            if not is_layer or self._rule(call) is not Planner.homogeneous:
                 return []
             x = call.inputs[0]
         return []
@@ -237,12 +190,16 @@ class _Planner:
             self.result.gains.update((id(y), target) for y in tensors(call.outputs))
         self.result.produced[id(path[-1].operation)] = target
 
+    def _rule(self, call: Call) -> "GainRule":
+        kind = self._kind_of(call.operation)
+        return Planner.nothing if kind is None else kind.gain(call)
 
-def normalization_statistics(layer: layers.Normalization) -> tuple[Gain, Gain]:
-    """Returns mean and standard deviation of a Normalization layer, one a channel."""
-    mean, variance = np.ravel(layer.mean), np.ravel(layer.variance)
-    deviation = np.maximum(np.sqrt(variance.astype(np.float64)), keras.config.epsilon())
-    return mean.astype(np.float64), deviation
+    def _absorption(self, call: Call) -> Absorption | None:
+        kind = self._kind_of(call.operation)
+        return None if kind is None else kind.absorption
+
+
+GainRule = Callable[[Planner, Call], Gain]
 
 
 def along_inputs(layer: keras.Layer, gain: Gain) -> Gain:
@@ -252,147 +209,6 @@ def along_inputs(layer: keras.Layer, gain: Gain) -> Gain:
     return gain[:, np.newaxis]
 
 
-def _absorbs(layer: keras.Layer, gain: Gain) -> bool:
-    if isinstance(layer, layers.BatchNormalization):
-        # Its epsilon is absorbed too, which leaves a positive variance only from 1 up.
-        rank = layer.input_spec.ndim
-        return bool(np.all(gain >= 1.0)) and layer.axis % rank == rank - 1
-    if getattr(layer, "lora_enabled", False):
-        return False
-    last = getattr(layer, "data_format", "channels_last") == "channels_last"
-    return gain.ndim == 0 or (last and getattr(layer, "groups", 1) == 1)
-
-
-def _scales(layer: keras.Layer) -> bool:
-    """Whether the layer can multiply its output with a constant without another operation."""
-    if isinstance(layer, layers.BatchNormalization):
-        return bool(layer.scale and layer.center)
-    return activation_of(layer) in (None, keras.activations.linear, keras.activations.relu)
-
-
-_OURS = {layers.BatchNormalization: BatchNormalization}
-_LINEAR = (
-    layers.BatchNormalization,
-    layers.Conv2D,
-    layers.Conv2DTranspose,
-    layers.Dense,
-    layers.DepthwiseConv2D,
-    layers.SeparableConv2D,
-)
-_HOMOGENEOUS = (
-    layers.AveragePooling2D,
-    layers.Cropping2D,
-    layers.Dropout,
-    layers.GaussianDropout,
-    layers.GlobalAveragePooling2D,
-    layers.GlobalMaxPooling2D,
-    layers.Identity,
-    layers.LeakyReLU,
-    layers.MaxPooling2D,
-    layers.PReLU,
-    layers.RandomFlip,
-    layers.SpatialDropout1D,
-    layers.SpatialDropout2D,
-    SpecCarrier,
-    layers.SpatialDropout3D,
-    layers.UpSampling2D,
-    layers.ZeroPadding2D,
-)
-# Where they fill with 0.
-_HOMOGENEOUS_MOVES = (
-    layers.RandomRotation,
-    layers.RandomShear,
-    layers.RandomTranslation,
-    layers.RandomZoom,
-)
-_MIXING = (layers.Flatten, layers.Permute, layers.Reshape)
-_SUMS = (
-    layers.Add,
-    layers.Average,
-    layers.Concatenate,
-    layers.Maximum,
-    layers.Minimum,
-    layers.Subtract,
-)
-_HOMOGENEOUS_ACTIVATIONS = (
-    keras.activations.leaky_relu,
-    keras.activations.linear,
-    keras.activations.relu,
-)
-
-
-def _is_homogeneous(call: Call) -> bool:
-    operation = call.operation
-    if is_exactly(operation, layers.Activation):
-        return operation.activation in _HOMOGENEOUS_ACTIVATIONS
-    if is_exactly(operation, layers.ReLU):
-        return operation.max_value is None and operation.threshold == 0
-    if is_exactly(operation, *_HOMOGENEOUS_MOVES):
-        return operation.fill_value == 0
-    return is_exactly(operation, *_HOMOGENEOUS)
-
-
-def is_rescaling(call: Call) -> bool:
-    """Whether the call is a Rescaling with scales above 0."""
-    operation = call.operation
-    return (
-        is_exactly(operation, layers.Rescaling)
-        and _is_float(call)
-        and np.ndim(operation.scale) <= 1
-        and np.ndim(operation.offset) <= 1
-        and bool(np.all(np.asarray(operation.scale) > 0))
-    )
-
-
-def is_normalization(call: Call) -> bool:
-    """Whether the call is a Normalization layer (not the inverse of one)."""
-    operation = call.operation
-    if not is_exactly(operation, layers.Normalization) or operation.invert or not _is_float(call):
-        return False
-    last = len(call.inputs[0].shape) - 1
-    return tuple(axis % (last + 1) for axis in operation.axis) in ((), (last,))
-
-
-def _is_float(call: Call) -> bool:
+def is_float(call: Call) -> bool:
     """Whether the input is float already; else the operation converts it too."""
     return "float" in call.inputs[0].dtype
-
-
-def is_exactly(operation: keras.Operation, *kinds: type) -> bool:
-    """Whether an operation is a Keras layer of these kinds, or one of ours that computes the same.
-
-    A subclass from elsewhere may do anything with its kernel.
-    """
-    return type(operation) in (*kinds, *(_OURS[kind] for kind in kinds if kind in _OURS))
-
-
-def _is_kind(*kinds: type) -> Callable[[Call], bool]:
-    return lambda call: is_exactly(call.operation, *kinds)
-
-
-def _is_operator(*names: str) -> Callable[[Call], bool]:
-    return lambda call: operator(call.operation) in names
-
-
-# The first test that holds gives the rule; what passes none needs the original's values.
-_RULES: tuple[tuple[Callable[[Call], bool], Callable[[_Planner, Call], Gain]], ...] = (
-    (_is_kind(*_LINEAR), _Planner.linear),
-    (_is_homogeneous, _Planner.homogeneous),
-    (_is_kind(*_MIXING), _Planner.mixing),
-    (lambda call: is_hard_swish(call.operation), _Planner.hard),
-    (lambda call: is_hard_sigmoid(call.operation), _Planner.hard),
-    (is_rescaling, _Planner.rescaling),
-    (is_normalization, _Planner.normalization),
-    (_is_kind(layers.Multiply), _Planner.product),
-    (_is_kind(*_SUMS), _Planner.sum),
-    (_is_operator("Add", "Subtract"), _Planner.sum),
-)
-
-
-def _rule(call: Call) -> Callable[[_Planner, Call], Gain]:
-    factor = constant_factor(call)
-    if factor is not None:
-        return partial(_Planner.factor, factor=factor)
-    if operator(call.operation) == "Multiply" and len(call.inputs) == 2:
-        return _Planner.product
-    return next((rule for test, rule in _RULES if test(call)), _Planner.nothing)

@@ -10,6 +10,7 @@ import numpy as np
 from keras.src.saving.serialization_lib import SafeModeScope
 
 from keras_cv_course._unique_names import free_name, unique_names
+from keras_cv_course.layers.batch_normalization import BatchNormalization
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,32 @@ def tensors(structure: Any) -> list[keras.KerasTensor]:
     return [x for x in keras.tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
 
 
+_OURS = {keras.layers.BatchNormalization: BatchNormalization}
+
+
+def is_exactly(operation: keras.Operation, *kinds: type) -> bool:
+    """Whether an operation is a Keras layer of these kinds, or one of ours that computes the same.
+
+    A subclass from elsewhere may do anything with its kernel.
+    """
+    return type(operation) in (*kinds, *(_OURS[kind] for kind in kinds if kind in _OURS))
+
+
+def operator(operation: keras.Operation) -> str | None:
+    """Returns the name of an operator, e.g. "Multiply" for `x * y`; None for a layer."""
+    return None if isinstance(operation, keras.Layer) else type(operation).__name__
+
+
+def activation_of(operation: keras.Operation) -> Callable[..., Any] | None:
+    """Returns the function of an Activation layer or of a layer with a fused activation."""
+    return getattr(operation, "activation", None)
+
+
 def as_functional(model: keras.Model) -> keras.Model:
     """Returns `model` if it is functional, or the functional form of a built Sequential.
 
     Raises:
-        TypeError: If it is no model, or is subclassed, so that its graph cannot be read.
+        TypeError: If it is not a model, or is subclassed, so that its graph cannot be read.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(f"`model` must be a keras.Model. Received: {type(model).__name__}.")
@@ -192,7 +214,7 @@ def remake(
 
 
 def readers_of(graph: Graph) -> defaultdict[int, list[Call | None]]:
-    """Returns the calls that take each tensor, by its id; None stands for the model's output."""
+    """Returns the calls that take each tensor, by its id; None is the model's output."""
     readers: defaultdict[int, list[Call | None]] = defaultdict(list)
     for call in graph.calls:
         for x in call.inputs:
@@ -213,7 +235,7 @@ def run(
         graph: What to run.
         inputs: One tensor for each input of the graph, in order.
         call: Makes each call; gets the `Call` of the graph and its arguments in terms of new
-            tensors, and returns what stands for its outputs.
+            tensors, and returns replacements of its outputs.
     """
     new = {id(x): y for x, y in zip(tensors(graph.inputs), inputs, strict=True)}
 
@@ -234,7 +256,7 @@ class Copies:
     """Makes one layer for each layer of a graph, however often that is called.
 
     Args:
-        make: Returns what stands for an operation.
+        make: Returns the replacement of an operation.
     """
 
     def __init__(self, make: Callable[[keras.Operation], keras.Operation]) -> None:
@@ -242,7 +264,7 @@ class Copies:
         self._made: dict[int, tuple[keras.Operation, keras.Operation]] = {}
 
     def of(self, operation: keras.Operation) -> keras.Operation:
-        """Returns what stands for an operation."""
+        """Returns the replacement of an operation."""
         if id(operation) not in self._made:
             self._made[id(operation)] = operation, self._make(operation)
         return self._made[id(operation)][1]

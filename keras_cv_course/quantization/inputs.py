@@ -14,7 +14,7 @@ def with_float_inputs(
     """Returns a model with the same outputs that takes float32, and the known ranges of inputs.
 
     Args:
-        model: Functional model with inputs of float32 or uint8; it is left as it is.
+        model: Functional model with inputs of float32 or uint8; it is not changed.
         input_range: Range of all inputs, if it is known.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Float islands: layers that compute in float in every file, wherever they stand in a network.
+"""Float islands: layers that compute in float in every file, at any place in a network.
 
 A layer declares itself one with the class attribute `float_island = True`: quantization rounds
 neither its weights nor anything inside of it, and its neighbours are int8 all the same. A layer

@@ -8,19 +8,27 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_cv_course.quantization.gains import is_exactly, is_rescaling
-from keras_cv_course.quantization.graph import Call, readers_of, remake, run, tensors, trace
+from keras_cv_course.quantization.graph import (
+    Call,
+    is_exactly,
+    readers_of,
+    remake,
+    run,
+    tensors,
+    trace,
+)
+from keras_cv_course.quantization.operations.rescaling import is_rescaling
 
 
 def fold_offsets(model: keras.Model, keep: Collection[str] = ()) -> keras.Model:
     """Returns a model with the same outputs, whose constant offsets are biases where they can be.
 
     `x + c` before a convolution without padding, or a dense layer, is a part of that layer's bias.
-    Where the convolution pads, its zeros stand for other values without the offset, so it stays.
+    Where the convolution pads, its zeros mean other values without the offset, so it stays.
 
     Args:
         model: Functional model of primitives, in which scales are folded already, as of
-            `fold_constant_factors`; it is left as it is.
+            `fold_constant_factors`; it is not changed.
         keep: Names of layers that stay as they are.
     """
     if not any(is_exactly(operation, layers.Rescaling) for operation in model.operations):

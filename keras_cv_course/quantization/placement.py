@@ -13,9 +13,16 @@ from keras import layers
 from keras_cv_course.ops.activations import hard_sigmoid_x6
 from keras_cv_course.quantization.batch_norm import folded_normalizations
 from keras_cv_course.quantization.fake_quantization import AS_IS, INSIDE, THROUGH
-from keras_cv_course.quantization.gains import activation_of, is_exactly
-from keras_cv_course.quantization.graph import Call, Graph, readers_of, tensors
-from keras_cv_course.quantization.rules import Output, Rule, rule_of
+from keras_cv_course.quantization.graph import (
+    Call,
+    Graph,
+    activation_of,
+    is_exactly,
+    readers_of,
+    tensors,
+)
+from keras_cv_course.quantization.operations import kind_of, rule_of
+from keras_cv_course.quantization.operations.kind import Output, Rule
 
 
 @dataclass(eq=False)
@@ -34,7 +41,7 @@ class Range:
     _joined: "Range | None" = None
 
     def root(self) -> "Range":
-        """Returns the range that stands for all that were joined."""
+        """Returns the range that represents all that were joined."""
         return self if self._joined is None else self._joined.root()
 
     def join(self, other: "Range") -> None:
@@ -66,12 +73,12 @@ class Placement:
     Attributes:
         roundings: By the id of each tensor that is rounded.
         inside: Ids of the tensors that a kernel does not give out.
-        kept: Ids of the calls that stay in float.
+        float_calls: Ids of the calls that stay in float.
     """
 
     roundings: dict[int, Rounding] = field(default_factory=dict)
     inside: set[int] = field(default_factory=set)
-    kept: set[int] = field(default_factory=set)
+    float_calls: set[int] = field(default_factory=set)
 
 
 def place_ranges(
@@ -82,7 +89,7 @@ def place_ranges(
 ) -> Placement:
     """Returns which tensors an int8 form of the graph rounds.
 
-    A convolution, sum or product with the normalization and ReLU that its kernel takes along
+    A convolution, sum or product with the normalization and ReLU that its kernel fuses
     rounds once. Concatenated tensors share a range, and so do the tensors of a layer that is
     called more than once, as the encoder of a Siamese network is.
 
@@ -104,7 +111,7 @@ class _Head:
 
     name: str
     key: Any
-    kept: bool
+    in_float: bool
 
 
 class _Placer:
@@ -160,16 +167,16 @@ class _Placer:
 
     def _place_call(self, call: Call) -> None:
         rule = rule_of(call)
-        kept = call.operation.name in self._keep_float
-        if kept:
-            self._result.kept.add(id(call))
+        in_float = call.operation.name in self._keep_float
+        if in_float:
+            self._result.float_calls.add(id(call))
             rule = replace(rule or Rule(Output.OWN), output=Output.OWN)
         if rule is None:
             raise ValueError(_no_int8_form(call, self._layer_names))
         inputs = [self._ranges[id(x)] for x in call.inputs if id(x) in self._ranges]
         self._join_repeated(call, inputs)
         call_key = _key(call, inputs)
-        head = _Head(call.operation.name, call_key, kept)
+        head = _Head(call.operation.name, call_key, in_float)
         head = next((self._heads[id(x)] for x in call.inputs if id(x) in self._heads), head)
         outputs = tensors(call.outputs)
         for i, y in enumerate(outputs):
@@ -180,7 +187,7 @@ class _Placer:
             if self._is_taken_along(rule, y):
                 self._heads[id(y)] = head
                 self._result.inside.add(id(y))
-            elif not (head.kept and self._is_only_read_in_float(y)):
+            elif not (head.in_float and self._is_only_read_in_float(y)):
                 _OUTPUTS[rule.output](self, y, rule, inputs, head)
 
     def own(self, y: keras.KerasTensor, rule: Rule, inputs: list[Range], head: _Head) -> None:
@@ -229,7 +236,7 @@ class _Placer:
         readers = self._readers[id(y)]
         if len(readers) != 1 or readers[0] is None or readers[0].operation.name in self._keep_float:
             return False
-        taken = rule.takes(readers[0].operation) or id(readers[0]) in self._folded
+        taken = _is_taken_by(rule, readers[0].operation) or id(readers[0]) in self._folded
         return taken or id(y) in self._hard_swish
 
     def _is_only_read_in_float(self, y: keras.KerasTensor) -> bool:
@@ -294,6 +301,11 @@ def _divides_by_6(call: Call) -> bool:
 
 def _is_gate(call: Call | None) -> bool:
     return call is not None and activation_of(call.operation) is hard_sigmoid_x6
+
+
+def _is_taken_by(rule: Rule, operation: keras.Operation) -> bool:
+    kind = kind_of(operation)
+    return kind is not None and kind.int8 is not None and kind.int8.taken_by(rule, operation)
 
 
 def _has_weights(operation: keras.Operation) -> bool:

@@ -15,7 +15,7 @@ def rewrite_for_integers(model: keras.Model, keep: Collection[str] = ()) -> kera
     """Returns a flat model with the same outputs, in operations that have fast int8 kernels.
 
     Args:
-        model: Functional or built Sequential model; it is left as it is.
+        model: Functional or built Sequential model; it is not changed.
         keep: Names of layers that stay as they are.
 
     Raises:

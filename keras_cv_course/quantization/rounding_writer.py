@@ -1,4 +1,4 @@
-"""Writes a graph anew, with int8 rounding at its places."""
+"""Rewrites a graph with int8 rounding."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,22 @@ from keras import layers
 
 from keras_cv_course._unique_names import free_name
 from keras_cv_course.quantization.fake_quantization import INSIDE, FakeQuantize
-from keras_cv_course.quantization.gains import ONE, Gain, along_inputs, is_exactly
+from keras_cv_course.quantization.gains import ONE, Gain, along_inputs
 from keras_cv_course.quantization.graph import (
     Call,
     Copies,
     Graph,
+    is_exactly,
     remake,
     run,
     tensors,
 )
-from keras_cv_course.quantization.integer_kernels import has_integer_arithmetic
+from keras_cv_course.quantization.grid import rounded_constant
+from keras_cv_course.quantization.integer_kernels import reads_operands
+from keras_cv_course.quantization.islands import converts_alone
 from keras_cv_course.quantization.keep_float import KeepFloat
-from keras_cv_course.quantization.kernels import INT8, KERNELS
+from keras_cv_course.quantization.kernels import Int8Kernel
+from keras_cv_course.quantization.operations import int8_layer, kind_of
 from keras_cv_course.quantization.placement import Placement
 
 # An input may be called after anything, a layer only after what TensorFlow takes for a scope.
@@ -62,10 +66,17 @@ class _Writer:
         self._graph = graph
         self._roundings = placement.roundings
         self._inside = placement.inside
-        self._kept = placement.kept
+        self._float_calls = placement.float_calls
         self._gains = gains
         self._depthwise_per_channel = depthwise_per_channel
-        self._kept_layers = {id(c.operation) for c in graph.calls if id(c) in self._kept}
+        self._float_layers = {id(c.operation) for c in graph.calls if id(c) in self._float_calls}
+        # Islands with a file of their own, of whose results nothing is rounded: they end the model.
+        self._ends = {
+            c.operation.name
+            for c in graph.calls
+            if converts_alone(c.operation)
+            and not any(id(y) in self._roundings for y in tensors(c.outputs))
+        }
         inputs = {id(x) for x in tensors(graph.inputs)}
         self._output_names = {
             id(y): name
@@ -88,11 +99,11 @@ class _Writer:
 
     def _write(self, call: Call, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = keras.tree.map_structure(
-            lambda x: _rounded_constant(x) if isinstance(x, np.ndarray) else x, (args, kwargs)
+            lambda x: rounded_constant(x) if isinstance(x, np.ndarray) else x, (args, kwargs)
         )
         outputs = self._copies.of(call.operation)(*args, **kwargs)
         operands = self._operands_of(call, tensors((args, kwargs)))
-        if id(call) in self._kept:
+        if id(call) in self._float_calls:
             outputs = keras.tree.map_structure(self._mark, call.outputs, outputs)
         return keras.tree.map_structure(
             lambda old, new: self._round(old, new, operands), call.outputs, outputs
@@ -100,7 +111,7 @@ class _Writer:
 
     def _operands_of(self, call: Call, inputs: list[Any]) -> list[Any]:
         """Returns what the kernel that makes the call's output needs to know besides it."""
-        is_integer = has_integer_arithmetic(call) and id(call) not in self._kept
+        is_integer = reads_operands(call) and id(call) not in self._float_calls
         operands = inputs if is_integer else []
         operands = self._operands.get(id(call.inputs[0]), operands)
         self._operands.update(
@@ -109,6 +120,8 @@ class _Writer:
         return operands
 
     def _mark(self, old: keras.KerasTensor, new: keras.KerasTensor) -> Any:
+        if new._keras_history.operation.name in self._ends:
+            return new
         name = self._output_names.get(id(old)) if id(old) not in self._roundings else None
         maker = new._keras_history.operation.name
         return KeepFloat(name=name or free_name(f"{maker}_float", self._taken))(new)
@@ -137,21 +150,23 @@ class _Writer:
 
     def _int8_form(self, operation: keras.Operation) -> keras.Operation:
         changes: dict[str, Any] = {"name": self._inner_name(operation)}
-        if id(operation) in self._kept_layers:
+        if id(operation) in self._float_layers:
             return remake(operation, **changes)
-        if is_exactly(operation, layers.Rescaling):
-            changes["scale"] = _rounded_constant(operation.scale)
-            changes["offset"] = _rounded_constant(operation.offset)
-        elif is_exactly(operation, layers.DepthwiseConv2D):
+        kind, layer = kind_of(operation), int8_layer(operation)
+        if kind is not None and kind.int8 is not None:
+            changes |= kind.int8.constants(operation)
+        if is_exactly(operation, layers.DepthwiseConv2D):
             changes["per_channel"] = self._depthwise_per_channel
-        if type(operation) in KERNELS:
+        if layer is not None and issubclass(layer, Int8Kernel):
             changes["input_gain"] = self._gains.get(operation.name, ONE).tolist()
-        return remake(operation, INT8.get(type(operation)), **changes)
+        return remake(operation, layer, **changes)
 
     def _weights(self, layer: keras.Layer) -> list[np.ndarray]:
         """Returns the weights of a layer's int8 form."""
         weights: list[np.ndarray] = layer.get_weights()
-        if type(layer) not in KERNELS or id(layer) in self._kept_layers:
+        rounded = int8_layer(layer)
+        has_kernel = rounded is not None and issubclass(rounded, Int8Kernel)
+        if not has_kernel or id(layer) in self._float_layers:
             return weights
         gain = along_inputs(layer, self._gains.get(layer.name, ONE))
         return [(weights[0] * gain).astype(weights[0].dtype), *weights[1:]]
@@ -159,28 +174,14 @@ class _Writer:
     def _inner_name(self, operation: keras.Operation) -> str:
         """Returns another name where the model's output needs the operation's."""
         name: str = operation.name
-        if name not in self._output_names.values():
+        if name not in self._output_names.values() or name in self._ends:
             return name
         return free_name(f"{name}_{type(operation).__name__.lower()}", self._taken)
 
     def _name(self, old: keras.KerasTensor, new: keras.KerasTensor) -> Any:
         """Returns an output that is called as it was in the float model."""
         name = self._output_names.get(id(old))
-        if name is None or new._keras_history.operation.name == name:
+        maker = new._keras_history.operation.name
+        if name is None or name == maker or maker in self._ends:
             return new
         return layers.Identity(name=name)(new)
-
-
-def _rounded_constant(value: Any) -> Any:
-    """Returns numbers as the file holds them: int8 steps of the range from their least to largest.
-
-    A single number lies on its own grid.
-    """
-    numbers = np.asarray(value, np.float64)
-    if numbers.size == 1:
-        return value
-    low, high = min(numbers.min(), 0.0), max(numbers.max(), 0.0)
-    step = (high - low) / 255 or 1.0
-    zero = np.round(-low / step)
-    rounded = (np.clip(np.round(numbers / step) + zero, 0, 255) - zero) * step
-    return rounded.astype(value.dtype) if isinstance(value, np.ndarray) else rounded.tolist()

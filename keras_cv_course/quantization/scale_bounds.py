@@ -18,10 +18,20 @@ LARGEST_MULTIPLIER = 256.0
 LEVELS = 255
 # Width of the range of logits whose steps, 2^-20, move a softmax by a thousandth of a step.
 OF_LOGITS = LEVELS * 2.0**-20
-# What stands for the range of a tensor that is 0 for all data.
+# Replaces the range of a tensor that is 0 for all data.
 OF_ZEROS = (0.0, 1.0)
 # What the converter takes for a single number, and makes a range around 0.
 _NEAR_ZERO = 1e-6
+
+
+def of_terms(output: Any) -> Any:
+    """Returns the least width of the range of what a sum adds, by that of its output."""
+    return output * SMALLEST_TERM
+
+
+def of_logits(output: Any) -> Any:
+    """Returns the least width of the range of what a softmax reads."""
+    return OF_LOGITS
 
 
 def widened(low: Any, high: Any, least: Any) -> tuple[Any, Any]:

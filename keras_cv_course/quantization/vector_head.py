@@ -6,8 +6,15 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_cv_course.quantization.gains import is_exactly
-from keras_cv_course.quantization.graph import Call, Graph, as_functional, run, tensors, trace
+from keras_cv_course.quantization.graph import (
+    Call,
+    Graph,
+    as_functional,
+    is_exactly,
+    run,
+    tensors,
+    trace,
+)
 
 _ELEMENTWISE = (layers.Activation, layers.Dropout, layers.LeakyReLU, layers.ReLU)
 
@@ -20,7 +27,7 @@ def vectorize_head(model: keras.Model) -> keras.Model:
     and the reshape is gone from the exported graph.
 
     Args:
-        model: Functional or built Sequential model; it is left as it is.
+        model: Functional or built Sequential model; it is not changed.
 
     Returns:
         A functional model that shares nothing with `model`; `model` itself where no such head is.

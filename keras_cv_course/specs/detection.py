@@ -116,7 +116,7 @@ class DetectionSpec:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "DetectionSpec":
-        """Returns the spec whose `to_dict` this is, lists in place of tuples allowed."""
+        """Returns the spec of a `to_dict`, where tuples may be lists."""
         frozen = {name: _frozen(value) for name, value in fields.items() if name != "maps"}
         maps = (
             AnchorMap(**{name: _frozen(value) for name, value in anchor_map.items()})

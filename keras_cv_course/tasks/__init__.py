@@ -1,6 +1,6 @@
 """Tasks by name: classifying, detecting and the rest, each an object in a module of its own.
 
-Importing this package imports no network: a task's module is imported when it is asked for, and its
+Importing this package imports no network: a task's module is imported when it is needed, and its
 arguments (`<module>_args`) alone where a command line is parsed.
 """
 
@@ -41,7 +41,7 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class _Registered:
-    """A task that somebody else has registered."""
+    """A task registered from outside the package."""
 
     task: "Task"
 
@@ -66,8 +66,8 @@ _ROWS = (
     TaskRow("detect", "find objects in an image", f"{__name__}.detection"),
     TaskRow("segment", "name the class of each pixel", f"{__name__}.segmentation"),
     TaskRow("localize", "name and find the one object of an image", f"{__name__}.localization"),
-    TaskRow("verify", "tell people apart by their faces", f"{__name__}.verification"),
-    TaskRow("multitask", "tell points, age, smile and more of a face", f"{__name__}.multitask"),
+    TaskRow("verify", "recognize people by their faces", f"{__name__}.verification"),
+    TaskRow("multitask", "predict points, age, smile and more of a face", f"{__name__}.multitask"),
 )
 TASKS: dict[str, Any] = {row.name: row for row in _ROWS}
 

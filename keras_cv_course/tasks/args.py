@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from keras_cv_course._validation import check_choice, check_positive, check_whole
-from keras_cv_course.registry import MODELS
+from keras_cv_course._validation import check_choice, check_positive, check_rate, check_whole
+from keras_cv_course.registry import MODELS, list_models
+from keras_cv_course.tasks.splits import absolute
 from keras_cv_course.training.recipe import Recipe
 
 STRATEGIES = ("mirrored",)
@@ -58,16 +59,18 @@ class RunArgs:
     data: str = option("", "Folder of the data.")
     model: str = option("", "Name of the network, see `models`.")
     imgsz: int | None = option(None, "Height and width of the input in pixels.")
-    alpha: float | None = option(None, "Width of the network, where its family has one.")
-    weights: str | None = option(None, '"imagenet", or a file of weights; fresh ones without it.')
+    alpha: float | None = option(None, "Width multiplier, for families that have one.")
+    weights: str | None = option(None, '"imagenet", or a file of weights; random by default.')
     batch: int = option(32, "Images in a batch.")
-    freeze: int = option(0, "Groups of layers that stay as they are: the stem, then blocks.")
+    freeze: int = option(0, "Groups of layers to freeze: the stem, then blocks.")
     qat: bool = option(False, "Then fine-tune with int8 rounding, for a better int8 export.")
     qat_epochs: int = option(4, "Passes over the images with int8 rounding.")
     strategy: str | None = option(None, '"mirrored": all GPUs of this machine.')
-    mixed_precision: str | None = option(None, '"bf16" or "fp16"; float32 without it.')
-    deterministic: bool = option(False, "The same bits in every run, at some cost of speed.")
-    tensorboard: bool = option(False, "Log for TensorBoard, to `tensorboard` in the run.")
+    mixed_precision: str | None = option(None, '"bf16" or "fp16"; float32 by default.')
+    deterministic: bool = option(
+        False, "Bit-identical results in every run, at some cost of speed."
+    )
+    tensorboard: bool = option(False, "Write TensorBoard logs to `tensorboard` in the run folder.")
     recipe: Recipe = _RECIPE
 
     def __post_init__(self) -> None:
@@ -111,8 +114,8 @@ class RunArgs:
 
     @property
     def source(self) -> str:
-        """`data` as a path from the root, so that the run goes on from any working directory."""
-        return self.data if self.data in self.BUILT_IN else str(_absolute(self.data))
+        """`data` as a path from the root, so that the run continues from any working directory."""
+        return absolute(self.data, self.BUILT_IN)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -126,13 +129,18 @@ class RunArgs:
         return MODELS[self.model].input_range
 
     @classmethod
-    def default_recipe(cls, data: str) -> Recipe:
-        """Returns the recipe of a run that asks for no other."""
+    def default_recipe(cls, data: str, weights: str | None = None) -> Recipe:
+        """Returns the recipe of a run that asks for no other.
+
+        Args:
+            data: As the field.
+            weights: As the field.
+        """
         return cls.recipe
 
     def check_source(self) -> None:
-        """Raises FileNotFoundError where `data` is no folder and not built in."""
-        if self.data not in self.BUILT_IN and not _absolute(self.data).is_dir():
+        """Raises FileNotFoundError if `data` is neither a folder nor built in."""
+        if self.data not in self.BUILT_IN and not Path(self.source).is_dir():
             built_in = f" Built in: {', '.join(self.BUILT_IN)}." if self.BUILT_IN else ""
             raise FileNotFoundError(f"There is no folder {self.data}.{built_in}")
 
@@ -165,8 +173,40 @@ class RunArgs:
         return loaded
 
 
-def _absolute(path: str) -> Path:
-    return Path(path).expanduser().resolve()
+@dataclass(frozen=True)
+class BackboneArgs(RunArgs):
+    """Arguments of a run whose network is heads on a backbone, which decides size and range.
+
+    Attributes:
+        backbone: Network under the heads.
+        dropout_rate: Share of the features in front of the heads that training sets to zero.
+    """
+
+    backbone: str = option("mobilenet_v2", "Network under the heads, see `models`.")
+    dropout_rate: float = option(0.0, "Dropout rate before the heads.")
+
+    def __post_init__(self) -> None:
+        check_choice("model", self.model, self.NETWORKS)
+        check_choice("backbone", self.backbone, list_models("classifier"))
+        super().__post_init__()
+        check_rate("dropout_rate", self.dropout_rate)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the network's input."""
+        side = self.imgsz or MODELS[self.backbone].size_px
+        return (side, side, 3)
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """Smallest and largest value that the network takes: that of its backbone."""
+        return MODELS[self.backbone].input_range
+
+
+def check_held_out(name: str, share: float) -> None:
+    """Raises ValueError unless a share of the data can be held out."""
+    if not 0 < share < 1:
+        raise ValueError(f"`{name}` must be above 0 and below 1. Received: {share}.")
 
 
 def _kinds(hint: Any) -> tuple[type, ...]:

@@ -36,7 +36,7 @@ def silent(items: Iterable[Any], total: int | None) -> Iterable[Any]:
 
 
 class Data(Protocol):
-    """What every source of a run's images tells of them."""
+    """What every source of a run's images provides."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ class Task(ABC):
         Predict: Dataclass of the options of predictions.
         Export: Dataclass of the options on the way to a file.
         metrics: Names of the metrics of an epoch, the one that counts first.
-        resize: How images come to the size of the input, where a model does not tell.
+        resize: How images are resized to the input, for a model that does not record it.
     """
 
     name: ClassVar[str]
@@ -129,8 +129,8 @@ class Task(ABC):
 
         Args:
             args: Of the task's `Args`.
-            files: The files of each split as a run has recorded them, to get the same again; None
-                draws them.
+            files: The files of each split as a run has recorded them, for a task that would draw
+                other splits; the runner checks that they are the same. None draws them.
 
         Raises:
             FileNotFoundError: If there is no such data.
@@ -212,7 +212,7 @@ class Task(ABC):
         }
 
     def recognizes(self, model: keras.Model | TFLiteModel) -> bool:
-        """Whether a model that does not tell its task looks like one of this."""
+        """Whether a model that does not record its task looks like one of this task."""
         return False
 
     def prepare(self, image: np.ndarray, spec: ModelSpec) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The task of naming what an image shows."""
 
 import dataclasses
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,24 +26,31 @@ from keras_cv_course.predictors.results import Classification, Result
 from keras_cv_course.registry import build_model
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
+from keras_cv_course.tasks.bodies import BATCH_NORM_MOMENTUM
 from keras_cv_course.tasks.classification_args import DIGITS
 from keras_cv_course.tasks.classification_args import Args as ClassificationArgs
 from keras_cv_course.tasks.classification_args import Export as ClassificationExport
 from keras_cv_course.tasks.classification_args import Predict as ClassificationPredict
 from keras_cv_course.tasks.detection_data import holds_boxes
+from keras_cv_course.tasks.splits import absolute, chosen_split
 from keras_cv_course.tflite import TFLiteModel, compare
 from keras_cv_course.training.applying import compile_classifier, prepared_for
 from keras_cv_course.training.evaluation import ClassifierReport, evaluate_classifier
 from keras_cv_course.training.history import by_accuracy
+from keras_cv_course.training.layer_groups import classifier_of
+from keras_cv_course.training.linear_probe import fit_head
 from keras_cv_course.training.plots import plot_confusion
 from keras_cv_course.training.preparation import prepared
 from keras_cv_course.training.recipe import Recipe
+from keras_cv_course.training.transfer_learning import TransferPolicy, freeze
+from keras_cv_course.training.transfer_plan import FEW
 
-# The families' own 0.99 to 0.999 leaves the statistics unsettled after a few hundred steps.
-BATCH_NORM_MOMENTUM = 0.9
+_LOG = logging.getLogger(__name__)
+
 _SPLITS = ("train", "val", "test")
 _BATCH = 32
 _SHOWN = 9  # images in a mosaic
+_ALL = TransferPolicy(learning_groups=None)
 
 
 class ClassificationTask(Task):
@@ -74,7 +82,7 @@ class ClassificationTask(Task):
     def build(self, args: ClassificationArgs, data: ImageDataset) -> keras.Model:
         """Returns a classifier for the classes of the data."""
         options = {} if args.alpha is None else {"alpha": args.alpha}
-        return build_model(
+        model = build_model(
             args.model,
             input_shape=args.input_shape,
             weights=args.weights,
@@ -82,14 +90,17 @@ class ClassificationTask(Task):
             batch_norm_momentum=BATCH_NORM_MOMENTUM,
             **options,
         )
+        if args.head_first and args.weights is not None:
+            _fit_new_head(model, data, args)
+        return model
 
     def training(
         self, model: keras.Model, args: ClassificationArgs, recipe: Recipe, data: ImageDataset
     ) -> Training:
         """Returns the classifier compiled, and its images as the recipe wants them."""
-        pictures, val = prepared_for(model, recipe, data.epochs, data.val, args.input_range)
-        compile_classifier(model, recipe, pictures.batches)
-        return Training(model, pictures, val, by_accuracy)
+        images, val = prepared_for(model, recipe, data.epochs, data.val, args.input_range)
+        compile_classifier(model, recipe, images.batches)
+        return Training(model, images, val, by_accuracy)
 
     def calibration(self, args: ClassificationArgs, data: ImageDataset, count: int) -> np.ndarray:
         """Returns images of the training split."""
@@ -111,8 +122,7 @@ class ClassificationTask(Task):
         """
         spec, shape = predictor.spec, predictor.input_shape
         assert spec.input_range is not None
-        if source != DIGITS:
-            source = str(Path(source).expanduser().resolve())
+        source = absolute(source, ClassificationArgs.BUILT_IN)
         whole = (
             source != DIGITS
             and source != args.get("data")
@@ -126,7 +136,7 @@ class ClassificationTask(Task):
                 )
             if spec.class_names is None:
                 raise ValueError(
-                    f"Nothing tells the classes of {predictor.path}, and so their order."
+                    f"The classes of {predictor.path}, and so their order, are not known."
                 )
             images, _ = labelled_folder(source, shape, spec.input_range, spec.class_names)
             return Samples("all", images, spec.class_names)
@@ -139,12 +149,8 @@ class ClassificationTask(Task):
                 f"{list(spec.class_names)}. They are {list(data.class_names)}."
             )
         present = {name: getattr(data, name) for name in _SPLITS if getattr(data, name) is not None}
-        chosen = split or list(present)[-1]
-        if chosen not in present:
-            raise ValueError(
-                f"--split must be one of {sorted(present)} for {source}. It is {chosen!r}."
-            )
-        return Samples(chosen, present[chosen], data.class_names)
+        chosen, images = chosen_split(present, split, list(present)[-1], source)
+        return Samples(chosen, images, data.class_names)
 
     def limited(self, samples: Samples, limit: int) -> Samples:
         """Returns the first `limit` samples."""
@@ -235,6 +241,20 @@ class ClassificationTask(Task):
         """Whether a model returns one vector."""
         shapes = [tuple(output.shape) for output in model.outputs]
         return len(shapes) == 1 and len(shapes[0]) == 2
+
+
+def _fit_new_head(model: keras.Model, data: ImageDataset, args: ClassificationArgs) -> None:
+    """Fits a classifier that the weights did not bring, where images are few."""
+    head, _ = classifier_of(model)
+    stored = np.any(head.get_weights()[-1])  # Fresh biases are zero.
+    if stored or data.epochs.batches * args.batch > FEW:
+        return
+    _LOG.info(
+        "The images are few (up to %s), so the new classifier is fitted on the frozen network "
+        "first; then all layers but batch normalization learn. --no-head-first leaves that out.",
+        f"{FEW:,}",
+    )
+    freeze(fit_head(model, data.train, flip=args.recipe.flip), _ALL)
 
 
 def _save_predictions(predictor: Predictor, samples: Samples, path: Path) -> None:

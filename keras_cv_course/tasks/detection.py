@@ -9,7 +9,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_cv_course.data import detection_epochs
 from keras_cv_course.data.framing import Frame
 from keras_cv_course.detectors.detections import detection_spec
 from keras_cv_course.detectors.detector import Detector, detections_of
@@ -24,6 +23,7 @@ from keras_cv_course.predictors.predictor import Predictor
 from keras_cv_course.predictors.results import Detections, Result
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
+from keras_cv_course.tasks.box_results import results_beside_truths, true_boxes
 from keras_cv_course.tasks.comparison import Comparison
 from keras_cv_course.tasks.detection_args import NMS
 from keras_cv_course.tasks.detection_args import Args as DetectionArgs
@@ -32,9 +32,9 @@ from keras_cv_course.tasks.detection_args import Predict as DetectionPredict
 from keras_cv_course.tasks.detection_data import (
     Boxes,
     DetectionData,
-    check_files,
+    open_annotated,
     open_boxes,
-    typical_pictures,
+    typical_images,
 )
 from keras_cv_course.tasks.detector_building import build_detector
 from keras_cv_course.tflite import TFLiteModel
@@ -51,8 +51,7 @@ from keras_cv_course.training.recipe import Recipe
 
 # Of its boxes; the weight is YOLOv1's. With 1, small objects are found, but their boxes are poor.
 _LOSS: dict[str, dict[str, Any]] = {"yolo": {"box_loss": "ciou", "box_weight": 5.0}}
-_SCENE_SHAPE = (320, 320)  # of drawn scenes, where nothing tells another
-_AT_ONCE = 16
+_SCENE_SHAPE = (320, 320)  # of drawn scenes, by default
 _SHOWN = 6  # images in a mosaic, each beside what is true
 _SHOWN_SCORE = 0.4
 
@@ -71,14 +70,7 @@ class DetectionTask(Task):
 
     def open(self, args: DetectionArgs, files: Mapping[str, Any] | None = None) -> DetectionData:
         """Returns drawn scenes, or the annotated images of a folder."""
-        size = args.input_shape[:2]
-        train = open_boxes(args.source, "train", size)
-        val = open_boxes(args.source, "val", size, tuple(train.class_names))
-        epochs = detection_epochs(train, args.input_shape, args.batch, seed=args.recipe.seed)
-        data = DetectionData(train, val, epochs)
-        if files is not None:
-            check_files(args.data, files, data.split_files)
-        return data
+        return open_annotated(args)
 
     def build(self, args: DetectionArgs, data: DetectionData) -> keras.Model:
         """Returns a detector on MobileNetV2 for the classes of the data."""
@@ -88,11 +80,11 @@ class DetectionTask(Task):
         self, model: keras.Model, args: DetectionArgs, recipe: Recipe, data: DetectionData
     ) -> Training:
         """Returns the detector compiled, and its images as the recipe wants them."""
-        pictures = detection_images(data.epochs, recipe, model, args.input_range)
+        images = detection_images(data.epochs, recipe, model, args.input_range)
         return detector_training(
             model,
             recipe,
-            pictures,
+            images,
             data.val.samples,
             data.class_names,
             every=max(1, recipe.epochs // 10),
@@ -101,7 +93,7 @@ class DetectionTask(Task):
 
     def calibration(self, args: DetectionArgs, data: DetectionData, count: int) -> np.ndarray:
         """Returns the first images that are learned from."""
-        return typical_pictures(data.train, args.input_shape, args.input_range, count)
+        return typical_images(data.train, args.input_shape, args.input_range, count)
 
     def held_out(self, data: DetectionData) -> Samples:
         """Returns the validation split."""
@@ -132,18 +124,20 @@ class DetectionTask(Task):
         """Returns COCO's and VOC's average precision, and that of each class at an IoU of 0.5."""
         names = samples.class_names
         truths: list[Truth] = []
-        found: list[dict[str, np.ndarray]] = []
+        results: list[dict[str, np.ndarray]] = []
         shown: list[Result] = []
         total = len(samples.content)
-        for picture, truth, result in progress(_found(predictor, samples.content), total):
+        for image, truth, result in progress(
+            results_beside_truths(predictor, samples.content), total
+        ):
             if len(shown) < 2 * _SHOWN:
-                shown += [_true(picture, truth, names), _sure(result)]
+                shown += [true_boxes(image, truth.boxes, truth.labels, names), _sure(result)]
             truths.append(truth)
-            found.append(result.arrays())
-        reached = coco_average_precision(truths, found, names)
+            results.append(result.arrays())
+        reached = coco_average_precision(truths, results, names)
         for name, kind in (("VOC07", "11_points"), ("VOC12", "area")):
-            reached[name] = voc_average_precision(truths, found, names, kind=kind)["mAP"]
-        counts = detection_confusion(truths, found, len(names), score_threshold=_SHOWN_SCORE)
+            reached[name] = voc_average_precision(truths, results, names, kind=kind)["mAP"]
+        counts = detection_confusion(truths, results, len(names), score_threshold=_SHOWN_SCORE)
         order = (*self.metrics, *(name for name in reached if name not in self.metrics))
         classes = {name: reached[f"AP/{name}"] for name in names}
         return Evaluation(
@@ -154,7 +148,7 @@ class DetectionTask(Task):
                 "lowest_score": _lowest(predictor),
             },
             plots={
-                "precision_recall": partial(plot_precision_recall, truths, found, names),
+                "precision_recall": partial(plot_precision_recall, truths, results, names),
                 "confusion_matrix": partial(
                     plot_confusion, counts, names, none=("nothing", "missed")
                 ),
@@ -172,7 +166,7 @@ class DetectionTask(Task):
     ) -> Comparison:
         """Returns average precisions of both, of the scores that the file gives.
 
-        What the file leaves out is no difference in what it finds.
+        What the file leaves out does not count as a difference.
         """
         lowest = _lowest(candidate)
         again = self.predictor_at(reference, lowest)
@@ -197,9 +191,11 @@ class DetectionTask(Task):
     ) -> list[Result]:
         """Returns the objects in each image, the best first."""
         results: list[Result] = []
-        for image, found in zip(images, detections_of(outputs, frames), strict=True):
-            kept = found["scores"] >= options.score
-            boxes, scores, labels = (found[key][kept] for key in ("boxes", "scores", "classes"))
+        for image, detections in zip(images, detections_of(outputs, frames), strict=True):
+            kept = detections["scores"] >= options.score
+            boxes, scores, labels = (
+                detections[key][kept] for key in ("boxes", "scores", "classes")
+            )
             results.append(Detections(image, boxes, scores, labels, spec.class_names))
         return results
 
@@ -236,8 +232,7 @@ class DetectionTask(Task):
         shown: list[Result] = []
         for image, sides, labels in zip(images[:9], boxes["boxes"], boxes["labels"], strict=False):
             real = labels >= 0
-            columns = (sides[real], np.ones(real.sum(), np.float32), labels[real])
-            shown.append(Detections(image, *columns, data.class_names, show_scores=False))
+            shown.append(true_boxes(image, sides[real], labels[real], data.class_names))
         return shown
 
     def _detector(self, model: keras.Model, spec: ModelSpec, score: float) -> Detector:
@@ -264,22 +259,6 @@ class _First:
         return itertools.islice(self.boxes.samples(), self.limit)
 
 
-def _found(
-    predictor: Predictor, boxes: Boxes | _First
-) -> Iterator[tuple[np.ndarray, Truth, Detections]]:
-    """Yields images with what is in them and what is found, a few of them in memory at once."""
-    samples = boxes.samples()
-    while batch := list(itertools.islice(samples, _AT_ONCE)):
-        results = predictor.results([picture for picture, _ in batch])
-        for (picture, truth), result in zip(batch, results, strict=True):
-            yield picture, truth, result
-
-
-def _true(image: np.ndarray, truth: Truth, names: tuple[str, ...]) -> Detections:
-    scores = np.ones(len(truth.labels), np.float32)
-    return Detections(image, truth.boxes, scores, truth.labels, names, show_scores=False)
-
-
 def _sure(result: Detections) -> Detections:
     kept = result.scores >= _SHOWN_SCORE
     columns = (result.boxes[kept], result.scores[kept], result.labels[kept])
@@ -297,13 +276,13 @@ def _check_count(predictor: Predictor, source: str, class_names: tuple[str, ...]
     """Raises ValueError unless the classes of the data can be those of a detector without names."""
     if predictor.keras_model is None:
         raise ValueError(
-            f"Nothing tells the classes of {predictor.path}, and so their order. Export it again "
+            f"The classes of {predictor.path}, and so their order, are not known. Export it again "
             "with the args.yaml of its run beside the model."
         )
     classes = detection_spec(predictor.keras_model).classes
     if classes != len(class_names):
         raise ValueError(
-            f"{predictor.path} finds {classes} classes, and nothing tells their names. {source} "
+            f"{predictor.path} finds {classes} classes, whose names are not known. {source} "
             f"has {len(class_names)}: {list(class_names)}. Put the args.yaml of its run beside it."
         )
 

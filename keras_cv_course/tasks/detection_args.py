@@ -40,12 +40,14 @@ class Args(RunArgs):
     data: str = option(SHAPES, 'Folder in the layout of VOC, COCO or CSV, or "shapes".')
     model: str = option("ssdlite", f"One of {', '.join(MODELS_TRAINED)}.")
     imgsz: int | None = option(320, "Height and width of the input in pixels.")
-    alpha: float | None = option(1.0, "Width of the backbone.")
+    alpha: float | None = option(1.0, "Width multiplier of the backbone.")
     batch: int = option(16, "Images in a batch.")
-    stride: int = option(32, "Of SSDLite: where the backbone ends, 32, or 16 for small objects.")
-    extra_maps: int = option(4, "Of SSDLite: further maps of half the size each.")
-    smallest: float = option(0.15, "Of SSDLite: smallest anchors, as a share of the image.")
-    largest: float = option(0.9, "Of SSDLite: anchors of the last map.")
+    stride: int = option(
+        32, "For SSDLite: stride where the backbone ends, 32, or 16 for small objects."
+    )
+    extra_maps: int = option(4, "For SSDLite: additional maps, each half as large.")
+    smallest: float = option(0.15, "For SSDLite: smallest anchors, as a share of the image.")
+    largest: float = option(0.9, "For SSDLite: anchors of the last map, as a share of the image.")
     recipe: Recipe = _RECIPE
 
     def __post_init__(self) -> None:
@@ -69,7 +71,7 @@ class Args(RunArgs):
         return MODELS[BACKBONE].input_range
 
     @classmethod
-    def default_recipe(cls, data: str) -> Recipe:
+    def default_recipe(cls, data: str, weights: str | None = None) -> Recipe:
         """Returns the recipe of a run that asks for no other: drawn shapes are mirrored only."""
         plain = dataclasses.replace(cls.recipe, zoom=0.0, colour=False)
         return plain if data == SHAPES else cls.recipe
@@ -95,7 +97,7 @@ class Args(RunArgs):
 class Predict:
     """Options of predictions."""
 
-    score: float = option(0.3, "Lowest score of the objects that are found.")
+    score: float = option(0.3, "Lowest score of the detections to return.")
 
     def __post_init__(self) -> None:
         _check_score(self.score)
@@ -108,7 +110,7 @@ class Export:
     nms: str = option(
         "tflite_op", "Suppression: tflite_op, builtin, or none, which leaves it to MediaPipe."
     )
-    score: float = option(0.3, "Lowest score of the objects that are found.")
+    score: float = option(0.3, "Lowest score of the detections to return.")
 
     def __post_init__(self) -> None:
         check_choice("--nms", self.nms, NMS)

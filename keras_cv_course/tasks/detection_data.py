@@ -1,7 +1,7 @@
 """Opens annotated images: drawn scenes, or folders in the layouts of VOC, COCO and CSV."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from keras_cv_course.data import (
     Epochs,
     coco_annotations,
     detection_batches,
+    detection_epochs,
     table_annotations,
     voc_annotations,
 )
 from keras_cv_course.data.dataset import rescale
 from keras_cv_course.data.input_files import existing_folder
+from keras_cv_course.tasks.args import RunArgs
 from keras_cv_course.tasks.detection_args import SHAPES
 
 SPLITS = ("train", "val")
@@ -30,7 +32,7 @@ _TABLES: dict[str, Callable[..., Annotations]] = {
     "{split}.json": coco_annotations,
     "{split}.csv": table_annotations,
 }
-_PICTURES = ("images", "{split}")
+_IMAGES = ("images", "{split}")
 _LAYOUTS = (
     "Pascal VOC (`Annotations`, `JPEGImages` and `ImageSets/Main/{split}.txt`), COCO "
     "(`annotations/instances_{split}.json` or `{split}.json`) or CSV (`{split}.csv`), the latter "
@@ -63,15 +65,15 @@ def open_boxes(
         check_choice("split", split, SPLITS)
         return DrawnScenes(_SCENES[split], size_px, seed=SPLITS.index(split))
     folder = existing_folder(source)
-    found = _read(folder, split, class_names)
-    if not any((~picture.crowd & ~picture.difficult).any() for picture in found.images):
+    annotations = _read(folder, split, class_names)
+    if not any((~image.crowd & ~image.difficult).any() for image in annotations.images):
         classes = "" if class_names is None else f" of the classes {list(class_names)}"
-        problem = f" The first problem: {found.skipped[0]}" if found.skipped else ""
+        problem = f" The first problem: {annotations.skipped[0]}" if annotations.skipped else ""
         raise ValueError(
-            f"{folder} has no box to find{classes} in the {len(found.images)} images of its "
+            f"{folder} has no box to find{classes} in the {len(annotations.images)} images of its "
             f"{split}.{problem}"
         )
-    return found
+    return annotations
 
 
 def holds_boxes(folder: Path) -> bool:
@@ -86,22 +88,36 @@ def _read(folder: Path, split: str, class_names: tuple[str, ...] | None) -> Anno
     for name, read in _TABLES.items():
         file = folder / name.format(split=split)
         if file.is_file():
-            return read(file, _pictures(folder, split), class_names)
+            return read(file, _images(folder, split), class_names)
     raise FileNotFoundError(
         f'{folder} must be "{SHAPES}", or a folder in the layout of '
         f"{_LAYOUTS.format(split=split)}. It is in none."
     )
 
 
-def _pictures(folder: Path, split: str) -> Path:
-    names = [name.format(split=split) for name in _PICTURES]
-    found = next((folder / name for name in names if (folder / name).is_dir()), None)
-    if found is None:
+def _images(folder: Path, split: str) -> Path:
+    names = [name.format(split=split) for name in _IMAGES]
+    path = next((folder / name for name in names if (folder / name).is_dir()), None)
+    if path is None:
         raise FileNotFoundError(f"{folder} must hold its images in {' or '.join(names)}.")
-    return found
+    return path
 
 
-def typical_pictures(
+def open_annotated(args: RunArgs, read: Callable[..., Boxes] = open_boxes) -> "DetectionData":
+    """Returns the data of a run: both splits, of which the first has the classes.
+
+    Args:
+        args: Of the run.
+        read: Reads a split as `open_boxes` does.
+    """
+    size = args.input_shape[:2]
+    train = read(args.source, "train", size)
+    val = read(args.source, "val", size, tuple(train.class_names))
+    epochs = detection_epochs(train, args.input_shape, args.batch, seed=args.recipe.seed)
+    return DetectionData(train, val, epochs)
+
+
+def typical_images(
     boxes: Boxes,
     input_shape: tuple[int, int, int],
     input_range: tuple[float, float],
@@ -149,17 +165,3 @@ class DetectionData:
         """Names of the files of each split; none of drawn scenes."""
         parts = {"train": self.train, "val": self.val}
         return {name: part.files for name, part in parts.items() if isinstance(part, Annotations)}
-
-
-def check_files(
-    source: str, recorded: Mapping[str, Sequence[str]], present: Mapping[str, Sequence[str]]
-) -> None:
-    """Raises ValueError unless the lists of a folder name the files that the run began with."""
-    for split, names in recorded.items():
-        now, before = set(present.get(split, ())), set(names)
-        if now != before:
-            raise ValueError(
-                f"{source} must hold the files that the run began with. In its {split} "
-                f"{len(before - now)} are missing and {len(now - before)} are new, e.g. "
-                f"{min(before ^ now)}. Bring them back, or start a new run."
-            )

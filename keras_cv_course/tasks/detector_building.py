@@ -10,7 +10,7 @@ from keras_cv_course.necks.extra_maps import LITE_FILTERS
 from keras_cv_course.networks.feature_maps import feature_maps
 from keras_cv_course.ops.anchor_clustering import cluster_shapes
 from keras_cv_course.registry import build_model
-from keras_cv_course.tasks.classification import BATCH_NORM_MOMENTUM
+from keras_cv_course.tasks.bodies import BATCH_NORM_MOMENTUM, build_body
 from keras_cv_course.tasks.detection_args import BACKBONE, Args
 from keras_cv_course.tasks.detection_data import Boxes, DetectionData
 
@@ -27,14 +27,7 @@ def build_detector(args: Args, data: DetectionData) -> keras.Model:
     Raises:
         ValueError: If an argument does not fit, or YOLO finds too few boxes.
     """
-    body = build_model(
-        BACKBONE,
-        input_shape=args.input_shape,
-        alpha=args.alpha,
-        weights=args.weights,
-        include_top=False,
-        batch_norm_momentum=BATCH_NORM_MOMENTUM,
-    )
+    body = build_body(args, BACKBONE)
     options: dict[str, Any] = {"batch_norm_momentum": BATCH_NORM_MOMENTUM}
     if args.model == "yolo":
         options["anchors"] = _anchors(data.train, args)
@@ -66,5 +59,5 @@ def _anchors(train: Boxes, args: Args) -> list[list[tuple[float, float]]]:
             f"YOLO takes the sizes of its {count} anchors from the boxes of {args.data}, which has "
             f"{len(shapes)}. Annotate more, or train with --model ssdlite."
         )
-    found, _ = cluster_shapes(shapes, count, args.recipe.seed)
-    return [list(found[i : i + 3]) for i in range(0, len(found), 3)]
+    clusters, _ = cluster_shapes(shapes, count, args.recipe.seed)
+    return [list(clusters[i : i + 3]) for i in range(0, len(clusters), 3)]

@@ -1,15 +1,14 @@
 """The task of naming and finding the one object of an image."""
 
 import dataclasses
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_cv_course.data import DrawnScenes, detection_epochs
+from keras_cv_course.data import DrawnScenes
 from keras_cv_course.data.box_augmentation import augmented_boxes
 from keras_cv_course.data.framing import Frame
 from keras_cv_course.data.largest_box import with_largest_box
@@ -20,17 +19,17 @@ from keras_cv_course.ops.boxes import iou
 from keras_cv_course.predictors.localization import Localization
 from keras_cv_course.predictors.mosaics import save_mosaic
 from keras_cv_course.predictors.predictor import Predictor
-from keras_cv_course.predictors.results import Detections, Result
-from keras_cv_course.registry import build_model
+from keras_cv_course.predictors.results import Result
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
-from keras_cv_course.tasks.classification import BATCH_NORM_MOMENTUM
+from keras_cv_course.tasks.bodies import build_body
+from keras_cv_course.tasks.box_results import results_beside_truths, true_boxes
 from keras_cv_course.tasks.detection_data import (
     Boxes,
     DetectionData,
-    check_files,
+    open_annotated,
     open_boxes,
-    typical_pictures,
+    typical_images,
 )
 from keras_cv_course.tasks.held_out import HeldOutMetrics
 from keras_cv_course.tasks.localization_args import Args as LocalizationArgs
@@ -45,7 +44,6 @@ _BOX_WEIGHT = 5.0
 # An object is localized if its class is right and the boxes overlap so far, as in ImageNet.
 _LEAST_IOU = 0.5
 _SCENE_SHAPE = (96, 96)
-_AT_ONCE = 16
 _SHOWN = 6  # images in a mosaic, each beside what is true
 _OUTPUTS = {"boxes", "classes"}
 
@@ -68,25 +66,11 @@ class LocalizationTask(Task):
 
     def open(self, args: LocalizationArgs, files: Mapping[str, Any] | None = None) -> DetectionData:
         """Returns drawn scenes of one shape, or the annotated images of a folder."""
-        size = args.input_shape[:2]
-        train = _boxes(args.source, "train", size)
-        val = _boxes(args.source, "val", size, tuple(train.class_names))
-        epochs = detection_epochs(train, args.input_shape, args.batch, seed=args.recipe.seed)
-        data = DetectionData(train, val, epochs)
-        if files is not None:
-            check_files(args.data, files, data.split_files)
-        return data
+        return open_annotated(args, _boxes)
 
     def build(self, args: LocalizationArgs, data: DetectionData) -> keras.Model:
         """Returns a localizer for the classes of the data."""
-        body = build_model(
-            args.backbone,
-            input_shape=args.input_shape,
-            weights=args.weights,
-            include_top=False,
-            batch_norm_momentum=BATCH_NORM_MOMENTUM,
-            **({} if args.alpha is None else {"alpha": args.alpha}),
-        )
+        body = build_body(args, args.backbone)
         return Localizer(body, len(data.class_names), dropout_rate=args.dropout_rate)
 
     def training(
@@ -114,14 +98,14 @@ class LocalizationTask(Task):
         samples = self.held_out(data)
 
         def measure() -> Mapping[str, float]:
-            found = self.evaluate(predictor, samples).metrics
-            return {name: found[name] for name in self.metrics}
+            metrics = self.evaluate(predictor, samples).metrics
+            return {name: metrics[name] for name in self.metrics}
 
         return Training(model, train, None, self.score, None, (HeldOutMetrics(measure),))
 
     def calibration(self, args: LocalizationArgs, data: DetectionData, count: int) -> np.ndarray:
         """Returns the first images that are learned from."""
-        return typical_pictures(data.train, args.input_shape, args.input_range, count)
+        return typical_images(data.train, args.input_shape, args.input_range, count)
 
     def held_out(self, data: DetectionData) -> Samples:
         """Returns the validation split."""
@@ -158,16 +142,20 @@ class LocalizationTask(Task):
         overlap: list[float] = []
         presence: list[bool] = []
         total = len(samples.content)
-        for image, truth, result in progress(_found(predictor, samples.content), total):
+        for image, truth, result in progress(
+            results_beside_truths(predictor, samples.content), total
+        ):
             expected = _largest(truth)
             if len(shown) < 2 * _SHOWN:
-                shown += [_true(image, truth, expected, names), result]
+                rows = [] if expected is None else [expected]
+                shown.append(true_boxes(image, truth.boxes[rows], truth.labels[rows], names))
+                shown.append(result)
             presence.append(result.present == (expected is not None))
             if expected is not None:
                 right.append(result.label == int(truth.labels[expected]))
                 measured = iou(truth.boxes[expected], result.box_xyxy)
                 overlap.append(float(keras.ops.convert_to_numpy(measured)))
-        both = [named and found >= _LEAST_IOU for named, found in zip(right, overlap, strict=True)]
+        both = [named and value >= _LEAST_IOU for named, value in zip(right, overlap, strict=True)]
         return Evaluation(
             metrics={
                 "localization_accuracy": _mean(both),
@@ -226,8 +214,7 @@ class LocalizationTask(Task):
             real = labels >= 0
             areas = np.where(real, np.prod(sides[:, 2:] - sides[:, :2], axis=1), -1)
             kept = np.argsort(-areas)[: min(1, int(real.sum()))]
-            columns = (sides[kept], np.ones(len(kept), np.float32), labels[kept])
-            shown.append(Detections(image, *columns, data.class_names, show_scores=False))
+            shown.append(true_boxes(image, sides[kept], labels[kept], data.class_names))
         return shown
 
 
@@ -238,29 +225,12 @@ def _boxes(
     return dataclasses.replace(boxes, most_shapes=1) if isinstance(boxes, DrawnScenes) else boxes
 
 
-def _found(predictor: Predictor, boxes: Boxes) -> Iterator[tuple[np.ndarray, Any, Localization]]:
-    """Yields images with what is in them and what is found, a few of them in memory at once."""
-    samples = boxes.samples()
-    while batch := list(itertools.islice(samples, _AT_ONCE)):
-        results = predictor.results([image for image, _ in batch])
-        for (image, truth), result in zip(batch, results, strict=True):
-            yield image, truth, result
-
-
 def _largest(truth: Truth) -> int | None:
     """Returns the number of the largest object; None where there is none. Crowds are no objects."""
     if np.all(truth.crowd):
         return None
     sides = truth.boxes[:, 2:] - truth.boxes[:, :2]
     return int(np.argmax(np.where(truth.crowd, -1.0, np.prod(sides, axis=1))))
-
-
-def _true(image: np.ndarray, truth: Truth, row: int | None, names: tuple[str, ...]) -> Detections:
-    kept = np.array([] if row is None else [row], int)
-    scores = np.ones(len(kept), np.float32)
-    return Detections(
-        image, truth.boxes[kept], scores, truth.labels[kept], names, show_scores=False
-    )
 
 
 def _mean(values: Sequence[float]) -> float:

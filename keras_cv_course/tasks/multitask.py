@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -20,15 +19,14 @@ from keras_cv_course.networks.specs import output_names
 from keras_cv_course.predictors.face_results import FaceAttributes
 from keras_cv_course.predictors.predictor import Predictor
 from keras_cv_course.predictors.results import Result
-from keras_cv_course.registry import build_model
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
-from keras_cv_course.tasks.detection_data import check_files
-from keras_cv_course.tasks.multitask_args import DRAWN
+from keras_cv_course.tasks.bodies import build_body
 from keras_cv_course.tasks.multitask_args import Args as MultitaskArgs
 from keras_cv_course.tasks.multitask_args import Export as MultitaskExport
 from keras_cv_course.tasks.multitask_args import Predict as MultitaskPredict
 from keras_cv_course.tasks.multitask_data import Faces, open_faces
+from keras_cv_course.tasks.splits import absolute, chosen_split
 from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.training.applying import recipe_optimizer
 from keras_cv_course.training.face_encoder import recipe_distortion
@@ -55,7 +53,7 @@ class FaceData:
 
     @property
     def split_files(self) -> dict[str, tuple[str, ...]]:
-        """Paths of the files of each split; none of drawn faces, which are drawn anew."""
+        """Paths of the files of each split; none for drawn faces, which are drawn again."""
         if self.train.drawn:
             return {}
         parts = {"train": self.train, "val": self.val}
@@ -66,10 +64,10 @@ class FaceData:
 
 
 class MultitaskTask(Task):
-    """Tells what can be seen in a face; each task has an output of its own."""
+    """Predicts what can be seen in a face, with an output for each task."""
 
     name = "multitask"
-    summary = "tell points, age, smile and more of a face"
+    summary = "predict points, age, smile and more of a face"
     Args = MultitaskArgs
     Predict = MultitaskPredict
     Export = MultitaskExport
@@ -83,21 +81,11 @@ class MultitaskTask(Task):
 
     def open(self, args: MultitaskArgs, files: Mapping[str, Any] | None = None) -> FaceData:
         """Returns drawn faces, or the sets of a folder."""
-        data = FaceData(*open_faces(args.source).split(args.val_split, args.recipe.seed))
-        if files is not None:
-            check_files(args.data, files, data.split_files)
-        return data
+        return FaceData(*open_faces(args.source).split(args.val_split, args.recipe.seed))
 
     def build(self, args: MultitaskArgs, data: FaceData) -> keras.Model:
         """Returns a network with a head for each task that the data has labels for."""
-        body = build_model(
-            args.backbone,
-            input_shape=args.input_shape,
-            weights=args.weights,
-            include_top=False,
-            batch_norm_momentum=_BATCH_NORM_MOMENTUM,
-            **({} if args.alpha is None else {"alpha": args.alpha}),
-        )
+        body = build_body(args, args.backbone, _BATCH_NORM_MOMENTUM)
         return MultitaskFaceNetwork(body, data.train.tasks, dropout_rate=args.dropout_rate)
 
     def spec(self, args: MultitaskArgs, data: FaceData) -> dict[str, Any]:
@@ -137,14 +125,11 @@ class MultitaskTask(Task):
         self, predictor: Predictor, args: Mapping[str, Any], source: str, split: str | None
     ) -> Samples:
         """Returns the sets of a split; None is "val"."""
-        if source != DRAWN:
-            source = str(Path(source).expanduser().resolve())
+        source = absolute(source, MultitaskArgs.BUILT_IN)
         val_split = args.get("val_split", MultitaskArgs.val_split)
         parts = open_faces(source).split(val_split, args.get("recipe", {}).get("seed", 0))
-        faces, chosen = dict(zip(("train", "val"), parts, strict=True)), split or "val"
-        if chosen not in faces:
-            raise ValueError(f"--split must be one of {sorted(faces)}. It is {chosen!r}.")
-        return Samples(chosen, faces[chosen])
+        faces = dict(zip(("train", "val"), parts, strict=True))
+        return Samples(*chosen_split(faces, split, "val", source))
 
     def limited(self, samples: Samples, limit: int) -> Samples:
         """Returns a share of each set, at most `limit` images."""
@@ -155,14 +140,14 @@ class MultitaskTask(Task):
     ) -> Evaluation:
         """Returns a number for each task, see `face_metrics`."""
         faces: Faces = samples.content
-        found: list[tuple[FaceAttributes, Mapping[str, np.ndarray]]] = []
+        answers: list[tuple[FaceAttributes, Mapping[str, np.ndarray]]] = []
         pairs = ((one, row) for one in faces.sets for row in range(len(one)))
         files = [file for one in faces.sets for file in one.files]
         results = progress(predictor.stream(files), len(files))
         for result, (one, row) in zip(results, pairs, strict=True):
-            found.append((result, {name: values[row] for name, values in one.labels.items()}))
+            answers.append((result, {name: values[row] for name, values in one.labels.items()}))
         names = predictor.spec.facts.get("gender_names", GENDER_NAMES)
-        metrics = face_metrics(found, faces.eyes, names)
+        metrics = face_metrics(answers, faces.eyes, names)
         errors = {name: metrics[key] for name, key in _ERRORS.items() if key in metrics}
         return Evaluation(metrics=metrics, images=len(files), facts={"errors": errors})
 
@@ -215,16 +200,16 @@ class _Meaning:
 
 
 def face_metrics(
-    found: Iterable[tuple[FaceAttributes, Mapping[str, np.ndarray]]],
+    results: Iterable[tuple[FaceAttributes, Mapping[str, np.ndarray]]],
     eyes: tuple[int, int],
     gender_names: Sequence[str] = GENDER_NAMES,
 ) -> dict[str, float]:
     """Returns numbers by task, over the images with a label of it; none where there is no label.
 
     Args:
-        found: Results with labels by task, as in `LabelledImages`.
+        results: Results with labels by task, as in `LabelledImages`.
         eyes: Numbers of the points between which the distance of the eyes is measured.
-        gender_names: What labels 0 and 1 of "gender" stand for.
+        gender_names: The names of labels 0 and 1 of "gender".
 
     Returns:
         "landmarks_nme", the mean distance of points over that between the eyes, and
@@ -233,7 +218,7 @@ def face_metrics(
         "detection_accuracy", the mean of those of faces and of images without one.
     """
     meaning, rows = _Meaning(eyes, tuple(gender_names)), dict[str, list[float]]()
-    for result, labels in found:
+    for result, labels in results:
         for task, label in labels.items():
             if task in result.attributes and np.isfinite(label).any():
                 for name, value in _MEASURES[task](result, label, meaning).items():

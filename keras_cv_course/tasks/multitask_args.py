@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from keras_cv_course._validation import check_choice, check_rate
-from keras_cv_course.registry import MODELS, list_models
-from keras_cv_course.tasks.args import RunArgs, option
+from keras_cv_course.tasks.args import BackboneArgs, check_held_out, option
 from keras_cv_course.training.recipe import Recipe
 
 DRAWN = "drawn_faces"
@@ -21,16 +19,15 @@ _RECIPE = Recipe(
 
 
 @dataclass(frozen=True)
-class Args(RunArgs):
+class Args(BackboneArgs):
     """Arguments of a multitask network's training run.
 
     Attributes:
-        backbone: Network that the heads share.
-        dropout_rate: Share of the features in front of the heads that training sets to zero.
         val_split: Share of the people, or of the images where these are not known, held out.
     """
 
     BUILT_IN = (DRAWN,)
+    NETWORKS = (_NETWORK,)
     WITHOUT = frozenset(
         {"strategy", "mixed_precision", "layer_decay", "label_smoothing", "mixup", "cutmix"}
         | {"mosaic", "rand_augment", "rand_augment_strength", "erase", "batch_sizes_px"}
@@ -42,32 +39,14 @@ class Args(RunArgs):
         'or "drawn_faces".',
     )
     model: str = option(_NETWORK, "multitask_faces.")
-    backbone: str = option("mobilenet_v2", "Network that the heads share, see `models`.")
     imgsz: int | None = option(64, "Height and width of the input in pixels.")
-    dropout_rate: float = option(0.2, "Share of the features before the heads that is set to zero.")
+    dropout_rate: float = option(0.2, "Dropout rate before the heads.")
     val_split: float = option(0.2, "Share held out: of people where they are known, or of images.")
     recipe: Recipe = _RECIPE
 
     def __post_init__(self) -> None:
-        check_choice("model", self.model, (_NETWORK,))
-        check_choice("backbone", self.backbone, list_models("classifier"))
         super().__post_init__()
-        check_rate("dropout_rate", self.dropout_rate)
-        if not 0 < self.val_split < 1:
-            raise ValueError(
-                f"`val_split` must be above 0 and below 1. Received: {self.val_split}."
-            )
-
-    @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of the network's input."""
-        side = self.imgsz or MODELS[self.backbone].size_px
-        return (side, side, 3)
-
-    @property
-    def input_range(self) -> tuple[float, float]:
-        """Smallest and largest value that the network takes: that of its backbone."""
-        return MODELS[self.backbone].input_range
+        check_held_out("val_split", self.val_split)
 
 
 @dataclass(frozen=True)

@@ -83,9 +83,9 @@ def open_faces(source: str) -> Faces:
         return _drawings()
     root, sets = existing_folder(source), {}
     for name, (folders, read) in _SETS.items():
-        found = next((root / folder for folder in folders if (root / folder).is_dir()), None)
-        if found is not None:
-            sets[name] = read(found)
+        path = next((root / folder for folder in folders if (root / folder).is_dir()), None)
+        if path is not None:
+            sets[name] = read(path)
     labels = {label for one in sets.values() for label in one.labels}
     if not labels - {"detection"}:
         raise ValueError(

@@ -15,12 +15,12 @@ from keras_cv_course.predictors.predictor import Predictor
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks import TASKS, get_task
 from keras_cv_course.tasks.base import Task
+from keras_cv_course.tasks.model_file import TFLITE, model_file
 from keras_cv_course.tflite import TFLiteModel
 from keras_cv_course.tflite.carried_spec import read_spec
 from keras_cv_course.tflite.quiet import quiet
-from keras_cv_course.training.run_folder import RunFolder, open_run
+from keras_cv_course.training.run_folder import RunFolder
 
-_FILE = ".tflite"
 _NOTHING = ModelSpec()
 
 
@@ -32,7 +32,7 @@ class OpenedModel:
         path: The file.
         model: What is in it.
         task: What it does.
-        spec: What it takes and what its outputs mean, as far as anything tells.
+        spec: What it takes and what its outputs mean, as far as it is known.
         args: The `args.yaml` beside the file and, as "files", which files its splits hold; empty
             where there is none.
     """
@@ -63,8 +63,9 @@ class OpenedModel:
         """
         if self.spec.input_range is None:
             raise ValueError(
-                f"Nothing tells which values {self.path} takes: neither the file nor an args.yaml "
-                "beside it. Pass it with --input-range (`input_range=`), e.g. --input-range -1 1."
+                f"It is not known which values {self.path} takes: neither the file nor an "
+                "args.yaml beside it says so. Pass them with --input-range (`input_range=`), "
+                "e.g. --input-range -1 1."
             )
         return self.spec.input_range
 
@@ -75,7 +76,7 @@ class OpenedModel:
             options: Of the task's `Predict`; None is the defaults.
 
         Raises:
-            ValueError: If nothing tells which values the model takes, or its outputs cannot be
+            ValueError: If it is not known which values the model takes, or its outputs cannot be
                 read.
         """
         self.need_range()
@@ -98,7 +99,7 @@ def load(
     """Returns a callable from images to results, of a .keras or .tflite file of any task.
 
     What the file carries is used where an argument is None; where it carries nothing, an
-    `args.yaml` beside it is asked.
+    `args.yaml` beside it is read.
 
     Args:
         path: The file, or the folder of a run.
@@ -111,7 +112,7 @@ def load(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no model of one image, or nothing tells what it is for or what values
+        ValueError: If it is not a model of one image, or its task is not known or what values
             it takes.
         TypeError: If the task has no such option.
 
@@ -132,19 +133,19 @@ def open_model(
 
     Args:
         path: A .keras or .tflite file, or the folder of a run.
-        given: What outranks that which the file tells; the file in turn outranks an `args.yaml`
+        given: What overrides the spec of the file, which in turn overrides an `args.yaml`
             beside it.
         keras_only: Whether a .tflite file is refused.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no model of one image, or nothing tells what it is for.
+        ValueError: If it is not a model of one image, or its task is not known.
     """
     file = model_file(path, keras_only)
     run = RunFolder(file.parent)
     args = {**run.load_args(), "files": run.load_split()} if run.args.is_file() else {}
     model: keras.Model | TFLiteModel
-    if file.suffix == _FILE:
+    if file.suffix == TFLITE:
         with quiet():  # LiteRT reports its delegate.
             model = TFLiteModel(file)
         carried, names = model.spec, tuple(output.name for output in model.outputs)
@@ -160,27 +161,6 @@ def open_model(
     return OpenedModel(file, model, task, spec, args)
 
 
-def model_file(path: str | os.PathLike[str], keras_only: bool = False) -> Path:
-    """Returns the model file that a path names: itself, or the one in the folder of a run.
-
-    Args:
-        path: A .keras, .h5 or .tflite file, or the folder of a run.
-        keras_only: Whether a .tflite file is refused.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is a .tflite file and those are refused.
-    """
-    file = Path(path).expanduser()
-    if file.is_dir():
-        file = open_run(file).model
-    if not file.is_file():
-        raise FileNotFoundError(f"There is no file {file}.")
-    if keras_only and file.suffix == _FILE:
-        raise ValueError(f"A .keras model is needed here. Received: {file}.")
-    return file
-
-
 def task_of(model: "keras.Model | str | os.PathLike[str]") -> str | None:
     """Returns the name of the task that a model or a model file carries, or None.
 
@@ -194,11 +174,11 @@ def task_of(model: "keras.Model | str | os.PathLike[str]") -> str | None:
     if isinstance(model, keras.Model):
         return spec_of(model).task
     file = model_file(model)
-    return (read_spec(file) if file.suffix == _FILE else spec_of(load_model(file))).task
+    return (read_spec(file) if file.suffix == TFLITE else spec_of(load_model(file))).task
 
 
 def _spec_of_args(args: dict[str, Any]) -> ModelSpec:
-    """Returns what a run's `args.yaml` tells, for files that were made before they carried it."""
+    """Returns the spec in a run's `args.yaml`, for files that were made before they carried it."""
     known = {name: args.get(name) for name in ("task", "class_names", "input_range", "resize")}
     return ModelSpec(**{name: value for name, value in known.items() if value is not None})
 
@@ -206,10 +186,10 @@ def _spec_of_args(args: dict[str, Any]) -> ModelSpec:
 def _task_of(spec: ModelSpec, model: keras.Model | TFLiteModel, file: Path) -> Task:
     if spec.task is not None:
         return get_task(spec.task)
-    found = [row.load() for row in TASKS.values() if row.load().recognizes(model)]
-    if not found:
+    candidates = [row.load() for row in TASKS.values() if row.load().recognizes(model)]
+    if not candidates:
         raise ValueError(
-            f"Nothing tells what {file} is for, and its outputs do not show it. Pass the task, one "
+            f"The task of {file} is not known, and its outputs do not show it. Pass the task, one "
             f"of {', '.join(TASKS)}, with --task (`task=`)."
         )
-    return found[0]
+    return candidates[0]

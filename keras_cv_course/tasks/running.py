@@ -1,7 +1,7 @@
 """The runner: from arguments to a whole run folder, for every task alike.
 
-A run has one or two stages, float and quantization-aware, each of which goes on after a kill. What
-differs between tasks is asked of the `Task`.
+A run has one or two stages, float and quantization-aware, each of which resumes after a kill. What
+differs between tasks is defined by the `Task`.
 """
 
 import dataclasses
@@ -23,6 +23,7 @@ from keras_cv_course.quantization import FreezeRanges, quantize_aware
 from keras_cv_course.tasks import get_task
 from keras_cv_course.tasks.args import RunArgs
 from keras_cv_course.tasks.base import Evaluation, Task
+from keras_cv_course.tasks.splits import check_files
 from keras_cv_course.training import (
     RateSearch,
     Recipe,
@@ -46,7 +47,7 @@ from keras_cv_course.training.tensorboard_logs import check_tensorboard, tensorb
 _LOG = logging.getLogger(__name__)
 _CALIBRATION = 200  # images
 _QAT_RATE = 0.1  # of the float training's learning rate
-_OLDEST = "classify"  # What runs trained that do not tell their task.
+_OLDEST = "classify"  # The task of runs that do not record one.
 
 
 @corrupt_shards_named()
@@ -161,11 +162,14 @@ def _opened(task: Task, args: RunArgs, files: Any = None) -> Any:
     keras.utils.set_random_seed(args.recipe.seed)
     if args.deterministic:
         compute_reproducibly()
-    return task.open(args, files)
+    data = task.open(args, files)
+    if files is not None:
+        check_files(args.data, files, data.split_files)
+    return data
 
 
 def _facts(task: Task, args: RunArgs, data: Any) -> dict[str, Any]:
-    """Returns what `args.yaml` tells of a run beside its arguments."""
+    """Returns what `args.yaml` records of a run besides its arguments."""
     return {
         "task": task.name,
         "class_names": list(data.class_names),
@@ -218,7 +222,7 @@ def _fit(
         verbose,
         every,
         score=training.score,
-        kept=training.kept,
+        saved_model=training.saved_model,
     )
 
 
@@ -246,15 +250,15 @@ def _complete(
 
 
 def _as_delivered(run: RunFolder, args: RunArgs) -> keras.Model:
-    """Returns the best model, and leaves it in the run, for one device and in float32."""
-    best = load_model(run.model, compile=False)
+    """Returns the best model; it and the last are left for one device and in float32."""
     several = args.strategy is not None or args.recipe.sync_batch_norm
     if args.mixed_precision is not None or several:
-        best = in_precision(best, "fp32")
-        synchronize_batch_norm(best, False)
-        with replacing(run.model) as path:
-            best.save(path)
-    return best
+        for saved in (run.last, run.model):
+            model = in_precision(load_model(saved, compile=False), "fp32")
+            synchronize_batch_norm(model, False)
+            with replacing(saved) as path:
+                model.save(path)
+    return load_model(run.model, compile=False)
 
 
 def _train_in_int8(
@@ -266,7 +270,7 @@ def _train_in_int8(
     verbose: int,
 ) -> dict[str, Any]:
     """Fine-tunes the best float model as its int8 file will compute; returns what that reaches."""
-    # As it is where the run goes on here, without the float stage before.
+    # As where the run continues here, without the float stage before.
     keras.utils.set_random_seed(args.recipe.seed)
     typical = task.calibration(args, data, _CALIBRATION)
     aware = quantize_aware(best, typical, input_range=args.input_range)
@@ -308,7 +312,7 @@ def _measured(
     monitor = f"val_{task.metrics[0]}"
     return {
         "epochs": len(history["epoch"]),
-        "best_epoch": row + 1,
+        "best_epoch": int(history["epoch"][row]),
         monitor: history[monitor][row],
         "split": samples.split,
         **result.to_dict(),

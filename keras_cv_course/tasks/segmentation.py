@@ -29,7 +29,6 @@ from keras_cv_course.predictors.results import Result
 from keras_cv_course.predictors.segmentation import Segmentation, SegmentationErrors, decide
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
-from keras_cv_course.tasks.detection_data import check_files
 from keras_cv_course.tasks.segmentation_args import LOSSES
 from keras_cv_course.tasks.segmentation_args import Args as SegmentationArgs
 from keras_cv_course.tasks.segmentation_args import Export as SegmentationExport
@@ -70,10 +69,7 @@ class SegmentationTask(Task):
         val = open_masks(args.source, "val", size, args.ignore_value, names, seed)
         shared = (args.input_shape, args.batch, self.resize)
         epochs = segmentation_epochs(train, *shared, seed)
-        data = SegmentationData(train, val, epochs, segmentation_epochs(val, *shared))
-        if files is not None:
-            check_files(args.data, files, data.split_files)
-        return data
+        return SegmentationData(train, val, epochs, segmentation_epochs(val, *shared))
 
     def build(self, args: SegmentationArgs, data: SegmentationData) -> keras.Model:
         """Returns a segmenter for the classes of the data."""

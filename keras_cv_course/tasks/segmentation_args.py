@@ -118,7 +118,7 @@ class Args(RunArgs):
         return MODELS[self.encoder or self.model].input_range
 
     @classmethod
-    def default_recipe(cls, data: str) -> Recipe:
+    def default_recipe(cls, data: str, weights: str | None = None) -> Recipe:
         """Returns the recipe of a run that asks for no other: drawn shapes are mirrored only."""
         plain = dataclasses.replace(cls.recipe, zoom=0.0, colour=False)
         return plain if data == SHAPES else cls.recipe

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_cv_course.registry import build_model
-from keras_cv_course.tasks.classification import BATCH_NORM_MOMENTUM
+from keras_cv_course.tasks.bodies import BATCH_NORM_MOMENTUM, build_body
 from keras_cv_course.tasks.segmentation_args import Args
 
 
@@ -20,27 +20,17 @@ def build_segmenter(args: Args, classes: int) -> keras.Model:
         ValueError: If an argument does not fit.
     """
     options: dict[str, Any] = {"classes": classes, "batch_norm_momentum": BATCH_NORM_MOMENTUM}
-    width = {} if args.alpha is None else {"alpha": args.alpha}
     if args.encoder is None:
-        options["input_shape"] = args.input_shape
-        return build_model(args.model, **options, **_own(args), **width)
-    if args.model == "lraspp":
-        width["output_stride"] = 16
-    body = build_model(
-        args.encoder,
-        input_shape=args.input_shape,
-        weights=args.weights,
-        include_top=False,
-        batch_norm_momentum=BATCH_NORM_MOMENTUM,
-        **width,
-    )
-    return build_model(args.model, backbone=body, **options)
+        options |= {"input_shape": args.input_shape, **_own(args)}
+        return build_model(args.model, **options)
+    dilated = {"output_stride": 16} if args.model == "lraspp" else {}
+    return build_model(args.model, backbone=build_body(args, args.encoder, **dilated), **options)
 
 
 def _own(args: Args) -> dict[str, Any]:
     """Returns the further arguments of a network with its own encoder."""
     if args.model != "unet":
-        return {}
+        return {} if args.alpha is None else {"alpha": args.alpha}
     return {
         "filters": args.filters,
         "levels": args.levels,

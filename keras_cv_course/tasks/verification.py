@@ -1,9 +1,8 @@
-"""The task of telling people apart by their faces: one image becomes a vector."""
+"""The task of recognizing people by their faces: one image becomes a vector."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -21,11 +20,11 @@ from keras_cv_course.faces.verification_report import VerificationReport, verifi
 from keras_cv_course.networks.specs import spec_of
 from keras_cv_course.predictors.predictor import Predictor
 from keras_cv_course.predictors.results import Embedding, Result
-from keras_cv_course.registry import build_model
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
-from keras_cv_course.tasks.detection_data import check_files
+from keras_cv_course.tasks.bodies import build_body
 from keras_cv_course.tasks.held_out import HeldOutMetrics
+from keras_cv_course.tasks.splits import absolute, chosen_split
 from keras_cv_course.tasks.verification_args import DIGITS
 from keras_cv_course.tasks.verification_args import Args as VerificationArgs
 from keras_cv_course.tasks.verification_args import Export as VerificationExport
@@ -38,7 +37,7 @@ from keras_cv_course.training.verification_plots import plot_verification
 # Share of the pairs of two people that the threshold may accept.
 FALSE_ACCEPT_RATE = 0.01
 # A person needs two images to be a pair.
-_FEWEST_PICTURES = 2
+_FEWEST_IMAGES = 2
 _BATCH_NORM_MOMENTUM = 0.99
 # Images that an epoch is judged by, and that the projection is set from.
 _MOST_JUDGED = 1000
@@ -76,10 +75,10 @@ class PeopleData:
 
 
 class VerificationTask(Task):
-    """Tells whether two images show one person, by the cosine of their vectors."""
+    """Decides whether two images show one person, by the cosine of their vectors."""
 
     name = "verify"
-    summary = "tell people apart by their faces"
+    summary = "recognize people by their faces"
     Args = VerificationArgs
     Predict = VerificationPredict
     Export = VerificationExport
@@ -92,13 +91,10 @@ class VerificationTask(Task):
         return (-float(row["val_eer"]),)
 
     def open(self, args: VerificationArgs, files: Mapping[str, Any] | None = None) -> PeopleData:
-        """Returns people of a folder, or digits in their place; nobody is on both sides."""
+        """Returns people of a folder, or digits; no person is on both sides."""
         people = _people(args.source)
         train, val = _split(people, args.source, args.held_out, args.recipe.seed)
-        data = PeopleData(train, val, people.skipped)
-        if files is not None:
-            check_files(args.data, files, data.split_files)
-        return data
+        return PeopleData(train, val, people.skipped)
 
     def build(self, args: VerificationArgs, data: PeopleData) -> keras.Model:
         """Returns an encoder; of one on a trained backbone, the projection is fitted to people."""
@@ -150,8 +146,7 @@ class VerificationTask(Task):
         Of the data that it was trained on, "val" is the people held out then, and "train" the
         others; of other data, all people are taken.
         """
-        if source != DIGITS:
-            source = str(Path(source).expanduser().resolve())
+        source = absolute(source, VerificationArgs.BUILT_IN)
         if source != args.get("data") and source != DIGITS:
             if split is not None:
                 raise ValueError(
@@ -163,10 +158,7 @@ class VerificationTask(Task):
         seed = args.get("recipe", {}).get("seed", 0)
         parts = _split(_people(source), source, held_out, seed)
         people = dict(zip(("train", "val"), parts, strict=True))
-        chosen = split or "val"
-        if chosen not in people:
-            raise ValueError(f"--split must be one of {sorted(people)}. It is {chosen!r}.")
-        return Samples(chosen, people[chosen])
+        return Samples(*chosen_split(people, split, "val", source))
 
     def limited(self, samples: Samples, limit: int) -> Samples:
         """Returns at most `limit` images, of as many people as have two of them."""
@@ -175,7 +167,7 @@ class VerificationTask(Task):
     def evaluate(
         self, predictor: Predictor, samples: Samples, progress: Progress = silent
     ) -> Evaluation:
-        """Returns how well pairs of one person are told from pairs of two."""
+        """Returns how well pairs of one person are separated from pairs of two."""
         report = self._report(predictor, samples, progress)
         numbers = {"eer": report.eer, "auc": report.auc, "accuracy": report.accuracy}
         for rate in report.accept_rates:
@@ -230,7 +222,7 @@ class VerificationTask(Task):
 
 
 def _people(source: str) -> People:
-    return digit_people() if source == DIGITS else people_folder(source, _FEWEST_PICTURES)
+    return digit_people() if source == DIGITS else people_folder(source, _FEWEST_IMAGES)
 
 
 def _split(people: People, source: str, held_out: float, seed: int) -> tuple[People, People]:
@@ -244,14 +236,7 @@ def _split(people: People, source: str, held_out: float, seed: int) -> tuple[Peo
 
 
 def _face_encoder(args: VerificationArgs) -> keras.Model:
-    body = build_model(
-        args.backbone,
-        input_shape=args.input_shape,
-        weights=args.weights,
-        include_top=False,
-        batch_norm_momentum=_BATCH_NORM_MOMENTUM,
-        **({} if args.alpha is None else {"alpha": args.alpha}),
-    )
+    body = build_body(args, args.backbone, _BATCH_NORM_MOMENTUM)
     return FaceEncoder(face_maps(body), args.embedding_dim, grid=args.grid)
 
 

@@ -1,4 +1,4 @@
-"""Arguments of the task of telling people apart by their faces."""
+"""Arguments of the task of recognizing people by their faces."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_cv_course._validation import check_choice, check_whole
 from keras_cv_course.registry import MODELS, list_models
-from keras_cv_course.tasks.args import RunArgs, option
+from keras_cv_course.tasks.args import RunArgs, check_held_out, option
 from keras_cv_course.training.recipe import Recipe
 
 DIGITS = "digits"
@@ -31,9 +31,9 @@ class Args(RunArgs):
     A batch holds `people_per_batch` times `images_per_person` images.
 
     Attributes:
-        backbone: Network whose feature maps a "face_encoder" stands on.
+        backbone: Network whose feature maps a "face_encoder" is built on.
         embedding_dim: Size of the vectors.
-        held_out: Share of the people who are not learned from.
+        held_out: Share of the people held out from training.
         crop: Share of each side of an image that is kept around its center.
         mirrored: Whether the mirrored image is embedded as well when the encoder is used.
         margin: Of the loss CosFace.
@@ -50,17 +50,18 @@ class Args(RunArgs):
 
     data: str = option(DIGITS, 'Folder with a folder of images for each person, or "digits".')
     model: str = option(
-        "", f"One of {', '.join(NETWORKS)}; siamese_encoder for digits, else face_encoder."
+        "",
+        f"One of {', '.join(NETWORKS)}; by default siamese_encoder for digits, else face_encoder.",
     )
     backbone: str = option(_BACKBONE, "Network under a face_encoder, see `models`.")
     embedding_dim: int = option(128, "Size of the vectors.")
-    held_out: float = option(0.3, "Share of the people who are not learned from.")
-    crop: float = option(1.0, "Share of each side that is kept around the center.")
+    held_out: float = option(0.3, "Share of the people held out from training.")
+    crop: float = option(1.0, "Share of each side that is kept around the centre.")
     mirrored: bool = option(False, "Embed the mirrored image as well when the encoder is used.")
-    margin: float = option(0.2, "Of the loss CosFace.")
-    scale: float = option(24.0, "Of the loss CosFace.")
+    margin: float = option(0.2, "Margin of the CosFace loss.")
+    scale: float = option(24.0, "Scale of the CosFace loss.")
     people_per_batch: int = option(16, "People in a batch.")
-    images_per_person: int = option(4, "Images of each of them.")
+    images_per_person: int = option(4, "Images of each person in a batch.")
     recipe: Recipe = _RECIPE
 
     def __post_init__(self) -> None:
@@ -72,8 +73,7 @@ class Args(RunArgs):
         super().__post_init__()
         for name in ("embedding_dim", "people_per_batch", "images_per_person"):
             check_whole(name, getattr(self, name))
-        if not 0 < self.held_out < 1:
-            raise ValueError(f"`held_out` must be above 0 and below 1. Received: {self.held_out}.")
+        check_held_out("held_out", self.held_out)
         if not 0 < self.crop <= 1:
             raise ValueError(f"`crop` must be above 0 and at most 1. Received: {self.crop}.")
         if self.model != "face_encoder":
@@ -112,7 +112,7 @@ class Args(RunArgs):
         return {_RENAMED.get(name, name): value for name, value in loaded.items()}
 
     @classmethod
-    def default_recipe(cls, data: str) -> Recipe:
+    def default_recipe(cls, data: str, weights: str | None = None) -> Recipe:
         """Returns the recipe of a run that asks for no other: faces are distorted gently."""
         gentle = dataclasses.replace(
             cls.recipe, flip=True, shift=0.06, turn=0.02, zoom=0.1, colour=True

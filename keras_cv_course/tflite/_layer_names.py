@@ -21,8 +21,8 @@ class LayerNames:
 
     def of(self, path: str) -> list[str]:
         """Returns the layers in a path, or in several joined by ";", without repetition."""
-        found = (self._find(part) for part in path.split(";"))
-        return list(dict.fromkeys(name for name in found if name))
+        layers = (self._find(part) for part in path.split(";"))
+        return list(dict.fromkeys(name for name in layers if name))
 
     def shorten(self, path: str) -> str:
         """Returns "layer/operation" for the first layer in a path; the path if there is none.

@@ -1,6 +1,6 @@
 """Child process of `benchmark`: prints by how many bytes running a file makes a process grow.
 
-Prints null on a system that does not tell.
+Prints null on a system that does not report it.
 """
 
 import json

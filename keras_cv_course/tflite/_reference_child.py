@@ -15,8 +15,8 @@ def main() -> None:
     path, inputs, outputs = sys.argv[1:]
     model = TFLiteModel(path, kernels="reference", validate=False)
     with np.load(inputs) as arrays:
-        found = model.predict([arrays[key] for key in arrays.files])
-    values = [found[spec.name] for spec in model.outputs] if isinstance(found, dict) else [found]
+        result = model.predict([arrays[key] for key in arrays.files])
+    values = [result[spec.name] for spec in model.outputs] if isinstance(result, dict) else [result]
     np.savez(outputs, *values)
 
 

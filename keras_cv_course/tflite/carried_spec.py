@@ -12,9 +12,9 @@ MEMBER = "keras_cv_course.json"
 
 
 def append_spec(data: bytes, spec: ModelSpec) -> bytes:
-    """Returns the bytes of a .tflite file with a spec in it, in place of one that it holds.
+    """Returns the bytes of a .tflite file with a spec in it, which replaces one that it holds.
 
-    An empty spec leaves the file as it is. Runtimes ignore the archive.
+    An empty spec leaves the file unchanged. Runtimes ignore the archive.
 
     Args:
         data: Content of a .tflite file.
@@ -29,11 +29,11 @@ def append_spec(data: bytes, spec: ModelSpec) -> bytes:
 
 
 def read_spec(path: str | os.PathLike[str]) -> ModelSpec:
-    """Returns what a .tflite file carries of its meaning; fields that nothing tells are empty.
+    """Returns the spec of a .tflite file; fields that are not recorded are empty.
 
     Args:
         path: A .tflite file. Of one that another program made, class names and the range of pixels
-            are read where its metadata tell them.
+            are read from its metadata, if it has any.
 
     Raises:
         ValueError: If the file has a spec that is corrupt.

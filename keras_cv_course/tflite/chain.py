@@ -12,7 +12,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
 from keras_cv_course.quantization.graph import as_functional, input_names
-from keras_cv_course.tflite import detection_postprocess, flatbuffer, quantizers
+from keras_cv_course.tflite import flatbuffer, quantizers, suppression
 from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.freezing import FrozenModel, check_outputs, freeze
 from keras_cv_course.tflite.joining import arrange, join
@@ -50,16 +50,20 @@ def write(
     values: Sequence[Values] | None = None,
     float16: bool = False,
     stage: Stage = lambda name: nullcontext(),
+    nms: str = suppression.TFLITE_OP,
+    order: Sequence[str] = (),
 ) -> bytes:
     """Returns the .tflite of a network, in one piece but for its islands that convert alone.
 
     Args:
         model: Functional model in the form that is translated.
         names: Names of its outputs.
-        quantize: Makes the file of a piece that is no island from its float file.
+        quantize: Makes the file of a piece that is not an island from its float file.
         values: Calibration data for `quantize`, by the names of the network's inputs.
         float16: Whether weights are stored as float16.
         stage: Times the steps "freeze", "translate" and "quantize".
+        nms: Form of suppression, see `suppression`.
+        order: Names of its outputs in the order that they shall have, if it has islands.
 
     Raises:
         ValueError: If an operation has no builtin TFLite form.
@@ -72,30 +76,35 @@ def write(
         with stage("freeze"):
             frozen = freeze(segment.model, segment.outputs)
         with stage("translate"):
-            data = translate(segment.model, frozen, float16, segment.island)
+            data = translate(segment.model, frozen, float16, segment.island, nms)
         with stage("quantize"):
-            samples = None if values is None else _samples(data, values)
-            if values is not None and i + 1 < len(segments):
+            given = values
+            if values is not None and any(s.island is None for s in segments[i + 1 :]):
                 values = _run(data, values)
             if segment.island is None:
+                samples = None if given is None else _samples(data, given)
                 data = quantize(Piece(segment, frozen, data, samples))
         data = flatbuffer.rename_tensors(data, layer_names(model).shorten)
         file = data if file is None else join(file, data, segment.passed, inputs)
     assert file is not None
-    return file if len(segments) == 1 else arrange(file, inputs, names)
+    return file if len(segments) == 1 else arrange(file, inputs, order or names)
 
 
 def translate(
-    model: keras.Model, frozen: FrozenModel, float16: bool = False, island: Island | None = None
+    model: keras.Model,
+    frozen: FrozenModel,
+    float16: bool = False,
+    island: Island | None = None,
+    nms: str = suppression.TFLITE_OP,
 ) -> bytes:
     """Returns the float .tflite of a model, or of an island in the form that its kind has.
 
     Raises:
         ValueError: If an operation has no builtin TFLite form.
     """
-    own_form = None if island is None else _OWN_FORMS.get(type(island.layer))
-    if island is not None and own_form is not None:
-        return own_form(island)
+    if island is not None and isinstance(island.layer, DetectionPostProcess):
+        outputs = [island.outputs[name] for name in OUTPUTS]
+        return suppression.FILES[nms](island.layer, island.inputs, outputs)
     try:
         return quantizers.to_float(frozen, float16 and island is None)
     except ConverterError as error:
@@ -136,7 +145,7 @@ def _samples(data: bytes, values: Sequence[Values]) -> list[list[np.ndarray]]:
 
 
 def _run(data: bytes, values: Sequence[Values]) -> list[Values]:
-    """Returns samples with what a float file makes of them, for the pieces behind it."""
+    """Returns samples with a float file's outputs for them, for the pieces after it."""
     interpreter = Interpreter(model_content=data)
     runner = interpreter.get_signature_runner(flatbuffer.SIGNATURE)
     names = list(runner.get_input_details())
@@ -145,11 +154,3 @@ def _run(data: bytes, values: Sequence[Values]) -> list[Values]:
         outputs = runner(**{name: sample[name][np.newaxis] for name in names})
         further.append(sample | {name: y[0] for name, y in outputs.items()})
     return further
-
-
-# Files of islands that the converter cannot translate, or not so that it runs everywhere.
-_OWN_FORMS: dict[type[keras.Layer], Callable[[Island], bytes]] = {
-    DetectionPostProcess: lambda island: detection_postprocess.file_of(
-        island.layer, island.inputs, [island.outputs[name] for name in OUTPUTS]
-    ),
-}

@@ -12,10 +12,10 @@ import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_cv_course._atomic import write_atomic
 from keras_cv_course._validation import check_choice
 from keras_cv_course.data.calibration import calibration_array
-from keras_cv_course.detectors.detections import DetectionTail, split_detections
+from keras_cv_course.detectors.detections import suppression_of, without_suppression
+from keras_cv_course.layers.detection_postprocess import OUTPUTS, DetectionPostProcess
 from keras_cv_course.networks.specs import pixel_range, spec_of
 from keras_cv_course.quantization.aware import (
     check_convertible,
@@ -29,14 +29,15 @@ from keras_cv_course.quantization.rewriting import rewrite_for_integers
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tflite import (
     chain,
-    detection_tail,
     flatbuffer,
     quantizers,
+    suppression,
     trained_ranges,
 )
 from keras_cv_course.tflite.describing import check_target, described
 from keras_cv_course.tflite.freezing import named_inputs
 from keras_cv_course.tflite.metadata import OutputMetadata
+from keras_cv_course.tflite.opening import write_opened
 from keras_cv_course.tflite.operator_names import name_operators
 from keras_cv_course.tflite.piece_quantizer import PieceQuantizer
 from keras_cv_course.tflite.quantizers import SCHEMES
@@ -88,15 +89,15 @@ def convert(
     input_range: tuple[float, float] | None = None,
     target: str | None = None,
     metadata: OutputMetadata | None = None,
-    nms: str | None = detection_tail.AUTO,
+    nms: str | None = suppression.AUTO,
     describe: bool = True,
 ) -> ConversionResult:
     """Writes a Keras model as a .tflite file and returns what was written.
 
     The file has batch size 1, named inputs and outputs (signature "serving_default") and builtin
-    operations only. It is written in one step: when a conversion fails, or is killed, an older
-    file is as it was. An int8 file is made from a model whose hard-swish and input scaling are
-    rewritten for integer kernels, see `quantization.folding`.
+    operations only. It is opened, and run once on zeros, before it gets its name: when a conversion
+    fails, or is killed, an older file is as it was. An int8 file is made from a model whose
+    hard-swish and input scaling are rewritten for integer kernels, see `quantization.folding`.
 
     Args:
         model: Functional or built Sequential model with inputs of fixed size, or what holds one as
@@ -106,7 +107,7 @@ def convert(
         quantize: "none" (float32), "float16" (weights), "dynamic" (int8 weights, activations
             quantized at run time), "int8" (weights and activations), "int8x16" (int8 weights,
             int16 activations) or "int4" (weights).
-        io_dtype: "float32", "uint8" or "int8"; type of all inputs and outputs, detections apart,
+        io_dtype: "float32", "uint8" or "int8"; type of all inputs and outputs except detections,
             which are float32. None is what `target` likes best, or float32 without one.
         calibration_data: Typical inputs in the model's own range, for "int8" and "int8x16": an
             array `(samples, height, width, channels)`, a tf.data.Dataset, or a folder of
@@ -125,7 +126,7 @@ def convert(
             the range of the calibration data.
         target: "phone", "browser", "microcontroller", "accelerator" or "edge_tpu": chooses the
             type of inputs and outputs, refuses what does not run there (see `check`), and for
-            phones and browsers puts in the metadata that MediaPipe reads. None is no device in
+            phones and browsers puts in the metadata that MediaPipe reads. None means no device in
             particular.
         metadata: What the outputs are, for that metadata: one of `tflite.metadata`. None chooses
             `DetectorMetadata` for detections, `SegmenterMetadata` for an output that is an image,
@@ -142,7 +143,7 @@ def convert(
         TypeError: If `model` is no Keras model or a subclassed one.
         ValueError: If an argument is wrong or contradicts another, if calibration data does not
             fit the model, if a layer has no builtin TFLite form, or if the target does not take
-            the file.
+            the file, or LiteRT does not run it.
 
     Example:
         >>> result = convert(model, "model.tflite", "int8", "uint8", calibration_data=images)
@@ -155,14 +156,16 @@ def convert(
     functional = as_functional(getattr(model, "model", model))
     spec = _spec(model, functional, input_range, class_names)
     class_names = class_names if metadata else spec.class_names
-    network, tail = split_detections(check_convertible(functional))
-    form = detection_tail.choose_form(nms, tail)
+    network, last = check_convertible(functional), suppression_of(functional)
+    form = suppression.choose_form(nms, last)
+    if form is None:
+        network = without_suppression(network)
     aware = is_quantize_aware(network)
     if aware:
         trained_ranges.check_options(network, quantize, io_dtype, calibration_data, keep_float)
         keep_float = float_layers(network)
     _check_consistency(quantize, io_dtype, calibration_data, keep_float, aware)
-    _check_names(network, tail, keep_float, class_names)
+    _check_names(network, last, keep_float, class_names)
     if scheme.quantizes and not aware:
         keep_float = (*keep_float, *float_islands(network))
     samples = None
@@ -179,26 +182,33 @@ def convert(
             scheme,
             aware,
             keep_float,
-            (io_dtype, io_dtype if tail is None else "float32"),
+            (io_dtype, io_dtype if last is None else "float32"),
             output_names(network),
             dict.fromkeys(input_names(network), spec.input_range),
         )
         data = chain.write(
-            ready, output_names(network), quantizer, samples, scheme.float16, watch.stage
+            ready,
+            output_names(network),
+            quantizer,
+            samples,
+            scheme.float16,
+            watch.stage,
+            form or suppression.TFLITE_OP,
+            () if last is None or form is None else OUTPUTS,
         )
-        quantizer.check_found(float_islands(ready))
+        quantizer.check_kept(float_islands(ready))
         _check_input_type(data, io_dtype)
         with watch.stage("write"):
-            if tail is not None:
-                data = detection_tail.append(data, tail, form)
-                metadata, class_names = _raw_metadata(tail, form, metadata, class_names)
+            if form is None and metadata is None and last is not None:
+                metadata, class_names = suppression.anchors_of(last, class_names), None
             data = (
                 described(data, functional, metadata, class_names, target, spec)
                 if describe
                 else data
             )
             check_target(data, target)
-            written = write_atomic(path, data)
+        with watch.stage("open"):
+            written = write_opened(path, data)
     return ConversionResult(written, quantize, io_dtype, len(data), watch.seconds)
 
 
@@ -213,18 +223,6 @@ def _spec(
     carried = model.model_spec() if hasattr(model, "model_spec") else spec_of(functional)
     known = pixel_range(functional, input_range)
     return ModelSpec(class_names=names, input_range=known).filled(carried)
-
-
-def _raw_metadata(
-    tail: DetectionTail,
-    form: str | None,
-    metadata: OutputMetadata | None,
-    class_names: Sequence[str] | None,
-) -> tuple[OutputMetadata | None, Sequence[str] | None]:
-    """Returns the metadata of a file whose reader has to decode boxes, and names that it lacks."""
-    if form is not None or metadata is not None:
-        return metadata, class_names
-    return detection_tail.anchors_of(tail, class_names), None
 
 
 def rewrite(model: keras.Model, keep_float: Sequence[str] = ()) -> keras.Model:
@@ -303,7 +301,7 @@ def _check_input_type(data: bytes, io_dtype: str) -> None:
 
 def _check_names(
     network: keras.Model,
-    tail: DetectionTail | None,
+    last: DetectionPostProcess | None,
     keep_float: Sequence[str],
     class_names: Sequence[str] | None,
 ) -> None:
@@ -311,10 +309,7 @@ def _check_names(
         check_choice("keep_float", name, chain.operation_names(network))
     if class_names is None:
         return
-    if tail is not None:
-        sizes = [tail.postprocess.classes]
-    else:
-        sizes = [y.shape[-1] for y in network.outputs]
+    sizes = [y.shape[-1] for y in network.outputs] if last is None else [last.classes]
     # Class numbers, as an argmax gives them, have names and no axis of classes.
     numbers = any(keras.backend.is_int_dtype(y.dtype) for y in network.outputs)
     if len(class_names) not in sizes and not numbers:

@@ -1,10 +1,10 @@
-"""What a converted file tells of itself, and whether its device takes it."""
+"""The description of a converted file, and whether its device takes it."""
 
 from collections.abc import Sequence
 
 import keras
 
-from keras_cv_course.detectors.detections import split_detections
+from keras_cv_course.detectors.detections import suppression_of
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tflite.carried_spec import append_spec
 from keras_cv_course.tflite.labels import append_labels
@@ -71,8 +71,8 @@ def check_target(data: bytes, target: str | None) -> None:
     """
     problems = () if target is None else find_problems(data, TARGETS[target])
     if problems:
-        found = " ".join(f"{p.rule}: {p.found}; {p.change}." for p in problems)
-        raise ValueError(f'`model` must become a file that target="{target}" takes. {found}')
+        lines = " ".join(f"{p.rule}: {p.finding}; {p.change}." for p in problems)
+        raise ValueError(f'`model` must become a file that target="{target}" takes. {lines}')
 
 
 def _ends_in_scores(model: keras.Model) -> bool:
@@ -88,7 +88,7 @@ def _metadata_of(model: keras.Model, class_names: Sequence[str] | None) -> Outpu
     if len(model.inputs) != 1 or len(image.shape) != 4 or image.shape[-1] != _RGB:
         return None
     labels = tuple(class_names or ())
-    if split_detections(model)[1] is not None:
+    if suppression_of(model) is not None:
         return DetectorMetadata(labels)
     if len(model.outputs) != 1:
         return None

@@ -1,8 +1,7 @@
 """Detections inside the file: the operator that takes the place of the layer that makes boxes.
 
 The converter cannot translate non-maximum suppression into one operator that runs everywhere. So
-the layer is cut off before the conversion, the network in front of it becomes a file like any
-other, and TFLite_Detection_PostProcess is put at that file's end.
+the layer is an island with a file of its own, which holds TFLite_Detection_PostProcess.
 """
 
 from collections.abc import Sequence
@@ -12,39 +11,16 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
 
-from keras_cv_course.detectors.detections import NETWORK_OUTPUTS
-from keras_cv_course.layers.detection_postprocess import OUTPUTS, SWAP_XY, DetectionPostProcess
+from keras_cv_course.layers.detection_postprocess import SWAP_XY, DetectionPostProcess
 from keras_cv_course.tflite import flatbuffer
-from keras_cv_course.tflite.joining import join
 
 _SCHEMA_VERSION = 3  # of the FlatBuffer
 
 OPERATOR = "TFLite_Detection_PostProcess"
 
 
-def append(data: bytes, layer: DetectionPostProcess) -> bytes:
-    """Returns a .tflite of the network in front of `layer` with the operator at its end.
-
-    Args:
-        data: A .tflite with a signature and one subgraph. Its float32 outputs are "boxes" `(1,
-            anchors, 4)` and "scores" `(1, anchors, classes)`, as `split_detections` names them.
-            An int8 file has a DEQUANTIZE in front of them: the operator does not take int8.
-        layer: What the operator shall do.
-
-    Returns:
-        A file with the layer's four outputs, in the order of the operator: boxes, classes,
-        scores, count. Metadata have to be added behind this step.
-
-    Raises:
-        ValueError: If the outputs are others.
-    """
-    model = flatbuffer.read(data)
-    _check_network_outputs(model.subgraphs[0], model.signatureDefs[0], layer)
-    return join(data, file_of(layer, NETWORK_OUTPUTS, OUTPUTS))
-
-
 def file_of(layer: DetectionPostProcess, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
-    """Returns a .tflite with nothing but the operator.
+    """Returns a .tflite with the operator alone.
 
     Args:
         layer: What the operator shall do.
@@ -85,22 +61,6 @@ def file_of(layer: DetectionPostProcess, inputs: Sequence[str], outputs: Sequenc
     return flatbuffer.name_signature(flatbuffer.write(model), names, names)
 
 
-def _check_network_outputs(
-    graph: schema.SubGraphT, signature: schema.SignatureDefT, layer: DetectionPostProcess
-) -> None:
-    indices = {output.name.decode(): output.tensorIndex for output in signature.outputs}
-    count = len(layer.anchors)
-    expected = {"boxes": (1, count, 4), "scores": (1, count, layer.classes)}
-    received = {name: tuple(graph.tensors[i].shape) for name, i in indices.items()}
-    floats = all(graph.tensors[i].type == schema.TensorType.FLOAT32 for i in indices.values())
-    if received != expected or not floats:
-        raise ValueError(
-            f"`data` must have the float32 outputs {expected} for this layer. "
-            f"Received: {received}{'' if floats else ', not all float32'}. "
-            "Convert the network that `split_detections` returns, with float outputs."
-        )
-
-
 def _add_tensor(graph: schema.SubGraphT, name: str, shape: list[int], buffer: int = 0) -> int:
     """Returns the index of a new float32 tensor; buffer 0 is the empty one."""
     graph.tensors.append(
@@ -110,7 +70,7 @@ def _add_tensor(graph: schema.SubGraphT, name: str, shape: list[int], buffer: in
 
 
 def _options(layer: DetectionPostProcess) -> dict[str, Any]:
-    """Returns the operator's options, which stand in the file."""
+    """Returns the operator's options, as they are in the file."""
     x_scale, y_scale, w_scale, h_scale = layer.scales
     return {
         "max_detections": layer.max_detections,

@@ -28,11 +28,11 @@ class TFLiteDetector:
         path: A .tflite file with the outputs "boxes", "classes", "scores" and "count".
         resize: As in `Detector`.
         input_range: Smallest and largest pixel value that the network takes. None is what the
-            metadata or the numbers of a uint8 input tell.
+            metadata or the numbers of a uint8 input say.
         validate: As in `TFLiteModel`. False is for files that this process has written.
 
     Raises:
-        ValueError: If the file is none of a detector, or the range is not known.
+        ValueError: If the file is not a detector's, or the range is not known.
 
     Example:
         >>> TFLiteDetector("detector.tflite").predict([image])[0]["boxes"].shape
@@ -56,32 +56,32 @@ class TFLiteDetector:
         carried = self.file.spec
         self.resize = resize or carried.resize or "stretch"
         check_choice("resize", self.resize, RESIZINGS)
-        found = input_range or carried.input_range or _pixel_range(self.file)
-        if found is None:
+        pixel_range = input_range or carried.input_range or _pixel_range(self.file)
+        if pixel_range is None:
             raise ValueError(
-                f"`input_range` must be given, since nothing in {path} tells it. Received: None. "
+                f"`input_range` must be given, since {path} does not record it. Received: None. "
                 "Pass e.g. input_range=(-1, 1)."
             )
-        check_input_range(found)
-        self.input_range = found
+        check_input_range(pixel_range)
+        self.input_range = pixel_range
         self.class_names = self.file.class_names
         self.lowest_score = lowest_score(path)
 
     def predict(self, images: Any) -> list[dict[str, np.ndarray]]:
         """Returns what is found in each image; takes and gives what `Detector.predict` does."""
         height, width, channels = self.file.inputs[0].shape[1:]
-        found: list[dict[str, np.ndarray]] = []
+        detections: list[dict[str, np.ndarray]] = []
         for photograph in as_photographs(images):
             shape = (height, width, channels)
             frame = frame_image(
                 with_channels(photograph.pixels, channels), shape, self.input_range, self.resize
             )
             outputs = self.file.predict(frame.pixels[None])
-            found.extend(detections_of(cast(dict[str, np.ndarray], outputs), [frame]))
-        return found
+            detections.extend(detections_of(cast(dict[str, np.ndarray], outputs), [frame]))
+        return detections
 
 
 def _pixel_range(file: TFLiteModel) -> tuple[float, float] | None:
-    """Returns what pixels 0 and 255 stand for, where they are a file's input as they are."""
+    """Returns the values of pixels 0 and 255, if they are a file's input unscaled."""
     spec = file.inputs[0]
     return real_range(spec) if spec.dtype == "uint8" else None

@@ -55,7 +55,7 @@ def read(data: bytes) -> schema.ModelT:
     """Returns the object form of a .tflite, also where weights lie outside the flatbuffer."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
     for buffer in model.buffers:
-        if isinstance(buffer.data, bytearray):  # From outside; written byte by byte as it is.
+        if isinstance(buffer.data, bytearray):  # From outside; written byte by byte.
             buffer.data = np.frombuffer(buffer.data, np.uint8)
     return model
 
@@ -105,10 +105,10 @@ class _SharingBuilder(flatbuffers.Builder):
 def _tensor_maps(
     graph: schema.SubGraphT, names: Mapping[str, str], indices: Sequence[int]
 ) -> list[schema.TensorMapT]:
-    found = [names[graph.tensors[index].name.decode()] for index in indices]
+    matching = [names[graph.tensors[index].name.decode()] for index in indices]
     return [
         schema.TensorMapT(name=name, tensorIndex=int(index))
-        for name, index in zip(found, indices, strict=True)
+        for name, index in zip(matching, indices, strict=True)
     ]
 
 

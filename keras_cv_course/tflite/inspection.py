@@ -1,4 +1,4 @@
-"""Tells what is inside a .tflite file: operators, types, partitions, inputs and outputs."""
+"""Shows what is inside a .tflite file: operators, types, partitions, inputs and outputs."""
 
 import dataclasses
 import os
@@ -40,16 +40,16 @@ class ModelReport:
         outside: Operators that no XNNPACK partition runs, in the same order. They run one by one,
             and split what XNNPACK could run in one go.
         partitions: Number of XNNPACK partitions; 1 with nothing outside is the best.
-        float_operators: Operators that read or write a float tensor, conversions apart.
+        float_operators: Operators that read or write a float tensor, except conversions.
         quantized_share: Share of the operators that compute in integers: all their tensors are
             integers and at least one is int4, int8, uint8 or int16. The conversions QUANTIZE and
             DEQUANTIZE count neither for it nor against it. 0 for a file with nothing else.
         tensor_dtypes: Number of tensors, weights included, of each type.
         inputs: What goes in.
-        outputs: What comes out.
+        outputs: Its outputs.
         signatures: Names of inputs and outputs of each signature.
         class_names: Names of the classes, where the file carries them, else None.
-        metadata: What the file tells of itself in Google's metadata, if it does.
+        metadata: The content of Google's metadata, if there is any.
     """
 
     path: Path

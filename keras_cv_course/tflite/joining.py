@@ -16,7 +16,7 @@ def join(
     """Returns a .tflite with the inputs of one file and the outputs of another behind it.
 
     So an integer network gets an island that computes in float, which no quantizer has touched.
-    What comes out of integers and goes into integers again does so without a float in between.
+    Between two integer files values stay integers.
 
     Args:
         first: A .tflite with one subgraph and a signature, whose outputs are float.
@@ -68,7 +68,7 @@ def arrange(data: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes
         data: The file.
         inputs: The names of its inputs, in the order in which they shall be; others may be among
             them.
-        outputs: The names of its outputs likewise; outputs that are not among them are left out.
+        outputs: The names of its outputs; outputs that are not among them are left out.
     """
     model = flatbuffer.read(data)
     signature = model.signatureDefs[0]
@@ -85,7 +85,7 @@ def _tensor_maps(tensors: Mapping[bytes, int]) -> list[schema.TensorMapT]:
 
 
 def _leave_out_conversions(model: schema.ModelT) -> None:
-    """Takes out floats between integers: what goes back to the same step stays as it is."""
+    """Removes floats between integers: what returns to the same step stays unchanged."""
     graph = model.subgraphs[0]
     kinds = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
     sources: dict[int, int] = {}

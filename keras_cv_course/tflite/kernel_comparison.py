@@ -1,4 +1,4 @@
-"""Tells how far the kernels that devices run are from those that define the right result.
+"""Measures how far the kernels that devices run are from those that define the right result.
 
 LiteRT's default kernels round intermediate results in their own, faster way. What is one step here
 grows through the layers, so two devices can differ in the last digits with the same file.
@@ -45,7 +45,7 @@ class OutputDifference:
             output's unit.
         worst: Largest absolute difference, in the same unit.
         agreement: Share of samples with the same decision (largest class, or the same side of
-            0.5 for one probability); None if the output is no vector of scores.
+            0.5 for one probability); None if the output is not a vector of scores.
     """
 
     name: str
@@ -111,7 +111,7 @@ def kernel_differences(
             they can end it, and are many times slower.
 
     Raises:
-        ValueError: If the file is no usable .tflite, `data` is empty or does not fit it, or the
+        ValueError: If the file is not a usable .tflite, `data` is empty or does not fit it, or the
             reference kernels crash on the file or are busy for longer than `timeout_s`.
 
     Example:
@@ -189,9 +189,9 @@ def _death(code: int) -> str:
 
 
 def _difference(
-    name: str, found: np.ndarray, expected: np.ndarray, step: float | None
+    name: str, outputs: np.ndarray, expected: np.ndarray, step: float | None
 ) -> OutputDifference:
-    distance = np.abs(np.float64(found) - expected)
+    distance = np.abs(np.float64(outputs) - expected)
     histogram = None
     if step is not None:
         distance = np.rint(distance / step)
@@ -204,7 +204,7 @@ def _difference(
         histogram,
         float(np.median(distance)),
         float(distance.max()),
-        share_of_same_decisions(expected, found),
+        share_of_same_decisions(expected, outputs),
     )
 
 

@@ -45,8 +45,8 @@ def read_labels(
 ) -> tuple[str, ...] | None:
     """Returns the class names inside a .tflite file, or None where it has none.
 
-    Files of other writers are read as these mean them: a byte order mark is no part of the first
-    name, and empty lines at the end are no names; one in between stands for its number.
+    Files of other writers are read as these mean them: a byte order mark is not part of the first
+    name, and empty lines at the end are not names; one in between is replaced by its number.
 
     Args:
         path: A .tflite file.
@@ -85,16 +85,16 @@ def read_text(path: str | os.PathLike[str], member: str) -> str | None:
     except Exception as error:
         raise ValueError(
             f"{Path(path)} holds a list {member} that cannot be read: {error}. "
-            "Convert the model again to write it anew."
+            "Convert the model again to rewrite it."
         ) from error
 
 
 def fit_names(
     names: tuple[str, ...] | None, shapes: Sequence[tuple[int, ...]], path: Path
 ) -> tuple[str, ...] | None:
-    """Returns one name for each class of a file's only output, whatever its list of names holds.
+    """Returns one name for each class of a file's only output, for any list of names.
 
-    Numbers stand for what is missing, and what is too much is left out; either is logged.
+    Missing names are replaced by numbers, and surplus ones left out; both are logged.
 
     Args:
         names: The names that the file holds.
@@ -110,7 +110,7 @@ def fit_names(
         path,
         len(names),
         classes,
-        "the last ones are left out" if len(names) > classes else "numbers stand for the others",
+        "the last ones are left out" if len(names) > classes else "numbers replace the others",
     )
     return (*names[:classes], *map(str, range(len(names), classes)))
 

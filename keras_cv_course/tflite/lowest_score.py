@@ -1,4 +1,4 @@
-"""The lowest score of the boxes that a detector's .tflite file gives, as it stands in the file."""
+"""The lowest score of the boxes that a detector's .tflite file returns, as recorded in the file."""
 
 import os
 from collections.abc import Callable

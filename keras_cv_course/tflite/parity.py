@@ -35,7 +35,7 @@ class OutputParity:
         mean_error: Mean absolute difference.
         step: Size of one quantization step of the output; None if it is float all the way.
         agreement: Share of samples with the same decision (largest class, or the same side of
-            0.5 for one probability); None if the output is no vector of scores.
+            0.5 for one probability); None if the output is not a vector of scores.
     """
 
     name: str
@@ -149,7 +149,7 @@ def compare(
 
     Raises:
         TypeError: If `reference` is a subclassed model.
-        ValueError: If the file is no usable .tflite, its inputs or outputs are not those of the
+        ValueError: If the file is not a usable .tflite, its inputs or outputs are not those of the
             model, `data` is empty, or `targets` need a `metric` that is not given.
     """
     reference = as_functional(reference)
@@ -165,16 +165,16 @@ def compare(
     structured = keras.tree.pack_sequence_as(reference.input, list(inputs.values()))
     expected = _by_name(reference.predict(structured, verbose=0), names)
     reference_seconds = time.perf_counter() - start
-    found = candidate.predict(inputs)
-    found = found if isinstance(found, dict) else {names[0]: found}
+    actual = candidate.predict(inputs)
+    actual = actual if isinstance(actual, dict) else {names[0]: actual}
     content = Path(path).read_bytes()
     with reading(path):
         steps = output_steps(content)
     rows = tuple(
-        _output_parity(name, expected[name], found[name], step)
+        _output_parity(name, expected[name], actual[name], step)
         for name, step in zip((y.name for y in candidate.outputs), steps, strict=True)
     )
-    name, before, after = _task_metric(metric, targets, expected, found)
+    name, before, after = _task_metric(metric, targets, expected, actual)
     return ParityReport(
         path=str(path),
         samples=samples,
@@ -223,15 +223,15 @@ def _check_same_interface(reference: keras.Model, candidate: TFLiteModel) -> Non
 
 
 def _output_parity(
-    name: str, expected: np.ndarray, found: np.ndarray, step: float | None
+    name: str, expected: np.ndarray, actual: np.ndarray, step: float | None
 ) -> OutputParity:
-    if expected.shape != found.shape:
+    if expected.shape != actual.shape:
         raise ValueError(
             f"`path` must be a file made from `reference`. Received: output {name!r} of shape "
-            f"{found.shape}, and {expected.shape} from the reference."
+            f"{actual.shape}, and {expected.shape} from the reference."
         )
-    difference = np.abs(np.float64(expected) - found)
-    agreement = share_of_same_decisions(expected, found)
+    difference = np.abs(np.float64(expected) - actual)
+    agreement = share_of_same_decisions(expected, actual)
     return OutputParity(name, float(difference.max()), float(difference.mean()), step, agreement)
 
 
@@ -243,22 +243,22 @@ def _task_metric(
     metric: Metric | None,
     targets: np.ndarray | None,
     expected: dict[str, np.ndarray],
-    found: dict[str, np.ndarray],
+    actual: dict[str, np.ndarray],
 ) -> tuple[str | None, float | None, float | None]:
     if targets is None:
         return None, None, None
     if len(expected) == 1:
-        before, after = (next(iter(outputs.values())) for outputs in (expected, found))
+        before, after = (next(iter(outputs.values())) for outputs in (expected, actual))
         if metric is None and before.ndim == 2:
             return "accuracy", _accuracy(targets, before), _accuracy(targets, after)
         if metric is not None:
             return _name_of(metric), metric(targets, before), metric(targets, after)
     if metric is None:
         raise ValueError(
-            "`metric` must be given with `targets` for a model that is no classifier. Received: "
+            "`metric` must be given with `targets` for a model that is not a classifier. Received: "
             f"None, with outputs of shape {[y.shape for y in expected.values()]}."
         )
-    return _name_of(metric), metric(targets, expected), metric(targets, found)
+    return _name_of(metric), metric(targets, expected), metric(targets, actual)
 
 
 def _name_of(metric: Metric) -> str:

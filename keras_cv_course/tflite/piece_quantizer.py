@@ -18,7 +18,7 @@ class PieceQuantizer:
         io_dtypes: Types of the network's inputs and outputs.
         outputs: Names of the network's outputs.
         input_ranges: Range of each of the network's inputs, by name, where it is known.
-        found: Names of the layers in `keep_float` that the files have operations of.
+        float_layers: Names of the layers in `keep_float` that the files have operations of.
     """
 
     scheme: quantizers.Scheme
@@ -27,7 +27,7 @@ class PieceQuantizer:
     io_dtypes: tuple[str, str]
     outputs: tuple[str, ...]
     input_ranges: Mapping[str, tuple[float, float] | None]
-    found: set[str] = field(default_factory=set)
+    float_layers: set[str] = field(default_factory=set)
 
     def __call__(self, piece: chain.Piece) -> bytes:
         """Returns the file of a piece; ValueError if no kernel can compute with its scales."""
@@ -47,9 +47,9 @@ class PieceQuantizer:
         scales.check_scales(data, chain.layer_names(piece.segment.model))
         return data
 
-    def check_found(self, optional: Collection[str]) -> None:
-        """Raises ValueError if a layer that shall stay in float is no operation of the file."""
-        missing = [n for n in self.keep_float if n not in self.found and n not in optional]
+    def check_kept(self, optional: Collection[str]) -> None:
+        """Raises ValueError if a layer that shall stay in float is not an operation of the file."""
+        missing = [n for n in self.keep_float if n not in self.float_layers and n not in optional]
         if missing:
             raise ValueError(
                 "`keep_float` must name layers that become operations of their own. Received: "
@@ -83,5 +83,5 @@ class PieceQuantizer:
             tensor = graph.tensors[output.tensorIndex].name.decode()
             makers[tensor].add(last_of[output.name.decode()])
         wanted = set(self.keep_float)
-        self.found |= wanted & {layer for layers in makers.values() for layer in layers}
+        self.float_layers |= wanted & {layer for layers in makers.values() for layer in layers}
         return [tensor for tensor, layers in makers.items() if layers & wanted]

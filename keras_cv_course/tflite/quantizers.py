@@ -88,7 +88,7 @@ def to_int8(
 def by_recipe(
     data: bytes, name: str, samples: Samples | None, float_tensors: Sequence[str] = ()
 ) -> bytes:
-    """Returns what a recipe of ai-edge-quantizer makes of a file; its inputs stay float32.
+    """Returns a file quantized by a recipe of ai-edge-quantizer; its inputs stay float32.
 
     Args:
         data: A float .tflite with a signature.

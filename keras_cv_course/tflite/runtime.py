@@ -35,7 +35,7 @@ Batch = np.ndarray | Sequence[Any] | Mapping[str, Any]
 
 
 class TFLiteModel:
-    """A .tflite file that takes and gives real values, whatever it computes with inside.
+    """A .tflite file that takes and returns real values, whatever its types inside.
 
     Not thread-safe: threads that run at the same time need a model each.
 
@@ -45,7 +45,7 @@ class TFLiteModel:
         outputs: Description of every output.
         spec: What the file carries of its meaning, see `read_spec`.
         class_names: Names of the classes, where the file carries them, else None. In a list that
-            is too short for the output, numbers stand for what is missing.
+            is too short for the output, numbers replace what is missing.
 
     Args:
         path: A .tflite file.
@@ -103,7 +103,7 @@ class TFLiteModel:
         Args:
             batch: Real values, as the Keras model takes them: an array `(n, ...)`, or for several
                 inputs a dict by name, or a list in the order of `inputs` (the converter may have
-                changed the Keras model's order). uint8 arrays stand for their values 0 to 255, and
+                changed the Keras model's order). uint8 arrays are their values 0 to 255, and
                 so are for a file that takes pixels as they are.
 
         Returns:

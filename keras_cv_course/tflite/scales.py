@@ -10,6 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_cv_course.quantization import scale_bounds
+from keras_cv_course.quantization.operations import OPERATIONS
 from keras_cv_course.tflite import flatbuffer
 from keras_cv_course.tflite._layer_names import LayerNames
 from keras_cv_course.tflite.operator_sets import operator_name
@@ -19,6 +20,13 @@ _SUMS = ("ADD", "SUB")
 # Where the weights of a linear operation are among its inputs, and the other activations.
 _LINEAR = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1}
 _ACTIVATION = {"TRANSPOSE_CONV": 2}
+# The least width of ranges of inputs, by that of the output, for the operators that have one.
+_BOUNDS = {
+    operator: bound
+    for kind in OPERATIONS.values()
+    if kind.int8 is not None
+    for operator, bound in kind.int8.bounds.items()
+}
 _NAMED = 3  # layers in a message
 
 Range = tuple[float, float]
@@ -44,11 +52,9 @@ def fit_ranges(data: bytes, ranges: Mapping[int, Range]) -> dict[int, Range]:
     for operator in reversed(graph.operators):
         kind = operator_name(model.operatorCodes[operator.opcodeIndex])
         output = fitted.get(int(operator.outputs[0]))
-        if output is None or kind not in (*_SUMS, "SOFTMAX"):
+        if output is None or kind not in _BOUNDS:
             continue
-        least = scale_bounds.OF_LOGITS
-        if kind in _SUMS:
-            least = (output[1] - output[0]) * scale_bounds.SMALLEST_TERM
+        least = _BOUNDS[kind](output[1] - output[0])
         for i in map(int, operator.inputs):
             if i not in fitted or i in inputs or fitted[i][1] - fitted[i][0] >= least:
                 continue

@@ -1,4 +1,4 @@
-"""Tells whether a device takes a .tflite file, and what to change where it does not."""
+"""Checks whether a .tflite file runs on a device, and what to change if not."""
 
 import dataclasses
 import os
@@ -68,9 +68,9 @@ class TargetReport:
     def __str__(self) -> str:
         parts = [_summary(self)]
         parts += [
-            _findings(title, found)
-            for title, found in (("problem", self.problems), ("advice", self.advice))
-            if found
+            _findings(title, problems)
+            for title, problems in (("problem", self.problems), ("advice", self.advice))
+            if problems
         ]
         return render(*parts)
 
@@ -136,7 +136,7 @@ def _summary(report: TargetReport) -> Table:
     for name, value in [
         ("file", str(report.path)),
         ("target", f"{report.target}: {'takes it' if report.ok else 'does not take it'}"),
-        ("activations", f"{memory.bytes:,} bytes, scratch memory of kernels apart"),
+        ("activations", f"{memory.bytes:,} bytes, without scratch memory of kernels"),
         (
             "most at a time",
             f"{memory.peak_bytes:,} bytes, at operator {memory.peak_step}, {memory.peak_operator}",
@@ -148,8 +148,8 @@ def _summary(report: TargetReport) -> Table:
     return table
 
 
-def _findings(title: str, found: Iterable[Problem]) -> Table:
-    table = Table(title, "found", "change")
-    for problem in found:
-        table.add_row(*map(escape, (problem.rule, problem.found, problem.change)))
+def _findings(title: str, problems: Iterable[Problem]) -> Table:
+    table = Table(title, "finding", "change")
+    for problem in problems:
+        table.add_row(*map(escape, (problem.rule, problem.finding, problem.change)))
     return table

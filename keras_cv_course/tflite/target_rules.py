@@ -22,22 +22,22 @@ _INTEGERS = {"int4", "int8", "uint8", "int16"}
 _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
 _MOVES = {*_CONVERSIONS, "RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS"}
 _SOFTMAX_STEPS = 256
-_PICTURE_RANK = 4
+_IMAGE_RANK = 4
 _MOST_NAMES = 5
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that keeps a file from a device, or that is worth a change.
+    """One thing that keeps a file from running on a device, or that should be changed.
 
     Attributes:
         rule: What the device demands.
-        found: What the file has.
+        finding: What the file has.
         change: The way out.
     """
 
     rule: str
-    found: str
+    finding: str
     change: str
 
 
@@ -64,7 +64,7 @@ class FileNode:
 
 @dataclass(frozen=True)
 class File:
-    """What the rules look at: all operators of all subgraphs, and what goes in and out."""
+    """What the rules check: all operators of all subgraphs, inputs and outputs."""
 
     nodes: tuple[FileNode, ...]
     tensors: tuple[FileTensor, ...]
@@ -78,7 +78,7 @@ class File:
         return next((n for n in self.nodes if any(t is tensor for t in n.outputs)), None)
 
     def origin(self, tensor: FileTensor) -> FileNode | None:
-        """Returns the operator that computed what a tensor holds, moves and conversions apart."""
+        """Returns the operator that computed what a tensor holds, before moves and conversions."""
         node = self.maker(tensor)
         while node is not None and node.name in _MOVES:
             node = self.maker(node.inputs[0])
@@ -86,7 +86,7 @@ class File:
 
 
 def read_file(data: bytes) -> File:
-    """Returns what the rules look at in the content of a sound .tflite file."""
+    """Returns what the rules check in the content of a sound .tflite file."""
     model = flatbuffer.read(data)
     graphs = [tuple(_tensor(model, t) for t in graph.tensors) for graph in model.subgraphs]
     nodes = [
@@ -174,17 +174,17 @@ def _output_dtypes(file: File, target: Target) -> Iterator[Problem]:
 def _wrong_dtypes(
     rule: str, wrong: list[FileTensor], accepted: Iterable[str], target: Target
 ) -> Problem:
-    found = _listed(f"{t.name} is {t.dtype}" for t in wrong)
+    tensors = _listed(f"{t.name} is {t.dtype}" for t in wrong)
     if any(t.dtype == "int64" for t in wrong):
         change = "give out the scores, and take the index of the largest in the program"
     else:
         quantize = target.quantize[0]
         change = f'convert with quantize="{quantize}", io_dtype="{target.io_dtypes[quantize][0]}"'
-    return Problem(rule, f"{found}; {target.runtime} takes {_listed(sorted(accepted))}", change)
+    return Problem(rule, f"{tensors}; {target.runtime} takes {_listed(sorted(accepted))}", change)
 
 
 def _batch(file: File, target: Target) -> Iterator[Problem]:
-    wrong = [t for t in file.inputs if len(t.shape) == _PICTURE_RANK and t.shape[0] > 1]
+    wrong = [t for t in file.inputs if len(t.shape) == _IMAGE_RANK and t.shape[0] > 1]
     if wrong:
         yield Problem(
             "batch of 1",
@@ -202,11 +202,13 @@ def _open_size_advice(file: File, target: Target) -> Iterator[Problem]:
 
 
 def _open_sizes(file: File, concerned: Callable[[tuple[int, ...]], bool]) -> Iterator[Problem]:
-    found = [t for t in (*file.inputs, *file.outputs) if t.open_axes and concerned(t.open_axes)]
-    if found:
+    tensors = [t for t in (*file.inputs, *file.outputs) if t.open_axes and concerned(t.open_axes)]
+    if tensors:
         yield Problem(
             "fixed sizes",
-            _listed(f"{t.name} is open in axis {', '.join(map(str, t.open_axes))}" for t in found),
+            _listed(
+                f"{t.name} is open in axis {', '.join(map(str, t.open_axes))}" for t in tensors
+            ),
             "convert again from a model with fixed height and width, and batch 1",
         )
 
@@ -247,16 +249,16 @@ def _mixed_types(file: File, target: Target) -> Iterator[Problem]:
 
 def _linear_inputs(file: File, target: Target) -> Iterator[Problem]:
     if target.linear_inputs is not None:
-        found = [
+        names = [
             f"{n.name} on {n.inputs[0].dtype}"
             for n in file.nodes
             if n.name in LINEAR and n.inputs[0].dtype not in target.linear_inputs
         ]
-        if found:
+        if names:
             yield Problem(
                 "types of activations",
-                f"{_listed(found)}: {target.runtime} takes {_listed(sorted(target.linear_inputs))}",
-                'quantize anew with quantize="int8"; only inputs and outputs can be uint8',
+                f"{_listed(names)}: {target.runtime} takes {_listed(sorted(target.linear_inputs))}",
+                'quantize again with quantize="int8"; only inputs and outputs can be uint8',
             )
 
 
@@ -273,11 +275,11 @@ def _dequantized(file: File, target: Target) -> Iterator[Problem]:
 
 
 def _forbidden_dtypes(file: File, target: Target) -> Iterator[Problem]:
-    found = [t.dtype for t in file.tensors if t.dtype in target.forbidden_dtypes]
-    if found:
+    dtypes = [t.dtype for t in file.tensors if t.dtype in target.forbidden_dtypes]
+    if dtypes:
         yield Problem(
             "types of tensors",
-            f"{_listed(found)}: {target.runtime} does not know it",
+            f"{_listed(dtypes)}: {target.runtime} does not know it",
             f'convert with quantize="{target.quantize[0]}"',
         )
 
@@ -302,17 +304,17 @@ def _outside_weights(file: File, consequence: str) -> Iterator[Problem]:
 
 
 def _many_classes(file: File, target: Target) -> Iterator[Problem]:
-    found = [
+    sizes = [
         f"{n.outputs[0].shape[-1]} classes"
         for n in file.nodes
         if n.name == "SOFTMAX"
         and n.outputs[0].dtype in ("int8", "uint8")
         and n.outputs[0].shape[-1] >= _SOFTMAX_STEPS
     ]
-    if found:
+    if sizes:
         yield Problem(
             "scores in 8 bits",
-            f"SOFTMAX over {_listed(found)} in steps of 1/256: small scores become equal or zero",
+            f"SOFTMAX over {_listed(sizes)} in steps of 1/256: small scores become equal or zero",
             "export logits (classifier_activation=None), and take the softmax in the program",
         )
 
@@ -337,10 +339,10 @@ def _joined_outputs(file: File, target: Target) -> Iterator[Problem]:
 def _metadata(file: File, target: Target) -> Iterator[Problem]:
     if not target.wants_metadata or file.has_metadata:
         return
-    pictures = [t for t in file.inputs if len(t.shape) == _PICTURE_RANK and t.dtype == "float32"]
+    images = [t for t in file.inputs if len(t.shape) == _IMAGE_RANK and t.dtype == "float32"]
     detects = any(n.name == DETECTION_POSTPROCESS for n in file.nodes)
-    if pictures or detects:
-        what = "a detector" if detects else f"{pictures[0].name} is float32"
+    if images or detects:
+        what = "a detector" if detects else f"{images[0].name} is float32"
         yield Problem(
             "metadata",
             f"{what}, and no metadata: MediaPipe Tasks refuses it; LiteRT has no need of it",

@@ -11,7 +11,7 @@ from keras_cv_course.tflite.operator_sets import (
     TFLITE_MICRO,
 )
 
-_NO_TARGET = ("int8", "float32")  # What `convert` makes where nothing is asked for.
+_NO_TARGET = ("int8", "float32")  # What `convert` makes by default.
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Target:
         dequantizes: Types that can be turned into float; None is any.
         open_batch: Whether a file whose batch size is open runs all the same.
         outside_weights: Whether weights are found that lie behind the flatbuffer.
-        wants_metadata: Whether there is a reader of metadata, which float inputs must tell their
+        wants_metadata: Whether there is a reader of metadata, which float inputs must give their
             range.
     """
 
@@ -154,13 +154,13 @@ def choose(target: str | None, quantize: str | None, io_dtype: str | None) -> tu
     """Returns `quantize` and `io_dtype`, with the device's best choice for what is None.
 
     Args:
-        target: Name in `TARGETS`. None is no device in particular: int8 with float32 inputs and
+        target: Name in `TARGETS`. None means no device in particular: int8 with float32 inputs and
             outputs, and nothing is refused.
         quantize: A value of `convert`'s argument, or None.
         io_dtype: Type of inputs and outputs, or None.
 
     Raises:
-        ValueError: If the device does not take what is asked for.
+        ValueError: If the device does not take it.
 
     Example:
         >>> choose("phone", None, None)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_cv_course.detectors.detections import split_detections
+from keras_cv_course.detectors.detections import network_of
 from keras_cv_course.quantization.graph import output_names
 from keras_cv_course.tflite import chain
 from keras_cv_course.tflite.conversion import rewrite
@@ -25,7 +25,7 @@ class TensorError:
     """Error of one tensor inside a quantized file.
 
     Attributes:
-        name: The tensor's name, which tells the Keras layer.
+        name: The tensor's name, which is that of the Keras layer.
         snr_db: Power of the float values over power of the error, in decibels; low is bad.
         worst_steps: Largest error in the tensor's own quantization steps.
     """
@@ -53,7 +53,7 @@ def worst_tensors(
         count: How many tensors to return.
     """
     with quiet():
-        network, _ = split_detections(reference)
+        network = network_of(reference)
         ready = rewrite(network)
         floats = _Probe(chain.write(ready, output_names(network)))
         integers = _Probe(Path(path).read_bytes())

@@ -1,4 +1,4 @@
-"""What goes in and out of a .tflite file, and how its numbers stand for real values."""
+"""Inputs and outputs of a .tflite file, and how its numbers represent real values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class TensorSpec:
         shape: Shape with the batch, as the file is allocated.
         dtype: NumPy name of the type in the file, e.g. "int8".
         scale: Real value of one quantization step; None where the numbers are the values.
-        zero_point: Number in the file that stands for the real value 0.
+        zero_point: Number in the file that represents the real value 0.
     """
 
     name: str
@@ -29,7 +29,7 @@ class TensorSpec:
 
 
 def spec_from_details(name: str, details: Mapping[str, Any]) -> TensorSpec:
-    """Returns the description of a tensor from what LiteRT's interpreter tells of it."""
+    """Returns the description of a tensor from the details of LiteRT's interpreter."""
     scale, zero_point = details["quantization"]
     dtype = np.dtype(details["dtype"]).name
     quantized = dtype in QUANTIZED_DTYPES and scale > 0
@@ -89,13 +89,13 @@ def decisions(scores: np.ndarray) -> np.ndarray:
     return scores[:, 0] > 0.5 if scores.shape[1] == 1 else scores.argmax(axis=1)
 
 
-def share_of_same_decisions(expected: np.ndarray, found: np.ndarray) -> float | None:
+def share_of_same_decisions(expected: np.ndarray, outputs: np.ndarray) -> float | None:
     """Returns for which share of the samples two arrays decide alike; None if they decide nothing.
 
     Args:
         expected: An output; one that decides is `(samples, classes)`.
-        found: The same output from elsewhere.
+        outputs: The same output from elsewhere.
     """
     if expected.ndim != 2:
         return None
-    return float(np.mean(decisions(expected) == decisions(found)))
+    return float(np.mean(decisions(expected) == decisions(outputs)))

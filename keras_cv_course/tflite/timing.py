@@ -38,7 +38,7 @@ class FileTiming:
         p90_ms: Time that nine runs of ten do not exceed.
         ratio: `median_ms` as a multiple of the first file's.
         peak_memory_bytes: Most memory that loading the file and running it adds to a process;
-            None where the system does not tell.
+            None if the system does not report it.
     """
 
     path: Path

@@ -17,7 +17,8 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_cv_course.quantization.aware import without_rounding
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
 from keras_cv_course.quantization.keep_float import KeepFloat
-from keras_cv_course.quantization.kernels import QuantizedDepthwiseConv2D, rounded_weights
+from keras_cv_course.quantization.kernels import rounded_weights
+from keras_cv_course.quantization.operations.linear import QuantizedDepthwiseConv2D
 from keras_cv_course.tflite import flatbuffer
 
 _LEVELS = 255  # of the unsigned integers in which the converter writes a marker

@@ -4,7 +4,9 @@ LiteRT reads a file with little suspicion: a corrupt one can end the process. So
 loads and runs it first.
 """
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import queue
@@ -68,34 +70,38 @@ def check_files(
 ) -> list[FileVerdict]:
     """Returns a verdict for each file, in the order of `paths`.
 
-    One child process takes the files one after the other, and a new one the rest if it dies. A
-    file on which an old child dies gets a second chance with a fresh one, in case the file before
-    it had left the child's memory broken.
+    One child process takes the files one after the other, and a new one the rest if it dies.
 
     Args:
         paths: .tflite files from anywhere.
         timeout_s: Seconds that each file may take.
     """
-    verdicts = []
-    child = _Child()
+    children = _Children()
     try:
-        for path in map(Path, paths):
-            error = check_header(path)
-            if error is not None:
-                verdicts.append(FileVerdict(path, error))
-                continue
-            verdict = child.check(path, timeout_s)
-            if verdict.crashed and child.answered > 0:
-                child.stop()
-                child = _Child()
-                verdict = child.check(path, timeout_s)
-            if verdict.crashed:
-                child.stop()
-                child = _Child()
-            verdicts.append(verdict)
+        return [children.check(path, timeout_s) for path in map(Path, paths)]
     finally:
-        child.stop()
-    return verdicts
+        children.stop()
+
+
+def check_own_file(path: Path, timeout_s: float = _TIMEOUT_S) -> FileVerdict:
+    """Returns the verdict on a file that this process has made.
+
+    All such files are opened by one child, which lives as long as this process, because it takes
+    longer to start than to open a file.
+
+    Args:
+        path: The .tflite file.
+        timeout_s: Seconds that it may take.
+    """
+    return _children_of(os.getpid()).check(path, timeout_s)
+
+
+@functools.cache
+def _children_of(process: int) -> "_Children":
+    """Returns the children of this process; one that was forked has others."""
+    children = _Children()
+    atexit.register(children.stop)
+    return children
 
 
 @contextlib.contextmanager
@@ -115,7 +121,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def check_header(path: Path) -> str | None:
-    """Returns what is wrong with a file as its first bytes tell it, or None."""
+    """Returns what is wrong with the first bytes of a file, or None."""
     if path.is_dir():
         return "it is a folder"
     if not path.exists():
@@ -131,6 +137,37 @@ def check_header(path: Path) -> str | None:
     if head[4:] != _IDENTIFIER:
         return f"bytes 4 to 8 of a .tflite file are {_IDENTIFIER!r}, and of this one {head[4:]!r}"
     return None
+
+
+class _Children:
+    """A child process at a time, and a new one where it dies.
+
+    A file on which an old child dies gets a second chance with a fresh one, in case the file before
+    it had left the child's memory broken.
+    """
+
+    def __init__(self) -> None:
+        self._child = _Child()
+        self._lock = threading.Lock()
+
+    def check(self, path: Path, timeout_s: float) -> FileVerdict:
+        error = check_header(path)
+        if error is not None:
+            return FileVerdict(path, error)
+        with self._lock:
+            has_answered = self._child.answered > 0
+            verdict = self._check(path, timeout_s)
+            return self._check(path, timeout_s) if verdict.crashed and has_answered else verdict
+
+    def _check(self, path: Path, timeout_s: float) -> FileVerdict:
+        verdict = self._child.check(path, timeout_s)
+        if verdict.crashed:
+            self.stop()
+            self._child = _Child()
+        return verdict
+
+    def stop(self) -> None:
+        self._child.stop()
 
 
 class _Child:

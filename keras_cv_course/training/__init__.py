@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from keras_cv_course.training.ablation import one_by_one as one_by_one
     from keras_cv_course.training.ablation import plot_ablation as plot_ablation
     from keras_cv_course.training.applying import compile_classifier as compile_classifier
-    from keras_cv_course.training.applying import fit as fit
     from keras_cv_course.training.applying import penalize_kernels as penalize_kernels
     from keras_cv_course.training.applying import prepared_for as prepared_for
     from keras_cv_course.training.applying import recipe_callbacks as recipe_callbacks
@@ -32,10 +31,11 @@ if TYPE_CHECKING:
     from keras_cv_course.training.face_encoder import fit_face_encoder as fit_face_encoder
     from keras_cv_course.training.face_encoder import train_only as train_only
     from keras_cv_course.training.feature_depths import depth_features as depth_features
-    from keras_cv_course.training.fitting import fit_classifier as fit_classifier
+    from keras_cv_course.training.fitting import fit as fit
     from keras_cv_course.training.fitting import fit_run as fit_run
     from keras_cv_course.training.gap import GapReport as GapReport
     from keras_cv_course.training.gap import gap_report as gap_report
+    from keras_cv_course.training.linear_probe import fit_head as fit_head
     from keras_cv_course.training.linear_probe import fit_linear_probe as fit_linear_probe
     from keras_cv_course.training.named_recipes import named_recipe as named_recipe
     from keras_cv_course.training.overfit import OverfitReport as OverfitReport
@@ -84,7 +84,6 @@ else:
             "ablation": ("ablate", "ablation_table", "cumulative", "one_by_one", "plot_ablation"),
             "applying": (
                 "compile_classifier",
-                "fit",
                 "penalize_kernels",
                 "prepared_for",
                 "recipe_callbacks",
@@ -97,9 +96,9 @@ else:
             "evaluation": ("ClassifierReport", "evaluate_classifier"),
             "face_encoder": ("FaceOptions", "distorted_copies", "fit_face_encoder", "train_only"),
             "feature_depths": ("depth_features",),
-            "fitting": ("fit_classifier", "fit_run"),
+            "fitting": ("fit", "fit_run"),
             "gap": ("GapReport", "gap_report"),
-            "linear_probe": ("fit_linear_probe",),
+            "linear_probe": ("fit_head", "fit_linear_probe"),
             "named_recipes": ("named_recipe",),
             "overfit": ("OverfitReport", "overfit_small_batch"),
             "plots": ("plot_confusion", "plot_results"),

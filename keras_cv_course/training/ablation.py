@@ -90,7 +90,7 @@ def ablate(
 ) -> list[AblationRow]:
     """Returns what each recipe reaches with each seed, in the order of `recipes`.
 
-    Results are JSON lines in a file, a line for each training as it ends. The same call goes on
+    Results are JSON lines in a file, a line for each training as it ends. The same call continues
     where it was cut off. All recipes are run with one seed before the next seed begins.
 
     Args:

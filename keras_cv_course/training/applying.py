@@ -1,6 +1,5 @@
-"""Trains a model as a recipe says, by Keras' own `compile` and `fit`."""
+"""Compiles a model and prepares its images as a recipe says."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,49 +16,6 @@ from keras_cv_course.training.smoothing import smoothed_cross_entropy
 from keras_cv_course.training.strategy import synchronize_batch_norm
 
 
-def fit(
-    model: keras.Model,
-    recipe: Recipe,
-    train: Any,
-    val: Any = None,
-    input_range: tuple[float, float] | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
-    verbose: int | str = "auto",
-) -> keras.callbacks.History:
-    """Returns the History of training a classifier by a recipe.
-
-    It is `compile_classifier`, `prepared` images and `model.fit` in a row; each can be called by
-    itself. With label smoothing, `loss` and `val_loss` are those of the smoothed labels.
-
-    Args:
-        model: Gives probabilities or logits `(batch, classes)`; changed in place.
-        recipe: How to train.
-        train: `Epochs`, or a `tf.data.Dataset` of a known number of batches, of (images, class
-            numbers).
-        val: `tf.data.Dataset` of the same to evaluate after each epoch, or None.
-        input_range: Smallest and largest pixel value; None where the model tells it.
-        callbacks: More callbacks for `model.fit`.
-        verbose: As in `model.fit`.
-
-    Raises:
-        ValueError: If the recipe does not fit the model, or `train` has no known length.
-
-    Example:
-        >>> history = fit(model, Recipe(epochs=10, mixup=0.2), data.epochs, data.val)
-    """
-    pictures, val = prepared_for(model, recipe, train, val, input_range)
-    compile_classifier(model, recipe, pictures.batches)
-    return model.fit(
-        pictures.since(0),
-        validation_data=val,
-        epochs=recipe.epochs,
-        steps_per_epoch=pictures.batches,
-        callbacks=[*recipe_callbacks(recipe), *callbacks],
-        shuffle=False,  # The images come shuffled, and Keras warns that it cannot.
-        verbose=verbose,
-    )
-
-
 def prepared_for(
     model: keras.Model,
     recipe: Recipe,
@@ -74,16 +30,16 @@ def prepared_for(
         recipe: How to train.
         train: As `prepared` takes it.
         val: `tf.data.Dataset` of batches of (images, class numbers), or None.
-        input_range: Smallest and largest pixel value; None where the model tells it.
+        input_range: Smallest and largest pixel value; None where the model records it.
 
     Raises:
-        ValueError: If colours are to be changed, and nothing tells the range.
+        ValueError: If colours are to be changed, and the range is not known.
     """
     classes = model.output_shape[-1]
-    pictures = prepared(train, recipe, classes, input_range or _range_of(model, recipe))
+    images = prepared(train, recipe, classes, input_range or _range_of(model, recipe))
     if val is not None and recipe.soft_labels:
         val = as_shares(val, classes)
-    return pictures, val
+    return images, val
 
 
 def compile_classifier(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
@@ -152,7 +108,7 @@ def recipe_callbacks(recipe: Recipe) -> list[keras.callbacks.Callback]:
     """Returns the callbacks that a recipe needs; give them to `model.fit` before those that save.
 
     With `ema`, the model holds the averaged weights while it is evaluated and at the end of each
-    epoch, and training goes on with its own.
+    epoch, and training continues with its own.
     """
     return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if recipe.ema else []
 
@@ -176,9 +132,9 @@ def penalize_kernels(model: keras.Model, l1: float, l2: float) -> None:
 
 
 def _range_of(model: keras.Model, recipe: Recipe) -> tuple[float, float]:
-    found = spec_of(model).input_range
-    if found is not None:
-        return found
+    input_range = spec_of(model).input_range
+    if input_range is not None:
+        return input_range
     if recipe.rand_augment or recipe.erase:
         raise ValueError(
             "`input_range` must be given to change colours for this model. Received: None. For "

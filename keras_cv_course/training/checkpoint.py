@@ -1,4 +1,4 @@
-"""Everything that an interrupted training needs to go on as if nothing had happened."""
+"""Everything that an interrupted training needs to continue as if nothing had happened."""
 
 import itertools
 import json
@@ -72,7 +72,7 @@ class Checkpoint(keras.callbacks.Callback):
         Call it before `fit`. Callbacks get their state back when `fit` has started them.
 
         Args:
-            model: Built and compiled as it was in the run that goes on.
+            model: Built and compiled as it was in the run that continues.
 
         Raises:
             ValueError: If the file was saved with another model, optimizer or callbacks, or is not
@@ -125,7 +125,7 @@ class Checkpoint(keras.callbacks.Callback):
             raise OSError(
                 error.errno,
                 f"{error.strerror}: the state after epoch {epoch + 1} could not be saved. That of "
-                f"epoch {max(older, default=0)} is whole: make room and go on with the run "
+                f"epoch {max(older, default=0)} is complete: make room and continue the run "
                 "(--resume)",
                 str(path),
             ) from error
@@ -141,7 +141,7 @@ class Checkpoint(keras.callbacks.Callback):
             if saved != present:
                 raise ValueError(
                     f"`model` must be built and compiled as the run of {path} began. It has "
-                    f"{' '.join(map(str, present))} in place of {' '.join(map(str, saved))}."
+                    f"{' '.join(map(str, present))} instead of {' '.join(map(str, saved))}."
                 )
         if facts["kinds"] != self._kinds():
             raise ValueError(
@@ -152,15 +152,18 @@ class Checkpoint(keras.callbacks.Callback):
     def _unpacked(
         self, path: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]
     ) -> list[dict[str, Any]]:
-        """Returns the state of each callback; raises unless it has the attributes of its kind."""
-        states = facts["callbacks"]
+        """Returns the state of each callback; raises unless it has the attributes of its kind.
+
+        Further attributes, which a callback had in an older version, are left out.
+        """
+        unpacked = []
         try:
-            for callback, state in zip(self.callbacks, states, strict=True):
-                if tuple(state) != _attributes(callback):
+            for callback, state in zip(self.callbacks, facts["callbacks"], strict=True):
+                names = _attributes(callback)
+                if not set(names) <= set(state):
                     raise ValueError(f"the state of {type(callback).__name__} is {list(state)}")
-            return [
-                {key: _unpack(value, arrays) for key, value in state.items()} for state in states
-            ]
+                unpacked.append({name: _unpack(state[name], arrays) for name in names})
+            return unpacked
         # A state is a tree of JSON, which anything may be wrong with.
         except Exception as error:
             raise _not_whole(path, error) from error
@@ -229,7 +232,7 @@ def _is_finite(array: np.ndarray, kind: str) -> bool:
 
 
 def _not_whole(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{path} is no whole state of a training: {error}. Remove it to begin anew.")
+    return ValueError(f"{path} is not a complete training state: {error}. Remove it to start over.")
 
 
 def _attributes(callback: keras.callbacks.Callback) -> tuple[str, ...]:

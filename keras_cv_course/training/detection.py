@@ -52,7 +52,7 @@ def target_encoder(spec: DetectionSpec, **options: Any) -> Callable[..., Any]:
 
     Args:
         spec: That of the detector, see `detection_spec`.
-        **options: Options of `encode_anchor_targets` or `encode_yolo_targets` in place of the
+        **options: Options of `encode_anchor_targets` or `encode_yolo_targets` instead of the
             family's own, e.g. `positive=0.4`.
 
     Example:
@@ -77,18 +77,18 @@ def compile_detector(
     """Returns the model to call `fit` on, compiled with the loss of the detector's family.
 
     It shares the layers of `model`, and so `model` is what is trained. Of SSD and RetinaNet it is
-    `model` itself, unless `any_size` is asked for.
+    `model` itself, unless `any_size` is set.
 
     Args:
         model: A detector, float or quantization-aware.
         optimizer: As `keras.Model.compile` takes it.
         any_size: Whether images of several sizes are learned from, see `detectors.any_size`;
             their targets are those of `spec_at` each.
-        **options: Options of the loss in place of the family's own: `MultiboxClassLoss` of SSD,
+        **options: Options of the loss instead of the family's: `MultiboxClassLoss` of SSD,
             `FocalClassLoss` of RetinaNet, `YOLOv2Loss` and so on, e.g. `box_loss="ciou"`.
 
     Raises:
-        ValueError: If the model is no detector, or cannot take several sizes.
+        ValueError: If the model is not a detector, or cannot take several sizes.
 
     Example:
         >>> compile_detector(model, keras.optimizers.Adam(1e-3)).fit(train, epochs=20)

@@ -44,7 +44,7 @@ def fit_detector(
     """Returns loss and average precision of every epoch; the best model is then in `run.model`.
 
     Compiles with the optimizer, rates and penalties of the recipe and the loss of the detector's
-    family, and trains in the run folder as `fit_run` does, so that it goes on after a kill. The
+    family, and trains in the run folder as `fit_run` does, so that it resumes after a kill. The
     best model is that of the highest AP50. What the recipe does to images is done to `train`
     before, see `detection_images`.
 
@@ -59,7 +59,7 @@ def fit_detector(
         resize: How `train` brings images to the size of the input, see `Detector`.
         every: Epochs from one evaluation to the next; the last epoch is evaluated in any case.
         verbose: As in `model.fit`.
-        callbacks: More callbacks for `model.fit`, the same when the run goes on.
+        callbacks: More callbacks for `model.fit`, the same when the run continues.
         **loss_options: Options of the loss, see `compile_detector`.
 
     Returns:
@@ -68,7 +68,7 @@ def fit_detector(
 
     Raises:
         ValueError: If `every` is out of its range, the loss cannot do what the recipe asks for, the
-            model is no detector, `train` has no known length, or `run.resume` holds the state of
+            model is not a detector, `train` has no known length, or `run.resume` holds the state of
             another model.
         FloatingPointError: If the loss becomes NaN or infinite.
     """
@@ -85,7 +85,7 @@ def fit_detector(
         verbose,
         [*recipe_callbacks(recipe), *callbacks, *training.callbacks],
         score=training.score,
-        kept=training.kept,
+        saved_model=training.saved_model,
     )
 
 

@@ -1,4 +1,4 @@
-"""Stops a training whose loss is no number any more, and says what to try."""
+"""Stops a training whose loss is NaN or infinite, and says what to try."""
 
 import math
 
@@ -46,6 +46,6 @@ class StopOnDivergence(keras.callbacks.Callback):
             raise FloatingPointError(
                 f"`{name}` is {loss} {where}, at a learning rate of {rate:.2g}. Try a lower "
                 "learning rate (--lr0) or a longer warm-up, clipped gradients "
-                "(`clipnorm=1.0` of the optimizer), bf16 in place of fp16, or look for NaN in the "
+                "(`clipnorm=1.0` of the optimizer), bf16 instead of fp16, or look for NaN in the "
                 "images and for labels out of range."
             )

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 
 @dataclass(frozen=True)
 class ClassifierReport:
-    """How well classes are told apart.
+    """How well a classifier distinguishes its classes.
 
     Attributes:
         accuracy: Share of the images whose most probable class is right.

@@ -26,7 +26,7 @@ from keras_cv_course.training.recipe import Recipe
 
 _BATCH = 64
 _STILL = FaceDistortion(0.0, 0.0, 0.0, None, 0.0, 0.0, 0.0)
-# Who somebody is shows in less than what a face does: changes are small, and colours stay.
+# Identity is a finer trait than expression: changes are small, and colours stay.
 GENTLE = FaceDistortion(
     shift=0.06, turn_degrees=7.0, zoom=0.1, contrast=0.2, brightness=0.1, grey_share=0.0
 )
@@ -46,7 +46,7 @@ class FaceOptions:
         scale: Of CosFace.
         people_per_batch: At most; all where there are fewer.
         images_per_person: In a batch.
-        crop: Share of each side that is kept around the center first.
+        crop: Share of each side that is kept around the centre first.
     """
 
     margin: float = 0.2
@@ -82,12 +82,12 @@ def fit_face_encoder(
         recipe: How; `flip`, `shift`, `turn`, `zoom` and `colour`, which changes contrast and
             brightness here, distort the images.
         options: What else there is to decide; None is the defaults.
-        input_range: Smallest and largest value that the encoder takes; None where it tells.
+        input_range: Smallest and largest value that the encoder takes; None where it records them.
         verbose: As in `model.fit`.
 
     Raises:
         ValueError: If the data does not fit, the recipe asks for what has no meaning for an
-            encoder, or nothing tells the range.
+            encoder, or the range is not known.
 
     Example:
         >>> train, unseen = split_people(people_folder("people"))
@@ -169,7 +169,7 @@ def recipe_distortion(recipe: Recipe, like: FaceDistortion) -> FaceDistortion | 
 
     Args:
         recipe: Its `flip`, `shift`, `turn` and `zoom` count, and `colour`.
-        like: What images are mirrored by and how their light is changed, where that is asked for.
+        like: What images are mirrored by and how their light is changed, where requested.
     """
     distortion = FaceDistortion(
         shift=recipe.shift,
@@ -190,8 +190,8 @@ def _mean_embeddings(
     shape, parts = encoder.input_shape[1:], []
     for start in range(0, len(people.labels), _BATCH):
         rows = np.arange(start, min(start + _BATCH, len(people.labels)))
-        pictures = people.load(shape, input_range, crop, rows)
-        parts.append(embed_unit(encoder.predict_on_batch, pictures))
+        images = people.load(shape, input_range, crop, rows)
+        parts.append(embed_unit(encoder.predict_on_batch, images))
     vectors = np.concatenate(parts)
     return np.stack([vectors[people.labels == i].mean(axis=0) for i in range(len(people.names))])
 
@@ -236,10 +236,10 @@ def distorted_copies(
     Returns:
         float32 `((1 + copies) * n, height, width, channels)` and int32 numbers of the people.
     """
-    pictures = people.load(input_shape, input_range, crop)
+    images = people.load(input_shape, input_range, crop)
     distort = face_distortion(input_range, GENTLE, seed)
-    parts = [pictures]
+    parts = [images]
     for _ in range(copies):
-        starts = range(0, len(pictures), _BATCH)
-        parts.append(np.concatenate([distort(pictures[i : i + _BATCH]) for i in starts]))
+        starts = range(0, len(images), _BATCH)
+        parts.append(np.concatenate([distort(images[i : i + _BATCH]) for i in starts]))
     return np.concatenate(parts), np.tile(people.labels, len(parts))

@@ -11,7 +11,7 @@ def depth_features(model: keras.Model, stages: int = STAGES, top: bool = True) -
     """Returns a model from images to one vector of features from several depths.
 
     It holds the mean of the feature map at the end of each of the last stages, and what the
-    classifier of `model` looks at: general features come from early layers, those of the old task
+    classifier of `model` gets: general features come from early layers, those of the old task
     from late ones.
 
     Args:
@@ -23,7 +23,7 @@ def depth_features(model: keras.Model, stages: int = STAGES, top: bool = True) -
         A model with the output `(batch, features)`, the earliest stage first.
 
     Raises:
-        ValueError: If `model` is no classifier, or has fewer stages.
+        ValueError: If `model` is not a classifier, or has fewer stages.
 
     Example:
         >>> depth_features(MobileNetV2(), 2).output_shape  # 160 + 320 + 1280

@@ -18,7 +18,7 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class GapReport:
-    """How far training and validation are apart in the best epoch.
+    """The gap between training and validation in the best epoch.
 
     Attributes:
         epoch: The best epoch by validation accuracy, from 1.
@@ -57,7 +57,7 @@ def gap_report(
     underfitting, and asks for capacity.
 
     Args:
-        history: `History.history` of `fit`, or what `fit_classifier` returned: "accuracy",
+        history: `History.history` of `fit`, or what `read_history` returns: "accuracy",
             "val_accuracy" and "val_loss" by epoch.
         largest_gap: Above it, the gap is large.
         enough: Training accuracy below which a network without gap underfits.

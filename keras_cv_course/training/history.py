@@ -1,9 +1,11 @@
-"""The table of a run's epochs, `results.csv`, as Keras' CSVLogger writes it."""
+"""The table of a run's epochs, `results.csv`, whose epochs count from 1."""
 
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import keras
 
 from keras_cv_course._atomic import write_atomic
 from keras_cv_course._reading import read_text
@@ -12,8 +14,24 @@ from keras_cv_course._reading import read_text
 Score = Callable[[Mapping[str, float]], tuple[float, ...]]
 
 
+class EpochTable(keras.callbacks.CSVLogger):
+    """Writes a row for each epoch, counted from 1 as in Keras' progress and in plots.
+
+    Args:
+        path: The table.
+        append: Whether rows are added to those that are there.
+    """
+
+    def __init__(self, path: Path, append: bool) -> None:
+        super().__init__(str(path), append=append)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Adds the row of an epoch."""
+        super().on_epoch_end(epoch + 1, logs)
+
+
 def read_history(path: Path) -> dict[str, list[float]]:
-    """Returns the columns of a table of epochs by name; "epoch" counts from 0.
+    """Returns the columns of a table of epochs by name; "epoch" counts from 1.
 
     A last line that a kill left unfinished is not read.
 
@@ -65,4 +83,7 @@ def _read(path: Path) -> tuple[list[str], list[list[str]]]:
     names = lines[0] if lines else ["epoch"]
     if names[:1] != ["epoch"] or any(len(line) != len(names) for line in lines):
         raise ValueError(f"{path} is not a table of epochs.")
-    return names, lines[1:]
+    rows = lines[1:]
+    if rows and rows[0][0] == "0":  # Tables of version 0.1.0 count from 0.
+        rows = [[str(number), *row[1:]] for number, row in enumerate(rows, 1)]
+    return names, rows

@@ -6,7 +6,7 @@ import keras
 
 from keras_cv_course.names import STEM, parse, stage_name, unnamed_message
 
-# What may stand between the classifier and the output.
+# What may be between the classifier and the output.
 _AFTER_HEAD = (keras.layers.Reshape, keras.layers.Activation, keras.layers.Softmax)
 
 

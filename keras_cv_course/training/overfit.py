@@ -29,7 +29,7 @@ class OverfitReport:
         return self.losses[-1] <= self.target
 
     def __str__(self) -> str:
-        """Returns the result in a sentence, and what to look at where it is bad."""
+        """Returns the result in a sentence, and what to check if it is bad."""
         course = f"loss {self.losses[0]:.3g} -> {self.losses[-1]:.3g} in {len(self.losses)} steps"
         if self.reached:
             return f"{course}: the network learns."
@@ -51,7 +51,7 @@ def overfit_small_batch(
 ) -> OverfitReport:
     """Returns how far Adam brings the loss of a few images; a sound network comes close to 0.
 
-    A copy is trained, so that `model` stays as it is. Training stops once the loss is at `target`.
+    A copy is trained, so that `model` is not changed. Training stops once the loss is at `target`.
 
     Args:
         model: A compiled or uncompiled functional classifier that gives probabilities

@@ -37,7 +37,7 @@ def plot_results(
     history = read_history(Path(results))
     if not history["epoch"]:
         raise ValueError(f"{results} holds no epoch to plot.")
-    epochs = np.array(history["epoch"]) + 1
+    epochs = np.array(history["epoch"])
     losses = [name for name in history if name.endswith("loss")]
     measured = [f"{split}{name}" for name in metrics for split in ("", "val_")]
     figure = Figure(figsize=(12, 3.6), layout="constrained")
@@ -77,7 +77,7 @@ def plot_confusion(
         counts: Number of cases by true class (row) and by the class predicted (column).
         class_names: Names of the classes, by label.
         path: The image to write.
-        none: Where the last row and column are no class, what they are called: nothing is there,
+        none: The names of the last row and column, where they are not a class: nothing is there,
             and what is there was missed.
     """
     counts = np.asarray(counts)

@@ -68,20 +68,20 @@ def _copy(model: keras.Model, policy: str, keep_last: bool) -> keras.Model:
         return remake(operation, dtype="float32" if is_last else policy)
 
     copied = keras.models.clone_model(model, clone_function=copy)
-    copied.dtype_policy = policy  # Tells `compile` to scale the loss.
+    copied.dtype_policy = policy  # Makes `compile` scale the loss.
     return copied
 
 
 def _last_operations(model: keras.Model) -> set[keras.Operation]:
     """Returns what gives the outputs, back to the last operations with weights."""
-    found = set()
+    operations = set()
     waiting = list(model.outputs)
     while waiting:
         operation, node, _ = _history(waiting.pop())
-        found.add(operation)
+        operations.add(operation)
         if not getattr(operation, "weights", ()):
             waiting += operation._inbound_nodes[node].input_tensors
-    return found
+    return operations
 
 
 def _history(tensor: keras.KerasTensor) -> tuple[keras.Operation, int, int]:

@@ -17,24 +17,24 @@ _NAMED_CURVES = 10  # as many as there are colours
 
 def plot_precision_recall(
     truths: Sequence[Any],
-    found: Sequence[Mapping[str, Any]],
+    detections: Sequence[Mapping[str, Any]],
     class_names: Sequence[str],
     path: str | os.PathLike[str],
 ) -> None:
     """Writes a PNG of precision over recall of each class, at an IoU of 0.5.
 
-    Of more classes than colours tell apart, the curves are grey, with their mean on top.
+    For more classes than there are distinct colours, the curves are grey, with their mean on top.
 
     Args:
         truths: What is in each image.
-        found: What was found in each, as `Detector.predict` returns it.
+        detections: What was found in each, as `Detector.predict` returns it.
         class_names: Names of the classes, by label.
         path: The image to write.
     """
     figure = Figure(figsize=(4.8, 4.2), layout="constrained")
     axes = figure.subplots()
     occurring = {int(label) for truth in truths for label in truth.labels}
-    curves = {label: precision_recall(truths, found, label)[:2] for label in sorted(occurring)}
+    curves = {label: precision_recall(truths, detections, label)[:2] for label in sorted(occurring)}
     if len(curves) <= _NAMED_CURVES:
         for label, (precision, recall) in curves.items():
             axes.plot(recall, precision, label=class_names[label])

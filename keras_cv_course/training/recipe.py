@@ -137,7 +137,7 @@ class Recipe:
         self._check_together()
 
     def _bring_to_type(self) -> None:
-        """Lets whole numbers stand for floats and lists for tuples, as YAML gives them."""
+        """Turns whole numbers into floats and lists into tuples, where YAML gives these."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             kind = type(field.default)

@@ -53,6 +53,11 @@ class RunFolder:
         return self.path / f"model{self.stage}.keras"
 
     @property
+    def last(self) -> Path:
+        """The model of the last epoch."""
+        return self.path / f"last{self.stage}.keras"
+
+    @property
     def results(self) -> Path:
         """Loss, metrics and learning rate of every epoch."""
         return self.path / f"results{self.stage}.csv"
@@ -78,12 +83,12 @@ class RunFolder:
 
     @property
     def resume(self) -> Path:
-        """Folder of the state that an interrupted run goes on from; gone when it is complete."""
+        """Folder of the state of an interrupted run; removed when the run is complete."""
         return self.path / f"resume{self.stage}"
 
     @property
     def logs(self) -> Path:
-        """Folder of the logs for TensorBoard, where they are asked for."""
+        """Folder of the logs for TensorBoard, if requested."""
         return self.path / f"tensorboard{self.stage}"
 
     def load_args(self) -> dict[str, Any]:
@@ -102,7 +107,7 @@ class RunFolder:
         return args
 
     def save_split(self, files: Mapping[str, Sequence[str]]) -> None:
-        """Writes which files each split of the data holds, so that the run can go on with them.
+        """Writes which files each split of the data holds, so that the run can continue with them.
 
         Args:
             files: Names of files by split. Data that is not in files has none, and leaves no file.
@@ -160,7 +165,7 @@ class RunFolder:
             if stage.logs.is_dir():
                 shutil.rmtree(stage.logs)
             stage.remove_state()
-        for pattern in ("model*.keras", "model*.tflite", "*.png"):
+        for pattern in ("model*.keras", "last*.keras", "model*.tflite", "*.png"):
             for stale in self.path.glob(pattern):
                 stale.unlink()
         self.report.unlink(missing_ok=True)
@@ -223,13 +228,14 @@ def create_run(
 
     Raises:
         FileExistsError: If the folder exists and `exist_ok` is False.
-        TypeError: If `args` does not load from YAML as it is.
+        TypeError: If `args` is not the same after saving and loading as YAML.
         ValueError: If `name` is not the name of a folder.
     """
     text = write_yaml(dict(args))
     if yaml.safe_load(text) != dict(args):
         raise TypeError(
-            f"`args` must load from YAML as it is: give lists in place of tuples. Received: {args}."
+            f"`args` must be the same when loaded from YAML: give lists instead of tuples. "
+            f"Received: {args}."
         )
     if name is not None and (name in ("", ".", "..") or Path(name).name != name):
         raise ValueError(f"`name` must be the name of one folder. Received: {name!r}.")
@@ -276,7 +282,7 @@ def interrupted_run(project: str | os.PathLike[str], name: str | None) -> RunFol
     """
     run = latest_run(project) if name is None else open_run(Path(project) / name)
     if run.complete:
-        raise ValueError(f"The run {run.path} is complete: there is nothing to go on with.")
+        raise ValueError(f"The run {run.path} is complete: there is nothing to continue.")
     return run
 
 
@@ -287,7 +293,7 @@ def _make_folder(project: Path, name: str | None, exist_ok: bool) -> Path:
         except FileExistsError as error:
             raise FileExistsError(
                 f"The run folder {project / name} exists. Choose another name, allow to overwrite "
-                "it with --exist-ok (`exist_ok=True`), or go on with its run by --resume."
+                "it with --exist-ok (`exist_ok=True`), or continue its run with --resume."
             ) from error
         return project / name
     for number in itertools.count(1):

@@ -19,7 +19,7 @@ def learning_rates(
     decay_epochs: Sequence[float] = (30.0, 60.0, 90.0),
     decay_factor: float = 0.1,
 ) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Returns the schedule that a Keras optimizer takes in place of a learning rate.
+    """Returns the schedule that a Keras optimizer takes instead of a learning rate.
 
     The rate rises from 0 along a line until the end of epoch `warmup_epochs`. Then it is
 

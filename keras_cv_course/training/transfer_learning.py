@@ -8,8 +8,8 @@ import keras
 
 from keras_cv_course._validation import check_positive, check_whole
 from keras_cv_course.names import LOGITS, PREDICTIONS
-from keras_cv_course.training.applying import fit
 from keras_cv_course.training.feature_depths import depth_features
+from keras_cv_course.training.fitting import fit
 from keras_cv_course.training.layer_groups import classifier_of, every_layer, layer_groups
 from keras_cv_course.training.recipe import Recipe
 
@@ -20,7 +20,7 @@ class TransferPolicy:
 
     Attributes:
         learning_groups: How many groups of layers learn beside the classifier, counted from it:
-            0 for the classifier alone, None for all. `layer_groups` tells the groups.
+            0 for the classifier alone, None for all. `layer_groups` lists the groups.
         depth_features: Whether the classifier is a linear one on features of several depths, see
             `depth_features`, and nothing else learns. `fit_linear_probe` fits it at once.
         rate_scale: What the learning rate of the first training is multiplied by.
@@ -63,9 +63,9 @@ def transfer(
 
     Args:
         model: A functional classifier, of this package or of keras.applications, whose last layer
-            with weights is a dense one or a convolution of 1x1. Left as it is.
+            with weights is a dense one or a convolution of 1x1. It is not changed.
         classes: Number of the new classes.
-        policy: Which layers learn. Other groups than the classifier can be told apart in networks
+        policy: Which layers learn. Other groups than the classifier are known only in networks
             of this package only.
 
     Raises:

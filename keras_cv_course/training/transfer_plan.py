@@ -51,7 +51,7 @@ def plan_transfer(num_images: int, similar: bool, few: int = FEW) -> TransferPol
 
 @dataclass(frozen=True)
 class BitRule:
-    """How a large pretrained network is fine-tuned, by nothing but the size of the data.
+    """How a large pretrained network is fine-tuned, by the size of the data alone.
 
     Attributes:
         steps: Length of the training in steps.

@@ -1,4 +1,4 @@
-"""Images of how well faces are told apart."""
+"""Plots of how well an encoder separates people."""
 
 import os
 from collections.abc import Mapping

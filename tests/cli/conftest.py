@@ -6,7 +6,7 @@ from tiny_classifier import SHAPE, tiny
 
 from keras_cv_course.data import digits
 from keras_cv_course.tasks.classification_args import Args
-from keras_cv_course.training import Recipe, create_run, fit_classifier
+from keras_cv_course.training import Recipe, create_run, fit
 
 
 @pytest.fixture(scope="session")
@@ -18,5 +18,5 @@ def trained(tmp_path_factory):
     args = Args(model="mobilenet_v2", imgsz=SHAPE[0], recipe=recipe)
     facts = {"task": "classify", "class_names": list(data.class_names), "input_range": [-1.0, 1.0]}
     run = create_run({**args.to_yaml(), **facts}, tmp_path_factory.mktemp("runs"), "tiny")
-    fit_classifier(tiny(), data.epochs, data.val, run, recipe)
+    fit(tiny(), recipe, data.epochs, data.val, verbose=0, run=run)
     return run

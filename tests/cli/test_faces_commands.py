@@ -282,7 +282,7 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("verify {model} {red} {blue}", "Say it with --threshold, or measure it with"),
+        ("verify {model} {red} {blue}", "Pass --threshold, or measure one with"),
         ("verify {model} {red} nosuch.jpg --threshold 0.5", "There is no image nosuch.jpg"),
         ("verify {model} {red} {model} --threshold 0.5", "encoder.keras cannot be decoded"),
         ("verify {model} {red} {blue} --threshold 5", "`threshold` must be a cosine"),

@@ -81,6 +81,7 @@ def test_without_a_command_the_help_is_shown(keras_cv_course):
         ("models --kind segmenter", 1, "`kind` must be one of"),
         ("models --name nosuch", 1, "No model has 'nosuch' in its name"),
         ("evaluate /nosuch.keras", 1, "There is no file /nosuch.keras"),
+        ("evaluate /nosuch", 1, "There is no run folder /nosuch"),
         ("inspect /nosuch.tflite", 1, "/nosuch.tflite"),
         ("benchmark /nosuch.tflite", 1, "/nosuch.tflite"),
     ],

@@ -18,6 +18,7 @@ from keras_cv_course.training.history import read_history
 FILES = [
     "args.yaml",
     "confusion_matrix.png",
+    "last.keras",
     "model.keras",
     "predictions.png",
     "report.json",
@@ -229,7 +230,7 @@ def test_a_killed_run_goes_on_and_ends_as_an_unbroken_one(tmp_path):
     assert f"Epoch {finished + 1}/6" in done.stdout
     assert f"Epoch {finished}/6" not in done.stdout
     rows = list(csv.reader(table.read_text().splitlines()))
-    assert [row[0] for row in rows] == ["epoch", *map(str, range(6))]
+    assert [row[0] for row in rows] == ["epoch", *map(str, range(1, 7))]
     assert rows[: finished + 1] == killed[: finished + 1]
     # The learning rate ends at zero, so Adam's count of steps came back too.
     assert float(rows[-1][rows[0].index("learning_rate")]) == pytest.approx(0, abs=1e-7)

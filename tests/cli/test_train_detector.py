@@ -17,6 +17,7 @@ from keras_cv_course.training import fitting
 
 FILES = {
     *("args.yaml", "report.json", "train_batch.png", "model.keras", "model_qat.keras"),
+    *("last.keras", "last_qat.keras"),
     *("results.csv", "results_qat.csv", "results.png", "results_qat.png"),
     *("confusion_matrix.png", "confusion_matrix_qat.png", "predictions.png"),
     *("predictions_qat.png", "precision_recall.png", "precision_recall_qat.png"),
@@ -99,7 +100,7 @@ def test_a_run_that_was_broken_off_while_fine_tuning_ends_as_an_unbroken_one(
     before = (run / "model.keras").stat().st_mtime_ns
     result = train("--task", "classify", "--resume")
     assert result.code == 1
-    assert "was begun with --task detect. Received: --task classify" in result.err
+    assert "was started with --task detect. Received: --task classify" in result.err
     result = train("--task", "detect", "--resume", "--json")
     assert result.code == 0, result.err
     assert result.json["run"] == str(run)

@@ -60,7 +60,7 @@ def break_voc(kind, folder):
 
 
 BROKEN_FILES = {
-    "bomb": "declares what an annotation has no use for",
+    "bomb": "has declarations that an annotation must not have",
     "no xml": "is not XML",
     "missing image": "there is no image .*JPEGImages/gone.jpg",
     "no image": "c.jpg cannot be decoded: it is not one of BMP",
@@ -219,7 +219,7 @@ def test_other_json_files_are_refused(folder, changes, message):
 
 def test_files_of_other_kinds_are_refused(folder):
     (folder / "x.json").write_text("{")
-    with pytest.raises(ValueError, match=r"x.json is no JSON"):
+    with pytest.raises(ValueError, match=r"x.json is not readable JSON"):
         coco_annotations(folder / "x.json", folder)
     (folder / "list.json").write_text("[]")
     with pytest.raises(ValueError, match=r"a list 'images'"):

@@ -91,7 +91,7 @@ def test_what_is_broken_is_named_and_left_out(folders):
     assert "d.png" in missing
     assert "e.png must hold the class of each pixel as a number" in colours
     assert "f.png cannot be decoded" in cut
-    with pytest.raises(ValueError, match=r"c\.png must be as large as its image.* Mend it, or"):
+    with pytest.raises(ValueError, match=r"c\.png must be as large as its image.* Fix it, or"):
         folder_masks(folders / "images", folders / "masks", broken="raise")
     with pytest.raises(
         ValueError, match=r"No image of .*images with a mask can be read\. The first"

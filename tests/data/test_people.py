@@ -126,7 +126,7 @@ def test_split_leaves_someone_on_each_side(share):
         split_people(digit_people(), share)
 
 
-def test_select_numbers_anew(folder):
+def test_select_renumbers(folder):
     people = people_folder(folder).select(["eve", "ann"])
     assert people.names == ("eve", "ann")
     assert people.labels.tolist() == [1, 1, 1, 0]

@@ -194,7 +194,7 @@ def test_a_write_that_fails_leaves_nothing_and_can_be_done_again(source, tmp_pat
 
     with monkeypatch.context() as context:
         context.setattr(shards_module.tf.io, "TFRecordWriter", Full)
-        with pytest.raises(OSError, match=r"train-00002\.tfrecord has 0 bytes in place of"):
+        with pytest.raises(OSError, match=r"train-00002\.tfrecord has 0 bytes instead of"):
             write_shards(source, folder, images_per_shard=5)
     assert list(folder.iterdir()) == []
     write_shards(source, folder, images_per_shard=5)

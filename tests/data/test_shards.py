@@ -115,7 +115,7 @@ def test_a_missing_or_short_shard_is_named_before_training(broken):
     path = broken / "val-00000.tfrecord"
     content = path.read_bytes()
     path.write_bytes(content[:-10])
-    with pytest.raises(ValueError, match=r"val-00000.tfrecord is corrupt: it has .* in place of"):
+    with pytest.raises(ValueError, match=r"val-00000.tfrecord is corrupt: it has .* instead of"):
         sharded(broken, (8, 8, 1), PIXELS)
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"val-00000.tfrecord is missing"):

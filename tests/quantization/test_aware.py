@@ -118,10 +118,10 @@ def test_strip_gives_the_trained_weights(aware, model, images, labels):
     stripped = strip(aware)
     for layer in stripped.layers:
         if layer.weights:
-            found = zip(
+            pairs = zip(
                 layer.get_weights(), aware.get_layer(inner_name(layer)).get_weights(), strict=True
             )
-            for mine, trained in found:
+            for mine, trained in pairs:
                 np.testing.assert_array_equal(mine, trained)
     assert not np.array_equal(stripped.get_layer("scores").kernel, model.get_layer("scores").kernel)
     assert steps_of_noise(stripped, aware, images) < 0.02
@@ -154,10 +154,10 @@ def test_names_and_structures_of_several_ends_are_kept(unsettle, rng):
     for other in (aware, strip(aware)):
         assert other.output_names == model.output_names
         assert [x.name for x in other.inputs] == [x.name for x in model.inputs]
-        expected, found = model(data), other(data)
-        assert found.keys() == expected.keys()
+        expected, outputs = model(data), other(data)
+        assert outputs.keys() == expected.keys()
         for name, y in expected.items():
-            np.testing.assert_allclose(found[name], y, atol=0.05)  # a few steps of 2/255
+            np.testing.assert_allclose(outputs[name], y, atol=0.05)  # a few steps of 2/255
     # Each end has a range of its own; a softmax's is prescribed.
     assert ranges(aware)["probabilities"] == (0.0, 255 / 256)
     vector = model.predict(data, verbose=0)["vector"]
@@ -251,8 +251,8 @@ def test_layers_in_keep_float_are_not_rounded(model, images):
     assert len(floats) == len(kept)
     step = np.ptp(images) / 255
     rounded = np.round(images / step) * step
-    found = aware.predict(images, verbose=0)
-    np.testing.assert_allclose(found, model.predict(rounded, verbose=0), atol=1e-3)
+    outputs = aware.predict(images, verbose=0)
+    np.testing.assert_allclose(outputs, model.predict(rounded, verbose=0), atol=1e-3)
     np.testing.assert_array_equal(strip(aware)(images), model(images))
 
 

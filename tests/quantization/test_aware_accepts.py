@@ -9,7 +9,7 @@ from keras import layers, ops
 from PIL import Image
 
 from keras_cv_course.quantization import calibrate, quantize_aware, strip, summary
-from keras_cv_course.quantization.rules import TRAINING_ONLY
+from keras_cv_course.quantization.operations.training_only import TRAINING_ONLY
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 
 SHAPE = (6, 6, 3)
@@ -35,12 +35,12 @@ def check(model, data, folder, keep_float=(), **options):
     """Converts, and returns the operators of a file that computes what the aware model does."""
     aware = quantize_aware(model, data, keep_float=keep_float)
     path = convert(aware, folder / "m.tflite", **options).path
-    expected, found = aware.predict(data, verbose=0), TFLiteModel(path).predict(data)
+    expected, outputs = aware.predict(data, verbose=0), TFLiteModel(path).predict(data)
     floats = model.predict(data, verbose=0)
     # Behind what stays in float, a half can be rounded to the other side, which the convolution
     # passes on.
     steps = 2.1 if keep_float else 1.01
-    np.testing.assert_allclose(found, expected, atol=steps * np.ptp(floats) / 255)
+    np.testing.assert_allclose(outputs, expected, atol=steps * np.ptp(floats) / 255)
     np.testing.assert_allclose(expected, floats, atol=0.05 * np.ptp(floats))
     # Constants for channels stay on their int8 grid.
     stripped = strip(aware).predict(data, verbose=0)
@@ -68,8 +68,8 @@ CONSTANTS = {
 @pytest.mark.parametrize("name", CONSTANTS)
 def test_products_with_constants(name, images, tmp_path):
     build, operators = CONSTANTS[name]
-    found = check(network(build), images, tmp_path)
-    assert [op for op in found[1:-1] if op != "CONV_2D"] == operators
+    outputs = check(network(build), images, tmp_path)
+    assert [op for op in outputs[1:-1] if op != "CONV_2D"] == operators
 
 
 def test_times_0_is_0(images, tmp_path):
@@ -95,10 +95,10 @@ def test_uint8_inputs_are_pixels(begin, io_dtype, rng, tmp_path):
     rows = {row.layer: (row.low, row.high) for row in summary(aware).rows}
     assert rows["image_range"] == (0.0, 255.0)
     path = convert(aware, tmp_path / "m.tflite", io_dtype=io_dtype).path
-    found = TFLiteModel(path).predict(pixels)
-    np.testing.assert_allclose(found, aware.predict(pixels, verbose=0), atol=1e-6)
+    outputs = TFLiteModel(path).predict(pixels)
+    np.testing.assert_allclose(outputs, aware.predict(pixels, verbose=0), atol=1e-6)
     expected = model.predict(pixels, verbose=0)
-    np.testing.assert_allclose(found, expected, atol=0.02 * np.ptp(expected))
+    np.testing.assert_allclose(outputs, expected, atol=0.02 * np.ptp(expected))
 
 
 def test_other_integers_are_refused():
@@ -158,8 +158,8 @@ def test_scale_goes_through_a_flip_into_the_kernel(rng, tmp_path):
         x = layers.RandomFlip()(layers.Rescaling(1 / 255)(x))
         return conv()(layers.RandomRotation(0.1, fill_mode="constant")(x))
 
-    found = check(network(build), pixels, tmp_path)
-    assert found == ("QUANTIZE", "CONV_2D", "DEQUANTIZE")
+    outputs = check(network(build), pixels, tmp_path)
+    assert outputs == ("QUANTIZE", "CONV_2D", "DEQUANTIZE")
 
 
 @pytest.mark.parametrize("name", ["my image", "image:0", "image"])
@@ -172,8 +172,8 @@ def test_names_of_inputs(name, quantize, images, tmp_path):
     path = convert(model, tmp_path / "m.tflite", **options.get(quantize, {})).path
     report = inspect(path)
     assert [x.name for x in report.inputs] == [name]
-    found = TFLiteModel(path).predict({name: images})
-    np.testing.assert_allclose(found, model.predict(images, verbose=0), atol=0.05)
+    outputs = TFLiteModel(path).predict({name: images})
+    np.testing.assert_allclose(outputs, model.predict(images, verbose=0), atol=0.05)
 
 
 @keras.saving.register_keras_serializable()

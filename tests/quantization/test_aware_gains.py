@@ -65,15 +65,15 @@ def moved(model, images, labels):
 
 def test_kernels_are_those_of_the_float_model(model, images):
     aware = quantize_aware(model, images)
-    for found, expected in zip(kernels(aware), kernels(model), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    for actual, expected in zip(kernels(aware), kernels(model), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_an_optimizer_moves_kernels_as_in_the_float_model(model, images, rng):
     labels = rng.integers(0, 4, len(images))
     aware = quantize_aware(model, images)
-    expected, found = (moved(network, images, labels) for network in (model, aware))
-    for mine, theirs in zip(found, expected, strict=True):
+    expected, actual = (moved(network, images, labels) for network in (model, aware))
+    for mine, theirs in zip(actual, expected, strict=True):
         # Rounding alters a gradient; a factor of 6 in the kernel would make the step 36 times.
         assert np.linalg.norm(mine - theirs) < 0.7 * np.linalg.norm(theirs)
 
@@ -85,14 +85,14 @@ def test_file_and_float_form_have_the_factors_in_their_kernels(model, images, tm
     stripped = strip(aware).predict(images, verbose=0)
     # The offset of a Normalization stays on the grid of its int8 constants.
     np.testing.assert_allclose(stripped, expected, atol=5e-3 * largest)
-    found = TFLiteModel(convert(aware, tmp_path / "m.tflite").path).predict(images)
-    np.testing.assert_allclose(found, aware.predict(images, verbose=0), atol=0.01 * largest)
-    np.testing.assert_allclose(found, expected, atol=0.05 * largest)
+    outputs = TFLiteModel(convert(aware, tmp_path / "m.tflite").path).predict(images)
+    np.testing.assert_allclose(outputs, aware.predict(images, verbose=0), atol=0.01 * largest)
+    np.testing.assert_allclose(outputs, expected, atol=0.05 * largest)
 
 
 def test_saved_model_keeps_the_factors(model, images, tmp_path):
     aware = quantize_aware(model, images)
     aware.save(tmp_path / "m.keras")
     again = keras.models.load_model(tmp_path / "m.keras")
-    expected, found = (m.predict(images, verbose=0) for m in (aware, again))
-    np.testing.assert_array_equal(found, expected)
+    expected, outputs = (m.predict(images, verbose=0) for m in (aware, again))
+    np.testing.assert_array_equal(outputs, expected)

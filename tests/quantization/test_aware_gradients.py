@@ -57,18 +57,18 @@ def test_a_confident_mistake_has_the_gradient_of_the_float_model(name):
     model = SOFTMAX[name]()
     aware = aware_of(model, logits)
     # The second class is right: p - 1 for it, and p of the first is 1 - 4.5e-5.
-    found = bias_gradient(aware, CATEGORICAL(), (0.0, 1.0), logits)
-    np.testing.assert_allclose(found, (1.0 - P, P - 1.0), atol=1e-3)  # 10 is 255 steps
+    gradients = bias_gradient(aware, CATEGORICAL(), (0.0, 1.0), logits)
+    np.testing.assert_allclose(gradients, (1.0 - P, P - 1.0), atol=1e-3)  # 10 is 255 steps
     expected = bias_gradient(model, CATEGORICAL(), (0.0, 1.0), logits)
-    np.testing.assert_allclose(found, expected, atol=1e-3)
+    np.testing.assert_allclose(gradients, expected, atol=1e-3)
 
 
 def test_label_smoothing_pulls_back_from_certainty():
     logits = (LOGIT, 0.0)
     aware = aware_of(SOFTMAX["layer"](), logits)
-    found = bias_gradient(aware, CATEGORICAL(label_smoothing=0.2), (1.0, 0.0), logits)
+    gradients = bias_gradient(aware, CATEGORICAL(label_smoothing=0.2), (1.0, 0.0), logits)
     # p - y = 1 - 4.5e-5 - 0.9 for the right class.
-    np.testing.assert_allclose(found, (0.1 - P, P - 0.1), atol=1e-3)
+    np.testing.assert_allclose(gradients, (0.1 - P, P - 0.1), atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_sigmoid_heads_have_the_gradient_of_the_float_model(make):
     model = make()
     aware = aware_of(model, logits)
     target = (0.0, 1.0) * (model.output_shape[-1] // 2)
-    found = bias_gradient(aware, BINARY(), target, logits)
+    gradients = bias_gradient(aware, BINARY(), target, logits)
     # The mean over the units of p - y: both are wrong, and sure of it.
-    np.testing.assert_allclose(found, (0.5 * (1 - P), 0.5 * (P - 1)), atol=1e-3)
-    np.testing.assert_allclose(found, bias_gradient(model, BINARY(), target, logits), atol=1e-3)
+    np.testing.assert_allclose(gradients, (0.5 * (1 - P), 0.5 * (P - 1)), atol=1e-3)
+    np.testing.assert_allclose(gradients, bias_gradient(model, BINARY(), target, logits), atol=1e-3)
 
 
 def test_product_of_probabilities_is_not_rounded_in_training():
@@ -103,14 +103,14 @@ def test_product_of_probabilities_is_not_rounded_in_training():
     # -log(p * q) with p = q = sigmoid(-6): its derivative is p - 1 for each.
     expected = bias_gradient(model, BINARY(), (1.0,), logits)
     np.testing.assert_allclose(expected, 1 / (1 + np.exp(6.0)) - 1, atol=1e-2)
-    found = bias_gradient(aware, BINARY(), (1.0,), logits)
-    np.testing.assert_allclose(found, expected, atol=1e-3)
+    gradients = bias_gradient(aware, BINARY(), (1.0,), logits)
+    np.testing.assert_allclose(gradients, expected, atol=1e-3)
 
 
 def test_scores_beyond_the_range_are_pulled_back():
     aware = aware_of(SOFTMAX["layer"](), (5.0, -5.0))
-    found = bias_gradient(aware, CATEGORICAL(), (0.0, 1.0), (20.0, -20.0))
-    np.testing.assert_allclose(found, (1.0, -1.0), atol=1e-3)
+    gradients = bias_gradient(aware, CATEGORICAL(), (0.0, 1.0), (20.0, -20.0))
+    np.testing.assert_allclose(gradients, (1.0, -1.0), atol=1e-3)
 
 
 @pytest.mark.parametrize("logit", [-7.0, 7.0])
@@ -123,8 +123,8 @@ def test_a_saturated_gate_is_rounded_and_has_a_gradient(logit):
     aware = aware_of(model, (logit,))
     p = 1 / (1 + np.exp(-logit))
     # The output is 3 * sigmoid(logit).
-    found = bias_gradient(aware, lambda _, y: y, (0.0,), (logit,))
-    np.testing.assert_allclose(found, [3 * p * (1 - p)], rtol=0.05)
+    gradients = bias_gradient(aware, lambda _, y: y, (0.0,), (logit,))
+    np.testing.assert_allclose(gradients, [3 * p * (1 - p)], rtol=0.05)
     seen = aware(np.ones((1, 3), "float32"), training=True).numpy()
     np.testing.assert_allclose(seen, 3 * np.round(p * 256).clip(0, 255) / 256, atol=0.01)
 
@@ -133,8 +133,8 @@ def test_inference_rounds_to_256ths():
     logits = (4.0, 0.0)
     aware = aware_of(SOFTMAX["layer"](), logits)
     x = np.ones((1, 3), "float32")
-    found = aware(x, training=False).numpy() * 256
-    np.testing.assert_array_equal(found, np.round(found))
+    outputs = aware(x, training=False).numpy() * 256
+    np.testing.assert_array_equal(outputs, np.round(outputs))
     seen = aware(x, training=True).numpy()[0]
     np.testing.assert_allclose(seen, np.exp(logits) / np.sum(np.exp(logits)), rtol=1e-3)
 
@@ -143,8 +143,8 @@ def test_saved_model_trains_on_unrounded_probabilities(tmp_path):
     logits = (LOGIT, 0.0)
     aware_of(SOFTMAX["layer"](), logits).save(tmp_path / "aware.keras")
     again = keras.models.load_model(tmp_path / "aware.keras")
-    found = bias_gradient(again, CATEGORICAL(), (0.0, 1.0), logits)
-    np.testing.assert_allclose(found, (1.0 - P, P - 1.0), atol=1e-3)
+    gradients = bias_gradient(again, CATEGORICAL(), (0.0, 1.0), logits)
+    np.testing.assert_allclose(gradients, (1.0 - P, P - 1.0), atol=1e-3)
 
 
 def test_fitting_learns_from_a_confident_mistake():

@@ -3,8 +3,11 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from keras_cv_course.layers.distances import AbsoluteDifference, CosineDistance, CosineSimilarity
 from keras_cv_course.ops.normalization import l2_normalize
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
+from keras_cv_course.quantization.graph import trace
+from keras_cv_course.quantization.operations import OPERATIONS, member_of
 from keras_cv_course.quantization.primitives import split_into_primitives
 
 MAP = (6, 6, 4)
@@ -36,9 +39,9 @@ def settle(model, rng):
 
 def assert_same(model, other, rng):
     data = samples(model, rng)
-    expected, found = model(data), other(data)
+    expected, outputs = model(data), other(data)
     # Float rounding in another order, of sums of up to 36 products.
-    for y, z in zip(keras.tree.flatten(expected), keras.tree.flatten(found), strict=True):
+    for y, z in zip(keras.tree.flatten(expected), keras.tree.flatten(outputs), strict=True):
         np.testing.assert_allclose(z, y, atol=1e-5 * max(1.0, np.abs(y).max()))
     assert other.name == model.name
 
@@ -76,6 +79,20 @@ SPLITS = {
     "swish": (lambda x: layers.Activation("swish")(x), ["Activation", "Multiply"]),
     "swish_operator": (lambda x: ops.silu(x), ["Activation", "Multiply"]),
     "relu_operator": (lambda x: ops.relu(x), ["Activation"]),
+    "relu6_operator": (lambda x: ops.relu6(x), ["Activation"]),
+    "sigmoid_operator": (lambda x: ops.sigmoid(x), ["Activation"]),
+    "tanh_operator": (lambda x: ops.tanh(x), ["Activation"]),
+    "hard_sigmoid_operator": (lambda x: ops.hard_sigmoid(x), ["Activation"]),
+    "softmax": (lambda x: layers.Activation("softmax")(x), ["Softmax"]),
+    "leaky": (lambda x: layers.Activation("leaky_relu")(x), ["LeakyReLU"]),
+    "added_operator": (lambda x: x + 0.5, ["Rescaling"]),
+    "subtracted_operator": (lambda x: x - 0.5, ["Rescaling"]),
+    "multiplied_operator": (lambda x: x * np.float32([1, -2, 3, 0]), ["Rescaling"]),
+    "divided_operator": (lambda x: x / np.float32([1, -2, 3, 4]), ["Rescaling"]),
+    "negative_operator": (lambda x: -x, ["Rescaling"]),
+    "square_operator": (lambda x: ops.square(x), ["Multiply"]),
+    "power_operator": (lambda x: x**2, ["Multiply"]),
+    "cast_operator": (lambda x: layers.ReLU()(ops.cast(x, "float32")), ["ReLU"]),
     "hard_swish_operator": (lambda x: ops.hard_silu(x), ["Activation"]),
     "relu_with_slope": (lambda x: layers.ReLU(negative_slope=0.3)(x), ["LeakyReLU"]),
     "add": (lambda *xs: layers.Add()(xs), ["Add", "Add"], 3),
@@ -118,6 +135,17 @@ def test_parts_compute_what_the_layer_does(name, rng):
     for old, new in zip(before, model.weights, strict=True):
         np.testing.assert_array_equal(old, new)
     assert not {id(v) for v in model.variables} & {id(v) for v in split.variables}
+
+
+def test_every_kind_that_is_rewritten_is_among_these():
+    written = {member for member, kind in OPERATIONS.items() if kind.rewritings}
+    seen = set()
+    for build, _, *count in SPLITS.values():
+        model = network(build, count=count[0] if count else 1)
+        seen |= {member_of(call.operation) for call in trace(model).calls}
+    distances = {AbsoluteDifference, CosineDistance, CosineSimilarity}  # test_aware_distances.py
+    rounded = {kind.int8.layer for kind in OPERATIONS.values() if kind.int8 is not None}
+    assert written - rounded - distances <= seen
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -8,12 +8,12 @@ from keras import layers
 
 from keras_cv_course.quantization import calibrate, quantize_aware, strip, summary, tfmot
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
-from keras_cv_course.quantization.kernels import (
+from keras_cv_course.quantization.operations.leaky_relu import QuantizedPReLU
+from keras_cv_course.quantization.operations.linear import (
     QuantizedConv2D,
     QuantizedConv2DTranspose,
     QuantizedDense,
     QuantizedDepthwiseConv2D,
-    QuantizedPReLU,
 )
 
 MAP = (6, 6, 4)
@@ -64,8 +64,8 @@ def test_calibration_changes_nothing_but_ranges():
     for old, new in zip(weights, aware.get_layer("line").get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     # 4/255 and 7/255 are the steps; 2x + 1 takes twice the error of x.
-    found = aware.predict(column(-0.3, 1.7), verbose=0)
-    np.testing.assert_allclose(found, [[0.4, 0.3], [4.4, 0.0]], atol=4 / 255 + 3.5 / 255)
+    outputs = aware.predict(column(-0.3, 1.7), verbose=0)
+    np.testing.assert_allclose(outputs, [[0.4, 0.3], [4.4, 0.0]], atol=4 / 255 + 3.5 / 255)
 
 
 def test_range_starts_with_the_first_batch_and_is_an_average_then():
@@ -74,18 +74,18 @@ def test_range_starts_with_the_first_batch_and_is_an_average_then():
     assert rows(aware) == {"x_range": (0.0, 0.0, 1), "y": (0.0, 0.0, 1)}
     # Steps of 0.02, 50 of them below 0: rounding does not change -1, 0 and 4.1.
     aware.train_on_batch(column(-1.0, 4.1), np.zeros((2, 2)))
-    found = rows(aware)
-    np.testing.assert_allclose(found["x_range"], (-1.0, 4.1, 1), rtol=1e-6)
-    np.testing.assert_allclose(found["y"], (0.0, 9.2, 1), atol=1e-5)
+    summary_rows = rows(aware)
+    np.testing.assert_allclose(summary_rows["x_range"], (-1.0, 4.1, 1), rtol=1e-6)
+    np.testing.assert_allclose(summary_rows["y"], (0.0, 9.2, 1), atol=1e-5)
     aware.train_on_batch(column(1.0, 5.1), np.zeros((2, 2)))
-    found = rows(aware)
+    summary_rows = rows(aware)
     # 0.999 of before and 0.001 of the batch, whose extremes are 0 and 5.1.
-    np.testing.assert_allclose(found["x_range"], (-0.999, 4.101, 1), atol=1e-6)
+    np.testing.assert_allclose(summary_rows["x_range"], (-0.999, 4.101, 1), atol=1e-6)
     # 5.1 is cut off at 4.101, so that 2x + 1 is 9.202 and the average 9.200002.
-    np.testing.assert_allclose(found["y"], (0.0, 9.2, 1), atol=1e-4)
+    np.testing.assert_allclose(summary_rows["y"], (0.0, 9.2, 1), atol=1e-4)
     aware.predict(column(-50.0, 50.0), verbose=0)
     aware.evaluate(column(-50.0, 50.0), np.zeros((2, 2)), verbose=0)
-    assert rows(aware) == found
+    assert rows(aware) == summary_rows
 
 
 def concatenated():
@@ -120,13 +120,13 @@ def test_each_concatenated_tensor_moves_its_own_extremes_in_training(rng):
     low, high = (np.array(extremes) for extremes in (layer.weights[:2], layer.weights[2:]))
     aware.train_on_batch(2 * data, np.zeros((8, 6, 6, 2)))
     assert np.any(np.array(layer.weights[:2]) != low) or np.any(np.array(layer.weights[2:]) != high)
-    found = tuple(float(limit) for limit in layer.range())
+    limits = tuple(float(limit) for limit in layer.range())
     lows, highs = np.array(layer.weights[:2]), np.array(layer.weights[2:])
-    assert found == (lows.min(), highs.max())
+    assert limits == (lows.min(), highs.max())
 
 
 def encoder():
-    x = keras.Input(MAP, name="picture")
+    x = keras.Input(MAP, name="image")
     y = layers.ReLU(name="act")(layers.Conv2D(3, 3, name="conv")(x))
     return keras.Model(x, layers.Dense(4, name="code")(layers.Flatten()(y)), name="encoder")
 
@@ -145,12 +145,12 @@ def test_encoder_that_is_called_twice_has_one_set_of_kernels_and_ranges(rng):
     assert len(aware.trainable_variables) == len(model.trainable_variables)
     # Left and right share a range; one more each for act, code and the difference.
     assert sorted(r[2] for r in rows(aware).values()) == [1, 1, 1, 2]
-    (pictures,) = (r for r in rows(aware).values() if r[2] == 2)
-    np.testing.assert_allclose(pictures[:2], union(3 * small), rtol=1e-6)
+    (images,) = (r for r in rows(aware).values() if r[2] == 2)
+    np.testing.assert_allclose(images[:2], union(3 * small), rtol=1e-6)
     np.testing.assert_array_equal(aware.predict([small, small], verbose=0), 0)
     expected = model.predict([small, 3 * small], verbose=0)
-    found = aware.predict([small, 3 * small], verbose=0)
-    np.testing.assert_allclose(found, expected, atol=0.03 * np.ptp(expected))
+    outputs = aware.predict([small, 3 * small], verbose=0)
+    np.testing.assert_allclose(outputs, expected, atol=0.03 * np.ptp(expected))
     np.testing.assert_array_equal(strip(aware)([small, small]), model([small, small]))
 
 
@@ -159,12 +159,12 @@ def test_encoder_trains_on_both_of_its_calls(rng):
     aware.compile(keras.optimizers.SGD(0.0), "mse")
     small = rng.uniform(-1, 1, (8, *MAP)).astype("float32")
     aware.train_on_batch([small, 3 * small], np.zeros((8, 4)))
-    (pictures,) = (r for r in rows(aware).values() if r[2] == 2)
-    np.testing.assert_allclose(pictures[:2], union(3 * small), rtol=1e-6)
+    (images,) = (r for r in rows(aware).values() if r[2] == 2)
+    np.testing.assert_allclose(images[:2], union(3 * small), rtol=1e-6)
 
 
 def test_backbone_in_a_model_in_a_model(rng):
-    middle_in = keras.Input(MAP, name="picture")
+    middle_in = keras.Input(MAP, name="image")
     middle = keras.Model(middle_in, layers.Dense(3, name="dense")(encoder()(middle_in)), name="mid")
     x = keras.Input(MAP, name="x")
     model = keras.Model(x, layers.Dense(2, name="dense")(middle(x)), name="outer")
@@ -173,20 +173,20 @@ def test_backbone_in_a_model_in_a_model(rng):
     assert len(rows(aware, "kernel")) == 4
     assert not any(isinstance(layer, keras.Model) for layer in aware.layers)
     expected = model.predict(data, verbose=0)
-    found = aware.predict(data, verbose=0)
-    np.testing.assert_allclose(found, expected, atol=0.03 * np.ptp(expected))
+    outputs = aware.predict(data, verbose=0)
+    np.testing.assert_allclose(outputs, expected, atol=0.03 * np.ptp(expected))
     np.testing.assert_array_equal(strip(aware)(data), model(data))
     assert aware.output_names == model.output_names
 
 
-def test_summary_tells_each_range():
+def test_summary_lists_each_range():
     x = keras.Input((1,), name="x")
     y = layers.Softmax(name="y")(layers.Dense(2, name="line")(x))
     model = keras.Model(x, y, name="tiny")
     model.get_layer("line").set_weights([np.array([[2.0, -1.0]]), np.array([1.0, 0.0])])
     report = summary(quantize_aware(model, column(-1.0, 3.0)))
-    found = [(r.layer, r.kind, r.low, r.high, r.count) for r in report.rows]
-    assert found == [
+    table = [(r.layer, r.kind, r.low, r.high, r.count) for r in report.rows]
+    assert table == [
         ("x_range", "activation", -1.0, 3.0, 1),
         ("line", "kernel", -2.0, 2.0, 2),
         ("line_range", "activation", -3.0, 7.0, 1),
@@ -271,8 +271,8 @@ def test_kernels_are_rounded_as_tfmot_does(per_channel, rng):
     expected = np.asarray(quantizer(tf.constant(flat), True, extremes)).reshape(layer.kernel.shape)
     one_hot = np.zeros((1, 5, 5, 4), "float32")
     one_hot[0, 2, 2] = 1.0  # gives back the kernel, turned over
-    found = np.asarray(layer(one_hot))[0, ::-1, ::-1]
-    np.testing.assert_allclose(found, expected[..., 0], rtol=1e-6)
+    outputs = np.asarray(layer(one_hot))[0, ::-1, ::-1]
+    np.testing.assert_allclose(outputs, expected[..., 0], rtol=1e-6)
 
 
 def test_filter_of_zeros_stays_one(rng):
@@ -288,10 +288,10 @@ def test_slopes_of_prelu_are_rounded_with_0_on_the_grid():
     layer = QuantizedPReLU(shared_axes=[1, 2])
     layer.build((None, *MAP))
     layer.set_weights([np.array([[[-0.5, 0.1, 0.3333, 2.0]]])])
-    found = -np.asarray(layer(-np.ones((1, *MAP), "float32")))[0, 0, 0]
+    slopes = -np.asarray(layer(-np.ones((1, *MAP), "float32")))[0, 0, 0]
     step = 2.5 / 255
-    np.testing.assert_allclose(found, np.round(found / step) * step, atol=1e-6)
-    np.testing.assert_allclose(found, [-0.5, 0.1, 0.3333, 2.0], atol=step)
+    np.testing.assert_allclose(slopes, np.round(slopes / step) * step, atol=1e-6)
+    np.testing.assert_allclose(slopes, [-0.5, 0.1, 0.3333, 2.0], atol=step)
     np.testing.assert_array_equal(layer(np.ones((1, *MAP))), 1.0)
 
 
@@ -321,7 +321,7 @@ def test_prescribed_range_has_no_weights_and_does_not_move():
     assert not layer.weights
 
 
-def test_input_range_that_is_told_is_not_measured():
+def test_a_given_input_range_is_not_measured():
     aware = quantize_aware(tiny(), column(0.0, 0.25), input_range=(-1.0, 1.0))
     assert rows(aware, "prescribed")["x_range"][:2] == (-1.0, 1.0)
     with pytest.raises(ValueError, match="`input_range` must be"):

@@ -17,7 +17,7 @@ from keras_cv_course.quantization.graph import trace
 
 def ranges(model):
     """Returns the layers that round, by the name of the layer whose output they round."""
-    found = {}
+    ranges_by_name = {}
     makers = {}
     for call in trace(model).calls:
         makers[id(call.outputs)] = call.operation.name
@@ -25,8 +25,8 @@ def ranges(model):
             own = call.operation.name
             # The one that rounds an output has the name of the layer that made it.
             name = own if own in model.output_names else makers.get(id(call.inputs[0]), "input")
-            found[name] = model.get_layer(own)
-    return found
+            ranges_by_name[name] = model.get_layer(own)
+    return ranges_by_name
 
 
 def limits(layers):
@@ -60,14 +60,14 @@ def test_outputs_and_moved_ranges_are_those_of_tfmot(network, train, unsettle, r
     x = rng.uniform(-1, 1, (8, *model.input_shape[1:])).astype("float32")
     aware = quantize_aware(model, calibration_data=x, depthwise_per_channel=False)
     rounding = ranges(aware)
-    found = reference(network, model, rounding, x, tmp_path)
-    assert {f"moved/{name}" for name in rounding} == set(found.files) - {"y"}
-    assert len(np.unique(found["y"])) > 100
-    np.testing.assert_allclose(aware(x, training=False), found["y"], atol=1e-4)
+    actual = reference(network, model, rounding, x, tmp_path)
+    assert {f"moved/{name}" for name in rounding} == set(actual.files) - {"y"}
+    assert len(np.unique(actual["y"])) > 100
+    np.testing.assert_allclose(aware(x, training=False), actual["y"], atol=1e-4)
     if not train:
         return
     before = limits(rounding)
     aware(x, training=True)
     for name, after in limits(rounding).items():
-        np.testing.assert_allclose(after, found[f"moved/{name}"], atol=1e-5)
+        np.testing.assert_allclose(after, actual[f"moved/{name}"], atol=1e-5)
         assert name == "input" or np.abs(after - before[name]).max() > 1e-4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_cv_course.quantization.integer_kernels import _bias
+from keras_cv_course.quantization.operations.linear import integer_bias
 
 STEP = np.float32(0.0235294122248888) * np.float32(0.0030542586)
 
@@ -19,5 +19,7 @@ STEP = np.float32(0.0235294122248888) * np.float32(0.0030542586)
     ],
 )
 def test_a_bias_is_what_the_converter_makes_of_it(bias, step, expected):
-    found = _bias(ops.convert_to_tensor(bias, "float64"), ops.convert_to_tensor(step, "float32"))
-    assert float(found) == expected
+    rounded = integer_bias(
+        ops.convert_to_tensor(bias, "float64"), ops.convert_to_tensor(step, "float32")
+    )
+    assert float(rounded) == expected

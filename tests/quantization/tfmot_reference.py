@@ -46,14 +46,14 @@ def _set_weights(layers: list[Any], given: Any) -> None:
 
 def _ranges(model: Any) -> dict[str, list[Any]]:
     """Returns the two variables of each rounded tensor, by the layer that makes it."""
-    found: dict[str, list[Any]] = {}
+    ranges_by_name: dict[str, list[Any]] = {}
     for wrapper in model.layers:
         kinds = ("output_m", "quantize_layer_m")
         limits = [v for v in wrapper.weights if v.name.split("/")[-1].startswith(kinds)]
         if limits:
             name = wrapper.layer.name if hasattr(wrapper, "layer") else "input"
-            found[name] = sorted(limits, key=lambda v: "max" in v.name)
-    return found
+            ranges_by_name[name] = sorted(limits, key=lambda v: "max" in v.name)
+    return ranges_by_name
 
 
 def main(network: str, source: str, target: str) -> None:

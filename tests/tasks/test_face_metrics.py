@@ -18,7 +18,7 @@ def labels(**values):
 
 def test_each_task_has_a_number_of_its_own():
     points = np.float32([[10, 25], [90, 25], [50, 30]])
-    found = [
+    results = [
         (
             result(landmarks=points + np.float32([3, 4])),
             labels(landmarks=(points / [100, 50] - 0.5).ravel()),
@@ -31,7 +31,7 @@ def test_each_task_has_a_number_of_its_own():
         (result(smile=False, detection=True), labels(smile=1, detection=0)),
         (result(age=30.0), labels(height=1.8) | labels(smile=1)),
     ]
-    metrics = face_metrics(found, (0, 1))
+    metrics = face_metrics(results, (0, 1))
     assert metrics["landmarks_nme"] == pytest.approx(5 / 80)
     assert metrics["landmarks_error_percent"] == pytest.approx(5)
     assert metrics["pose_error_degrees"] == pytest.approx(4)  # of yaw 6 and roll 2
@@ -43,8 +43,8 @@ def test_each_task_has_a_number_of_its_own():
 
 
 def test_names_of_genders_are_those_of_the_model():
-    found = [(result(gender="w"), labels(gender=0)), (result(gender="w"), labels(gender=1))]
-    assert face_metrics(found, (0, 1), ("w", "m")) == {"gender_accuracy": 0.5}
+    results = [(result(gender="w"), labels(gender=0)), (result(gender="w"), labels(gender=1))]
+    assert face_metrics(results, (0, 1), ("w", "m")) == {"gender_accuracy": 0.5}
 
 
 def test_a_result_is_drawn_listed_and_resized():

@@ -83,11 +83,11 @@ def test_the_largest_object_counts():
         ),
         ("a", "b"),
     )
-    found = TASK.evaluate(Same(), samples).metrics
-    assert found["accuracy"] == pytest.approx(2 / 3)
-    assert found["mean_iou"] == pytest.approx((1 + 1 / 3 + 1) / 3)
-    assert found["localization_accuracy"] == pytest.approx(1 / 3)
-    assert found["presence_accuracy"] == 0.75
+    metrics = TASK.evaluate(Same(), samples).metrics
+    assert metrics["accuracy"] == pytest.approx(2 / 3)
+    assert metrics["mean_iou"] == pytest.approx((1 + 1 / 3 + 1) / 3)
+    assert metrics["localization_accuracy"] == pytest.approx(1 / 3)
+    assert metrics["presence_accuracy"] == 0.75
 
 
 def test_only_a_localizer_is_recognized():

@@ -24,10 +24,10 @@ def test_the_tasks_are_those_that_the_sets_have_labels_for(sets):
     faces = open_faces(str(sets))
     assert [task.name for task in faces.tasks] == ["smile", "gender", "age"]
     save(sets / "person_coco" / "not_person", "wall.png", "tree.png")
-    found = open_faces(str(sets))
-    assert [task.name for task in found.tasks][-1] == "detection"
-    assert [len(one) for one in found.sets] == [10, 8, 2]
-    train, val = found.split(0.5, seed=1)
+    data = open_faces(str(sets))
+    assert [task.name for task in data.tasks][-1] == "detection"
+    assert [len(one) for one in data.sets] == [10, 8, 2]
+    train, val = data.split(0.5, seed=1)
     assert [len(one) for one in train.sets] == [5, 4, 1]
     assert not set(train.sets[0].files) & set(val.sets[0].files)
     recorded = FaceData(train, val).split_files

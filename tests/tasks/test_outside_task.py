@@ -135,8 +135,8 @@ class CountTheDots(Task):
 
     def evaluate(self, predictor, samples, progress=silent):
         images, numbers = samples.content
-        found = [result.count for result in progress(predictor.results(images), len(images))]
-        error = np.abs(np.array(found) - numbers[:, 0]).mean()
+        counts = [result.count for result in progress(predictor.results(images), len(images))]
+        error = np.abs(np.array(counts) - numbers[:, 0]).mean()
         return Evaluation({"error": float(error)}, len(images))
 
     def read_outputs(self, outputs, images, frames, spec, options):

@@ -27,8 +27,8 @@ def mean_colour(**facts):
 def test_vectors_have_length_1_and_images_are_cropped_as_in_training():
     image = np.zeros((8, 8, 3), np.uint8)
     image[2:6, 2:6] = [255, 0, 0]
-    found = mean_colour(crop=0.5)(image).embedding
-    np.testing.assert_allclose(found, np.float32([1, -1, -1]) / np.sqrt(3), atol=1e-6)
+    embedding = mean_colour(crop=0.5)(image).embedding
+    np.testing.assert_allclose(embedding, np.float32([1, -1, -1]) / np.sqrt(3), atol=1e-6)
     whole = mean_colour()(image).embedding
     expected = np.float32([-0.5, -1, -1])  # a quarter is red
     np.testing.assert_allclose(whole, expected / np.linalg.norm(expected), atol=1e-6)
@@ -39,8 +39,8 @@ def test_the_mirrored_image_is_embedded_where_the_model_was_measured_so(rng):
     model = keras.Model(image, keras.layers.Flatten(name="embedding")(image))
     pixels = rng.integers(0, 255, SHAPE, np.uint8)
     spec = ModelSpec("verify", None, (-1.0, 1.0), "crop", facts={"mirrored": True})
-    found = TASK.predictor(model, spec, SHAPE, TASK.Predict())
-    a, b = found(pixels), found(pixels[:, ::-1].copy())
+    predictor = TASK.predictor(model, spec, SHAPE, TASK.Predict())
+    a, b = predictor(pixels), predictor(pixels[:, ::-1].copy())
     assert a.similarity(b) == pytest.approx(
         float(a.embedding.reshape(SHAPE)[:, ::-1].ravel() @ a.embedding), abs=1e-6
     )
@@ -52,12 +52,16 @@ def test_pairs_of_people_are_measured_and_a_threshold_is_chosen(rng):
     labels = np.repeat(np.arange(3, dtype=np.int32), 4)
     noise = rng.integers(0, 40, (12, 6, 6, 3))
     people = People((colours[labels][:, None, None] + noise).astype(np.uint8), labels, tuple("abc"))
-    found = TASK.evaluate(mean_colour(), Samples("val", people))
-    assert (found.metrics["eer"], found.metrics["auc"], found.metrics["accuracy"]) == (0, 1, 1)
-    assert "TAR@0.001" not in found.metrics  # 48 pairs of two are too few
+    evaluation = TASK.evaluate(mean_colour(), Samples("val", people))
+    assert (
+        evaluation.metrics["eer"],
+        evaluation.metrics["auc"],
+        evaluation.metrics["accuracy"],
+    ) == (0, 1, 1)
+    assert "TAR@0.001" not in evaluation.metrics  # 48 pairs of two are too few
     # One in 48 may be accepted, so that the threshold is at most the most alike of them.
-    assert found.facts["false_accept_rate"] == pytest.approx(1 / 48)
-    assert -0.5 < found.facts["threshold"] < 0.5
+    assert evaluation.facts["false_accept_rate"] == pytest.approx(1 / 48)
+    assert -0.5 < evaluation.facts["threshold"] < 0.5
     assert TASK.limited(Samples("val", people), 4).content.names == ("a", "b")
 
 
@@ -91,7 +95,7 @@ def test_too_few_people_are_refused():
         TASK.open(Args(held_out=0.1))
 
 
-def test_nobody_is_on_both_sides_and_what_cannot_be_read_is_told(tmp_path, rng):
+def test_nobody_is_on_both_sides_and_what_cannot_be_read_is_reported(tmp_path, rng):
     for name in "abcdef":
         for i in range(3):
             (tmp_path / name).mkdir(exist_ok=True)

@@ -43,26 +43,26 @@ def trained(tmp_path_factory):
 def test_file_computes_what_the_model_does_on_the_kernels_that_devices_run(trained):
     path, images, labels, expected, (others, expected_of_others) = trained
     assert np.mean(expected.argmax(axis=1) == labels) > 0.9
-    found = TFLiteModel(path, validate=False).predict(images)
-    steps = np.abs(found - expected) / output_steps(path.read_bytes())[0]
+    outputs = TFLiteModel(path, validate=False).predict(images)
+    steps = np.abs(outputs - expected) / output_steps(path.read_bytes())[0]
     assert steps.max() < 1.5
     # A sum of floats can fall on the other side of a half, once in a hundred thousand values. One
     # that does moves up to ten scores of its image, too many to find a share of 360 images.
     found_of_others = TFLiteModel(path, validate=False).predict(others)
-    moved = np.concatenate([found - expected, found_of_others - expected_of_others])
+    moved = np.concatenate([outputs - expected, found_of_others - expected_of_others])
     assert np.mean(np.abs(moved) / output_steps(path.read_bytes())[0] > 0.5) < 0.002
     clear = margins(path, expected) > CLEAR_STEPS
     assert clear.sum() > 256
-    np.testing.assert_array_equal(found.argmax(axis=1)[clear], expected.argmax(axis=1)[clear])
+    np.testing.assert_array_equal(outputs.argmax(axis=1)[clear], expected.argmax(axis=1)[clear])
 
 
 @pytest.mark.slow
 def test_reference_kernels_decide_as_the_model_does(trained):
     path, images, _, expected, _ = trained
-    found = TFLiteModel(path, kernels="reference", validate=False).predict(images)
-    steps = np.abs(found - expected) / output_steps(path.read_bytes())[0]
+    outputs = TFLiteModel(path, kernels="reference", validate=False).predict(images)
+    steps = np.abs(outputs - expected) / output_steps(path.read_bytes())[0]
     assert np.median(steps) <= 1.01
-    assert np.mean(found.argmax(axis=1) == expected.argmax(axis=1)) >= 0.98
+    assert np.mean(outputs.argmax(axis=1) == expected.argmax(axis=1)) >= 0.98
 
 
 def margins(path, scores):

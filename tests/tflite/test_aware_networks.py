@@ -121,12 +121,12 @@ def check(model, images, tmp_path):
     assert "DEQUANTIZE" not in trained.operators
     assert trained.partitions <= after.partitions
 
-    found = TFLiteModel(trained.path, validate=False).predict(images)
+    outputs = TFLiteModel(trained.path, validate=False).predict(images)
     step = output_steps(trained.path.read_bytes())[0]
     rounding = expected - strip(loaded).predict(images, verbose=0)
     # The file differs from the model by the order of rounding, the model from the float one by
     # rounding itself.
-    assert np.std(found - expected) <= np.std(rounding) + step
+    assert np.std(outputs - expected) <= np.std(rounding) + step
     return trained
 
 

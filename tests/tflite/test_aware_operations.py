@@ -3,6 +3,8 @@
 Inputs lie exactly on the int8 grid of the input, so that only the operation rounds.
 """
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,14 +13,17 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from keras_cv_course.layers.batch_normalization import BatchNormalization
 from keras_cv_course.layers.box_codes import BoxCodes
 from keras_cv_course.layers.distances import AbsoluteDifference, CosineDistance, CosineSimilarity
 from keras_cv_course.layers.spec_carrier import SpecCarrier
 from keras_cv_course.ops.anchors import AnchorMap
-from keras_cv_course.quantization import quantize_aware
+from keras_cv_course.quantization import operations, quantize_aware
+from keras_cv_course.quantization.folding import fold_constant_factors
 from keras_cv_course.quantization.graph import trace
-from keras_cv_course.quantization.rewriting import rewrite_for_integers
-from keras_cv_course.quantization.rules import OPERATIONS, TRAINING_ONLY, kind_of
+from keras_cv_course.quantization.operations import OPERATIONS, int8_layer, kind_of, member_of
+from keras_cv_course.quantization.operations.training_only import TRAINING_ONLY
+from keras_cv_course.quantization.rewriting import rewrite_with_gains
 from keras_cv_course.specs.detection import DetectionSpec
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
@@ -138,7 +143,7 @@ LINEAR = {
     "dense_bn_relu": Case(rectified(DENSE, 7, use_bias=False), (VECTOR,)),
     "dense_of_a_map": Case(alone(DENSE, 7)),
     "lone_bn": Case(alone(layers.BatchNormalization)),
-    "lone_bn_of_a_vector": Case(alone(layers.BatchNormalization), (VECTOR,)),
+    "lone_bn_of_a_vector": Case(alone(BatchNormalization), (VECTOR,)),
     "lone_bn_before_conv": Case(before_conv(alone(layers.BatchNormalization))),
     "lone_bn_relu_before_conv": Case(
         before_conv(lambda x: layers.ReLU()(layers.BatchNormalization()(x)))
@@ -315,21 +320,65 @@ def test_file_computes_what_the_aware_model_does(name, tmp_path, rng):
     assert np.mean(apart > 0.5) <= case.share
     operators = inspect(path, validate=False).operators
     assert not CONVERSIONS & set(operators)
-    assert set(operators) <= TFLITE_MICRO | MORE_THAN_MICRO
+    assert set(operators) <= set().union(*(form.operators for form in int8_forms(case)))
     assert len(operators) <= len(inspect(after, validate=False).operators) + case.more
 
 
-def kinds_of(case):
-    """Returns the rows of the table of operations that a case goes through."""
-    network_ = rewrite_for_integers(network(case))
-    return {kind_of(call.operation) for call in trace(network_).calls}
+def rewritten(case):
+    """Returns the operations that a case becomes."""
+    return [call.operation for call in trace(rewrite_with_gains(network(case))[0]).calls]
 
 
-def test_every_operation_of_the_table_has_a_case():
+def int8_forms(case):
+    kinds = (kind_of(operation) for operation in rewritten(case))
+    return [kind.int8 for kind in kinds if kind is not None and kind.int8 is not None]
+
+
+def test_every_kind_of_operation_has_a_case():
     """Each is quantized, trained and run by the interpreter above."""
-    covered = set().union(*(kinds_of(case) for case in CASES.values()))
-    missing = [kind for kind in OPERATIONS if kind not in covered and kind not in TRAINING_ONLY]
-    assert not missing
+    covered = {member_of(operation) for case in CASES.values() for operation in rewritten(case)}
+    rounded = {member: kind.int8 for member, kind in OPERATIONS.items() if kind.int8 is not None}
+    covered |= {form.layer for form in rounded.values()} | {*TRAINING_ONLY}
+    assert not [member for member in rounded if member not in covered]
+
+
+def test_the_table_has_the_kinds_of_every_module():
+    for module in pkgutil.iter_modules(operations.__path__, f"{operations.__name__}."):
+        kinds = getattr(importlib.import_module(module.name), "KINDS", ())
+        assert {id(kind) for kind in kinds} <= {id(kind) for kind in OPERATIONS.values()}, module
+    members = [
+        member
+        for kind in {id(k): k for k in OPERATIONS.values()}.values()
+        for member in kind.members
+    ]
+    assert len(members) == len(OPERATIONS)
+
+
+def test_operators_are_there_on_small_devices():
+    forms = [kind.int8 for kind in OPERATIONS.values() if kind.int8 is not None]
+    operators = set().union(*(form.operators for form in forms))
+    assert operators <= TFLITE_MICRO | MORE_THAN_MICRO
+    assert all(set(form.bounds) <= form.operators for form in forms)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_weights_are_rounded(name):
+    for operation in rewritten(CASES[name]):
+        if isinstance(operation, keras.Layer) and operation.trainable_weights:
+            assert int8_layer(operation) is not None, operation.name
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_factors_before_change_nothing(name, rng):
+    """Whatever rule a kind has for them: 1/4 goes through it, into a kernel, or is restored."""
+    case = CASES[name]
+    inputs = [keras.Input(shape, name=f"x{i}") for i, shape in enumerate(case.shapes)]
+    model = keras.Model(inputs, case.build(*(x * 0.25 for x in inputs)))
+    settle(model, rng)
+    arrays = [rng.uniform(*case.limits, (2, *shape)).astype("float32") for shape in case.shapes]
+    expected = np.asarray(model(arrays))
+    actual = np.asarray(fold_constant_factors(model)(arrays))
+    np.testing.assert_allclose(actual, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_concatenated_sigmoid_is_brought_to_the_shared_range_once(tmp_path, rng):

@@ -57,10 +57,10 @@ def test_file_computes_what_the_model_does(quantize, tolerance, model, images, t
         model, tmp_path / "m.tflite", quantize, calibration_data=calibration(quantize, images)
     )
     expected = model.predict(images, verbose=0)
-    found = TFLiteModel(result.path, validate=False).predict(images)
-    np.testing.assert_allclose(found, expected, atol=tolerance * np.ptp(expected))
+    outputs = TFLiteModel(result.path, validate=False).predict(images)
+    np.testing.assert_allclose(outputs, expected, atol=tolerance * np.ptp(expected))
     assert result.size_bytes == result.path.stat().st_size
-    assert set(result.seconds) == {"rewrite", "freeze", "translate", "quantize", "write"}
+    assert set(result.seconds) == {"rewrite", "freeze", "translate", "quantize", "write", "open"}
 
 
 @pytest.mark.parametrize("io_dtype", ["float32", "uint8", "int8"])
@@ -247,21 +247,21 @@ def pixel_model():
     ("limits", "message"),
     [((0, 1), "range of pixels divided by 255"), ((-1, 1), "values from -1 to 1|values from -0.9")],
 )
-def test_pictures_of_another_range_are_refused(limits, message, pixel_model, rng, tmp_path):
+def test_images_of_another_range_are_refused(limits, message, pixel_model, rng, tmp_path):
     images = rng.uniform(*limits, (4, 16, 16, 3))
     with pytest.raises(ValueError, match=message):
         convert(pixel_model, tmp_path / "m.tflite", "int8", calibration_data=images)
 
 
-def test_range_can_be_told(model, rng, tmp_path):
+def test_range_can_be_given(model, rng, tmp_path):
     images = rng.uniform(0, 1, (4, 16, 16, 3))
     convert(model, tmp_path / "m.tflite", "int8", calibration_data=images, input_range=(0, 1))
     with pytest.raises(ValueError, match="range of pixels divided by 255"):
         convert(model, tmp_path / "m.tflite", "int8", calibration_data=images, input_range=(0, 255))
 
 
-def test_folder_of_pictures_calibrates(model, pixel_model, rng, tmp_path):
-    folder = tmp_path / "pictures"
+def test_folder_of_images_calibrates(model, pixel_model, rng, tmp_path):
+    folder = tmp_path / "images"
     folder.mkdir()
     for i in range(4):
         pixels = rng.integers(0, 256, (20, 20, 3))
@@ -301,8 +301,8 @@ def test_pixels_of_an_integer_input(rng, tmp_path):
     model = keras.Model(image, layers.GlobalAveragePooling2D(name="scores")(x))
     images = rng.integers(0, 256, (4, 8, 8, 3)).astype("uint8")
     convert(model, tmp_path / "m.tflite", "int8", calibration_data=images)
-    found = TFLiteModel(tmp_path / "m.tflite", validate=False).predict(images)
-    np.testing.assert_allclose(found, model(images), atol=0.05)
+    outputs = TFLiteModel(tmp_path / "m.tflite", validate=False).predict(images)
+    np.testing.assert_allclose(outputs, model(images), atol=0.05)
 
 
 def test_output_that_is_an_input_or_there_twice_is_refused(tmp_path):
@@ -318,7 +318,7 @@ def test_what_is_no_model_is_refused(tmp_path):
         convert(None, tmp_path / "m.tflite", "none")
 
 
-def test_uint8_inputs_are_pixels_where_the_range_is_told(model, images, tmp_path):
+def test_uint8_inputs_are_pixels_where_the_range_is_given(model, images, tmp_path):
     darker = images[:8] / 2  # Their own range is half of what the model takes.
     convert(model, tmp_path / "m.tflite", "int8", "uint8", darker, input_range=(-1, 1))
     (spec,) = TFLiteModel(tmp_path / "m.tflite", validate=False).inputs

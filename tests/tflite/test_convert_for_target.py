@@ -60,7 +60,7 @@ def test_device_gets_the_types_it_takes(target, dtype, images, path):
         (segmenter, ("sky", "sea"), "segmenter"),
     ],
 )
-def test_metadata_tells_the_task_and_the_range(model, names, task, path):
+def test_metadata_holds_the_task_and_the_range(model, names, task, path):
     convert(model(), path, "none", class_names=names, input_range=(0, 1), target="phone")
     metadata = inspect(path).metadata
     assert metadata.task == task
@@ -69,12 +69,12 @@ def test_metadata_tells_the_task_and_the_range(model, names, task, path):
     assert task in str(inspect(path))
 
 
-def test_task_can_be_told_without_a_target(path):
+def test_task_can_be_given_without_a_target(path):
     convert(classifier(), path, "none", input_range=(-1, 1), metadata=EmbedderMetadata())
     assert read_metadata(path).task == "embedder"
 
 
-def test_what_is_no_colour_picture_has_no_metadata(path):
+def test_what_is_no_colour_image_has_no_metadata(path):
     convert(classifier(channels=1), path, "none", target="phone")
     assert read_metadata(path) is None
 

@@ -2,11 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_cv_course.detectors.detections import join_detections, split_detections
+from keras_cv_course.detectors.detections import network_of, suppression_of
 from keras_cv_course.layers.detection_postprocess import DetectionPostProcess
 from keras_cv_course.quantization import quantize_aware, strip
 from keras_cv_course.tflite import TFLiteModel, check, compare, convert, inspect
-from keras_cv_course.tflite.detection_postprocess import append
 
 ANCHORS = np.random.default_rng(1).uniform(0.2, 0.6, (40, 4)).astype(np.float32)
 SCALES = (10.0, 8.0, 5.0, 4.0)
@@ -49,30 +48,30 @@ def by_hand(image, score_threshold, iou_threshold, most):
     height = height * np.exp(codes[:, 2] / h_scale)
     width = width * np.exp(codes[:, 3] / w_scale)
     boxes = np.stack([y - height / 2, x - width / 2, y + height / 2, x + width / 2], 1)
-    found = []
+    kept = []
     for i in np.argsort(-scores, axis=None):
         anchor, label = divmod(int(i), scores.shape[1])
-        rivals = [box for box, other, _ in found if other == label]
+        rivals = [box for box, other, _ in kept if other == label]
         covered = any(overlap(boxes[anchor], box) > iou_threshold for box in rivals)
         if scores[anchor, label] >= score_threshold and not covered:
-            found.append((boxes[anchor], label, scores[anchor, label]))
-    return found[:most]
+            kept.append((boxes[anchor], label, scores[anchor, label]))
+    return kept[:most]
 
 
 @pytest.mark.parametrize("most", [12, 100])
 def test_layer_and_file_find_what_is_found_by_hand(images, tmp_path, most):
     model = detector(max_detections=most, score_threshold=0.3, iou_threshold=0.45)
     file = TFLiteModel(convert(model, tmp_path / "m.tflite", "none").path)
-    for found in (model.predict(images, verbose=0), file.predict(images)):
+    for outputs in (model.predict(images, verbose=0), file.predict(images)):
         for i, image in enumerate(images):
             expected = by_hand(image, 0.3, 0.45, most)
-            count = int(found["count"][i])
+            count = int(outputs["count"][i])
             assert count == len(expected) > 5
             boxes, labels, scores = zip(*expected, strict=True)
-            np.testing.assert_allclose(found["boxes"][i, :count], boxes, atol=1e-5)
-            np.testing.assert_array_equal(found["classes"][i, :count], labels)
-            np.testing.assert_allclose(found["scores"][i, :count], scores, atol=1e-6)
-            assert not any(found[key][i, count:].any() for key in ("boxes", "classes", "scores"))
+            np.testing.assert_allclose(outputs["boxes"][i, :count], boxes, atol=1e-5)
+            np.testing.assert_array_equal(outputs["classes"][i, :count], labels)
+            np.testing.assert_allclose(outputs["scores"][i, :count], scores, atol=1e-6)
+            assert not any(outputs[key][i, count:].any() for key in ("boxes", "classes", "scores"))
 
 
 def test_score_equal_to_the_threshold_counts(images, tmp_path):
@@ -80,9 +79,9 @@ def test_score_equal_to_the_threshold_counts(images, tmp_path):
     images[:, 3, :, 5] = 0.5
     model = detector(score_threshold=0.5)
     file = TFLiteModel(convert(model, tmp_path / "m.tflite", "none").path)
-    for found in (model.predict(images, verbose=0), file.predict(images)):
-        np.testing.assert_array_equal(found["count"], 1)
-        np.testing.assert_array_equal(found["classes"][:, 0], 1)
+    for outputs in (model.predict(images, verbose=0), file.predict(images)):
+        np.testing.assert_array_equal(outputs["count"], 1)
+        np.testing.assert_array_equal(outputs["classes"][:, 0], 1)
 
 
 @pytest.mark.parametrize("aware", [False, True])
@@ -104,13 +103,13 @@ def test_int8_file_finds_what_its_network_gives(images, tmp_path, aware, io_dtyp
     # The network copies its codes and scores from images in 256 steps from -1 to 1.
     step = 2 / 255
     rounded = np.round((images + 1) / step) * step - 1
-    found = TFLiteModel(path, validate=False).predict(images)
+    actual = TFLiteModel(path, validate=False).predict(images)
     for i, image in enumerate(rounded):
         expected = by_hand(image, 0.5 - step / 2, 0.5, 12)
-        count = int(found["count"][i])
+        count = int(actual["count"][i])
         assert count == len(expected) > 3
         scores = [score for _, _, score in expected]
-        np.testing.assert_allclose(found["scores"][i, :count], scores, atol=1.5 * step)
+        np.testing.assert_allclose(actual["scores"][i, :count], scores, atol=1.5 * step)
 
 
 def test_quantization_aware_detector_is_its_file(images, tmp_path, rng):
@@ -121,10 +120,10 @@ def test_quantization_aware_detector_is_its_file(images, tmp_path, rng):
     model = quantize_aware(whole, images, input_range=(-1, 1))
     again = strip(model).predict(images, verbose=0)
     expected = model.predict(images, verbose=0)
-    found = TFLiteModel(convert(model, tmp_path / "m.tflite").path).predict(images)
+    outputs = TFLiteModel(convert(model, tmp_path / "m.tflite").path).predict(images)
     for key, values in whole.predict(images, verbose=0).items():
         np.testing.assert_allclose(again[key], values, atol=1e-5)
-        np.testing.assert_allclose(found[key], expected[key], atol=1e-5)
+        np.testing.assert_allclose(outputs[key], expected[key], atol=1e-5)
 
 
 def test_phone_gets_a_detector_with_names(tmp_path, rng):
@@ -133,15 +132,15 @@ def test_phone_gets_a_detector_with_names(tmp_path, rng):
     codes, logits = (keras.layers.Reshape((40, x.shape[-1]))(x) for x in maps)
     scores = keras.layers.Activation("sigmoid")(logits)
     model = keras.Model(image, DetectionPostProcess(ANCHORS, 2)([codes, scores]))
-    pictures = rng.uniform(0, 1, (8, 8, 5, 3)).astype(np.float32)
-    options = {"calibration_data": pictures, "input_range": (0, 1), "target": "phone"}
+    images = rng.uniform(0, 1, (8, 8, 5, 3)).astype(np.float32)
+    options = {"calibration_data": images, "input_range": (0, 1), "target": "phone"}
     path = convert(model, tmp_path / "m.tflite", class_names=["cat", "dog"], **options).path
     assert check(path, "phone").ok
     report = inspect(path, validate=False)
     assert report.metadata.task == "detector"
     assert report.class_names == ("cat", "dog")
     assert [x.dtype for x in report.inputs] == ["uint8"]
-    assert compare(model, path, pictures).worst_tensors
+    assert compare(model, path, images).worst_tensors
     with pytest.raises(ValueError, match="1 names for outputs of"):
         convert(model, path, class_names=["cat"], **options)
 
@@ -150,32 +149,25 @@ def test_saved_and_loaded_layer_is_the_same(images, tmp_path):
     model = detector(iou_threshold=0.3)
     model.save(tmp_path / "m.keras")
     again = keras.models.load_model(tmp_path / "m.keras")
-    expected, found = (m.predict(images, verbose=0) for m in (model, again))
+    expected, outputs = (m.predict(images, verbose=0) for m in (model, again))
     for key, values in expected.items():
-        np.testing.assert_array_equal(found[key], values)
+        np.testing.assert_array_equal(outputs[key], values)
 
 
 def test_model_without_the_layer_is_left_alone():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    assert split_detections(model) == (model, None)
-    assert join_detections(model, None) is model
+    assert suppression_of(model) is None
+    assert network_of(model) is model
 
 
 def test_some_of_its_outputs_are_enough_for_a_file(images, tmp_path):
     model = detector()
     some = keras.Model(model.input, {"boxes": model.output["boxes"]})
-    assert split_detections(some) == (some, None)
+    assert suppression_of(some) is None
     file = TFLiteModel(convert(some, tmp_path / "m.tflite", "none").path)
     assert [y.name for y in file.outputs] == ["boxes"]
     expected = model.predict(images, verbose=0)["boxes"]
     np.testing.assert_allclose(file.predict(images), expected, atol=1e-5)
-
-
-def test_file_with_other_outputs_is_refused(images, tmp_path):
-    network, tail = split_detections(detector())
-    path = convert(network, tmp_path / "m.tflite", "int8", "int8", images).path
-    with pytest.raises(ValueError, match="not all float32"):
-        append(path.read_bytes(), tail.postprocess)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from contracts.random_weights import randomize
 
 from keras_cv_course import YOLO, Detector, MobileNetV2, RetinaNet, SSDLite
-from keras_cv_course.detectors.detections import split_detections
+from keras_cv_course.detectors.detections import suppression_of
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.tflite import TFLiteModel, convert, inspect
 from keras_cv_course.tflite.joining import join
@@ -39,9 +39,9 @@ def images():
 @pytest.fixture(scope="module")
 def ssdlite(images):
     keras.utils.set_random_seed(0)
-    found = detector("ssdlite")
-    randomize(found.network, np.random.default_rng(0), images)
-    return found
+    network = detector("ssdlite")
+    randomize(network.network, np.random.default_rng(0), images)
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +49,19 @@ def detections(ssdlite, images):
     return {key: np.asarray(values) for key, values in ssdlite.model(images).items()}
 
 
-def matches(found, expected, least_iou=0.95):
+def matches(outputs, expected, least_iou=0.95):
     """Whether detections of one image are the expected ones, but for those of equal scores."""
     count = int(expected["count"])
-    assert int(found["count"]) == count > 2
-    np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-3)
+    assert int(outputs["count"]) == count > 2
+    np.testing.assert_allclose(outputs["scores"], expected["scores"], atol=1e-3)
     rest = list(range(count))
     for i in range(count):
         same = [
             j
             for j in rest
-            if found["classes"][j] == expected["classes"][i]
-            and abs(found["scores"][j] - expected["scores"][i]) < 1e-3
-            and overlap(found["boxes"][j], expected["boxes"][i]) > least_iou
+            if outputs["classes"][j] == expected["classes"][i]
+            and abs(outputs["scores"][j] - expected["scores"][i]) < 1e-3
+            and overlap(outputs["boxes"][j], expected["boxes"][i]) > least_iou
         ]
         assert same, f"box {i} of {count} is not found"
         rest.remove(same[0])
@@ -82,8 +82,8 @@ def rows(outputs):
 def test_float_file_finds_what_the_detector_finds(ssdlite, images, detections, tmp_path, nms):
     path = convert(ssdlite, tmp_path / "m.tflite", "none", nms=nms).path
     outputs = TFLiteModel(path, validate=False).predict(images)
-    for found, expected in zip(rows(outputs), rows(detections), strict=True):
-        matches(found, expected)
+    for actual, expected in zip(rows(outputs), rows(detections), strict=True):
+        matches(actual, expected)
     assert lowest_score(path) == pytest.approx(0.35)
     report = inspect(path, validate=False)
     assert [y.name for y in report.outputs] == ["boxes", "classes", "scores", "count"]
@@ -93,7 +93,7 @@ def test_float_file_finds_what_the_detector_finds(ssdlite, images, detections, t
     assert ("TFLite_Detection_PostProcess" in report.operators) != has_builtin
 
 
-def test_raw_file_tells_its_reader_the_anchors(ssdlite, images, tmp_path):
+def test_raw_file_has_the_anchors_for_its_reader(ssdlite, images, tmp_path):
     path = convert(ssdlite, tmp_path / "m.tflite", "none", nms=None).path
     with pytest.raises(ValueError, match="must be a file with its suppression inside"):
         lowest_score(path)
@@ -105,10 +105,10 @@ def test_raw_file_tells_its_reader_the_anchors(ssdlite, images, tmp_path):
         "boxes": (4, ssdlite.spec.count, 4),
         "scores": (4, ssdlite.spec.count, 3),
     }
-    _, tail = split_detections(ssdlite.model)
-    codes, scores = tail.decoding(ssdlite.network(images))
-    found = tail.postprocess([outputs["boxes"], outputs["scores"]])
-    for row, expected in zip(rows(found), rows(tail.postprocess([codes, scores])), strict=True):
+    codes, scores = ssdlite.model.get_layer("head_decoding")(ssdlite.network(images))
+    layer = suppression_of(ssdlite.model)
+    suppressed = layer([outputs["boxes"], outputs["scores"]])
+    for row, expected in zip(rows(suppressed), rows(layer([codes, scores])), strict=True):
         matches(*({key: np.asarray(v) for key, v in x.items()} for x in (row, expected)))
 
 
@@ -116,11 +116,11 @@ def test_raw_file_tells_its_reader_the_anchors(ssdlite, images, tmp_path):
 @pytest.mark.parametrize("name", ["yolo", "yolo_2", "retinanet"])
 @pytest.mark.parametrize("nms", ["tflite_op", "builtin"])
 def test_float_files_of_other_families(name, images, tmp_path, nms):
-    found = detector(name, score_threshold=0.2)
-    randomize(found.network, np.random.default_rng(0), images)
-    path = convert(found, tmp_path / "m.tflite", "none", nms=nms).path
+    network = detector(name, score_threshold=0.2)
+    randomize(network.network, np.random.default_rng(0), images)
+    path = convert(network, tmp_path / "m.tflite", "none", nms=nms).path
     outputs = TFLiteModel(path, validate=False).predict(images)
-    for row, expected in zip(rows(outputs), rows(found.model(images)), strict=True):
+    for row, expected in zip(rows(outputs), rows(network.model(images)), strict=True):
         matches(row, {key: np.asarray(value) for key, value in expected.items()})
 
 
@@ -157,9 +157,9 @@ def quantization_aware(name, images, rng):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ssdlite", "yolo", "yolo_2"])
 def test_quantization_aware_detector_is_its_file(name, images, tmp_path, rng):
-    found = quantization_aware(name, images, rng)
-    expected = found.model.predict_on_batch(images)
-    path = convert(found, tmp_path / "m.tflite").path
+    trained = quantization_aware(name, images, rng)
+    expected = trained.model.predict_on_batch(images)
+    path = convert(trained, tmp_path / "m.tflite").path
     outputs = TFLiteModel(path, validate=False).predict(images)
     for row, wanted in zip(rows(outputs), rows(expected), strict=True):
         matches(row, wanted, least_iou=0.99)
@@ -169,11 +169,11 @@ def test_quantization_aware_detector_is_its_file(name, images, tmp_path, rng):
 @pytest.mark.slow
 def test_quantization_aware_towers_that_all_maps_share_are_their_file(images, tmp_path, rng):
     """RetinaNet's; of its many boxes of equal scores, suppression may keep others."""
-    found = quantization_aware("retinanet", images, rng)
-    path = convert(found, tmp_path / "m.tflite", nms=None).path
+    actual = quantization_aware("retinanet", images, rng)
+    path = convert(actual, tmp_path / "m.tflite", nms=None).path
     outputs = TFLiteModel(path).predict(images)
-    _, tail = split_detections(found.model)
-    codes, scores = tail.decoding(found.network.predict_on_batch(images))
+    decoding = actual.model.get_layer("head_decoding")
+    codes, scores = decoding(actual.network.predict_on_batch(images))
     assert np.ptp(scores) > 0.3
     np.testing.assert_allclose(outputs["scores"], scores, atol=1e-5)
     np.testing.assert_allclose(outputs["boxes"], codes, atol=1e-5)
@@ -203,10 +203,10 @@ def test_joined_files_compute_one_after_the_other(tmp_path, rng):
     path = tmp_path / "joined.tflite"
     path.write_bytes(join(data, tail))
     inputs = rng.normal(size=(5, 2)).astype(np.float32)
-    found = TFLiteModel(path, validate=False)
-    assert [y.name for y in found.outputs] == ["c"]
+    joined = TFLiteModel(path, validate=False)
+    assert [y.name for y in joined.outputs] == ["c"]
     expected = second(first(inputs)["b"])["c"]
-    np.testing.assert_allclose(found.predict(inputs), expected, atol=1e-5)
+    np.testing.assert_allclose(joined.predict(inputs), expected, atol=1e-5)
 
 
 def test_files_that_do_not_fit_are_not_joined(tmp_path):

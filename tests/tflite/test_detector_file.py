@@ -23,37 +23,39 @@ def float_file(detector, tmp_path_factory):
 
 
 @pytest.fixture
-def pictures(rng):
+def images(rng):
     return [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((64, 64), (40, 90))]
 
 
-def test_finds_what_the_detector_finds(detector, float_file, pictures):
+def test_finds_what_the_detector_finds(detector, float_file, images):
     file = TFLiteDetector(float_file, "pad", input_range=(-1, 1))
     assert file.class_names == ("a", "b", "c")
-    expected = detector.predict(pictures)
-    for found, want in zip(file.predict(pictures), expected, strict=True):
+    expected = detector.predict(images)
+    for outputs, want in zip(file.predict(images), expected, strict=True):
         assert len(want["scores"]) > 2
-        np.testing.assert_array_equal(found["classes"], want["classes"])
-        np.testing.assert_allclose(found["scores"], want["scores"], atol=1e-3)
-        np.testing.assert_allclose(found["boxes"], want["boxes"], atol=0.05)
+        np.testing.assert_array_equal(outputs["classes"], want["classes"])
+        np.testing.assert_allclose(outputs["scores"], want["scores"], atol=1e-3)
+        np.testing.assert_allclose(outputs["boxes"], want["boxes"], atol=0.05)
 
 
-@pytest.mark.parametrize("told", ["metadata", "numbers"])
-def test_range_is_told_by_the_file(detector, pictures, tmp_path, told):
-    options = {"target": "phone"} if told == "metadata" else {"io_dtype": "uint8"}
-    quantize = "none" if told == "metadata" else "int8"
+@pytest.mark.parametrize("source", ["metadata", "numbers"])
+def test_range_is_read_from_the_file(detector, images, tmp_path, source):
+    options = {"target": "phone"} if source == "metadata" else {"io_dtype": "uint8"}
+    quantize = "none" if source == "metadata" else "int8"
     samples = None
-    if told == "numbers":
-        samples = np.stack([detector.frame(picture).pixels for picture in pictures])
+    if source == "numbers":
+        samples = np.stack([detector.frame(image).pixels for image in images])
     path = convert(
         detector, tmp_path / "m.tflite", quantize, calibration_data=samples, **options
     ).path
     assert TFLiteDetector(path, validate=False).input_range == pytest.approx((-1, 1), abs=0.01)
 
 
-def test_range_that_nothing_tells_is_asked_for(detector, tmp_path):
+def test_an_unknown_range_must_be_given(detector, tmp_path):
     path = convert(detector, tmp_path / "bare.tflite", "none", describe=False).path
-    with pytest.raises(ValueError, match="`input_range` must be given, since nothing in"):
+    with pytest.raises(
+        ValueError, match=r"`input_range` must be given, since .* does not record it"
+    ):
         TFLiteDetector(path, validate=False)
 
 

@@ -18,7 +18,7 @@ from keras_cv_course.training import Recipe, create_run, fit_detector, target_en
 
 pytestmark = [pytest.mark.full, pytest.mark.data]
 SIZE = 192
-PICTURES = 32  # the first in which no object is smaller than this part of a side
+IMAGES = 32  # the first in which no object is smaller than this part of a side
 SMALLEST = 1 / 16
 MOMENTUM = 0.9
 RATE = 2e-3
@@ -62,15 +62,15 @@ def family(request):
 @pytest.fixture(scope="module")
 def annotations(shared):
     folder = shared / "data/coco_mini"
-    found = coco_annotations(folder / "annotations/instances_train.json", folder / "images")
-    pictures = [picture for picture in found.images if can_be_seen(picture)]
-    return dataclasses.replace(found, images=tuple(pictures[:PICTURES]))
+    read = coco_annotations(folder / "annotations/instances_train.json", folder / "images")
+    images = [image for image in read.images if can_be_seen(image)]
+    return dataclasses.replace(read, images=tuple(images[:IMAGES]))
 
 
-def can_be_seen(picture):
+def can_be_seen(image):
     """Whether a small input shows all objects of an image, each apart."""
-    sides = (picture.boxes[:, 2:] - picture.boxes[:, :2]) / picture.size_px[::-1]
-    return len(sides) > 0 and sides.min() >= SMALLEST and not picture.crowd.any()
+    sides = (image.boxes[:, 2:] - image.boxes[:, :2]) / image.size_px[::-1]
+    return len(sides) > 0 and sides.min() >= SMALLEST and not image.crowd.any()
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +81,8 @@ def trained(family, annotations, shared, tmp_path_factory):
     weights = shared / "weights/mobilenet_v2_1.0_224.weights.h5"
     body = MobileNetV2(shape, weights=weights, include_top=False, batch_norm_momentum=MOMENTUM)
     network = family.build(body, annotations)
-    pictures = detection_epochs(annotations, shape, 8)
-    train = with_targets(pictures, target_encoder(detection_spec(network)), (-1.0, 1.0))
+    images = detection_epochs(annotations, shape, 8)
+    train = with_targets(images, target_encoder(detection_spec(network)), (-1.0, 1.0))
     run = create_run({}, tmp_path_factory.mktemp("runs"))
     history = fit_detector(
         network,
@@ -105,12 +105,12 @@ def detector(trained, annotations):
 @pytest.fixture(scope="module")
 def photographs(annotations, shared):
     """Some that were learned, and others."""
-    learned = [picture for picture, _ in annotations.samples()][:16]
+    learned = [image for image, _ in annotations.samples()][:16]
     files = sorted((shared / "data/coral_photos").glob("*.bmp"))
     return [*learned, *(np.asarray(Image.open(file).convert("RGB")) for file in files)]
 
 
-def test_few_pictures_of_80_classes_are_learned_by_heart(family, trained):
+def test_few_images_of_80_classes_are_learned_by_heart(family, trained):
     _, history = trained
     assert history["loss"][-1] < 0.05 * history["loss"][0]
     assert max(history["val_AP50"]) > family.ap50
@@ -125,9 +125,9 @@ def overlaps(boxes, others):
     return common / (areas[0][:, None] + areas[1][None] - common)
 
 
-def assert_same(found, expected):
+def assert_same(actual, expected):
     """Each sure box of one is there in the other, and the other way round."""
-    for these, those in ((found, expected), (expected, found)):
+    for these, those in ((actual, expected), (expected, actual)):
         sure = these["scores"] > SCORE + SAME_SCORE
         alike = overlaps(these["boxes"], those["boxes"]) > 0.95
         alike &= these["classes"][:, None] == those["classes"][None]
@@ -142,8 +142,8 @@ def test_a_float_file_finds_in_photographs_what_the_detector_finds(
     path = convert(detector, tmp_path / "m.tflite", "none", nms=nms).path
     expected = detector.predict(photographs)
     assert sum(len(boxes["scores"]) for boxes in expected) > 20
-    found = TFLiteDetector(path, input_range=(-1.0, 1.0)).predict(photographs)
-    for boxes, wanted in zip(found, expected, strict=True):
+    detections = TFLiteDetector(path, input_range=(-1.0, 1.0)).predict(photographs)
+    for boxes, wanted in zip(detections, expected, strict=True):
         assert_same(boxes, wanted)
 
 
@@ -170,9 +170,9 @@ def test_a_float_file_without_suppression_gives_the_same_boxes(detector, photogr
     path = convert(detector, tmp_path / "m.tflite", "none", nms=None).path
     file = TFLiteModel(path)
     anchors = detector.spec.relative_anchors()
-    for picture, wanted in zip(photographs, detector.predict(photographs), strict=True):
-        frame = detector.frame(picture)
+    for image, wanted in zip(photographs, detector.predict(photographs), strict=True):
+        frame = detector.frame(image)
         outputs = file.predict(frame.pixels[None])
         codes, scores = outputs["boxes"][0], outputs["scores"][0]
-        found = decoded(codes, scores, anchors, detector.spec.variances, iou=0.5)
-        assert_same(found | {"boxes": frame.to_image(found["boxes"])}, wanted)
+        detections = decoded(codes, scores, anchors, detector.spec.variances, iou=0.5)
+        assert_same(detections | {"boxes": frame.to_image(detections["boxes"])}, wanted)

@@ -25,48 +25,48 @@ def named(data):
 
 
 @pytest.fixture
-def pictures(rng):
+def images(rng):
     contrast = rng.uniform(0, 1, (2, 32, 1, 1, 1))
     return list((contrast * rng.uniform(0, 1, (2, 32, *SHAPE))).astype("float32"))
 
 
-def spread_encoder(pictures):
+def spread_encoder(images):
     """An encoder whose vectors point all ways, as those of a trained one do."""
     encoder = SiameseEncoder(SHAPE, 16)
-    mean = np.mean(encoder(np.concatenate(pictures)), axis=0)
+    mean = np.mean(encoder(np.concatenate(images)), axis=0)
     encoder.get_layer("embedding").bias.assign(-mean)
     return encoder
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_pair_model(name, pictures, tmp_path):
-    pair = SiameseNetwork(spread_encoder(pictures), *PAIRS[name])
+def test_pair_model(name, images, tmp_path):
+    pair = SiameseNetwork(spread_encoder(images), *PAIRS[name])
     if PAIRS[name][1]:
         head = pair.get_layer("same_logit").kernel
         head.assign(head * 10)  # so that the steps of a probability are fine enough to judge
-    expected = pair.predict(pictures, verbose=0)
+    expected = pair.predict(images, verbose=0)
     file = convert(pair, tmp_path / "float.tflite", "none").path
     np.testing.assert_allclose(
-        TFLiteModel(file, validate=False).predict(named(pictures)), expected, atol=1e-5
+        TFLiteModel(file, validate=False).predict(named(images)), expected, atol=1e-5
     )
 
-    aware = quantize_aware(pair, pictures)
-    rounded = aware.predict(pictures, verbose=0)
+    aware = quantize_aware(pair, images)
+    rounded = aware.predict(images, verbose=0)
     file = convert(aware, tmp_path / "aware.tflite").path
-    outputs = TFLiteModel(file, validate=False).predict(named(pictures))
+    outputs = TFLiteModel(file, validate=False).predict(named(images))
     # To the bit; the distance in float sums in another order.
     np.testing.assert_allclose(outputs, rounded, atol=1e-6)
-    after = convert(pair, tmp_path / "after.tflite", calibration_data=pictures).path
+    after = convert(pair, tmp_path / "after.tflite", calibration_data=images).path
     spread = np.ptp(expected)
-    for found in (outputs, TFLiteModel(after, validate=False).predict(named(pictures))):
-        assert np.abs(found - expected).max() < 0.1 * spread
+    for actual in (outputs, TFLiteModel(after, validate=False).predict(named(images))):
+        assert np.abs(actual - expected).max() < 0.1 * spread
     is_float = {"SQRT", "SUM"} & set(inspect(file, validate=False).operators)
     assert bool(is_float) == name.startswith("euclidean")
 
 
 @pytest.mark.parametrize("distance", ["cosine", "absolute"])
-def test_pair_model_is_int8_all_through(distance, pictures, tmp_path):
-    aware = quantize_aware(SiameseNetwork(SiameseEncoder(SHAPE, 16), distance), pictures)
+def test_pair_model_is_int8_all_through(distance, images, tmp_path):
+    aware = quantize_aware(SiameseNetwork(SiameseEncoder(SHAPE, 16), distance), images)
     # The strictest of the targets: it refuses operations and types that it does not have.
     file = convert(aware, tmp_path / "pair.tflite", target="microcontroller").path
     assert not CONVERSIONS & set(inspect(file, validate=False).operators)

@@ -85,9 +85,9 @@ def test_islands_in_the_middle_and_at_the_end_compute_in_float(kind, quantize, i
     file = TFLiteModel(path)
     assert [x.name for x in (*file.inputs, *file.outputs)] == ["image", "decode_2"]
     expected = model.predict(images, verbose=0)
-    found = file.predict(images)
+    outputs = file.predict(images)
     tolerance = {"none": 1e-5, "dynamic": 0.05, "int8": 0.05, "int8x16": 0.01}[quantize]
-    np.testing.assert_allclose(found, expected, atol=tolerance * np.ptp(expected))
+    np.testing.assert_allclose(outputs, expected, atol=tolerance * np.ptp(expected))
     rows = operators(path)
     logs = [types for name, types in rows if name in ("LOG", "POW")]
     assert logs == [[FLOAT32, FLOAT32]] * 2
@@ -116,11 +116,11 @@ def test_quantization_aware_islands_are_their_file(kind, images, tmp_path):
 def test_results_of_an_island_have_a_range_each(images, tmp_path):
     image = keras.Input((8, 8, 3), name="image")
     x = layers.Conv2D(4, 3, padding="same", name="stem")(image)
-    found = BestAlone(name="best")(x)
-    small = layers.Dense(4, name="small")(found["small"])
-    large = layers.Conv2D(4, 1, name="large")(found["large"])
+    best = BestAlone(name="best")(x)
+    small = layers.Dense(4, name="small")(best["small"])
+    large = layers.Conv2D(4, 1, name="large")(best["large"])
     again = layers.Conv2D(2, 1, name="again")(x)
-    model = keras.Model(image, {"a": small, "b": large, "c": again, "d": found["small"]})
+    model = keras.Model(image, {"a": small, "b": large, "c": again, "d": best["small"]})
     aware = quantize_aware(model, images)
     for network, data in ((model, images), (aware, None)):
         path = convert(network, tmp_path / "m.tflite", "int8", calibration_data=data).path
@@ -140,9 +140,11 @@ def test_suppression_in_the_middle_is_the_operator(images, tmp_path):
     x = layers.Conv2D(8, 3, 2, padding="same", activation="relu", name="stem")(image)
     codes = layers.Reshape((16, 4))(layers.Conv2D(4, 1, name="z_codes")(x))
     scores = layers.Reshape((16, 2))(layers.Conv2D(2, 1, activation="sigmoid", name="scores")(x))
-    found = DetectionPostProcess(ANCHORS, 2, max_detections=5, name="proposals")([codes, scores])
-    boxes = layers.Flatten()(found["boxes"])
-    model = keras.Model(image, {"sizes": layers.Dense(3)(boxes), "scores": found["scores"]})
+    proposals = DetectionPostProcess(ANCHORS, 2, max_detections=5, name="proposals")(
+        [codes, scores]
+    )
+    boxes = layers.Flatten()(proposals["boxes"])
+    model = keras.Model(image, {"sizes": layers.Dense(3)(boxes), "scores": proposals["scores"]})
     for quantize, data in (("none", None), ("int8", images)):
         path = convert(model, tmp_path / "m.tflite", quantize, calibration_data=data).path
         assert [name for name, _ in operators(path)].count("CUSTOM") == 1

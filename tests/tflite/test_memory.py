@@ -49,7 +49,7 @@ def test_a_shortcut_lives_until_it_is_added():
     assert plan.peak_bytes == 128
 
 
-def test_gaps_are_told_apart_from_what_is_needed():
+def test_gaps_are_distinguished_from_what_is_needed():
     # t3 and t0 are placed first, at 0; then t2 above t3. Between t0 and t2 is no room for t1.
     plan = plan_arena(chain([96, 64, 64, 128], [([0], 1), ([1], 2), ([2], 3)]))
     assert [t.offset for t in plan.tensors] == [0, 192, 128, 0]
@@ -79,10 +79,10 @@ def test_offsets_of_the_file_are_kept():
     plan = struct.pack("<6i", 1, 0, 3, 512, 0, -1)
     model.buffers.append(schema.BufferT(data=list(plan)))
     model.metadata = [schema.MetadataT(name=b"OfflineMemoryAllocation", buffer=1)]
-    found = plan_arena(flatbuffer.write(model))
-    assert [t.offset for t in found.tensors] == [512, 0, 208]
-    assert found.bytes == 512 + 112
-    assert found.peak_bytes == 320
+    arena = plan_arena(flatbuffer.write(model))
+    assert [t.offset for t in arena.tensors] == [512, 0, 208]
+    assert arena.bytes == 512 + 112
+    assert arena.peak_bytes == 320
 
 
 # Head of the arena, as `print_allocations` of tflite-micro 0.dev20261023182759 tells it.

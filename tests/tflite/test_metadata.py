@@ -33,7 +33,7 @@ def test_what_is_written_comes_back(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["classifier", "segmenter", "detector", "embedder"])
-def test_tasks_without_labels_are_told_apart(kind, tmp_path):
+def test_tasks_without_labels_are_distinguished(kind, tmp_path):
     data, task = CASES[kind]
     metadata = read_metadata(save(tmp_path, add_metadata(data, type(task)(), RANGE)))
     assert (metadata.task, metadata.labels) == (kind, None)

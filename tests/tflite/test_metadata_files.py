@@ -96,9 +96,9 @@ def test_other_metadata_entries_stay():
     model.buffers.append(schema.BufferT(data=np.frombuffer(b"1.5.0", np.uint8)))
     model.metadata = [schema.MetadataT(name="min_runtime_version", buffer=1)]
     written = flatbuffer.read(add_metadata(flatbuffer.write(model), EmbedderMetadata(), RANGE))
-    found = {m.name: bytes(written.buffers[m.buffer].data) for m in written.metadata}
-    assert found[b"min_runtime_version"] == b"1.5.0"
-    assert found[b"TFLITE_METADATA"][4:8] == b"M001"
+    entries = {m.name: bytes(written.buffers[m.buffer].data) for m in written.metadata}
+    assert entries[b"min_runtime_version"] == b"1.5.0"
+    assert entries[b"TFLITE_METADATA"][4:8] == b"M001"
 
 
 def test_an_entry_on_the_empty_buffer_does_not_fill_it():

@@ -59,17 +59,17 @@ def test_every_output_of_a_shared_layer_is_in_the_file(build, names, quantize, r
     path = convert(model, tmp_path / "m.tflite", quantize, calibration_data=calibration).path
     file = TFLiteModel(path, validate=False)
     inputs = dict(zip((x.name for x in model.inputs), arrays, strict=True))
-    found = file.predict(inputs if len(arrays) > 1 else data)
-    assert list(found) == [y.name for y in file.outputs] == names
+    outputs = file.predict(inputs if len(arrays) > 1 else data)
+    assert list(outputs) == [y.name for y in file.outputs] == names
     tolerance = 0.1 if quantize == "int4" else 0.02
-    for y, expected in zip(found.values(), model.predict(data, verbose=0), strict=True):
+    for y, expected in zip(outputs.values(), model.predict(data, verbose=0), strict=True):
         assert y.shape == expected.shape
         np.testing.assert_allclose(y, expected, atol=tolerance * max(1.0, np.ptp(expected)))
     report = compare(model, path, data)
     assert [y.name for y in report.outputs] == names
     # Two maps give different errors: none is compared in another's place.
     expected = model.predict(data, verbose=0)
-    for row, y, wanted in zip(report.outputs, found.values(), expected, strict=True):
+    for row, y, wanted in zip(report.outputs, outputs.values(), expected, strict=True):
         assert row.worst_error == pytest.approx(np.abs(y - wanted).max(), abs=1e-7)
 
 

@@ -48,7 +48,7 @@ def test_errors_are_counted_in_steps_of_the_output(scores, tmp_path):
     np.testing.assert_allclose(output.worst_steps, 0.5, rtol=0.02)
 
 
-def test_another_models_file_is_told_by_its_decisions(scores, tmp_path):
+def test_another_models_file_is_detected_by_its_decisions(scores, tmp_path):
     x = image = keras.Input((4, 4, 3), name="image")
     flipped = layers.Conv2D(3, 1, use_bias=False, name="flip")(x)
     other = keras.Model(image, layers.GlobalAveragePooling2D(name="scores")(flipped))

@@ -10,39 +10,39 @@ from keras_cv_course.tflite.tensors import TensorSpec, dequantize, quantize
 
 
 @pytest.fixture
-def pictures(rng):
+def images(rng):
     return rng.uniform(-1, 1, (5, tiny_files.SIZE_PX, tiny_files.SIZE_PX, 3)).astype(np.float32)
 
 
-def keras_scores(pictures):
-    return np.concatenate([tiny_files.network()(p[None])["scores"] for p in pictures])
+def keras_scores(images):
+    return np.concatenate([tiny_files.network()(p[None])["scores"] for p in images])
 
 
-def test_float_file_equals_the_keras_model(tmp_path, pictures):
+def test_float_file_equals_the_keras_model(tmp_path, images):
     model = TFLiteModel(tiny_files.write(tmp_path, "float"))
-    scores = model.predict(pictures)
+    scores = model.predict(images)
     assert scores.dtype == np.float32
-    assert_allclose(scores, keras_scores(pictures), atol=1e-5)
-    assert_array_equal(model(pictures), scores)
+    assert_allclose(scores, keras_scores(images), atol=1e-5)
+    assert_array_equal(model(images), scores)
 
 
 @pytest.mark.parametrize("io_dtype", ["float32", "int8", "uint8"])
-def test_int8_file_takes_and_gives_real_values(tmp_path, pictures, io_dtype):
+def test_int8_file_takes_and_gives_real_values(tmp_path, images, io_dtype):
     model = TFLiteModel(tiny_files.write(tmp_path, "int8", io_dtype))
     assert model.inputs[0].dtype == model.outputs[0].dtype == io_dtype
-    scores = model.predict(pictures)
+    scores = model.predict(images)
     assert scores.dtype == np.float32
     # Eight bits of a range of about 2; a sign or zero-point error would be a hundred times larger.
-    assert_allclose(scores, keras_scores(pictures), atol=0.05)
+    assert_allclose(scores, keras_scores(images), atol=0.05)
 
 
-def test_int16_file_takes_and_gives_real_values(tmp_path, pictures):
+def test_int16_file_takes_and_gives_real_values(tmp_path, images):
     model = TFLiteModel(tiny_files.write(tmp_path, "int8x16", "int16"))
     assert model.inputs[0].dtype == "int16"
-    assert_allclose(model.predict(pictures), keras_scores(pictures), atol=0.02)
+    assert_allclose(model.predict(images), keras_scores(images), atol=0.02)
 
 
-def test_reference_kernels_agree_within_some_steps(tmp_path, pictures):
+def test_reference_kernels_agree_within_some_steps(tmp_path, images):
     path = tiny_files.write(tmp_path, "int8", "int8")
     default, reference = (
         TFLiteModel(path, kernels=kernels) for kernels in ("default", "reference")
@@ -53,26 +53,26 @@ def test_reference_kernels_agree_within_some_steps(tmp_path, pictures):
     ]
     assert taken == [True, False]
     step = default.outputs[0].scale
-    assert_allclose(default.predict(pictures), reference.predict(pictures), atol=4 * step)
+    assert_allclose(default.predict(images), reference.predict(images), atol=4 * step)
 
 
-def test_a_batch_equals_its_samples_one_by_one(tmp_path, pictures):
+def test_a_batch_equals_its_samples_one_by_one(tmp_path, images):
     model = TFLiteModel(tiny_files.write(tmp_path, "int8", "int8"))
-    one_by_one = np.concatenate([model.predict(picture[None]) for picture in pictures])
-    assert_array_equal(model.predict(pictures), one_by_one)
+    one_by_one = np.concatenate([model.predict(image[None]) for image in images])
+    assert_array_equal(model.predict(images), one_by_one)
 
 
-def test_an_empty_batch_gives_an_empty_result(tmp_path, pictures):
+def test_an_empty_batch_gives_an_empty_result(tmp_path, images):
     model = TFLiteModel(tiny_files.write(tmp_path, "int8", "int8"))
-    scores = model.predict(pictures[:0])
+    scores = model.predict(images[:0])
     assert scores.shape == (0, tiny_files.CLASSES)
     assert scores.dtype == np.float32
 
 
-def test_integer_pictures_stand_for_their_values(tmp_path, rng):
-    pictures = rng.integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)
+def test_integer_images_stand_for_their_values(tmp_path, rng):
+    images = rng.integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)
     model = TFLiteModel(tiny_files.write(tmp_path, "float"))
-    assert_array_equal(model.predict(pictures), model.predict(pictures.astype(np.float32)))
+    assert_array_equal(model.predict(images), model.predict(images.astype(np.float32)))
 
 
 def test_several_inputs_and_outputs_by_name(tmp_path, rng):
@@ -114,13 +114,13 @@ def test_describes_inputs_and_outputs(tmp_path):
     )
 
 
-def test_class_names_come_along(tmp_path, pictures):
+def test_class_names_come_along(tmp_path, images):
     path = tiny_files.write(tmp_path, "float")
-    plain = TFLiteModel(path).predict(pictures)
+    plain = TFLiteModel(path).predict(images)
     path.write_bytes(append_labels(path.read_bytes(), ["cat", "dog", "żółw"]))
     model = TFLiteModel(path)
     assert model.class_names == ("cat", "dog", "żółw")
-    assert_array_equal(model.predict(pictures), plain)
+    assert_array_equal(model.predict(images), plain)
 
 
 def test_rounds_half_to_even_and_clips():
@@ -139,10 +139,10 @@ def test_integers_without_a_scale_stay_as_they_are():
     assert dequantize(np.array([2**40]), spec).tolist() == [2**40]
 
 
-def test_refuses_nan_for_a_quantized_input(tmp_path, pictures):
-    pictures[0, 0, 0, 0] = np.nan
+def test_refuses_nan_for_a_quantized_input(tmp_path, images):
+    images[0, 0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="'image' is quantized, and NaN"):
-        TFLiteModel(tiny_files.write(tmp_path, "int8", "int8")).predict(pictures)
+        TFLiteModel(tiny_files.write(tmp_path, "int8", "int8")).predict(images)
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_wrong_batches_of_two_inputs(tmp_path):
         model.predict({"image": image, "extra": extra})
 
 
-def test_a_list_with_the_one_input(tmp_path, pictures):
+def test_a_list_with_the_one_input(tmp_path, images):
     model = TFLiteModel(tiny_files.write(tmp_path, "float"))
-    assert_array_equal(model.predict([pictures]), model.predict(pictures))
-    assert_array_equal(model.predict(list(pictures)), model.predict(pictures))
+    assert_array_equal(model.predict([images]), model.predict(images))
+    assert_array_equal(model.predict(list(images)), model.predict(images))
 
 
 @pytest.mark.parametrize("validate", [True, False])

@@ -56,9 +56,9 @@ def test_small_terms_stay_within_what_a_sum_takes(kind, aware, images, tmp_path,
     assert (report.partitions, report.outside) == (1, ())
     (step,) = output_steps(path.read_bytes())
     expected = model.predict(images, verbose=0)
-    found = TFLiteModel(path, validate=False).predict(images)
+    outputs = TFLiteModel(path, validate=False).predict(images)
     # As the input is on the grid of the sum, the file gives it back.
-    np.testing.assert_allclose(found, expected, atol=1e-6 if aware else 0.51 * step)
+    np.testing.assert_allclose(outputs, expected, atol=1e-6 if aware else 0.51 * step)
     assert "keeps little" not in caplog.text
 
 
@@ -77,8 +77,8 @@ def test_fresh_mobilenet_v3_is_one_partition_but_for_its_softmax(aware, tmp_path
     report = inspect(path, validate=False)
     assert report.partitions <= 2
     assert set(report.outside) <= {"SOFTMAX", "QUANTIZE", "DEQUANTIZE"}
-    found = TFLiteModel(path, validate=False).predict(images)
-    np.testing.assert_allclose(found, model.predict(images, verbose=0), atol=1 / 256)
+    outputs = TFLiteModel(path, validate=False).predict(images)
+    np.testing.assert_allclose(outputs, model.predict(images, verbose=0), atol=1 / 256)
     assert aware or "int8 keeps little" in caplog.text
 
 
@@ -111,9 +111,9 @@ def test_output_that_is_always_0(aware, images, tmp_path):
     model = keras.Model(image, layers.Concatenate()([dead, image]))
     model.get_layer("dead").set_weights([np.ones((1, 1, 4, 3)), np.full(3, -9.0)])
     path, model = written(model, images, tmp_path, aware)
-    found = TFLiteModel(path, validate=False).predict(images)
-    np.testing.assert_array_equal(found[..., :3], 0)
-    np.testing.assert_allclose(found[..., 3:], images, atol=1 / 127)
+    outputs = TFLiteModel(path, validate=False).predict(images)
+    np.testing.assert_array_equal(outputs[..., :3], 0)
+    np.testing.assert_allclose(outputs[..., 3:], images, atol=1 / 127)
 
 
 @pytest.mark.parametrize("aware", [False, True])
@@ -124,6 +124,6 @@ def test_softmax_of_logits_that_are_almost_equal(aware, images, tmp_path):
     kernel, bias = model.get_layer("line").get_weights()
     model.get_layer("line").set_weights([1e-9 * kernel, bias])
     path, model = written(model, images, tmp_path, aware)
-    found = TFLiteModel(path, kernels="reference", validate=False).predict(images)
-    np.testing.assert_array_equal(found, 85 / 256)
-    np.testing.assert_allclose(model.predict(images, verbose=0), found, atol=1 / 256)
+    outputs = TFLiteModel(path, kernels="reference", validate=False).predict(images)
+    np.testing.assert_array_equal(outputs, 85 / 256)
+    np.testing.assert_allclose(model.predict(images, verbose=0), outputs, atol=1 / 256)

@@ -30,11 +30,11 @@ def advice(data, target):
     return [problem.rule for problem in find_advice(data, TARGETS[target])]
 
 
-def only(found, rule, *words):
-    """The one thing found breaks this rule, and is told in these words."""
-    assert [problem.rule for problem in found] == [rule]
+def only(findings, rule, *words):
+    """The only problem breaks this rule, and is described in these words."""
+    assert [problem.rule for problem in findings] == [rule]
     for word in words:
-        assert word in f"{found[0].found} | {found[0].change}"
+        assert word in f"{findings[0].finding} | {findings[0].change}"
 
 
 def edited(data, edit):
@@ -118,8 +118,8 @@ def test_operators_that_the_runtime_lacks():
 
 
 def test_custom_operators():
-    found = find_problems(vela_like(), TARGETS["microcontroller"])
-    only(found, "custom operators", "ethos-u")
+    findings = find_problems(vela_like(), TARGETS["microcontroller"])
+    only(findings, "custom operators", "ethos-u")
     assert "custom operators" in problems(vela_like(), "phone")
     assert problems(vela_like(), "accelerator") == []
 
@@ -129,7 +129,7 @@ def test_types_of_inputs_and_outputs():
     for target in ("phone", "browser"):
         assert problems(data, target) == ["input type", "output type"]
         for problem in find_problems(data, TARGETS[target]):
-            assert "is int8" in problem.found
+            assert "is int8" in problem.finding
             assert 'io_dtype="uint8"' in problem.change
     assert problems(tiny_files.content("int8", "float32"), "accelerator") == [
         "input type",
@@ -154,7 +154,7 @@ def test_an_index_as_output_is_int64(target):
 
 
 @pytest.mark.parametrize("target", BEST)
-def test_more_than_one_picture_at_a_time(target):
+def test_more_than_one_image_at_a_time(target):
     data = of_model(conv((8, 8, 3), batch_size=4), BEST[target])
     only(find_problems(data, TARGETS[target]), "batch of 1", "(4, 8, 8, 3)")
 
@@ -192,8 +192,8 @@ def test_float_arithmetic_stops_an_accelerator(target):
 @pytest.mark.parametrize("recipe", ["dynamic_wi8_afp32", "dynamic_wi4_afp32"])
 def test_float_activations_with_integer_weights_stop_a_microcontroller(recipe):
     data = quantizers.by_recipe(tiny_files.content("float"), recipe, None)
-    found = find_problems(data, TARGETS["microcontroller"])
-    only(found, "one kind of numbers", "CONV_2D", 'quantize="int8"')
+    findings = find_problems(data, TARGETS["microcontroller"])
+    only(findings, "one kind of numbers", "CONV_2D", 'quantize="int8"')
     assert problems(data, "phone") == []
 
 
@@ -204,8 +204,8 @@ def test_arithmetic_in_uint8_stops_a_microcontroller():
                 tensor.type = schema.TensorType.UINT8
 
     data = edited(tiny_files.content("int8", "int8"), edit)
-    found = find_problems(data, TARGETS["microcontroller"])
-    only(found, "types of activations", "CONV_2D on uint8", "float32, int16, int8")
+    findings = find_problems(data, TARGETS["microcontroller"])
+    only(findings, "types of activations", "CONV_2D on uint8", "float32, int16, int8")
     assert problems(data, "accelerator") == problems(data, "phone") == []
 
 
@@ -213,11 +213,11 @@ def test_weights_that_a_microcontroller_cannot_unpack():
     converter = tf.lite.TFLiteConverter.from_keras_model(tiny_files.network())
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
-    found = find_problems(converter.convert(), TARGETS["microcontroller"])
-    only(found, "types of weights", "DEQUANTIZE of float16")
+    findings = find_problems(converter.convert(), TARGETS["microcontroller"])
+    only(findings, "types of weights", "DEQUANTIZE of float16")
     data = quantizers.by_recipe(tiny_files.content("float"), "weight_only_wi4_afp32", None)
-    found = find_problems(data, TARGETS["microcontroller"])
-    only(found, "types of weights", "DEQUANTIZE of int4")
+    findings = find_problems(data, TARGETS["microcontroller"])
+    only(findings, "types of weights", "DEQUANTIZE of int4")
     data = quantizers.by_recipe(tiny_files.content("float"), "weight_only_wi8_afp32", None)
     assert problems(data, "microcontroller") == []
 
@@ -232,8 +232,8 @@ def test_types_that_the_edge_tpu_does_not_know():
 
 def test_weights_behind_the_flatbuffer(tmp_path):
     data = with_outside_weights()
-    found = find_problems(data, TARGETS["microcontroller"])
-    only(found, "weights in the flatbuffer", "bytes lie behind it", "tflite.flatbuffer")
+    findings = find_problems(data, TARGETS["microcontroller"])
+    only(findings, "weights in the flatbuffer", "bytes lie behind it", "tflite.flatbuffer")
     for target in ("phone", "accelerator"):
         assert problems(data, target) == []
         only(find_advice(data, TARGETS[target]), "weights in the flatbuffer")
@@ -245,7 +245,7 @@ def test_weights_behind_the_flatbuffer(tmp_path):
 
 
 @pytest.mark.parametrize("target", ["phone", "browser"])
-def test_a_float_picture_wants_metadata(target):
+def test_a_float_image_wants_metadata(target):
     def edit(model, graph):
         model.metadata = [*(model.metadata or ()), schema.MetadataT("TFLITE_METADATA", 0)]
 
@@ -338,8 +338,8 @@ def test_the_files_that_others_ship(shared):
         },
         "coral_tf2_mobilenet_v2_1.0_224_ptq": {"phone": [], "edge_tpu": []},
     }
-    for name, found in expected.items():
+    for name, by_target in expected.items():
         data = (shared / "models" / f"{name}.tflite").read_bytes()
-        for target, rules in found.items():
+        for target, rules in by_target.items():
             assert problems(data, target) == rules, (name, target)
     assert "scores in 8 bits" in advice(data, "phone")

@@ -48,7 +48,7 @@ def test_what_is_asked_for_stays():
         (("fone", None, None), r"`target` must be one of .*Did you mean 'phone'"),
     ],
 )
-def test_contradictions_tell_the_way_out(arguments, message):
+def test_contradictions_say_the_way_out(arguments, message):
     with pytest.raises(ValueError, match=message):
         choose(*arguments)
 

@@ -5,7 +5,7 @@ from keras import layers
 
 from keras_cv_course.quantization import quantize_aware
 from keras_cv_course.quantization.fake_quantization import FakeQuantize
-from keras_cv_course.quantization.integer_kernels import grid
+from keras_cv_course.quantization.grid import grid
 from keras_cv_course.tflite import TFLiteModel, convert, flatbuffer, inspect
 
 SHAPE = (8, 8, 4)
@@ -33,8 +33,8 @@ def test_pooling_of_one_pixel_that_the_converter_leaves_out(images, tmp_path):
         "CONV_2D",
         "DEQUANTIZE",
     )
-    found = TFLiteModel(path, validate=False).predict(images)
-    np.testing.assert_allclose(found, aware.predict(images, verbose=0), atol=1e-6)
+    outputs = TFLiteModel(path, validate=False).predict(images)
+    np.testing.assert_allclose(outputs, aware.predict(images, verbose=0), atol=1e-6)
 
 
 def test_pooling_of_one_pixel_to_a_vector_stays_in_integers(images, tmp_path):
@@ -101,11 +101,11 @@ def test_last_layer_can_stay_in_float(aware, images, tmp_path):
     assert report.outputs[0].name == "scores"
     last = report.operators.index("DEQUANTIZE")
     assert report.operators[last:] == ("DEQUANTIZE", "CONV_2D")
-    found, expected = (
+    outputs, expected = (
         TFLiteModel(path, validate=False).predict(images),
         model.predict(images, verbose=0),
     )
-    np.testing.assert_allclose(found, expected, atol=1e-5 if aware else 0.05)
+    np.testing.assert_allclose(outputs, expected, atol=1e-5 if aware else 0.05)
     if aware:
         with pytest.raises(ValueError, match=r'must be "float32".* output .scores.'):
             convert(model, path, io_dtype="uint8")

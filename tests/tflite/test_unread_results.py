@@ -29,9 +29,9 @@ def test_int8_file_computes_what_the_model_does(name, rng, tmp_path):
     data = rng.normal(size=(16, *shape)).astype("float32")
     path = convert(model, tmp_path / "m.tflite", calibration_data=data).path
     expected = model.predict(data, verbose=0)
-    found = TFLiteModel(path, validate=False).predict(data)
+    outputs = TFLiteModel(path, validate=False).predict(data)
     # Two or three roundings for each of three steps, of 1/255 of a range.
-    np.testing.assert_allclose(found, expected, atol=0.02 * np.ptp(expected))
+    np.testing.assert_allclose(outputs, expected, atol=0.02 * np.ptp(expected))
 
 
 def test_int8_with_int16_activations(rng, tmp_path):
@@ -40,5 +40,5 @@ def test_int8_with_int16_activations(rng, tmp_path):
     data = rng.normal(size=(8, *MAP)).astype("float32")
     path = convert(model, tmp_path / "m.tflite", "int8x16", calibration_data=data).path
     expected = model.predict(data, verbose=0)
-    found = TFLiteModel(path, validate=False).predict(data)
-    np.testing.assert_allclose(found, expected, atol=0.005 * np.ptp(expected))
+    outputs = TFLiteModel(path, validate=False).predict(data)
+    np.testing.assert_allclose(outputs, expected, atol=0.005 * np.ptp(expected))

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -11,7 +12,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from keras_cv_course.tflite import TFLiteModel, check_file
-from keras_cv_course.tflite.validation import check_files
+from keras_cv_course.tflite.opening import write_opened
+from keras_cv_course.tflite.validation import _children_of, check_files
 
 
 @pytest.fixture
@@ -25,6 +27,32 @@ def crashing(tmp_path):
     path = tmp_path / "crashing.tflite"
     flatbuffer_utils.write_model(model, str(path))
     return path
+
+
+@pytest.mark.parametrize("before", [None, b"older"])
+def test_a_file_that_crashes_gets_no_name(crashing, tmp_path, before):
+    path = tmp_path / "named" / "m.tflite"
+    path.parent.mkdir()
+    if before is not None:
+        path.write_bytes(before)
+    message = (
+        r"opens and runs on zeros. Received: one of the operators .*SPLIT.*; it crashed LiteRT"
+    )
+    with pytest.raises(ValueError, match=message):
+        write_opened(path, crashing.read_bytes())
+    assert [p.read_bytes() for p in path.parent.iterdir()] == ([] if before is None else [before])
+    sound = tiny_files.content("int8", "int8")
+    assert write_opened(path, sound).read_bytes() == sound  # by a new child
+
+
+def test_one_child_opens_all_own_files(tmp_path):
+    """Its start takes longer than a file."""
+    children = [_children_of(os.getpid())]
+    for name in ("a", "b"):
+        write_opened(tmp_path / f"{name}.tflite", tiny_files.content("none", "float32"))
+        children.append(children[0]._child._process)
+    assert children[1] is children[2]
+    assert children[1].poll() is None
 
 
 def mutations(data, count, seed):
@@ -105,14 +133,14 @@ def test_a_child_that_dies_between_files_is_blamed_on_none(tmp_path, monkeypatch
 
 def test_what_is_not_a_model_is_named(tmp_path):
     (tmp_path / "empty.tflite").touch()
-    (tmp_path / "picture.tflite").write_bytes(b"\x89PNG\r\n\x1a\n rest")
+    (tmp_path / "image.tflite").write_bytes(b"\x89PNG\r\n\x1a\n rest")
     (tmp_path / "cut.tflite").write_bytes(tiny_files.content("float")[:1000])
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
         archive.writestr("config.json", "{}")
     for name, message in [
         ("missing.tflite", "there is no such file"),
         ("empty.tflite", "it is empty"),
-        ("picture.tflite", r"bytes 4 to 8 of a .tflite file are b'TFL3', and of this one b'\\r"),
+        ("image.tflite", r"bytes 4 to 8 of a .tflite file are b'TFL3', and of this one b'\\r"),
         ("model.keras", "it is an archive like .keras files, of which `convert` makes"),
         ("cut.tflite", "LiteRT refused it: The model is not a valid Flatbuffer"),
         (".", "it is a folder"),

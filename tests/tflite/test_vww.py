@@ -37,7 +37,7 @@ def test_int8_file_is_no_larger_and_decides_the_same(model, images, shared, tmp_
     theirs = inspect(shared / "models" / "mlperf_tiny_vww_96_int8.tflite")
     ours = inspect(file.path)
     assert len(ours.operators) < len(theirs.operators)
-    found = TFLiteModel(file.path).predict(images)
+    outputs = TFLiteModel(file.path).predict(images)
     expected = model.predict(images, verbose=0)
     sure = np.abs(expected[:, 0] - 0.5) > 0.1
-    np.testing.assert_array_equal(found.argmax(1)[sure], expected.argmax(1)[sure])
+    np.testing.assert_array_equal(outputs.argmax(1)[sure], expected.argmax(1)[sure])

@@ -45,8 +45,8 @@ def train(run, callbacks=(), epochs=EPOCHS):
     network = detector()
     scenes = DrawnScenes(20, (SIZE, SIZE), most_shapes=2)
     val = DrawnScenes(4, (SIZE, SIZE), most_shapes=2, seed=1)
-    pictures = augmented_boxes(detection_epochs(scenes, (SIZE, SIZE, 3), 8, max_boxes=4))
-    targets = with_targets(pictures, target_encoder(detection_spec(network)), (0.0, 1.0))
+    images = augmented_boxes(detection_epochs(scenes, (SIZE, SIZE, 3), 8, max_boxes=4))
+    targets = with_targets(images, target_encoder(detection_spec(network)), (0.0, 1.0))
     assert targets.batches == BATCHES
     history = fit_detector(
         network,

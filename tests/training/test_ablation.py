@@ -108,8 +108,8 @@ def test_the_table_is_that_of_the_course():
 def test_the_plot_has_a_bar_for_each_recipe(tmp_path):
     rows = [AblationRow("efficient", (0.6, 0.62)), AblationRow("+ cosine", (0.64, 0.65))]
     plot_ablation(rows, tmp_path / "plot.png")
-    with Image.open(tmp_path / "plot.png") as picture:
-        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    with Image.open(tmp_path / "plot.png") as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
     bar = np.abs(pixels - (158, 202, 225)).sum(-1) < 6
     starts = np.flatnonzero(np.diff(np.r_[0, bar.any(1).astype(int)]) == 1)
     assert len(starts) == 2

@@ -10,10 +10,10 @@ from keras_cv_course import load_model
 from keras_cv_course.data import digits
 from keras_cv_course.training.applying import (
     compile_classifier,
-    fit,
     penalize_kernels,
     recipe_callbacks,
 )
+from keras_cv_course.training.fitting import fit
 from keras_cv_course.training.recipe import Recipe
 
 
@@ -155,8 +155,8 @@ def test_the_loss_of_a_step_has_the_penalty_in_it(data):
     plain = model.evaluate(images, labels, verbose=0)[0]
     compile_classifier(model, Recipe(l2=0.5), 10)
     squares = sum((w.numpy() ** 2).sum() for w in model.trainable_variables if w.name == "kernel")
-    found = model.evaluate(images, labels, verbose=0)[0]
-    assert found - plain == pytest.approx(0.5 * squares, rel=1e-4)
+    loss = model.evaluate(images, labels, verbose=0)[0]
+    assert loss - plain == pytest.approx(0.5 * squares, rel=1e-4)
 
 
 def test_a_recipe_synchronizes_batch_norm():

@@ -101,7 +101,7 @@ def test_a_state_of_another_training_is_refused(tmp_path):
         Checkpoint(tmp_path, [stopping]).restore(small())
     path = tmp_path / "epoch_0001.npz"
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(ValueError, match="is no whole state of a training"):
+    with pytest.raises(ValueError, match="is not a complete training state"):
         Checkpoint(tmp_path).restore(small())
 
 
@@ -151,3 +151,27 @@ def test_a_run_that_is_killed_again_and_again_ends_bit_equal(tmp_path):
         ("batch", batches[2]),
     ]
     assert_ends_bit_equal(CHILD, tmp_path, points)
+
+
+class Counting(keras.callbacks.Callback):
+    checkpointed = ("epochs", "since")
+
+    def __init__(self):
+        super().__init__()
+        self.epochs, self.since = 0, 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs += 1
+
+
+def test_what_a_callback_counted_in_an_older_version_is_left_out(tmp_path, monkeypatch):
+    fit(small(), tmp_path, 2, [Counting()])
+    monkeypatch.setattr(Counting, "checkpointed", ("epochs",))
+    later = Counting()
+    saving = Checkpoint(tmp_path, [later])
+    assert saving.restore(small()) == 2
+    saving.on_train_begin()
+    assert later.epochs == 2
+    monkeypatch.setattr(Counting, "checkpointed", ("epochs", "best"))
+    with pytest.raises(ValueError, match=r"the state of Counting is \['epochs', 'since'\]"):
+        Checkpoint(tmp_path, [Counting()]).restore(small())

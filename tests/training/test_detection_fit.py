@@ -30,7 +30,7 @@ def test_an_epoch_without_an_evaluation_is_never_the_best():
     nan = float("nan")
     history = {"epoch": [0, 1, 2, 3], "val_AP50": [nan, 0.1, nan, 0.4]}
     assert best_epoch(history) == 3
-    scores = AveragePrecision(lambda pictures: [], list, ("cell",), every=5)
+    scores = AveragePrecision(lambda images: [], list, ("cell",), every=5)
     logs = {}
     scores.on_epoch_end(1, logs)
     assert np.isnan(list(logs.values())).all()
@@ -41,13 +41,13 @@ def test_an_epoch_without_an_evaluation_is_never_the_best():
 def test_the_curves_of_any_number_of_classes_have_room(classes, tmp_path):
     labels = np.arange(classes)
     boxes = np.tile(np.array([[0.0, 0.0, 10.0, 10.0]], np.float32), (classes, 1))
-    found = [{"boxes": boxes, "scores": labels / classes + 0.001, "classes": labels}] * 2
+    detections = [{"boxes": boxes, "scores": labels / classes + 0.001, "classes": labels}] * 2
     no = np.zeros(classes, bool)
     truth = SimpleNamespace(boxes=boxes, labels=labels, crowd=no, difficult=no)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # Matplotlib's, where a legend leaves no room.
         names = [f"a long name {label}" for label in labels]
-        plot_precision_recall([truth] * 2, found, names, tmp_path / "p.png")
+        plot_precision_recall([truth] * 2, detections, names, tmp_path / "p.png")
     with Image.open(tmp_path / "p.png") as plot:
         assert plot.width > 400
 
@@ -56,7 +56,7 @@ def test_the_curves_of_any_number_of_classes_have_room(classes, tmp_path):
 def test_an_interrupted_run_ends_as_an_unbroken_one(tmp_path):
     whole, broken = create_run({}, tmp_path), create_run({}, tmp_path)
     network, history = train(whole)
-    assert history["epoch"] == list(range(EPOCHS))
+    assert history["epoch"] == list(range(1, EPOCHS + 1))
     np.testing.assert_allclose(history["learning_rate"][-1], 0, atol=1e-8)
     with pytest.raises(KeyboardInterrupt):
         train(broken, [Interrupted(3 * BATCHES + 1)])

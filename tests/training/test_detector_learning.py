@@ -18,8 +18,8 @@ SCENES = DrawnScenes(16, (SIZE, SIZE), most_shapes=2, seed=5)
 def learn(network, epochs, rate):
     """The losses, and the average precision in the end."""
     spec = detection_spec(network)
-    pictures = detection_epochs(SCENES, (SIZE, SIZE, 3), 8, max_boxes=4)
-    train = with_targets(pictures, target_encoder(spec), spec.input_range)
+    images = detection_epochs(SCENES, (SIZE, SIZE, 3), 8, max_boxes=4)
+    train = with_targets(images, target_encoder(spec), spec.input_range)
     steps = epochs * train.batches
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, steps - 10, warmup_target=rate, warmup_steps=10
@@ -28,8 +28,8 @@ def learn(network, epochs, rate):
     history = trained.fit(
         train.since(0), steps_per_epoch=train.batches, epochs=epochs, shuffle=False, verbose=0
     )
-    found = Detector(network, SCENES.class_names, score_threshold=0.1)
-    reached = detection_metrics(found.predict, SCENES.samples(), SCENES.class_names)
+    detector = Detector(network, SCENES.class_names, score_threshold=0.1)
+    reached = detection_metrics(detector.predict, SCENES.samples(), SCENES.class_names)
     return history.history["loss"], reached["AP50"]
 
 

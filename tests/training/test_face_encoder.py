@@ -25,8 +25,8 @@ def people(rng):
     """Five people, each with eight images of a pattern of his own, in noise."""
     labels = np.repeat(np.arange(5, dtype=np.int32), 8)
     patterns = rng.uniform(0, 200, (5, *SHAPE))
-    pictures = patterns[labels] + rng.uniform(0, 50, (40, *SHAPE))
-    return People(pictures.astype(np.uint8), labels, tuple("abcde"))
+    images = patterns[labels] + rng.uniform(0, 50, (40, *SHAPE))
+    return People(images.astype(np.uint8), labels, tuple("abcde"))
 
 
 def new_encoder(normalized=False):
@@ -37,7 +37,7 @@ def new_encoder(normalized=False):
     return FaceEncoder(keras.Model(image, x), 4, grid=3)
 
 
-def test_training_tells_people_apart_in_float_and_in_int8(people):
+def test_training_separates_people_in_float_and_in_int8(people):
     encoder = new_encoder()
     history = fit_face_encoder(encoder, people, PLAIN, input_range=RANGE)
     assert len(history["loss"]) == 15
@@ -69,12 +69,12 @@ def test_only_named_layers_are_trained(people):
 
 
 def test_copies_are_of_the_same_people(people):
-    pictures, labels = distorted_copies(people, SHAPE, (0.0, 1.0), copies=2)
-    assert pictures.shape == (120, *SHAPE)
-    np.testing.assert_array_equal(pictures[:40], people.load(SHAPE, (0.0, 1.0)))
+    images, labels = distorted_copies(people, SHAPE, (0.0, 1.0), copies=2)
+    assert images.shape == (120, *SHAPE)
+    np.testing.assert_array_equal(images[:40], people.load(SHAPE, (0.0, 1.0)))
     np.testing.assert_array_equal(labels, np.tile(people.labels, 3))
-    assert np.abs(pictures[40:80] - pictures[80:]).max() > 0.05
-    assert (pictures.min() >= 0, pictures.max() <= 1) == (True, True)
+    assert np.abs(images[40:80] - images[80:]).max() > 0.05
+    assert (images.min() >= 0, images.max() <= 1) == (True, True)
 
 
 def test_what_a_recipe_distorts(people):

@@ -17,10 +17,10 @@ def test_features_are_means_of_the_maps_and_what_the_classifier_sees(network, rn
     outputs = [network.get_layer(name).output for name in names]
     *maps, top = keras.Model(network.input, outputs)(images)
     expected = np.concatenate([*(np.mean(m, axis=(1, 2)) for m in maps), top], axis=1)
-    found = depth_features(network, 2)(images)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    actual = depth_features(network, 2)(images)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(depth_features(network, 0)(images), top)
-    np.testing.assert_array_equal(depth_features(network, 2, top=False)(images), found[:, :-16])
+    np.testing.assert_array_equal(depth_features(network, 2, top=False)(images), actual[:, :-16])
 
 
 def test_there_are_no_more_stages_than_the_network_has(network):

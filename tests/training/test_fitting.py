@@ -7,7 +7,7 @@ from breaking_off import Interrupted
 
 from keras_cv_course.data import as_arrays, digits
 from keras_cv_course.training import fitting
-from keras_cv_course.training.fitting import fit_classifier
+from keras_cv_course.training.fitting import fit
 from keras_cv_course.training.history import best_row, read_history, trim_history
 from keras_cv_course.training.recipe import Recipe
 from keras_cv_course.training.run_folder import create_run
@@ -30,24 +30,35 @@ def tiny():
     return keras.Sequential([keras.Input((8, 8, 1)), *layers])
 
 
+def started(callback, model):
+    """Does what `fit` does before the first epoch."""
+    model.stop_training = False
+    callback.set_params({"epochs": 9})
+    callback.set_model(model)
+
+
 def train(model, data, run, epochs=EPOCHS, rate=0.02):
     recipe = Recipe(epochs=epochs, learning_rate=rate)
-    return fit_classifier(model, data.train, data.val, run, recipe)
+    fitted = fit(model, recipe, data.train, data.val, verbose=0, run=run)
+    assert fitted.epoch == list(range(epochs))
+    return fitted.history
 
 
 def test_a_run_learns_and_keeps_its_best_epoch(data, tmp_path):
     run = create_run({}, tmp_path)
     model = tiny()
     history = train(model, data, run)
-    assert history["epoch"] == [0, 1, 2]
+    assert read_history(run.results) == {"epoch": [1, 2, 3], **history}
     assert history["loss"][-1] < history["loss"][0]
     best = max(history["val_accuracy"])
     assert best > 0.8
-    kept = keras.saving.load_model(run.model)
+    saved = keras.saving.load_model(run.model)
     images, labels = as_arrays(data.val)
-    accuracy = np.mean(kept.predict(images, verbose=0).argmax(-1) == labels)
+    accuracy = np.mean(saved.predict(images, verbose=0).argmax(-1) == labels)
     assert accuracy == pytest.approx(best, abs=1e-6)
     assert int(model.optimizer.iterations) == EPOCHS * len(data.train)
+    last = keras.saving.load_model(run.last)
+    np.testing.assert_array_equal(last.get_weights()[0], model.get_weights()[0])
 
 
 def test_the_rate_rises_for_an_epoch_and_falls_along_half_a_cosine(data, tmp_path):
@@ -61,7 +72,7 @@ def test_the_best_is_by_accuracy_and_then_by_loss(tmp_path, monkeypatch):
     keep = fitting.KeepBest(run)
     model = tiny()
     monkeypatch.setattr(model, "save", lambda path: (saved.append(epoch), path.touch()))
-    keep.set_model(model)
+    started(keep, model)
     scores = [(0.5, 1.0), (0.4, 0.1), (0.5, 0.9), (0.5, 0.95), (0.6, 2.0)]
     for epoch, (accuracy, loss) in enumerate(scores):
         keep.on_epoch_end(epoch, {"val_accuracy": accuracy, "val_loss": loss})
@@ -74,10 +85,10 @@ def test_another_score_and_another_model_are_kept(tmp_path, monkeypatch):
     saved = []
     for model in (network, training):
         monkeypatch.setattr(model, "save", lambda path, m=model: (saved.append(m), path.touch()))
-    keep = fitting.KeepBest(run, score=lambda logs: (logs["val_AP50"],), kept=network)
-    keep.set_model(training)
-    for epoch, found in enumerate((0.0, 0.3, 0.3, 0.2)):
-        keep.on_epoch_end(epoch, {"val_AP50": found})
+    keep = fitting.KeepBest(run, score=lambda logs: (logs["val_AP50"],), saved_model=network)
+    started(keep, training)
+    for epoch, value in enumerate((0.0, 0.3, 0.3, 0.2)):
+        keep.on_epoch_end(epoch, {"val_AP50": value})
     assert saved == [network, network]
     assert keep.best == (0.3,)
 
@@ -106,18 +117,20 @@ def test_an_interrupted_run_goes_on_from_its_last_finished_epoch(data, tmp_path)
         model = tiny()
         recipe = Recipe(epochs=4, learning_rate=0.02)
         callbacks = [Interrupted(batches_left)]
-        history = fit_classifier(model, data.epochs, data.val, run, recipe, callbacks=callbacks)
-        return model, history
+        fitted = fit(model, recipe, data.epochs, data.val, None, callbacks, 0, run)
+        return model, fitted
 
     with pytest.raises(KeyboardInterrupt):
         train(2 * batches + 3)
     before = list(csv.reader(run.results.read_text().splitlines()))
-    assert [row[0] for row in before] == ["epoch", "0", "1"]
+    assert [row[0] for row in before] == ["epoch", "1", "2"]
+    assert not run.last.exists()
     assert [path.name for path in run.resume.iterdir()] == ["epoch_0002.npz"]
-    model, history = train(-1)
+    model, fitted = train(-1)
+    history = fitted.history
     after = list(csv.reader(run.results.read_text().splitlines()))
     assert after[:3] == before
-    assert history["epoch"] == [0, 1, 2, 3]
+    assert fitted.epoch == [0, 1, 2, 3]
     assert int(model.optimizer.iterations) == 4 * batches
     np.testing.assert_allclose(history["learning_rate"][-1], 0, atol=1e-7)
     assert history["loss"][2] < history["loss"][0]
@@ -128,8 +141,9 @@ def test_a_run_that_a_callback_has_ended_stays_ended(data, tmp_path):
     for _ in range(2):
         stopping = keras.callbacks.EarlyStopping("loss", min_delta=100.0, patience=1)
         recipe = Recipe(epochs=5, learning_rate=0.001)
-        history = fit_classifier(tiny(), data.epochs, data.val, run, recipe, callbacks=[stopping])
-        assert history["epoch"] == [0, 1]
+        fitted = fit(tiny(), recipe, data.epochs, data.val, None, [stopping], 0, run)
+        assert fitted.epoch == [0, 1]
+        assert run.last.is_file()
 
 
 def test_the_average_of_the_weights_is_kept_and_goes_on(data, tmp_path):
@@ -137,18 +151,17 @@ def test_the_average_of_the_weights_is_kept_and_goes_on(data, tmp_path):
     recipe = Recipe(epochs=3, learning_rate=0.02, ema=0.8, label_smoothing=0.1, shift=0.1)
     whole, broken = create_run({}, tmp_path), create_run({}, tmp_path)
     model = tiny()
-    history = fit_classifier(model, data.epochs, data.val, whole, recipe)
+    history = fit(model, recipe, data.epochs, data.val, verbose=0, run=whole).history
     cut = [Interrupted(2 * data.epochs.batches + 1)]
     with pytest.raises(KeyboardInterrupt):
-        fit_classifier(tiny(), data.epochs, data.val, broken, recipe, callbacks=cut)
-    again = fit_classifier(
-        tiny(), data.epochs, data.val, broken, recipe, callbacks=[Interrupted(-1)]
-    )
+        fit(tiny(), recipe, data.epochs, data.val, None, cut, 0, broken)
+    uncut = [Interrupted(-1)]
+    again = fit(tiny(), recipe, data.epochs, data.val, None, uncut, 0, broken).history
     np.testing.assert_allclose(again["val_loss"], history["val_loss"], rtol=1e-3)
     images, labels = as_arrays(data.val)
     for run in (whole, broken):
-        kept = keras.saving.load_model(run.model)
-        accuracy = np.mean(kept.predict(images, verbose=0).argmax(-1) == labels)
+        saved = keras.saving.load_model(run.model)
+        accuracy = np.mean(saved.predict(images, verbose=0).argmax(-1) == labels)
         assert accuracy == pytest.approx(max(history["val_accuracy"]), abs=1e-6)
 
 
@@ -189,7 +202,7 @@ def test_a_failed_save_leaves_the_old_model(tmp_path, monkeypatch):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(model, "save", fails)
-    keep.set_model(model)
+    started(keep, model)
     with pytest.raises(OSError, match="No space left"):
         keep.on_epoch_end(0, {"val_accuracy": 1.0, "val_loss": 0.0})
     assert run.model.read_text() == "old"
@@ -198,10 +211,10 @@ def test_a_failed_save_leaves_the_old_model(tmp_path, monkeypatch):
 
 def test_tables_that_a_kill_left_unfinished_are_read(tmp_path):
     path = tmp_path / "results.csv"
-    path.write_bytes(b"epoch,loss\r\n0,0.5\r\n1,0.25\r\n2,0.1")
-    assert read_history(path) == {"epoch": [0, 1], "loss": [0.5, 0.25]}
+    path.write_bytes(b"epoch,loss\r\n1,0.5\r\n2,0.25\r\n3,0.1")
+    assert read_history(path) == {"epoch": [1, 2], "loss": [0.5, 0.25]}
     trim_history(path, 1)
-    assert path.read_bytes() == b"epoch,loss\r\n0,0.5\r\n"
+    assert path.read_bytes() == b"epoch,loss\r\n1,0.5\r\n"
     path.write_bytes(b"")
     assert read_history(path) == {"epoch": []}
     path.write_text("a,b\n1,2\n")
@@ -210,6 +223,14 @@ def test_tables_that_a_kill_left_unfinished_are_read(tmp_path):
     path.write_text("epoch,loss\n0,low\n")
     with pytest.raises(ValueError, match="line of numbers"):
         read_history(path)
+
+
+def test_tables_that_count_from_0_are_continued_from_1(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_bytes(b"epoch,loss\r\n0,0.5\r\n1,0.25\r\n2,0.1\r\n")
+    assert read_history(path) == {"epoch": [1, 2, 3], "loss": [0.5, 0.25, 0.1]}
+    trim_history(path, 2)
+    assert path.read_bytes() == b"epoch,loss\r\n1,0.5\r\n2,0.25\r\n"
 
 
 def test_the_best_row_is_the_one_that_is_kept():
@@ -221,4 +242,6 @@ def test_a_dataset_without_an_end_is_refused(data, tmp_path):
     run = create_run({}, tmp_path)
     endless = data.train.repeat()
     with pytest.raises(ValueError, match="known number of batches"):
-        fit_classifier(tiny(), endless, data.val, run, Recipe())
+        fit(tiny(), Recipe(), endless, data.val, run=run)
+    with pytest.raises(ValueError, match="`val` must be given with `run`"):
+        fit(tiny(), Recipe(), data.train, run=run)

@@ -38,7 +38,7 @@ def test_a_network_that_can_learn_reaches_a_loss_of_almost_0(rng):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_network_that_cannot_is_told_what_to_look_at(rng):
+def test_a_network_that_cannot_is_reported_with_what_to_check(rng):
     # Equal images with other labels: nothing can tell them apart, and the loss stays at log 2.
     images, labels = np.ones((4, 4, 4, 1), np.float32), np.array([0, 1, 0, 1])
     report = overfit_small_batch(tiny(), images, labels, steps=150, learning_rate=0.02)
@@ -50,7 +50,7 @@ def test_a_network_that_cannot_is_told_what_to_look_at(rng):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", SMALLEST)
-def test_every_family_s_smallest_member_learns_eight_pictures_by_heart(family, rng):
+def test_every_family_s_smallest_member_learns_eight_images_by_heart(family, rng):
     model = SMALLEST[family](input_shape=(32, 32, 3), classes=4)
     images = rng.uniform(-1, 1, (8, 32, 32, 3)).astype(np.float32)
     if family in ("mobilenet_v3", "efficientnet"):  # These take pixels.

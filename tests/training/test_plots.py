@@ -18,15 +18,15 @@ def confusion(classes):
     return np.array(report.confusion), report.class_names
 
 
-def test_pictures_are_written_and_leave_matplotlib_as_it_was(tmp_path):
+def test_images_are_written_and_leave_matplotlib_as_it_was(tmp_path):
     (tmp_path / "results.csv").write_text(TABLE)
     before = get_backend(auto_select=False)
     plot_results(tmp_path / "results.csv", tmp_path / "results.png")
     plot_confusion(*confusion(4), tmp_path / "confusion.png")
     assert get_backend(auto_select=False) == before
     for name in ("results.png", "confusion.png"):
-        with Image.open(tmp_path / name) as picture:
-            pixels = np.asarray(picture.convert("RGB"))
+        with Image.open(tmp_path / name) as image:
+            pixels = np.asarray(image.convert("RGB"))
         assert min(pixels.shape[:2]) > 300
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
     assert len(list(tmp_path.iterdir())) == 3
@@ -34,8 +34,8 @@ def test_pictures_are_written_and_leave_matplotlib_as_it_was(tmp_path):
 
 def test_the_colour_is_the_share_of_the_true_class(tmp_path):
     plot_confusion(*confusion(40), tmp_path / "many.png")
-    with Image.open(tmp_path / "many.png") as picture:
-        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    with Image.open(tmp_path / "many.png") as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
     # 40 cells of the darkest blue, and no counts over them.
     darkest = np.abs(pixels - (8, 48, 107)).sum(-1) < 8
     assert 0.01 < darkest.mean() < 0.05

@@ -34,9 +34,14 @@ def test_all_but_what_gives_the_outputs_computes_in_16_bits(rng):
     model = small()
     for precision, dtype in (("bf16", "bfloat16"), ("fp16", "float16")):
         copied = in_precision(model, precision)
-        found = policies(copied)
-        assert {name for name, kind in found.items() if kind == "float32"} == {"logits", "scores"}
-        assert {kind for name, kind in found.items() if name not in ("logits", "scores")} == {dtype}
+        policy_names = policies(copied)
+        assert {name for name, kind in policy_names.items() if kind == "float32"} == {
+            "logits",
+            "scores",
+        }
+        assert {
+            kind for name, kind in policy_names.items() if name not in ("logits", "scores")
+        } == {dtype}
         assert {v.dtype for v in copied.weights} == {"float32"}
         assert copied.outputs[0].dtype == "float32"
         x = rng.uniform(0, 255, (4, 8, 8, 3)).astype("float32")
@@ -53,8 +58,8 @@ def test_fp16_scales_the_loss_also_in_what_is_saved(tmp_path):
         model.compile(optimizer, "sparse_categorical_crossentropy")
         model.train_on_batch(np.ones((2, 8, 8, 3), np.float32), np.zeros(2))
         model.save(tmp_path / "model.keras")
-        for found in (model, load_model(tmp_path / "model.keras")):
-            assert isinstance(found.optimizer, keras.optimizers.LossScaleOptimizer) == wanted
+        for trained in (model, load_model(tmp_path / "model.keras")):
+            assert isinstance(trained.optimizer, keras.optimizers.LossScaleOptimizer) == wanted
 
 
 def test_nested_models_and_normalizations_come_along(rng):

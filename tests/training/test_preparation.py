@@ -40,7 +40,7 @@ def test_mixup_reproduces_the_worked_example_of_the_course():
 
 
 @pytest.mark.parametrize("recipe", [Recipe(mixup=1.0), Recipe(cutmix=1.0)])
-def test_mixed_pictures_have_mixed_labels(recipe):
+def test_mixed_images_have_mixed_labels(recipe):
     # Each image is as bright as its class's number, so that its label can be read off it.
     labels = np.arange(4).repeat(16)
     images = np.ones((64, 64, 64, 3), np.float32) * labels[:, None, None, None]
@@ -69,7 +69,7 @@ def test_smoothing_alone_makes_shares_and_leaves_them_to_the_loss(data):
     np.testing.assert_array_equal(arrays(as_shares(data, 4))[1], shares)
 
 
-def test_distorted_pictures_keep_their_shape_and_range(data):
+def test_distorted_images_keep_their_shape_and_range(data):
     recipe = Recipe(flip=True, shift=0.1, turn=0.05, zoom=0.2, rand_augment=2, erase=1.0)
     for low, high in ((-1.0, 1.0), (0.0, 1.0)):
         scaled = data.map(lambda x, y, low=low, high=high: ((x + 1) / 2 * (high - low) + low, y))
@@ -93,7 +93,7 @@ def test_the_seed_decides_and_epochs_differ(data):
     assert np.abs(arrays(prepared(data, Recipe(flip=True, seed=6), 4))[0] - first).mean() > 0.01
 
 
-def test_half_of_the_pictures_are_mirrored():
+def test_half_of_the_images_are_mirrored():
     images = np.tile(np.linspace(0, 255, 8, dtype=np.float32)[:, None], (400, 8, 1, 3))
     images = images.reshape(400, 8, 8, 3)
     (layer,) = distortions(Recipe(flip=True))

@@ -47,8 +47,8 @@ def test_the_plot_shows_the_curve(tmp_path):
     rates = tuple(np.geomspace(1e-5, 1, 50).tolist())
     losses = tuple((2.3 - 2 * np.exp(-((np.log10(rates) + 1) ** 2))).tolist())
     plot_rates(RateSearch(rates, losses, 0.03, 0.1), tmp_path / "rates.png")
-    with Image.open(tmp_path / "rates.png") as picture:
-        pixels = np.asarray(picture.convert("RGB"))
+    with Image.open(tmp_path / "rates.png") as image:
+        pixels = np.asarray(image.convert("RGB"))
     assert min(pixels.shape[:2]) > 300
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
 

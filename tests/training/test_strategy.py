@@ -40,12 +40,12 @@ def free_address():
 
 @pytest.mark.slow
 def test_two_devices_have_the_losses_of_one(tmp_path):
-    found = {}
+    losses = {}
     for strategy in ("none", "mirrored"):
         path = tmp_path / f"{strategy}.npz"
         finish(start("two_devices.py", strategy, path))
-        found[strategy] = dict(np.load(path))
-    one, two = found["none"], found["mirrored"]
+        losses[strategy] = dict(np.load(path))
+    one, two = losses["none"], losses["mirrored"]
     assert (one.pop("devices"), two.pop("devices")) == (1, 2)
     assert len(one["losses"]) == 3 * 10
     assert one["losses"][-1] < 0.5 * one["losses"][0]
@@ -83,15 +83,22 @@ def test_two_workers_have_the_losses_of_one_and_go_on_after_a_kill(tmp_path):
         np.testing.assert_array_equal(other[name], both[name], err_msg=name)
         np.testing.assert_allclose(resumed[name], both[name], rtol=1e-4, atol=1e-5, err_msg=name)
     files = sorted(path.name for path in (tmp_path / "both").iterdir())
-    assert files == ["model.keras", "results.csv", "resume", "worker_0.npz", "worker_1.npz"]
+    assert files == [
+        "last.keras",
+        "model.keras",
+        "results.csv",
+        "resume",
+        "worker_0.npz",
+        "worker_1.npz",
+    ]
 
 
 def test_a_batch_that_cannot_be_divided_is_filled_up():
-    pictures, labels = tf.range(10, 15), tf.range(5)
-    shares = [filled_share(i, 2, 4)(pictures, labels) for i in (0, 1)]
+    images, labels = tf.range(10, 15), tf.range(5)
+    shares = [filled_share(i, 2, 4)(images, labels) for i in (0, 1)]
     assert [list(x.numpy()) for x, _ in shares] == [[10, 11, 12, 13], [14, 10, 11, 12]]
     assert [list(y.numpy()) for _, y in shares] == [[0, 1, 2, 3], [4, 0, 1, 2]]
-    even = [filled_share(i, 2, 2)(pictures[:4])[0].numpy().tolist() for i in (0, 1)]
+    even = [filled_share(i, 2, 2)(images[:4])[0].numpy().tolist() for i in (0, 1)]
     assert even == [[10, 11], [12, 13]]
 
 

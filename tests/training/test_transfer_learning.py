@@ -45,10 +45,10 @@ def test_only_the_new_classifier_learns_and_the_old_network_stays(pretrained):
 
 
 def test_the_copy_sees_what_the_network_saw(pretrained, rng):
-    pictures = rng.uniform(-1, 1, (2, *SHAPE)).astype(np.float32)
+    images = rng.uniform(-1, 1, (2, *SHAPE)).astype(np.float32)
     model = transfer(pretrained, 17)
     seen = [keras.Model(m.input, m.get_layer("top_pool").output) for m in (model, pretrained)]
-    np.testing.assert_array_equal(seen[0](pictures), seen[1](pictures))
+    np.testing.assert_array_equal(seen[0](images), seen[1](images))
 
 
 def test_networks_that_end_in_a_convolution_get_one():
@@ -59,10 +59,10 @@ def test_networks_that_end_in_a_convolution_get_one():
 
 
 def test_networks_of_keras_applications_get_a_new_classifier_too(rng):
-    pictures = rng.uniform(-1, 1, (2, *SHAPE)).astype(np.float32)
+    images = rng.uniform(-1, 1, (2, *SHAPE)).astype(np.float32)
     source = keras.applications.MobileNet(SHAPE, 0.25, weights=None, classes=4)
     model = transfer(source, 3)
-    assert model(pictures).shape == (2, 3)
+    assert model(images).shape == (2, 3)
     assert {v.name for v in model.trainable_variables} == {"kernel", "bias"}
     with pytest.raises(ValueError, match=r"`model` must be a network of this package"):
         freeze(model, TransferPolicy(learning_groups=2))
@@ -92,8 +92,8 @@ def test_frozen_weights_and_statistics_stay_in_training(pretrained, data):
     moved = {path for path, old in before.items() if np.abs(model_value(model, path) - old).max()}
     assert moved == {"top_conv/kernel", "logits/kernel", "logits/bias"}
     # Frozen batch norm gives in training what it gives in inference.
-    pictures = next(data.val.as_numpy_iterator())[0]
-    np.testing.assert_array_equal(model(pictures, training=True), model(pictures))
+    images = next(data.val.as_numpy_iterator())[0]
+    np.testing.assert_array_equal(model(images, training=True), model(images))
 
 
 def model_value(model, path):
@@ -144,14 +144,14 @@ def test_the_classifier_can_look_at_several_depths(pretrained, rng):
     assert {v.path for v in model.trainable_variables} == {"logits/kernel", "logits/bias"}
     # Four stages and the classifier's own 16 features.
     assert model.get_layer("logits").kernel.shape == (4 + 6 + 8 + 10 + 16, 3)
-    pictures = rng.uniform(-1, 1, (2, *SHAPE)).astype(np.float32)
-    np.testing.assert_allclose(np.sum(model(pictures), -1), 1, rtol=1e-5)
+    images = rng.uniform(-1, 1, (2, *SHAPE)).astype(np.float32)
+    np.testing.assert_allclose(np.sum(model(images), -1), 1, rtol=1e-5)
 
 
 def test_a_classifier_of_zeros_has_no_opinion(pretrained, rng):
     model = transfer(pretrained, 4, TransferPolicy(zero_head=True))
-    pictures = rng.uniform(-1, 1, (2, *SHAPE)).astype(np.float32)
-    np.testing.assert_array_equal(model(pictures), np.full((2, 4), 0.25))
+    images = rng.uniform(-1, 1, (2, *SHAPE)).astype(np.float32)
+    np.testing.assert_array_equal(model(images), np.full((2, 4), 0.25))
 
 
 def test_what_does_not_fit_is_refused(pretrained, weightless):

@@ -38,7 +38,7 @@ def test_bit_s_rule_goes_by_the_size_of_the_data(images, steps, decay, mixup):
     assert (rule.resize_px, rule.crop_px) == (512, 480)
 
 
-def test_small_pictures_stay_smaller():
+def test_small_images_stay_smaller():
     assert bit_rule(50_000, 32, 32).resize_px == 160
     assert bit_rule(50_000, 95, 96).crop_px == 128
     assert bit_rule(50_000, 96, 96).crop_px == 480

@@ -6,19 +6,19 @@ from keras_cv_course.faces import verification_report
 from keras_cv_course.training import plot_verification
 
 
-def test_picture_shows_curves_and_threshold(tmp_path, rng):
+def test_image_shows_curves_and_threshold(tmp_path, rng):
     same = np.repeat([1, 0], 200)
     reports = {
         name: verification_report(np.tanh(rng.normal(apart * same, 1) / 3), same)
         for name, apart in (("float", 3.0), ("int8", 2.5))
     }
-    pictures = []
+    images = []
     for threshold in (None, 0.4):
         plot_verification(reports, tmp_path / "roc.png", threshold)
-        pictures.append(matplotlib.image.imread(tmp_path / "roc.png"))
-    assert pictures[0].shape == pictures[1].shape == (504, 1200, 4)
-    assert pictures[0][..., :3].std() > 0.05  # something is drawn
-    assert np.any(pictures[0] != pictures[1])
+        images.append(matplotlib.image.imread(tmp_path / "roc.png"))
+    assert images[0].shape == images[1].shape == (504, 1200, 4)
+    assert images[0][..., :3].std() > 0.05  # something is drawn
+    assert np.any(images[0] != images[1])
     assert [path.name for path in tmp_path.iterdir()] == ["roc.png"]
 
 

@@ -17,11 +17,11 @@ def test_what_is_saved_is_read(tmp_path, report):
         tmp_path, report, 0.45, (-1.0, 1.0), **chosen, facts={"data": "people"}
     )
     assert content["report"]["eer"] == report.eer
-    found = read_verification(tmp_path)
-    assert found == VerificationRecord(0.45, (-1.0, 1.0), "haar", 0.7, True)
-    assert found.facts["data"] == "people"
-    np.testing.assert_allclose(found.similarity, report.similarity, atol=1e-7)
-    np.testing.assert_array_equal(found.same, report.same)
+    record = read_verification(tmp_path)
+    assert record == VerificationRecord(0.45, (-1.0, 1.0), "haar", 0.7, True)
+    assert record.facts["data"] == "people"
+    np.testing.assert_allclose(record.similarity, report.similarity, atol=1e-7)
+    np.testing.assert_array_equal(record.same, report.same)
 
 
 def test_where_there_is_none(tmp_path):
@@ -30,9 +30,9 @@ def test_where_there_is_none(tmp_path):
 
 def test_pairs_and_preparation_may_be_missing(tmp_path):
     (tmp_path / "verification.json").write_text('{"threshold": 0.3}')
-    found = read_verification(tmp_path)
-    assert (found.threshold, found.input_range, found.detector) == (0.3, None, "none")
-    assert found.similarity is None
+    record = read_verification(tmp_path)
+    assert (record.threshold, record.input_range, record.detector) == (0.3, None, "none")
+    assert record.similarity is None
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,8 @@ def main(addresses, index, folder, batches):
     worker = join_workers(addresses, int(index)) if addresses else None
     keras.utils.set_random_seed(0)
     data = digits((8, 8, 1), batch_size=128)
-    pictures, labels = as_arrays(data.epochs.since(0).take(8))  # An epoch of whole batches.
-    train = tf.data.Dataset.from_tensor_slices((pictures, labels)).batch(128)
+    images, labels = as_arrays(data.epochs.since(0).take(8))  # An epoch of whole batches.
+    train = tf.data.Dataset.from_tensor_slices((images, labels)).batch(128)
     layers = [
         keras.layers.Conv2D(8, 3, use_bias=False),
         BatchNormalization(momentum=0.9),

@@ -60,8 +60,8 @@ def _people(folders: list[Path]) -> dict[Path, str]:
         subfolders = sorted(path for path in folder.glob("*/") if not path.name.startswith("."))
         if not subfolders:
             raise ValueError(
-                f"{folder} must be a folder with a folder of images for each person; or say "
-                "with --name whose face it is."
+                f"{folder} must be a folder with a folder of images for each person, or "
+                "--name must be given for images of one person."
             )
         people.update({path: path.name for path in subfolders})
     return people

@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Measure how well an encoder distinguishes people it has not seen, and choose a threshold."""
     if fold is not None and pairs is None:
-        raise ValueError("--fold is a part of a list of pairs: say which with --pairs.")
+        raise ValueError("--fold needs a list of pairs: give one with --pairs.")
     engine.start()
     from keras_cv_course.cli.faces.measuring import measure_pairs, measure_people, save
     from keras_cv_course.cli.faces.sources import open_encoder

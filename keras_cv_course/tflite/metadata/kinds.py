@@ -100,7 +100,7 @@ class AnchorDetectorMetadata(_Labelled):
         ):
             raise ValueError(
                 "`anchors` must have centers in [0, 1] and sizes above 0, as parts of the "
-                f"picture's size. Received: values from {anchors.min()} to {anchors.max()}. Divide "
+                f"image's size. Received: values from {anchors.min()} to {anchors.max()}. Divide "
                 "pixels by the width and height of the input."
             )
         anchors.setflags(write=False)

@@ -30,7 +30,7 @@ def find_outputs(model: tflite_schema.ModelT, metadata: OutputMetadata) -> tuple
 
     Args:
         model: A .tflite as objects.
-        metadata: What its outputs are said to be.
+        metadata: The description of its outputs.
 
     Raises:
         ValueError: If inputs or outputs are not what the metadata say, or labels not as many as
@@ -75,20 +75,20 @@ def _detections(
     model: tflite_schema.ModelT, metadata: DetectorMetadata, shapes: list[tuple[int, ...]]
 ) -> tuple[str, ...]:
     graph = model.subgraphs[0]
-    found = [
+    operators = [
         operator
         for operator in graph.operators
         if model.operatorCodes[operator.opcodeIndex].customCode == _POSTPROCESS
     ]
-    if not found and sorted(_names(model)) == sorted(_DETECTION_NAMES):
+    if not operators and sorted(_names(model)) == sorted(_DETECTION_NAMES):
         return tuple(_DETECTION_NAMES[name] for name in _names(model))
     roles: dict[int, str] = {}
-    for operator in found:
+    for operator in operators:
         roles |= dict(zip(map(int, operator.outputs), DETECTIONS, strict=True))
     wanted = "the four outputs of one TFLite_Detection_PostProcess"
-    fits = len(found) == 1 and sorted(roles) == sorted(map(int, graph.outputs))
+    fits = len(operators) == 1 and sorted(roles) == sorted(map(int, graph.outputs))
     _check(fits, metadata, wanted, shapes)
-    options = flexbuffers.GetRoot(bytearray(found[0].customOptions)).AsMap
+    options = flexbuffers.GetRoot(bytearray(operators[0].customOptions)).AsMap
     _check_labels(metadata.labels, options["num_classes"].AsInt)
     return tuple(roles[int(index)] for index in graph.outputs)
 

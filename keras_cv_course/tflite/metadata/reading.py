@@ -25,7 +25,7 @@ class Metadata:
 
     Attributes:
         task: "classifier", "embedder", "segmenter", "detector" or "anchor_detector"; None where it
-            cannot be told.
+            is unknown.
         name: Name of the model.
         description: What the model does.
         author: Who made it.
@@ -88,7 +88,7 @@ def read_metadata(path: str | os.PathLike[str]) -> Metadata | None:
         inputs = graph["input_tensor_metadata"] or ()
         outputs = graph["output_tensor_metadata"] or ()
         custom = _custom(graph["custom_metadata"] or ())
-    # A corrupt table makes its reader stumble over whatever it holds.
+    # A corrupt table can raise anything in its reader.
     except Exception as error:
         raise ValueError(
             f"{path} must be a .tflite file whose metadata can be read, but {error}. "
@@ -175,11 +175,11 @@ def _labels(path: Path, outputs: tuple[dict[str, Any], ...]) -> tuple[str, ...] 
 
 def _has(outputs: tuple[dict[str, Any], ...], properties: str) -> bool:
     contents = [tensor["content"] or {} for tensor in outputs]
-    found = [content.get("content_properties") for content in contents]
-    return any(pair is not None and pair[0] == properties for pair in found)
+    pairs = [content.get("content_properties") for content in contents]
+    return any(pair is not None and pair[0] == properties for pair in pairs)
 
 
-# The first that fits; a name decides only where nothing else tells a task.
+# The first that fits; a name decides only if nothing else determines the task.
 _TASKS: dict[str, Callable[[tuple[dict[str, Any], ...], dict[str, Any]], bool]] = {
     "anchor_detector": lambda outputs, custom: schema.DETECTOR_NAME in custom,
     "segmenter": lambda outputs, custom: (

@@ -2,7 +2,7 @@
 
 A table is a dict by field name. What the fields are called, where they lie and what they hold is
 data: `Table`, `Field`, and the kinds `Scalar`, `Enumeration`, `Text`, `Bytes`, `Vector`,
-`LazyVector` and `Union`. The reader trusts nothing: whatever the bytes are, it returns values or
+`LazyVector` and `Union`. The reader trusts nothing: for any bytes it returns values or
 raises ValueError, and it never reads more than as many bytes as there are.
 
 Reference:
@@ -75,7 +75,7 @@ class Kind(Protocol):
     """What a field can hold."""
 
     def store(self, builder: flatbuffers.Builder, value: Any) -> Any:
-        """Returns what stands for the value in a table; content that lies elsewhere is written."""
+        """Returns what represents the value in a table; content that is elsewhere is written."""
 
     def put(self, builder: flatbuffers.Builder, slot: int, stored: Any) -> None:
         """Writes what `store` returned into the open table."""
@@ -361,7 +361,7 @@ def read_root(table: Table, data: bytes | memoryview, identifier: bytes) -> dict
     Raises:
         ValueError: If the identifier is another one, or the bytes are corrupt.
     """
-    found = bytes(data[_IDENTIFIER])
-    if found != identifier:
-        raise ValueError(f"its identifier is {found!r} and not {identifier!r}")
+    actual = bytes(data[_IDENTIFIER])
+    if actual != identifier:
+        raise ValueError(f"its identifier is {actual!r} and not {identifier!r}")
     return table.read(Source(data), 0)

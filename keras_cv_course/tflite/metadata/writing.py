@@ -73,7 +73,7 @@ _CONTENTS: dict[str, dict[str, Any]] = {
 
 
 def add_metadata(data: bytes, metadata: OutputMetadata, input_range: tuple[float, float]) -> bytes:
-    """Returns the bytes of a .tflite file that tells what it does and what it takes.
+    """Returns the bytes of a .tflite file that describes what it does and what it takes.
 
     Metadata that `data` has is replaced, and so is the list of labels; one without labels
     leaves none. Other members of the archive are kept. Weights outside of the FlatBuffer come to
@@ -92,12 +92,12 @@ def add_metadata(data: bytes, metadata: OutputMetadata, input_range: tuple[float
     Example:
         >>> data = add_metadata(data, ClassifierMetadata(("cat", "dog")), (-1.0, 1.0))
     """
-    picture = _picture(*_normalization(input_range))
+    image = _image(*_normalization(input_range))
     content, members = split_archive(data)
     model = flatbuffer.read(content)
     outputs = find_outputs(model, metadata)
     subgraph = {
-        "input_tensor_metadata": [picture],
+        "input_tensor_metadata": [image],
         "output_tensor_metadata": [_output(name, metadata) for name in outputs],
         **_extras(metadata, model, outputs),
     }
@@ -126,7 +126,7 @@ def _labels(metadata: OutputMetadata) -> tuple[str, ...]:
     return () if isinstance(metadata, EmbedderMetadata) else metadata.labels
 
 
-def _picture(mean: float, std: float) -> dict[str, Any]:
+def _image(mean: float, std: float) -> dict[str, Any]:
     return {
         "name": "image",
         "description": "RGB image.",

@@ -1,6 +1,7 @@
 """Distances of two vectors in the operations that integer kernels have."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,18 +15,18 @@ from keras_cv_course.layers.distances import (
 )
 from keras_cv_course.ops.activations import absolute
 from keras_cv_course.ops.normalization import l2_normalize
+from keras_cv_course.quantization.gains import Planner
+from keras_cv_course.quantization.operations.kind import OperationKind, Rewriting, always
+from keras_cv_course.quantization.operations.making import Maker
 
-# Gets a suffix and what makes the layer of that name, and returns the layer.
-Make = Callable[[str, Callable[[str], keras.Layer]], keras.Layer]
 
-
-def split_difference(make: Make, inputs: list[Any]) -> Any:
+def _split_difference(maker: Maker, inputs: list[Any]) -> Any:
     """Returns an `AbsoluteDifference` in primitives: a difference, and its absolute value."""
-    difference = make("difference", lambda name: layers.Subtract(name=name))(inputs)
-    return make("", lambda name: layers.Activation(absolute, name=name))(difference)
+    difference = maker.layer("difference", lambda name: layers.Subtract(name=name))(inputs)
+    return maker.layer("", lambda name: layers.Activation(absolute, name=name))(difference)
 
 
-def split_cosine(make: Make, inputs: list[Any], is_distance: bool) -> Any:
+def _split_cosine(maker: Maker, inputs: list[Any], is_distance: bool) -> Any:
     """Returns a cosine in primitives: unit vectors, their product, and its sum.
 
     The sum is a dense layer with kernel 1, or -1 and bias 1 for a distance, since that is the
@@ -34,10 +35,10 @@ def split_cosine(make: Make, inputs: list[Any], is_distance: bool) -> Any:
     units = [
         x
         if _is_unit(x)
-        else make(suffix, lambda name: layers.Activation(l2_normalize, name=name))(x)
+        else maker.layer(suffix, lambda name: layers.Activation(l2_normalize, name=name))(x)
         for suffix, x in zip(("unit_a", "unit_b"), inputs, strict=True)
     ]
-    product = make("product", lambda name: layers.Multiply(name=name))(units)
+    product = maker.layer("product", lambda name: layers.Multiply(name=name))(units)
 
     def total(name: str) -> keras.Layer:
         layer = layers.Dense(1, use_bias=is_distance, trainable=False, name=name)
@@ -46,7 +47,7 @@ def split_cosine(make: Make, inputs: list[Any], is_distance: bool) -> Any:
         layer.set_weights([-ones, np.ones(1, np.float32)] if is_distance else [ones])
         return layer
 
-    return make("", total)(product)
+    return maker.layer("", total)(product)
 
 
 def _is_unit(x: keras.KerasTensor) -> bool:
@@ -54,8 +55,14 @@ def _is_unit(x: keras.KerasTensor) -> bool:
     return getattr(operation, "activation", None) is l2_normalize
 
 
-SPLITS: dict[type[keras.Layer], Callable[[Make, list[Any]], Any]] = {
-    AbsoluteDifference: split_difference,
-    CosineSimilarity: lambda make, inputs: split_cosine(make, inputs, is_distance=False),
-    CosineDistance: lambda make, inputs: split_cosine(make, inputs, is_distance=True),
-}
+def _kind(member: type[keras.Layer], write: Callable[[Maker, list[Any]], Any]) -> OperationKind:
+    return OperationKind(
+        (member,), always(Planner.nothing), rewritings=(Rewriting(always(True), write),)
+    )
+
+
+KINDS = (
+    _kind(AbsoluteDifference, _split_difference),
+    _kind(CosineSimilarity, partial(_split_cosine, is_distance=False)),
+    _kind(CosineDistance, partial(_split_cosine, is_distance=True)),
+)
