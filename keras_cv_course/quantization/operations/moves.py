@@ -42,6 +42,8 @@ KINDS = (
     _kind((layers.ZeroPadding2D,), Planner.homogeneous, "PAD"),
     _kind((layers.Flatten, layers.Reshape), Planner.mixing, "RESHAPE"),
     _kind((layers.Permute,), Planner.mixing, "TRANSPOSE RESHAPE"),
+    _kind(("DepthToSpace",), Planner.mixing, "DEPTH_TO_SPACE"),
+    _kind(("SpaceToDepth",), Planner.mixing, "SPACE_TO_DEPTH"),
     _kind(("ExpandDims", "Reshape", "Squeeze"), operators="RESHAPE"),
     _kind(("GetItem",), operators="STRIDED_SLICE"),
     _kind(("Pad",), operators="PAD"),
