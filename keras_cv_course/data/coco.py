@@ -24,6 +24,7 @@ def coco_annotations(
     class_names: Sequence[str] | None = None,
     broken: str = "skip",
     max_pixels: int = MAX_PIXELS,
+    outlines: bool = False,
 ) -> Annotations:
     """Returns the images and boxes of a file in COCO's format.
 
@@ -44,6 +45,7 @@ def coco_annotations(
             categories; an annotation of an unknown image or category; a box without area, out of
             the image or of an unknown class.
         max_pixels: The largest number of pixels of an image.
+        outlines: Whether the outlines of objects are read too; an object without one is broken.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -70,7 +72,7 @@ def coco_annotations(
         if wrong:
             reading.problem(_where(file, "annotation", row, number), wrong)
         else:
-            by_image[row["image_id"]].append(_box(row, categories))
+            by_image[row["image_id"]].append(_box(row, categories, outlines))
     for number, row in enumerate(content["images"]):
         where, wrong = _where(file, "image", row, number), _wrong_image(row, file_names)
         if wrong:
@@ -186,11 +188,12 @@ def _size_px(row: Mapping[str, Any]) -> tuple[int, int] | None:
     return (height, width) if height and width else None
 
 
-def _box(row: Mapping[str, Any], categories: Mapping[Any, str]) -> RawBox:
+def _box(row: Mapping[str, Any], categories: Mapping[Any, str], outlines: bool) -> RawBox:
     x, y, width, height = (float(number) for number in row["bbox"])
     return RawBox(
         categories[row["category_id"]],
         (x, y, x + width, y + height),
         crowd=bool(row.get("iscrowd", 0)),
         area=_area(row.get("area")),
+        outline=row.get("segmentation", []) if outlines else None,
     )

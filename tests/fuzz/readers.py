@@ -5,11 +5,11 @@ corpus that are damaged, `modules` those of the package that the row goes throug
 """
 
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import annotated_folders
 import numpy as np
 from PIL import Image
 
@@ -75,50 +75,6 @@ def _read_shards(folder: Path) -> None:
     with corrupt_shards_named():
         for images, labels in (*data.epochs.since(0).take(3), *data.val):
             assert images.shape[0] == labels.shape[0]
-
-
-def _annotated(folder: Path) -> None:
-    for part in ("JPEGImages", "Annotations", "ImageSets/Main"):
-        (folder / part).mkdir(parents=True)
-    boxes = {"a": [2, 3, 11, 9], "b": [1, 1, 20, 16]}
-    for name, box in boxes.items():
-        Image.new("RGB", (30, 20)).save(folder / f"JPEGImages/{name}.jpg")
-        corners = zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
-        tags = "".join(f"<{tag}>{value}</{tag}>" for tag, value in corners)
-        (folder / f"Annotations/{name}.xml").write_text(
-            f"<annotation><filename>{name}.jpg</filename><size><width>30</width><height>20</height>"
-            f"</size><object><name>dog</name><bndbox>{tags}</bndbox></object></annotation>"
-        )
-    (folder / "ImageSets/Main/train.txt").write_text("a\nb\n")
-    rows = [f"{name}.jpg,dog,{','.join(map(str, box))}\n" for name, box in boxes.items()]
-    (folder / "boxes.csv").write_text("".join(rows))
-    images = [
-        {"id": i, "file_name": f"{n}.jpg", "width": 30, "height": 20} for i, n in enumerate("ab")
-    ]
-    objects = [
-        {"id": i, "image_id": i, "category_id": 3, "bbox": [1, 2, 9, 8], "iscrowd": 0, "area": 72}
-        for i in range(2)
-    ]
-    coco = {"images": images, "annotations": objects, "categories": [{"id": 3, "name": "dog"}]}
-    (folder / "boxes.json").write_text(json.dumps(coco))
-
-
-def _read_voc(folder: Path) -> None:
-    from keras_cv_course.data import voc_annotations
-
-    voc_annotations(folder, "train", broken="raise")
-
-
-def _read_coco(folder: Path) -> None:
-    from keras_cv_course.data import coco_annotations
-
-    coco_annotations(folder / "boxes.json", folder / "JPEGImages", broken="raise")
-
-
-def _read_table(folder: Path) -> None:
-    from keras_cv_course.data import table_annotations
-
-    table_annotations(folder / "boxes.csv", folder / "JPEGImages", broken="raise")
 
 
 def _faces(folder: Path) -> None:
@@ -322,12 +278,36 @@ READERS: tuple[Reader, ...] = (
         "voc",
         ("data.voc", "data.annotations", "data.input_files"),
         ("Annotations/*", "ImageSets/Main/*", "JPEGImages/*"),
-        _annotated,
-        _read_voc,
+        annotated_folders.annotated,
+        annotated_folders.read_voc,
     ),
-    Reader("coco", ("data.coco", "data.annotations"), ("boxes.json",), _annotated, _read_coco),
     Reader(
-        "table", ("data.box_table", "data.annotations"), ("boxes.csv",), _annotated, _read_table
+        "coco",
+        ("data.coco", "data.annotations"),
+        ("boxes.json",),
+        annotated_folders.annotated,
+        annotated_folders.read_coco,
+    ),
+    Reader(
+        "masks",
+        ("data.masks", "data.mask_folders"),
+        ("classes.txt", "ImageSets/*/*", "masks/*", "SegmentationClass/*"),
+        annotated_folders.masks,
+        annotated_folders.read_masks,
+    ),
+    Reader(
+        "outlines",
+        ("data.coco_masks", "data.outlines"),
+        ("boxes.json",),
+        annotated_folders.outlines,
+        annotated_folders.read_outlines,
+    ),
+    Reader(
+        "table",
+        ("data.box_table", "data.annotations"),
+        ("boxes.csv",),
+        annotated_folders.annotated,
+        annotated_folders.read_table,
     ),
     Reader(
         "landmarks", ("data.face_sets",), ("landmarks.csv", "images/*"), _faces, _read_landmarks
