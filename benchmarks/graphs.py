@@ -44,7 +44,7 @@ def measure(name: str, folder: Path, runs: int) -> list[str]:
     convert(model, paths["float"], "none")
     convert_stock(model, paths["stock"], images)
     convert(model, paths["ours"], "int8", "int8", calibration_data=images)
-    times = {row.path.name: row.median_ms for row in benchmark(list(paths.values()), runs).rows}
+    times = {row.path.name: row.median_ms for row in benchmark(list(paths.values()), runs).files}
     rows = []
     for kind in ("stock", "ours"):
         report = inspect(paths[kind], validate=False)

@@ -5,6 +5,7 @@ corpus that are damaged, `modules` those of the package that the row goes throug
 """
 
 import functools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

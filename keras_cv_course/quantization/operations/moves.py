@@ -49,8 +49,6 @@ KINDS = (
     _kind(("Pad",), operators="PAD"),
     _kind(("Split",), operators="SPLIT"),
     _kind(("Transpose",), operators="TRANSPOSE"),
-    _kind(("DepthToSpace",), operators="DEPTH_TO_SPACE"),
-    _kind(("SpaceToDepth",), operators="SPACE_TO_DEPTH"),
     _kind(("StopGradient",)),
     OperationKind(
         ("Cast",),
