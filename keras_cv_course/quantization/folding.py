@@ -7,7 +7,15 @@ from keras import layers
 
 from keras_cv_course._unique_names import free_name
 from keras_cv_course.quantization.gains import ONE, Gain, GainPlan, Planner
-from keras_cv_course.quantization.graph import Call, Graph, as_functional, run, tensors, trace
+from keras_cv_course.quantization.graph import (
+    Call,
+    Graph,
+    as_functional,
+    by_position,
+    run,
+    tensors,
+    trace,
+)
 from keras_cv_course.quantization.operations import kind_of
 
 
@@ -82,7 +90,7 @@ class _Writer:
         )
         kind = kind_of(call.operation)
         if kind is not None and kind.factored is not None and kind.factored.applies(call):
-            return kind.factored.write(self, call, *args, **kwargs)
+            return kind.factored.write(self, call, *by_position(args, kwargs))
         return call.operation(*args, **kwargs)
 
     def restore(self, call_id: int, old: Any, new: Any) -> Any:

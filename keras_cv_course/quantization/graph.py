@@ -217,6 +217,11 @@ def remake(
     return made
 
 
+def by_position(args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Returns the arguments of a call, of which the first may have been given by its name."""
+    return tuple(args or list(kwargs.values())[:1])
+
+
 def readers_of(graph: Graph) -> defaultdict[int, list[Call | None]]:
     """Returns the calls that take each tensor, by its id; None is the model's output."""
     readers: defaultdict[int, list[Call | None]] = defaultdict(list)

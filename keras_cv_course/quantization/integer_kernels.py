@@ -99,7 +99,7 @@ def _parts(x: keras.KerasTensor) -> list[Part]:
     """
     calls = _calls(x)
     rule = rule_of(calls[-1])
-    if len(calls) > 1 and (rule is None or not rule.takes_relu):
+    if len(calls) > 1 and (rule is None or not (rule.takes_relu or rule.takes_constants)):
         calls.pop()
     kinds = [kind_of(call.operation) for call in calls]
     forms = [None if kind is None else kind.int8 for kind in kinds]

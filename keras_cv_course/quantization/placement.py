@@ -205,6 +205,9 @@ class _Placer:
             self._result.roundings[id(y)] = Rounding(range_, None)
 
     def joined(self, y: keras.KerasTensor, rule: Rule, inputs: list[Range], head: _Head) -> None:
+        if len({id(r.root()) for r in inputs}) == 1:
+            self._ranges[id(y)] = inputs[0]
+            return
         free = [r for r in inputs if r.root().fixed is None]
         for other in free[1:]:
             free[0].join(other)

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_cv_course.quantization.graph import Call, run, tensors, trace
+from keras_cv_course.quantization.graph import Call, by_position, run, tensors, trace
 from keras_cv_course.quantization.operations import OPERATIONS, kind_of
 from keras_cv_course.quantization.operations.making import Maker
 
@@ -43,7 +43,8 @@ def split_into_primitives(model: keras.Model, keep: Collection[str] = ()) -> ker
         for rewriting in () if kind is None else kind.rewritings:
             if rewriting.applies(call):
                 maker = Maker(call.operation, made, taken, _ACTIVATIONS)
-                return rewriting.write(maker, *args, **kwargs)
+                options = kwargs if args else {}
+                return rewriting.write(maker, *by_position(args, kwargs), **options)
         return call.operation(*args, **kwargs)
 
     outputs = run(graph, tensors(graph.inputs), write)

@@ -6,6 +6,7 @@ import keras
 
 from keras_cv_course.quantization.folding import fold_with_gains
 from keras_cv_course.quantization.gains import Gain
+from keras_cv_course.quantization.lone_relu import carry_lone_relus
 from keras_cv_course.quantization.offsets import fold_offsets
 from keras_cv_course.quantization.primitives import split_into_primitives
 from keras_cv_course.quantization.vector_head import vectorize_head
@@ -37,4 +38,5 @@ def rewrite_with_gains(
     Returns:
         The model, and gains by layer names, see `fold_with_gains`.
     """
-    return fold_with_gains(vectorize_head(split_into_primitives(model, keep)))
+    primitives = vectorize_head(split_into_primitives(model, keep))
+    return fold_with_gains(carry_lone_relus(primitives, keep))

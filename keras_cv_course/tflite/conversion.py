@@ -25,6 +25,7 @@ from keras_cv_course.quantization.aware import (
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.graph import as_functional, input_names, output_names
 from keras_cv_course.quantization.islands import float_islands
+from keras_cv_course.quantization.merged_convolutions import merge_convolutions
 from keras_cv_course.quantization.rewriting import rewrite_for_integers
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tflite import (
@@ -228,10 +229,10 @@ def _spec(
 def rewrite(model: keras.Model, keep_float: Sequence[str] = ()) -> keras.Model:
     """Returns the model that integer kernels compute fast."""
     if is_quantize_aware(model):
-        ready = trained_ranges.mark(model)
-    else:
-        ready = rewrite_for_integers(model, keep_float)
-    return fold_batch_normalization(name_operators(ready, keep_float))
+        return fold_batch_normalization(name_operators(trained_ranges.mark(model), keep_float))
+    ready = name_operators(rewrite_for_integers(model, keep_float), keep_float)
+    # Training has rounded between those that are merged.
+    return merge_convolutions(fold_batch_normalization(ready), keep_float)
 
 
 def calibration_samples(
@@ -310,7 +311,9 @@ def _check_names(
     if class_names is None:
         return
     sizes = [y.shape[-1] for y in network.outputs] if last is None else [last.classes]
-    if len(class_names) not in sizes:
+    # Class numbers, as an argmax gives them, have names and no axis of classes.
+    numbers = any(keras.backend.is_int_dtype(y.dtype) for y in network.outputs)
+    if len(class_names) not in sizes and not numbers:
         raise ValueError(
             "`class_names` must have one name for each class of one of the outputs. Received: "
             f"{len(class_names)} names for outputs of {sizes} classes."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_quantizer import algorithm_manager, qtyping, quantizer, recipe
 from tensorflow.lite.python import convert as tf_convert
 
@@ -82,7 +83,13 @@ def to_int8(
         output_data_type=IO_DTYPES[output_dtype],
         denylisted_nodes=list(float_tensors) or None,
     )
-    return flatbuffer.write(flatbuffer.read(quantized))
+    model = flatbuffer.read(quantized)
+    for code in model.operatorCodes:
+        if code.builtinCode == schema.BuiltinOperator.DEPTH_TO_SPACE:
+            # Version 2 says that values are int8, which the kernels of version 1 take as well; the
+            # table of LiteRT's reference kernels ends there.
+            code.version = 1
+    return flatbuffer.write(model)
 
 
 def by_recipe(

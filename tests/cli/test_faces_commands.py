@@ -1,4 +1,4 @@
-"""People are colours here, and the encoder tells the mean colour of an image."""
+"""People are colours here, and the encoder returns the mean colour of an image."""
 
 import json
 import sys
@@ -288,7 +288,7 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
         ("verify {model} {red} {blue} --threshold 5", "`threshold` must be a cosine"),
         (
             "verify {model} {red} {blue} --threshold 0.5 --crop 0",
-            "`crop` must be above 0 and at most 1",
+            "`crop` must be at least 0.001 and at most 1",
         ),
         (
             "verify {model} {red} {blue} --threshold 0.5 --detector x.onnx",
@@ -298,11 +298,11 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
         ("enroll {model} {people} --gallery faces", 'must be a folder whose name ends with ".db"'),
         ("identify {model} {red} --gallery g.db --threshold 0.5", "There is no gallery g.db"),
         ("remove red --gallery g.db", "There is no gallery g.db"),
-        ("evaluate {model} --data {people} --fold 1", "--fold is a part of a list of pairs"),
+        ("evaluate {model} --data {people} --fold 1", "--fold needs a list of pairs"),
         ("evaluate {model} --data {people} --far 0.001", "`false_accept_rate` must be at least"),
         ("verify {map} {red} {blue} --threshold 0.5", "map.keras is not an encoder"),
         ("verify {classes} {red} {blue} --threshold 0.5", "are probabilities of classes"),
-        ("verify {red} {red} {blue} --threshold 0.5", "a .keras or .h5 file"),
+        ("verify {red} {red} {blue} --threshold 0.5", "its name must end in .keras"),
         ("analyze {classes} {red}", "classes.keras is not a multitask network of faces"),
     ],
 )

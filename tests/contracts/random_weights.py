@@ -1,4 +1,4 @@
-"""Weights with which an untrained network tells images apart."""
+"""Weights with which an untrained network distinguishes images."""
 
 import keras
 import numpy as np

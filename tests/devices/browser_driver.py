@@ -1,4 +1,4 @@
-"""Opens pages in a headless Chromium, and tells what was to be seen there."""
+"""Opens pages in a headless Chromium, and reports what they show."""
 
 import atexit
 import functools

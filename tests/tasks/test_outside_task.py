@@ -1,4 +1,4 @@
-"""A task of somebody else goes through every command without an edit in the package."""
+"""A task from outside the package goes through every command without an edit in the package."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

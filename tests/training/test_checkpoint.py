@@ -90,11 +90,11 @@ def test_a_scale_of_the_loss_goes_on(tmp_path):
 def test_a_state_of_another_training_is_refused(tmp_path):
     fit(small(), tmp_path, 1)
     other = small(optimizer=keras.optimizers.SGD(0.1))
-    with pytest.raises(ValueError, match=r"has random/0 int64 \[2\] in place of optimizer/2"):
+    with pytest.raises(ValueError, match=r"has random/0 int64 \[2\] instead of optimizer/2"):
         Checkpoint(tmp_path).restore(other)
     wide = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
     wide.compile("adam", "mse")
-    with pytest.raises(ValueError, match=r"has model/0 float32 \[3, 5\] in place of .*\[3, 4\]"):
+    with pytest.raises(ValueError, match=r"has model/0 float32 \[3, 5\] instead of .*\[3, 4\]"):
         Checkpoint(tmp_path).restore(wide)
     stopping = keras.callbacks.EarlyStopping("loss")
     with pytest.raises(ValueError, match=r"began with, \[\]. Received: \['EarlyStopping'\]"):
@@ -129,7 +129,7 @@ def test_a_full_disk_leaves_the_last_state_and_says_so(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) // 2, hard))
-        with pytest.raises(OSError, match=r"after epoch 3 could not .* epoch 2 is whole"):
+        with pytest.raises(OSError, match=r"after epoch 3 could not .* epoch 2 is complete"):
             saving.on_epoch_end(2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -17,7 +17,9 @@ from keras_cv_course.quantization.operations.kind import (
     Int8Form,
     Making,
     OperationKind,
+    Output,
     Rewriting,
+    Rule,
     always,
 )
 from keras_cv_course.quantization.operations.making import Maker
@@ -207,11 +209,13 @@ def _has_activation(call: Call) -> bool:
     return bool(call.operation.activation is not keras.activations.linear)
 
 
-def _kind(layer: type[keras.Layer], int8: type[keras.Layer], operator: str) -> OperationKind:
+def _kind(
+    layer: type[keras.Layer], int8: type[keras.Layer], operator: str, rule: Rule = LINEAR
+) -> OperationKind:
     return OperationKind(
         (layer, int8),
         gain=always(Planner.linear),
-        int8=Int8Form(always(LINEAR), frozenset({operator}), accumulated, layer=int8),
+        int8=Int8Form(always(rule), frozenset({operator}), accumulated, layer=int8),
         rewritings=(Rewriting(_has_activation, split_activation),),
         absorption=Absorption(takes, can_scale, absorb),
     )
@@ -219,8 +223,13 @@ def _kind(layer: type[keras.Layer], int8: type[keras.Layer], operator: str) -> O
 
 KINDS = (
     _kind(layers.Conv2D, QuantizedConv2D, "CONV_2D"),
+    _kind(
+        layers.Conv2DTranspose,
+        QuantizedConv2DTranspose,
+        "TRANSPOSE_CONV",
+        Rule(Output.OWN, takes_constants=True),
+    ),
     _kind(GroupedConv2D, QuantizedGroupedConv2D, "CONV_2D"),
-    _kind(layers.Conv2DTranspose, QuantizedConv2DTranspose, "TRANSPOSE_CONV"),
     _kind(layers.Dense, QuantizedDense, "FULLY_CONNECTED"),
     _kind(layers.DepthwiseConv2D, QuantizedDepthwiseConv2D, "DEPTHWISE_CONV_2D"),
 )

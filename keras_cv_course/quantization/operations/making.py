@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from keras_cv_course._unique_names import free_name
@@ -48,6 +49,21 @@ class Maker:
             part = suffix if i == len(inputs) else f"{suffix}_{i}".strip("_")
             result = self.layer(part, lambda name: kind(name=name))([result, x])
         return result
+
+    def depthwise(
+        self, x: Any, weight: float, size: Any = 1, strides: Any = 1, suffix: str = ""
+    ) -> Any:
+        """Returns a depthwise convolution of x without padding whose weights are one constant."""
+
+        def make(name: str) -> keras.Layer:
+            layer = layers.DepthwiseConv2D(
+                size, strides=strides, use_bias=False, trainable=False, name=name
+            )
+            layer.build(x.shape)
+            layer.set_weights([np.full(layer.kernel.shape, weight)])
+            return layer
+
+        return self.layer(suffix, make)(x)
 
     def activation(self, function: Callable[..., Any], x: Any, suffix: str = "") -> Any:
         """Returns an activation of x, itself in operations that integer kernels have."""

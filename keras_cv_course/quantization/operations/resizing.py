@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras import layers
+from keras import layers, ops
 
 from keras_cv_course.quantization.gains import Planner
 from keras_cv_course.quantization.graph import Call
@@ -18,6 +18,7 @@ from keras_cv_course.quantization.operations.kind import (
 )
 from keras_cv_course.quantization.operations.making import Maker
 
+_FACTORS = (2, 3, 4)
 _RULES = {"nearest": SAME, "bilinear": ROUNDED}
 
 
@@ -35,6 +36,23 @@ def _repeats(call: Call) -> bool:
     )
 
 
+def _repeats_evenly(call: Call) -> bool:
+    """Whether the factor is one for which copies become channels, and these pixels."""
+    layer = call.operation
+    height, width = layer.size
+    return _repeats(call) and height == width and height in _FACTORS
+
+
+def _as_copies(maker: Maker, x: Any) -> Any:
+    factor = maker.operation.size[0]
+    if factor == 2:
+        copies = maker.layer("copies", lambda name: layers.Concatenate(name=name))([x] * 4)
+    else:  # XNNPACK joins up to four
+        row = maker.layer("row", lambda name: layers.Concatenate(name=name))([x] * factor)
+        copies = maker.layer("copies", lambda name: layers.Concatenate(name=name))([row] * factor)
+    return ops.depth_to_space(copies, factor)
+
+
 def _as_resizing(maker: Maker, x: Any) -> Any:
     layer = maker.operation
     _, height, width, _ = layer.compute_output_shape(x.shape)
@@ -49,6 +67,9 @@ KINDS = (
         (layers.UpSampling2D,),
         always(Planner.homogeneous),
         _RESIZED,
-        rewritings=(Rewriting(_repeats, _as_resizing),),
+        rewritings=(
+            Rewriting(_repeats_evenly, _as_copies),
+            Rewriting(_repeats, _as_resizing),
+        ),
     ),
 )
