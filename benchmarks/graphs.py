@@ -44,16 +44,15 @@ def measure(name: str, folder: Path, runs: int) -> list[str]:
     convert(model, paths["float"], "none")
     convert_stock(model, paths["stock"], images)
     convert(model, paths["ours"], "int8", "int8", calibration_data=images)
-    times = {row.path.name: row.median_ms for row in benchmark(list(paths.values()), runs).rows}
+    times = {row.path.name: row.median_ms for row in benchmark(list(paths.values()), runs).files}
     rows = []
     for kind in ("stock", "ours"):
         report = inspect(paths[kind], validate=False)
         outside = ", ".join(sorted(set(report.outside))) or "none"
         ratio = times[paths[kind].name] / times[paths["float"].name]
-        cells = (name, kind, len(report.operators), report.partitions, outside)
-        rows.append(
-            " | ".join(map(str, (*cells, f"{paths[kind].stat().st_size:,}", f"{ratio:.2f}")))
-        )
+        size = f"{paths[kind].stat().st_size:,}"
+        cells = (name, kind, len(report.operators), report.partitions, outside, size)
+        rows.append(" | ".join(map(str, (*cells, f"{ratio:.2f}"))))
     return rows
 
 
