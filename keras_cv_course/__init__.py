@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from keras_cv_course import metrics as metrics
     from keras_cv_course import predictors as predictors
     from keras_cv_course import quantization as quantization
+    from keras_cv_course import segmenters as segmenters
     from keras_cv_course import tasks as tasks
     from keras_cv_course import tflite as tflite
     from keras_cv_course import training as training
@@ -25,7 +26,15 @@ if TYPE_CHECKING:
     from keras_cv_course.networks.complexity import Complexity as Complexity
     from keras_cv_course.networks.complexity import complexity as complexity
     from keras_cv_course.networks.feature_maps import feature_maps as feature_maps
+    from keras_cv_course.networks.fully_convolutional import (
+        to_fully_convolutional as to_fully_convolutional,
+    )
     from keras_cv_course.networks.loading import load_model as load_model
+    from keras_cv_course.networks.receptive_field import ReceptiveField as ReceptiveField
+    from keras_cv_course.networks.receptive_field import receptive_field as receptive_field
+    from keras_cv_course.ops.conv_shapes import conv_output_shape as conv_output_shape
+    from keras_cv_course.ops.conv_shapes import conv_params as conv_params
+    from keras_cv_course.ops.conv_shapes import pool_output_shape as pool_output_shape
     from keras_cv_course.ops.scaling import Scaling as Scaling
     from keras_cv_course.ops.scaling import compound_scaling as compound_scaling
     from keras_cv_course.quantization import quantize_aware as quantize_aware
@@ -43,7 +52,10 @@ else:
             "models": models.__all__,
             "networks.complexity": ("Complexity", "complexity"),
             "networks.feature_maps": ("feature_maps",),
+            "networks.fully_convolutional": ("to_fully_convolutional",),
             "networks.loading": ("load_model",),
+            "networks.receptive_field": ("ReceptiveField", "receptive_field"),
+            "ops.conv_shapes": ("conv_output_shape", "conv_params", "pool_output_shape"),
             "ops.scaling": ("Scaling", "compound_scaling"),
             "quantization": ("quantize_aware",),
             "registry": ("build_model", "list_models"),
@@ -60,6 +72,7 @@ else:
             "models",
             "predictors",
             "quantization",
+            "segmenters",
             "tasks",
             "tflite",
             "training",

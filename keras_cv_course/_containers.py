@@ -92,8 +92,8 @@ def _unpack(
     return size
 
 
-def check_hdf5(file: h5py.File, file_bytes: int) -> None:
-    """Raises unless an HDF5 file holds all of its arrays itself, and no more than its size allows.
+def check_hdf5(file: h5py.File, file_bytes: int) -> int:
+    """Returns how many values an HDF5 file holds, all of them itself and not too many.
 
     Args:
         file: An HDF5 file that is open.
@@ -103,7 +103,7 @@ def check_hdf5(file: h5py.File, file_bytes: int) -> None:
         ValueError: If a link, or the storage of an array, leads elsewhere, or the arrays are
             together larger than `most_unpacked` of the size.
     """
-    left = most_unpacked(file_bytes)
+    left, values = most_unpacked(file_bytes), 0
     waiting: list[Any] = [file]
     seen = set()
     while waiting:
@@ -118,8 +118,10 @@ def check_hdf5(file: h5py.File, file_bytes: int) -> None:
             if item.external or item.is_virtual:
                 raise ValueError(f"{item.name!r} is refused: {_EXTERNAL}")
             left -= item.nbytes
+            values += item.size
             if left < 0:
                 raise ValueError(f"with {item.name!r}, {item.shape}, its arrays are too large")
+    return values
 
 
 def _linked(group: h5py.Group, name: str) -> Any:

@@ -30,6 +30,24 @@ def check_regular(path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def read_bytes(path: str | os.PathLike[str], most_bytes: int = _MOST_TEXT_BYTES) -> bytes:
+    """Returns the content of a file.
+
+    Args:
+        path: The file.
+        most_bytes: The largest size that is read. A sparse file takes no room on the disk.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no regular file, or too large.
+    """
+    path = check_regular(path)
+    size = path.stat().st_size
+    if size > most_bytes:
+        raise ValueError(f"{path} must have at most {most_bytes:,} bytes. It has {size:,}.")
+    return path.read_bytes()
+
+
 def read_text(path: str | os.PathLike[str], most_bytes: int = _MOST_TEXT_BYTES) -> str:
     """Returns the content of a UTF-8 file, with its line ends as they are.
 
@@ -41,12 +59,8 @@ def read_text(path: str | os.PathLike[str], most_bytes: int = _MOST_TEXT_BYTES) 
         FileNotFoundError: If there is no such file.
         ValueError: If it is not a regular file, too large, or not UTF-8.
     """
-    path = check_regular(path)
-    size = path.stat().st_size
-    if size > most_bytes:
-        raise ValueError(f"{path} must have at most {most_bytes:,} bytes. It has {size:,}.")
     try:
-        return path.read_bytes().decode("utf-8")
+        return read_bytes(path, most_bytes).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text in UTF-8: {error}.") from error
 

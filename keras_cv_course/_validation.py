@@ -23,6 +23,9 @@ MOST_EPOCHS = 1_000_000
 MOST_ANCHORS = 2**24
 MOST_FILTERS = 2**17
 MOST_REPEATS = 1000
+MOST_SEED = 2**32 - 1  # of NumPy's generators
+_LEAST_CROP = 0.001
+_MOST_VALUE = 1e30  # whose differences, and 1 over these, are finite in float32
 _THREADS_A_CORE = 4
 _MOST_LISTED = 20
 _MOST_CHARACTERS = 200
@@ -159,10 +162,18 @@ def check_rate(argument: str, value: float) -> None:
         )
 
 
+def check_crop(value: float) -> None:
+    """Raises ValueError unless `value` is a share of a side that leaves something of an image."""
+    if not _LEAST_CROP <= value <= 1:
+        raise ValueError(
+            f"`crop` must be at least {_LEAST_CROP} and at most 1. Received: {shortened(value)}."
+        )
+
+
 def check_input_range(value: Any) -> None:
     """Raises ValueError unless `value` is the smallest and the largest of numbers around 0."""
     low, high = value if len(value) == 2 else (math.nan, math.nan)
-    if not -math.inf < low <= 0 <= high < math.inf or low == high:
+    if not -_MOST_VALUE < low <= 0 <= high < _MOST_VALUE or not high - low > 1 / _MOST_VALUE:
         raise ValueError(
             "`input_range` must be the smallest and the largest value of the inputs, with 0 among "
             f"them. Received: {shortened(value)}. Pixels are (0, 255), (0, 1) or (-1, 1)."

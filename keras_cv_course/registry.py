@@ -4,7 +4,7 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from keras_cv_course._classifier_table import FAMILIES, SIGNED, UNIT
+from keras_cv_course._classifier_table import FAMILIES, PIXELS, SIGNED, UNIT
 from keras_cv_course._model_entry import PLAIN as PLAIN
 from keras_cv_course._model_entry import ModelEntry
 from keras_cv_course._model_entry import Traits as Traits
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 # Modules whose objects Keras must know by name before it can load a model that holds them.
 SERIALIZABLE_MODULES = (
     "layers.batch_normalization",
+    "layers.bilinear",
     "layers.box_codes",
+    "layers.class_numbers",
     "layers.cosine_logits",
     "layers.detection_postprocess",
     "layers.distances",
+    "layers.fractal_join",
+    "layers.grouped_convolution",
     "layers.head_decoding",
     "layers.spec_carrier",
+    "layers.standardized_convolution",
     "layers.whitening",
     "losses.age",
     "losses.anchor_boxes",
@@ -32,6 +37,7 @@ SERIALIZABLE_MODULES = (
     "losses.margin_softmax",
     "losses.masked",
     "losses.multibox",
+    "losses.segmentation",
     "losses.triplet",
     "losses.yolo",
     "losses.yolo_v1",
@@ -68,6 +74,12 @@ def _detector(
     return ModelEntry(name, builder, f"detectors.{module}", "detector", size_px, input_range)
 
 
+def _segmenter(
+    name: str, builder: str, module: str, size_px: int, input_range: tuple[float, float]
+) -> ModelEntry:
+    return ModelEntry(name, builder, f"segmenters.{module}", "segmenter", size_px, input_range)
+
+
 _ENTRIES = (
     *(entry for family in FAMILIES for entry in family.entries()),
     # Ranges of those with a choice of backbones are those of the default, MobileNetV2.
@@ -82,6 +94,12 @@ _ENTRIES = (
     _detector("yolo_v3", "YOLOv3", "yolo", 416, UNIT),
     _detector("yolo_v3_tiny", "YOLOv3Tiny", "yolo", 416, UNIT),
     _detector("yolo", "YOLO", "yolo", 320, SIGNED),
+    _segmenter("unet", "UNet", "unet", 572, UNIT),
+    _segmenter("fcn32s", "FCN32s", "fcn", 224, UNIT),
+    _segmenter("fcn16s", "FCN16s", "fcn", 224, UNIT),
+    _segmenter("fcn8s", "FCN8s", "fcn", 224, UNIT),
+    _segmenter("segnet", "SegNet", "segnet", 224, UNIT),
+    _segmenter("lraspp", "LRASPP", "lraspp", 224, PIXELS),
 )
 
 MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
@@ -91,7 +109,7 @@ def builder_names(package: str) -> dict[str, tuple[str, ...]]:
     """Returns the public builders by module, as `lazy_names` takes them.
 
     Args:
-        package: "backbones" or "detectors", to which the modules are relative.
+        package: "backbones", "detectors" or "segmenters", to which the modules are relative.
     """
     prefix = f"{package}."
     modules: dict[str, list[str]] = {}

@@ -4,6 +4,7 @@ import pytest
 from keras_cv_course._validation import (
     check_batch,
     check_choice,
+    check_crop,
     check_input_range,
     check_positive,
     check_rate,
@@ -11,9 +12,12 @@ from keras_cv_course._validation import (
     check_whole,
     printable,
 )
+from keras_cv_course.data.dataset import check_input
 from keras_cv_course.models import MobileNetV2
 from keras_cv_course.ops.anchors import AnchorMap
 from keras_cv_course.ops.scaling import make_divisible, round_repeats
+from keras_cv_course.specs.model_spec import ModelSpec
+from keras_cv_course.tasks.classification_args import Args
 from keras_cv_course.training import Recipe
 
 
@@ -73,7 +77,17 @@ def test_what_is_no_rate_is_refused(value):
         (lambda: Recipe(weight_decay=float("nan")), "`weight_decay` must be finite"),
         (lambda: MobileNetV2(input_shape=(10**6, 32, 3)), "must be at most 8192"),
         (lambda: MobileNetV2(alpha=1e6), "filters"),
+        (lambda: Recipe(learning_rate=1e39), "`learning_rate` must be finite, also as float32"),
+        (lambda: Recipe(seed=2**32), "`seed` must be at most 4294967295"),
+        (lambda: ModelSpec(input_range=(0, 10**400)), "`input_range` must be"),
+        (lambda: check_input((10**9, 32, 3), (0.0, 1.0)), "`height` must be at most 8,192"),
+        (lambda: check_input((32, 32, 3), (0.0, float("inf"))), "`input_range` must be"),
+        (lambda: Args(imgsz=10**9), "`imgsz` must be at most 8,192"),
+        (lambda: check_crop(1e-320), "`crop` must be at least 0.001"),
+        (lambda: check_crop(float("nan")), "`crop` must be at least 0.001"),
         (lambda: check_input_range((-float("inf"), 1.0)), "`input_range` must be"),
+        (lambda: check_input_range((0.0, 1e300)), "`input_range` must be"),
+        (lambda: check_input_range((0.0, 1e-320)), "`input_range` must be"),
     ],
 )
 def test_numbers_that_would_take_the_machine_are_refused(build, message):

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import os
 import random
 import signal
@@ -49,6 +50,22 @@ def test_writers_that_are_killed_at_any_moment_leave_a_whole_file(tmp_path):
         assert_whole(path)
     left = [file for file in tmp_path.iterdir() if file != path]
     assert all(file.name.startswith(TEMPORARY_PREFIX) for file in left)
+
+
+@pytest.mark.parametrize("work", ["file", "arrays", "run"])
+def test_a_kill_at_any_operation_leaves_whole_files_of_one_writer(tmp_path, work):
+    """The old value is 1, that of the killed writer 2, and of the one that comes after it 3."""
+    line = [sys.executable, Path(__file__).with_name("kill_points.py"), work, tmp_path / "files"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    values = {"file": [200_000], "arrays": [200_000], "run": []}[work]
+    assert len(found["kills"]) > 12
+    assert {len(set(state[len(values) :])) for state in found["kills"]} == {1}
+    assert {state[-1] for state in found["kills"]} == {1, 2}
+    assert all(state[: len(values)] == values for state in found["kills"])
+    assert {state[-1] for state in found["writers"]} == {3}
 
 
 def test_two_writers_of_one_file_leave_that_of_one_of_them(tmp_path):

@@ -99,7 +99,7 @@ def test_a_name_that_is_also_its_modules_is_the_function():
 
 LAZY = (
     *("backbones", "data", "detectors", "faces", "losses", "metrics", "models", "quantization"),
-    *("tflite", "training"),
+    *("segmenters", "tflite", "training"),
 )
 
 

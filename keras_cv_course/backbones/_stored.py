@@ -20,6 +20,7 @@ _KEYS = {
     "Conv2D": "conv2d",
     "Dense": "dense",
     "DepthwiseConv2D": "depthwise_conv2d",
+    "GroupedConv2D": "grouped_conv2d",
     "Normalization": "normalization",
 }
 
@@ -31,10 +32,12 @@ class StoredLayer:
     Attributes:
         name: Name of the layer in the file.
         arrays: Its weights in Keras' order, e.g. kernel and bias.
+        origin: Name of the layer in the model, where the file has that too.
     """
 
     name: str
     arrays: tuple[np.ndarray, ...]
+    origin: str = ""
 
 
 def read_layers(
@@ -100,7 +103,7 @@ def _read_by_name(group: h5py.Group) -> list[StoredLayer]:
         weights = group[name]
         arrays = tuple(np.asarray(weights[w]) for w in _listed(weights, "weight_names"))
         if arrays:
-            stored.append(StoredLayer(name, arrays))
+            stored.append(StoredLayer(name, arrays, name))
     return stored
 
 
@@ -125,7 +128,8 @@ def _read_by_class(group: h5py.Group) -> dict[str, list[StoredLayer]]:
         arrays = tuple(np.asarray(variables[key]) for key in sorted(variables, key=int))
         if arrays:
             kind, number = split_number(name)
-            numbered[kind][number] = StoredLayer(name, arrays)
+            origin = str(variables.attrs.get("name", ""))
+            numbered[kind][number] = StoredLayer(name, arrays, origin)
     return {kind: [by[n] for n in sorted(by)] for kind, by in numbered.items()}
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -26,8 +26,9 @@ class ImageNet:
         builder: Name of the builder in keras.applications.
         options: Arguments of that builder.
         sizes_px: Input sizes for which it has weights; empty where the builder has one size.
-        bgr: Whether these weights take BGR. The input channels of the first kernel are reversed,
-            since every network of this package takes RGB.
+        bgr: Whether these weights, and files that keras.applications' network wrote, take BGR. The
+            input channels of the first kernel are reversed, since every network of this package
+            takes RGB.
         unavailable: Why there are no weights for this network and what there is; "" where there
             are.
     """
@@ -69,6 +70,8 @@ def load_weights(
     else:
         source = os.fspath(weights)
         stored = read_layers(weights, layers)
+        if imagenet.bgr and parse(stored[0].origin) is None:  # not a file of this package
+            stored = _from_bgr(stored)
     for variable, value in _plan(layers, stored, source, classifier_layers):
         variable.assign(value)
     for layer in layers:
@@ -114,10 +117,13 @@ def _imagenet_layers(
         for layer in reference.layers
         if layer.weights
     ]
-    if imagenet.bgr:
-        kernel, *others = stored[0].arrays
-        stored[0] = StoredLayer(stored[0].name, (kernel[:, :, ::-1], *others))
-    return stored
+    return _from_bgr(stored) if imagenet.bgr else stored
+
+
+def _from_bgr(stored: list[StoredLayer]) -> list[StoredLayer]:
+    """Returns layers of which the first takes RGB."""
+    kernel, *others = stored[0].arrays
+    return [replace(stored[0], arrays=(kernel[:, :, ::-1], *others)), *stored[1:]]
 
 
 def _plan(
@@ -138,6 +144,12 @@ def _plan(
     plan: _Plan = []
     bias = None
     for layer, stored_layer in zip(layers, stored, strict=False):
+        if bias is not None and not isinstance(layer, keras.layers.BatchNormalization):
+            raise ValueError(
+                f"{source} does not fit this network: it has a bias for the layer before "
+                f"{layer.name!r}, which has none, and no normalization behind it to take that. "
+                "Check the builder's options, like `variant`."
+            )
         arrays, bias = _adapt(layer, stored_layer, bias)
         if layer.name == LOGITS and arrays[0].shape[-1] != layer.kernel.shape[-1]:
             arrays, bias = _fresh_classifier(layer, arrays), None

@@ -38,16 +38,43 @@ class ConvRow:
 
 @dataclass(frozen=True)
 class ResidualRow:
-    """Blocks whose input is added to their output: Darknet-53.
+    """Blocks of two convolutions whose input is added to their output: Darknet-53, ResNet-18.
 
     Attributes:
         filters: Channels of the output.
+        squeeze: Whether squeeze-and-excitation precedes the sum, where the family has it.
         repeats: Number of blocks.
         strides: Step of the first block.
         dilation: Distance of the pixels that a window reads.
     """
 
     filters: int
+    squeeze: bool = False
+    repeats: int = 1
+    strides: int = 1
+    dilation: int = 1
+
+
+@dataclass(frozen=True)
+class BottleneckRow:
+    """Blocks of `bottleneck_block`: ResNet-50, Wide ResNet, ResNeXt, SENet, RegNet.
+
+    Attributes:
+        filters: Channels of the output.
+        width: Channels of the 3x3 convolution's output.
+        groups: Number of groups of channels that it keeps apart.
+        reduced: Channels of its input, or None for as many as of its output.
+        squeeze: Whether the block has squeeze-and-excitation, at the family's place.
+        repeats: Number of blocks.
+        strides: Step of the first block.
+        dilation: Distance of the pixels that a window reads.
+    """
+
+    filters: int
+    width: int
+    groups: int = 1
+    reduced: int | None = None
+    squeeze: bool = False
     repeats: int = 1
     strides: int = 1
     dilation: int = 1

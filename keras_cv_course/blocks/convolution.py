@@ -1,5 +1,6 @@
 """Convolution, batch normalization and activation, each a layer of its own."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,15 @@ from keras import KerasTensor
 
 from keras_cv_course._validation import check_choice, check_positive, check_rate
 from keras_cv_course.layers.batch_normalization import BatchNormalization
+from keras_cv_course.layers.grouped_convolution import GroupedConv2D
+from keras_cv_course.layers.standardized_convolution import StandardizedConv2D
 
 ACTIVATIONS = (
     *("relu", "relu6", "leaky_relu", "hard_swish", "swish", "silu", "hard_sigmoid", "sigmoid"),
     "gelu",
 )
 _LEAK = 0.1  # of Darknet's networks
+_NORM_GROUPS = 32
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,9 @@ class ConvStyle:
         batch_norm_epsilon: What is added to the variance, so that nothing is divided by 0.
         use_bias: Whether convolutions have a bias before batch normalization too, which needs
             none, as some published networks do.
+        normalization: "batch", or "group" for groups of channels of one image, 32 if there are as
+            many.
+        standardized: Whether kernels are standardized before they are used.
     """
 
     activation: str = "relu6"
@@ -35,11 +42,19 @@ class ConvStyle:
     kernel_initializer: Any = "glorot_uniform"
     batch_norm_epsilon: float = 1e-3
     use_bias: bool = False
+    normalization: str = "batch"
+    standardized: bool = False
 
     def __post_init__(self) -> None:
         check_choice("activation", self.activation, ACTIVATIONS)
         check_rate("batch_norm_momentum", self.batch_norm_momentum)
         check_positive("batch_norm_epsilon", self.batch_norm_epsilon)
+        check_choice("normalization", self.normalization, ("batch", "group"))
+
+    @property
+    def convolution(self) -> type[keras.layers.Conv2D]:
+        """The layer of its convolutions."""
+        return StandardizedConv2D if self.standardized else keras.layers.Conv2D
 
 
 def activate(x: KerasTensor, activation: str, name: str) -> KerasTensor:
@@ -54,7 +69,13 @@ def activate(x: KerasTensor, activation: str, name: str) -> KerasTensor:
 
 
 def normalize(x: KerasTensor, style: ConvStyle, name: str) -> KerasTensor:
-    """Returns `x` normalized over the batch."""
+    """Returns `x` normalized, over the batch or over groups of channels."""
+    if style.normalization == "group":
+        groups = math.gcd(_NORM_GROUPS, x.shape[-1])
+        name = f"{name.removesuffix('_bn')}_gn"
+        return keras.layers.GroupNormalization(groups, epsilon=style.batch_norm_epsilon, name=name)(
+            x
+        )
     return BatchNormalization(
         momentum=style.batch_norm_momentum, epsilon=style.batch_norm_epsilon, name=name
     )(x)
@@ -69,6 +90,7 @@ def conv_bn(
     strides: int = 1,
     padding: str = "same",
     dilation_rate: int = 1,
+    groups: int = 1,
 ) -> KerasTensor:
     """Returns a convolution of `x`, normalized: layers `{name}_conv`, `{name}_bn`.
 
@@ -82,8 +104,10 @@ def conv_bn(
             `padding` is "same".
         padding: "same", which Keras applies inside the convolution, or "valid".
         dilation_rate: Distance of the pixels that the window reads; 1 where it is strided.
+        groups: Number of groups of channels that are convolved apart.
     """
-    x = keras.layers.Conv2D(
+    kind, grouped = (GroupedConv2D, {"groups": groups}) if groups > 1 else (style.convolution, {})
+    x = kind(
         filters,
         kernel_size,
         strides=strides,
@@ -92,6 +116,7 @@ def conv_bn(
         use_bias=style.use_bias,
         kernel_initializer=style.kernel_initializer,
         name=f"{name}_conv",
+        **grouped,
     )(x)
     return normalize(x, style, f"{name}_bn")
 

@@ -13,6 +13,9 @@ from keras_cv_course.names import STEM
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_DEVIATION = (58.395, 57.12, 57.375)
 CAFFE_MEAN = (123.68, 116.779, 103.939)
+# Of CIFAR-10's training images, as Wide ResNet's authors have them.
+CIFAR_MEAN = (125.3, 123.0, 113.9)
+CIFAR_DEVIATION = (63.0, 62.1, 66.7)
 
 
 def stem_normalization(

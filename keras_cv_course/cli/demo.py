@@ -49,19 +49,30 @@ _DEMOS = {
         {"epochs": 6, "learning_rate": 0.003},
         {"score": 0.05},
     ),
+    "segment": _Demo(
+        "segment",
+        {"backbone": "none", "imgsz": 96, "filters": 12, "levels": 3, "batch": 16},
+        {"epochs": 12, "learning_rate": 0.005},
+        {},
+    ),
 }
 
 
 def command(
     what: Annotated[
-        str, typer.Argument(help="digits: a classifier; detect: boxes around drawn shapes.")
+        str,
+        typer.Argument(
+            help="digits: a classifier; detect: boxes around drawn shapes; segment: their pixels."
+        ),
     ] = "digits",
     project: Annotated[str, typer.Option(help="Folder of the run folders.")] = "runs",
     name: Annotated[str | None, typer.Option(help="Name of the run.")] = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Overwrite the run.")] = False,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, help="Passes over the images; by default 20, or 6 for shapes."),
+        typer.Option(
+            min=1, help="Passes over the images; by default digits 20, detect 6, segment 12."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides weights and order.")] = 0,
     as_json: Json = False,

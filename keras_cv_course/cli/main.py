@@ -26,6 +26,7 @@ from keras_cv_course.cli import (
     shards,
     train,
 )
+from keras_cv_course.cli.output import PlainFormatter
 
 _COMMANDS = (
     *(models, shards, train, evaluate, predict),
@@ -114,16 +115,11 @@ def run(arguments: Sequence[str] | None = None) -> None:
     raise SystemExit(code or 0)
 
 
-class _PlainFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
-
-
 @contextlib.contextmanager
 def _warnings_shown() -> Iterator[None]:
     """Shows what the library warns of, a line each, on standard error."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_PlainFormatter("warning: %(message)s"))
+    handler.setFormatter(PlainFormatter("warning: %(message)s"))
     logger = logging.getLogger("keras_cv_course")
     logger.addHandler(handler)
     try:

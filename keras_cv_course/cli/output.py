@@ -19,6 +19,14 @@ _Item = TypeVar("_Item")
 _WIDTH = 120
 
 
+class PlainFormatter(logging.Formatter):
+    """Formats what is logged without control characters, which names may hold."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the line that is shown."""
+        return printable(super().format(record))
+
+
 def emit(report: Any, as_json: bool) -> None:
     """Prints a report: `str(report)`, or `report.to_dict()` as JSON."""
     if as_json:
@@ -70,7 +78,7 @@ def progress_shown(as_json: bool) -> Iterator[None]:
         return
     logger = logging.getLogger("keras_cv_course.tasks.running")
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(PlainFormatter("%(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False

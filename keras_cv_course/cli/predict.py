@@ -94,8 +94,9 @@ def _check_names(paths: list[Path], out: Path) -> None:
 def _write(results: "dict[Path, Result]", out: Path) -> None:
     """Writes the images with what was found drawn on them, and a list of it."""
     for path, result in results.items():
-        with replacing(out / f"{path.stem}_{result.DRAWING}.png") as temporary:
-            result.draw().save(temporary, "PNG")
+        for ending, image in result.images().items():
+            with replacing(out / f"{path.stem}_{ending}.png") as temporary:
+                image.save(temporary, "PNG")
     listing = next(iter(results.values())).LISTING
     with replacing(out / listing) as temporary:
         text = json.dumps(_listed(results), indent=2, ensure_ascii=False)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from keras_cv_course._validation import MOST_SEED
 from keras_cv_course.cli import engine
 from keras_cv_course.cli.output import Json, emit_json, emit_table
 from keras_cv_course.tasks.classification_args import DIGITS
@@ -16,7 +17,9 @@ def command(
     data: Annotated[str, typer.Option(help='Folder of class folders, or "digits".')] = DIGITS,
     per_shard: Annotated[int, typer.Option(min=1, help="Images in a shard.")] = 1000,
     val_split: Annotated[float, typer.Option(help="Share held out if there is no `val`.")] = 0.2,
-    seed: Annotated[int, typer.Option(min=0, help="Decides the split and the shards.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Decides the split and the shards.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Write images to TFRecord shards, for `train --data FOLDER`."""

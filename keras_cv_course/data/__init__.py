@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from keras_cv_course.data.box_table import table_annotations as table_annotations
     from keras_cv_course.data.calibration import calibration_array as calibration_array
     from keras_cv_course.data.coco import coco_annotations as coco_annotations
+    from keras_cv_course.data.coco_masks import coco_masks as coco_masks
     from keras_cv_course.data.dataset import ImageDataset as ImageDataset
     from keras_cv_course.data.dataset import as_arrays as as_arrays
     from keras_cv_course.data.detection import detection_batches as detection_batches
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from keras_cv_course.data.largest_box import with_largest_box as with_largest_box
     from keras_cv_course.data.lfw import ImagePairs as ImagePairs
     from keras_cv_course.data.lfw import lfw_pairs as lfw_pairs
+    from keras_cv_course.data.mask_folders import folder_masks as folder_masks
+    from keras_cv_course.data.mask_folders import voc_masks as voc_masks
+    from keras_cv_course.data.masks import SegmentationImage as SegmentationImage
+    from keras_cv_course.data.masks import SegmentationImages as SegmentationImages
+    from keras_cv_course.data.masks import read_mask as read_mask
     from keras_cv_course.data.pairs import all_pairs as all_pairs
     from keras_cv_course.data.pairs import balanced_batches as balanced_batches
     from keras_cv_course.data.pairs import balanced_epochs as balanced_epochs
@@ -45,6 +51,8 @@ if TYPE_CHECKING:
     from keras_cv_course.data.people import people_folder as people_folder
     from keras_cv_course.data.people import split_people as split_people
     from keras_cv_course.data.photographs import read_photograph as read_photograph
+    from keras_cv_course.data.segmentation import segmentation_epochs as segmentation_epochs
+    from keras_cv_course.data.shapes import DrawnMasks as DrawnMasks
     from keras_cv_course.data.shapes import DrawnScenes as DrawnScenes
     from keras_cv_course.data.shard_reader import sharded as sharded
     from keras_cv_course.data.shards import write_shards as write_shards
@@ -59,6 +67,7 @@ else:
             "box_table": ("table_annotations",),
             "calibration": ("calibration_array",),
             "coco": ("coco_annotations",),
+            "coco_masks": ("coco_masks",),
             "dataset": ("ImageDataset", "as_arrays"),
             "detection": ("detection_batches", "detection_epochs", "with_targets"),
             "digits": ("digits",),
@@ -73,6 +82,8 @@ else:
             ),
             "largest_box": ("with_largest_box",),
             "lfw": ("ImagePairs", "lfw_pairs"),
+            "mask_folders": ("folder_masks", "voc_masks"),
+            "masks": ("SegmentationImage", "SegmentationImages", "read_mask"),
             "pairs": (
                 "all_pairs",
                 "balanced_batches",
@@ -82,7 +93,8 @@ else:
             ),
             "people": ("People", "digit_people", "join_people", "people_folder", "split_people"),
             "photographs": ("read_photograph",),
-            "shapes": ("DrawnScenes",),
+            "segmentation": ("segmentation_epochs",),
+            "shapes": ("DrawnMasks", "DrawnScenes"),
             "shard_reader": ("sharded",),
             "shards": ("write_shards",),
             "voc": ("voc_annotations",),

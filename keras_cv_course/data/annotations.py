@@ -1,24 +1,22 @@
 """Images with boxes, of any format, and what was wrong with the rest."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from keras_cv_course._validation import check_choice
 from keras_cv_course.data.input_files import below
+from keras_cv_course.data.outlines import Outline, why_no_outline
 from keras_cv_course.data.photograph_header import MAX_PIXELS, PhotographHeader, read_header
 from keras_cv_course.data.photographs import read_photograph
+from keras_cv_course.data.problems import Problems
 
-_LOG = logging.getLogger(__name__)
-BROKEN = ("skip", "raise")
 # Annotators count pixels from 0 or from 1, inclusive or not: a box may reach over by this much.
 _TOLERANCE_PX = 1.0
 # Of shares of the image that are written with few digits.
 _ROUNDING = 1e-3
-_MOST_LOGGED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +33,7 @@ class AnnotatedImage:
         difficult: bool `(n,)`: the object is hard to recognize; evaluation does not ask for it.
         areas: float32 `(n,)`, of the object's outline in pixels; of the box where that is unknown.
         name: The file as a path below the folder of the images, with `/`; empty where unknown.
+        outlines: Of each box, where they were asked for.
     """
 
     path: Path
@@ -45,6 +44,7 @@ class AnnotatedImage:
     difficult: np.ndarray
     areas: np.ndarray
     name: str = ""
+    outlines: tuple[Outline, ...] = ()
 
     def load(self) -> np.ndarray:
         """Returns the image upright, uint8 `(height, width, 3)`, see `read_photograph`.
@@ -123,6 +123,7 @@ class RawBox:
         difficult: See `AnnotatedImage`.
         area: Of the object's outline, None where it is unknown.
         wrong: What the reader found wrong with it, None for nothing.
+        outline: Of the object, where outlines are read.
     """
 
     class_name: str
@@ -131,6 +132,7 @@ class RawBox:
     difficult: bool = False
     area: float | None = None
     wrong: str | None = None
+    outline: Any = None
 
 
 @dataclass
@@ -160,23 +162,17 @@ class Reading:
     max_pixels: int = MAX_PIXELS
     one: float = 1.0
     _entries: dict[Path, _ImageEntry] = field(default_factory=dict)
-    _problems: list[str] = field(default_factory=list)
     _ends: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        check_choice("broken", self.broken, BROKEN)
+        self._problems = Problems(self.broken)
         names = self.class_names
         if names is not None and len(set(names)) != len(names):
             raise ValueError(f"`class_names` must name each class once. Received: {list(names)}.")
 
     def problem(self, where: str, what: str) -> None:
         """Skips or refuses something, with its place and what is wrong with it."""
-        text = f"{where}: {what}"
-        if self.broken == "raise":
-            raise ValueError(
-                f'{text} Fix it, or read with broken="skip", which skips and reports it.'
-            )
-        self._problems.append(text)
+        self._problems.add(where, what)
 
     def add_image(
         self,
@@ -220,8 +216,10 @@ class Reading:
             wrong = self._wrong(box, *boxed_size_px)
             if wrong:
                 self.problem(where, f"box {i} ({box.class_name}) {wrong}")
-            else:
+            elif box.outline is None:
                 good.append(box)
+            else:
+                good.append(replace(box, outline=Outline(box.outline, header, boxed_size_px)))
         self._ends += [max(box.xyxy[2:]) for box in good]
         if boxed_size_px != header.size_px:
             good = [_upright(box, header) for box in good]
@@ -242,20 +240,16 @@ class Reading:
         if names is None:
             boxes = (box for entry in self._entries.values() for box in entry.boxes)
             names = sorted({box.class_name for box in boxes})
-        if self._problems:
-            count, logged = len(self._problems), self._problems[:_MOST_LOGGED]
-            if count > len(logged):
-                logged = [*logged, f"And {count - len(logged)} more, see `Annotations.skipped`."]
-            _LOG.warning("Left out %d broken annotations: %s", count, " ".join(logged))
+        skipped = self._problems.logged("annotations", "Annotations")
         if not self._entries:
             raise ValueError(
                 f"No annotated image of {self.source} can be read."
-                + (f" The first problem: {self._problems[0]}" if self._problems else "")
+                + (f" The first problem: {skipped[0]}" if skipped else "")
             )
         self._check_unit()
         labels = {name: label for label, name in enumerate(names)}
         images = tuple(_image(path, entry, labels) for path, entry in self._entries.items())
-        return Annotations(images, tuple(names), tuple(self._problems))
+        return Annotations(images, tuple(names), skipped)
 
     def _check_unit(self) -> None:
         """Raises ValueError if no box reaches out of the first pixel of its image."""
@@ -280,7 +274,7 @@ class Reading:
             return f"reaches out of the image of {width}x{height} pixels: {text}."
         if self.class_names is not None and box.class_name not in self.class_names:
             return f"is of a class that is not in {list(self.class_names)}."
-        return None
+        return None if box.outline is None else why_no_outline(box.outline, (height, width))
 
 
 def _boxed_size_px(
@@ -326,4 +320,5 @@ def _image(path: Path, entry: _ImageEntry, labels: dict[str, int]) -> AnnotatedI
         difficult=np.asarray([box.difficult for box in boxes], bool),
         areas=np.asarray(areas, np.float32),
         name=entry.name,
+        outlines=tuple(box.outline for box in boxes if box.outline is not None),
     )

@@ -1,4 +1,4 @@
-"""Changes of images that take their boxes along: flip, crop, zoom, colour, mosaic and mixup.
+"""Changes of images, their boxes and masks: flip, crop, zoom, colour, mosaic and mixup.
 
 Flip and colour are Keras' own layers. Two of Keras' layers do not keep boxes, and are not used:
 `RandomCrop` shifts them along the wrong axes, and `MixUp` cannot be called with boxes in tf.data
@@ -16,12 +16,10 @@ from keras_cv_course._validation import check_choice, check_positive, check_rate
 from keras_cv_course.data.augmentation import colour_jitter
 from keras_cv_course.data.detection import Batches, BoundingBoxes, padded
 from keras_cv_course.data.epochs import Epochs, as_epochs
+from keras_cv_course.data.windows import Labels, Window
 
 STEPS = ("mosaic", "mixup", "window", "flip", "colour")
 _DEFAULT_STEPS = ("window", "flip", "colour")
-_GREY = 114.0
-# How much of a box must be left in a window, as a share of its area.
-_LEAST_LEFT = 0.3
 # Of the image's side: from a close look to a distant one, with a border around.
 _WINDOW_SIDES = (0.5, 1.3)
 _WINDOW_STRETCH = 1.3
@@ -38,11 +36,12 @@ def augmented_boxes(
     window_sides: tuple[float, float] = _WINDOW_SIDES,
     mixup_alpha: float = MIXUP_ALPHA,
 ) -> Batches:
-    """Returns batches whose images and boxes are augmented differently in every epoch.
+    """Returns batches whose images, boxes and masks are augmented differently in every epoch.
 
     Args:
-        batches: Batches of `(images, bounding_boxes)`, as `detection_epochs` gives them, or
-            `detection_batches`, shuffled.
+        batches: Batches of `(images, labels)`, as `detection_epochs` and `segmentation_epochs` give
+            them, or `detection_batches`, shuffled. `labels` hold bounding boxes, "masks", uint8
+            `(n, height, width)` with 255 for what has no class, or both.
         steps: Some of these, which are done in this order: "mosaic" makes one image of four,
             "mixup" blends two, "window" crops and zooms, "flip" mirrors left and right, "colour"
             changes brightness, contrast, saturation and hue.
@@ -59,7 +58,7 @@ def augmented_boxes(
 
     Raises:
         ValueError: If a step is unknown, `share` is not in [0, 1], `window_sides` do not grow from
-            above 0, or the number of batches is not known.
+            above 0, the number of batches is not known, masks are to be blended or points mirrored.
 
     Example:
         >>> train = augmented_boxes(train, ("mosaic", "flip", "colour"))
@@ -78,27 +77,25 @@ def augmented_boxes(
             "`window_sides` must be two shares above 0, the smaller first, e.g. (0.8, 1.2). "
             f"Received: {window_sides!r}."
         )
-    mixing: dict[str, Callable[..., tuple[tf.Tensor, BoundingBoxes]]] = {
+    mixing: dict[str, Callable[..., tuple[tf.Tensor, Labels]]] = {
         "mosaic": mosaic,
         "mixup": partial(detection_mixup, alpha=mixup_alpha),
     }
 
-    def change(
-        key: tf.Tensor, images: tf.Tensor, bounding_boxes: BoundingBoxes
-    ) -> tuple[tf.Tensor, BoundingBoxes]:
+    def change(key: tf.Tensor, images: tf.Tensor, labels: Labels) -> tuple[tf.Tensor, Labels]:
         # The first would be drawn from by Keras' layers too, see `map_random`.
         window, *own = tf.unstack(tf.random.split(key, 2 + len(mixing)))[1:]
         chosen = tf.random.stateless_uniform((), tf.random.fold_in(key, 1)) < share
         for (step, mix), drawn in zip(mixing.items(), own, strict=True):
             if step in steps:
-                images, bounding_boxes = tf.cond(
+                images, labels = tf.cond(
                     chosen,
-                    partial(mix, images, bounding_boxes, drawn),
-                    lambda i=images, b=bounding_boxes: (i, b),
+                    partial(mix, images, labels, drawn),
+                    lambda i=images, b=labels: (i, b),
                 )
         if "window" in steps:
-            images, bounding_boxes = random_window(images, bounding_boxes, window, window_sides)
-        return images, bounding_boxes
+            images, labels = random_window(images, labels, window, window_sides)
+        return images, labels
 
     layers = [_layer(step) for step in ("flip", "colour") if step in steps]
     changed = as_epochs(batches).map_with_key(change, seed)
@@ -109,19 +106,20 @@ def augmented_boxes(
 
 def random_window(
     images: tf.Tensor,
-    bounding_boxes: BoundingBoxes,
+    labels: Labels,
     seed: tf.Tensor,
     sides: tuple[float, float] = _WINDOW_SIDES,
     stretch: float = _WINDOW_STRETCH,
     size: tuple[int, int] | None = None,
-) -> tuple[tf.Tensor, BoundingBoxes]:
+) -> tuple[tf.Tensor, Labels]:
     """Returns a random part of each image, enlarged, or the image made smaller in grey.
 
-    Boxes go along. Those with at least 0.3 of their area left stay, clipped at the border.
+    Boxes go along, and so do points and masks, see `Window`. Boxes with at least 0.3 of their area
+    left stay, clipped at the border.
 
     Args:
         images: float32 `(n, height, width, channels)` in 0 to 255.
-        bounding_boxes: Boxes, labels and weights, padded.
+        labels: Boxes, labels and weights, padded; "points"; "masks".
         seed: Whole numbers `(2,)`, for `tf.random.stateless_uniform`.
         sides: Smallest and largest side of the window, as a share of the image's.
         stretch: Largest factor by which the aspect ratio changes; at least 1.
@@ -139,12 +137,12 @@ def random_window(
     side = tf.concat([scale * ratio, scale / ratio], axis=1)  # (batch, xy), in parts
     place = tf.random.stateless_uniform((batch, 2), place_seed)
     start = place * (1.0 - side)  # Below 0 where the window is larger than the image.
-    return _look(images, bounding_boxes, start, side, size or (height, width))
+    pixels = tf.constant([width, height], tf.float32)
+    window = Window(start * pixels, side, (height, width), size or (height, width))
+    return window.images(images), window.labels(labels)
 
 
-def mosaic(
-    images: tf.Tensor, bounding_boxes: BoundingBoxes, seed: tf.Tensor
-) -> tuple[tf.Tensor, BoundingBoxes]:
+def mosaic(images: tf.Tensor, labels: Labels, seed: tf.Tensor) -> tuple[tf.Tensor, Labels]:
     """Returns images that show parts of four of the batch each, side by side.
 
     Four images make one of twice the height and width, and a window of about its half is cut
@@ -152,7 +150,7 @@ def mosaic(
 
     Args:
         images: float32 `(n, height, width, channels)` in 0 to 255.
-        bounding_boxes: Boxes, labels and weights, padded.
+        labels: Boxes, labels and weights, padded; "points"; "masks".
         seed: Whole numbers `(2,)`.
 
     Returns:
@@ -162,16 +160,30 @@ def mosaic(
         "YOLOv4", arXiv:2004.10934, section 3.3 and figure 3.
     """
     height, width = images.shape[1:3]
-    max_boxes = bounding_boxes["labels"].shape[1]
-    four = [images] + [tf.roll(images, shift, axis=0) for shift in (1, 2, 3)]
-    canvas = tf.concat([tf.concat(four[:2], axis=2), tf.concat(four[2:], axis=2)], axis=1)
+    together: Labels = {}
+    if "masks" in labels:
+        together["masks"] = _four(labels["masks"])
+    if "boxes" in labels:
+        together |= _boxes_of_four(labels, height, width)
+    images, seen = random_window(_four(images), together, seed, _MOSAIC_SIDES, size=(height, width))
+    if "boxes" in labels:
+        seen |= padded(seen, labels["labels"].shape[1])
+    return images, seen
+
+
+def _four(maps: tf.Tensor) -> tf.Tensor:
+    """Returns each map of a batch with the three before it, two by two."""
+    four = [maps] + [tf.roll(maps, shift, axis=0) for shift in (1, 2, 3)]
+    return tf.concat([tf.concat(four[:2], axis=2), tf.concat(four[2:], axis=2)], axis=1)
+
+
+def _boxes_of_four(boxes: BoundingBoxes, height: int, width: int) -> BoundingBoxes:
+    names = ("boxes", "labels", "weights")
     parts = []
     for shift, (x, y) in enumerate(((0, 0), (width, 0), (0, height), (width, height))):
-        part = {name: tf.roll(value, shift, axis=0) for name, value in bounding_boxes.items()}
+        part = {name: tf.roll(boxes[name], shift, axis=0) for name in names}
         parts.append(part | {"boxes": part["boxes"] + tf.constant([x, y, x, y], tf.float32)})
-    together = {name: tf.concat([part[name] for part in parts], axis=1) for name in bounding_boxes}
-    images, seen = random_window(canvas, together, seed, _MOSAIC_SIDES, size=(height, width))
-    return images, padded(seen, max_boxes)
+    return {name: tf.concat([part[name] for part in parts], axis=1) for name in names}
 
 
 def detection_mixup(
@@ -195,6 +207,10 @@ def detection_mixup(
         "Bag of Freebies for Training Object Detection Neural Networks", arXiv:1902.04103, section
         3.1: shares of a Beta distribution with both parameters 1.5.
     """
+    if "masks" in bounding_boxes:
+        raise ValueError(
+            '"mixup" blends images, and a pixel of a mask has one class. Leave it out of `steps`.'
+        )
     max_boxes = bounding_boxes["labels"].shape[1]
     batch = tf.shape(images)[0]
     first, second = (
@@ -279,45 +295,6 @@ def random_shapes(
     return resized if isinstance(batches, Epochs) else resized.passes()
 
 
-def _look(
-    images: tf.Tensor,
-    bounding_boxes: BoundingBoxes,
-    start: tf.Tensor,
-    side: tf.Tensor,
-    size: tuple[int, int],
-) -> tuple[tf.Tensor, BoundingBoxes]:
-    """Returns what is seen through a window of each image; `start` and `side` are (n, xy)."""
-    height, width = images.shape[1:3]
-    pixels = tf.constant([width, height], tf.float32)
-    # crop_and_resize puts the corners of the window on middles of pixels; here they are on edges.
-    out = tf.constant([size[1], size[0]], tf.float32)
-    step = side * pixels / out
-    first = start * pixels + (step - 1.0) / 2
-    last = first + step * (out - 1.0)
-    # A window inside the image does not see behind the middles of its outermost pixels.
-    inside = side <= 1.0
-    first = tf.where(inside, tf.maximum(first, 0.0), first)
-    last = tf.where(inside, tf.minimum(last, pixels - 1.0), last)
-    corners = tf.concat([first, last], axis=1) / tf.tile(pixels - 1.0, (2,))
-    rows = tf.range(tf.shape(images)[0])
-    yxyx = tf.gather(corners, [1, 0, 3, 2], axis=1)
-    seen = tf.image.crop_and_resize(images, yxyx, rows, size, extrapolation_value=_GREY)
-    origin = tf.tile(start * pixels, (1, 2))[:, None]
-    moved = (bounding_boxes["boxes"] - origin) / tf.tile(step, (1, 2))[:, None]
-    boxes = tf.clip_by_value(moved, 0.0, tf.tile(out, (2,)))
-    left = tf.math.divide_no_nan(_area(boxes), _area(moved))
-    kept = (bounding_boxes["labels"] >= 0) & (left >= _LEAST_LEFT)
-    return seen, {
-        "boxes": tf.where(kept[..., None], boxes, 0.0),
-        "labels": tf.where(kept, bounding_boxes["labels"], -1),
-        "weights": tf.where(kept, bounding_boxes["weights"], 0.0),
-    }
-
-
-def _area(boxes: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_prod(boxes[..., 2:] - boxes[..., :2], axis=-1)
-
-
 def _layer(step: str) -> keras.layers.Layer:
     if step == "flip":
         return keras.layers.RandomFlip("horizontal", bounding_box_format="xyxy")
@@ -325,13 +302,25 @@ def _layer(step: str) -> keras.layers.Layer:
 
 
 def _through(
-    layers: Sequence[keras.layers.Layer], images: tf.Tensor, bounding_boxes: BoundingBoxes
-) -> tuple[tf.Tensor, BoundingBoxes]:
-    max_boxes = bounding_boxes["labels"].shape[1]
-    boxes = {"boxes": bounding_boxes["boxes"], "labels": bounding_boxes["labels"]}
-    data = {"images": images, "bounding_boxes": boxes}
+    layers: Sequence[keras.layers.Layer], images: tf.Tensor, labels: Labels
+) -> tuple[tf.Tensor, Labels]:
+    data = {"images": images}
+    if "boxes" in labels:
+        data["bounding_boxes"] = {name: labels[name] for name in ("boxes", "labels")}
+    if "masks" in labels:
+        # A layer of float32 holds class numbers to 255 exactly.
+        data["segmentation_masks"] = labels["masks"][..., None]
+    if "points" in labels and any(isinstance(x, keras.layers.RandomFlip) for x in layers):
+        raise ValueError(
+            '"flip" cannot take "points" along: it would have to know which of them change names, '
+            "as a left eye does. Leave it out of `steps`."
+        )
     for layer in layers:
         data = layer(data, training=True)
-    return data["images"], padded(
-        data["bounding_boxes"] | {"weights": bounding_boxes["weights"]}, max_boxes
-    )
+    changed = dict(labels)
+    if "boxes" in labels:
+        boxes = data["bounding_boxes"] | {"weights": labels["weights"]}
+        changed |= padded(boxes, labels["labels"].shape[1])
+    if "masks" in labels:
+        changed["masks"] = tf.cast(data["segmentation_masks"][..., 0], labels["masks"].dtype)
+    return data["images"], changed

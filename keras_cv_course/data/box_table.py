@@ -75,7 +75,8 @@ def table_annotations(
         else:
             rows.append(fields)
             numbers.append(values)
-    boxes = np.asarray(numbers, np.float32).reshape(-1, 4)
+    with np.errstate(over="ignore"):  # They become infinite, which `Reading` refuses.
+        boxes = np.asarray(numbers, np.float32).reshape(-1, 4)
     xyxy = keras.utils.bounding_boxes.convert_format(boxes, box_format, "xyxy")
     for fields, (x_min, y_min, x_max, y_max) in zip(rows, np.asarray(xyxy).tolist(), strict=True):
         by_image[fields[0]].append(RawBox(fields[1], (x_min, y_min, x_max, y_max)))

@@ -203,7 +203,7 @@ def _recorded(
     if missing:
         raise ValueError(
             f"{root} must hold the images that `files` records. {len(missing)} are missing, "
-            f"first {missing[0]}. Put them back, or make a new split without `files`."
+            f"first {missing[0]}. Put them back, or start a new run; in Python, leave out `files`."
         )
     bases = {name: root / name if separate else root for name in paths}
     # A class that has come since holds no recorded image, and so does not move the labels.
@@ -214,7 +214,7 @@ def _recorded(
         if split.skipped:
             raise ValueError(
                 f"{split.skipped[0]} is an image that `files` records, and cannot be decoded. "
-                "Restore it, or make a new split without `files`."
+                "Restore it, or start a new run; in Python, leave out `files`."
             )
         splits[name] = split
     known = {path for named in paths.values() for path in named}

@@ -1,6 +1,5 @@
 """Boxes of JSON files as in COCO."""
 
-import json
 import os
 import reprlib
 import sys
@@ -9,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from keras_cv_course._reading import parse_json
 from keras_cv_course.data.annotations import Annotations, RawBox, Reading
-from keras_cv_course.data.input_files import existing_file, existing_folder
+from keras_cv_course.data.input_files import existing_file, existing_folder, utf8_text
 from keras_cv_course.data.photograph_header import MAX_PIXELS
 
 _IDS = (int, float, str)
 _SIDES = ("height", "width")
+_MOST_AREA = 2.0**53
 
 
 def coco_annotations(
@@ -23,6 +24,7 @@ def coco_annotations(
     class_names: Sequence[str] | None = None,
     broken: str = "skip",
     max_pixels: int = MAX_PIXELS,
+    outlines: bool = False,
 ) -> Annotations:
     """Returns the images and boxes of a file in COCO's format.
 
@@ -43,6 +45,7 @@ def coco_annotations(
             categories; an annotation of an unknown image or category; a box without area, out of
             the image or of an unknown class.
         max_pixels: The largest number of pixels of an image.
+        outlines: Whether the outlines of objects are read too; an object without one is broken.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -69,7 +72,7 @@ def coco_annotations(
         if wrong:
             reading.problem(_where(file, "annotation", row, number), wrong)
         else:
-            by_image[row["image_id"]].append(_box(row, categories))
+            by_image[row["image_id"]].append(_box(row, categories, outlines))
     for number, row in enumerate(content["images"]):
         where, wrong = _where(file, "image", row, number), _wrong_image(row, file_names)
         if wrong:
@@ -81,10 +84,7 @@ def coco_annotations(
 
 
 def _content(file: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(file.read_text("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file} is not readable JSON ({error}).") from error
+    content = parse_json(utf8_text(file), file)
     for name in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(name), list):
             raise ValueError(f"{file} must hold a list {name!r}, as COCO's files of instances do.")
@@ -164,7 +164,13 @@ def _has_id(row: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= sys.float_info.max
+
+
+def _area(value: Any) -> float | None:
+    """Returns an area that can be one; None for all else, and so that of the box."""
+    return value if _is_number(value) and 0 <= value <= _MOST_AREA else None
 
 
 def _whole(value: Any) -> int | None:
@@ -182,11 +188,12 @@ def _size_px(row: Mapping[str, Any]) -> tuple[int, int] | None:
     return (height, width) if height and width else None
 
 
-def _box(row: Mapping[str, Any], categories: Mapping[Any, str]) -> RawBox:
+def _box(row: Mapping[str, Any], categories: Mapping[Any, str], outlines: bool) -> RawBox:
     x, y, width, height = (float(number) for number in row["bbox"])
     return RawBox(
         categories[row["category_id"]],
         (x, y, x + width, y + height),
         crowd=bool(row.get("iscrowd", 0)),
-        area=row["area"] if _is_number(row.get("area")) else None,
+        area=_area(row.get("area")),
+        outline=row.get("segmentation", []) if outlines else None,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from keras_cv_course._validation import check_whole
+from keras_cv_course._validation import check_batch, check_whole
 from keras_cv_course.data.epochs import Epochs
 
 _BRIGHTEST = 255.0
@@ -67,6 +67,10 @@ def as_arrays(dataset: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+# Differences of values below are finite in float32.
+_MOST_VALUE = 1e30
+
+
 def check_input(
     input_shape: tuple[int, ...], input_range: tuple[float, float], batch_size: int = 1
 ) -> None:
@@ -82,12 +86,14 @@ def check_input(
             "`input_shape` must have 1 channel (grey) or 3 (red, green, blue). "
             f"Received: {input_shape!r}."
         )
-    if len(input_range) != 2 or not input_range[0] < input_range[1]:
+    finite = len(input_range) == 2 and all(abs(value) < _MOST_VALUE for value in input_range)
+    if not finite or not input_range[0] < input_range[1]:
         raise ValueError(
             "`input_range` must be the smallest and the largest pixel value, e.g. (-1.0, 1.0). "
             f"Received: {input_range!r}."
         )
     check_whole("batch_size", batch_size)
+    check_batch(batch_size, *sizes[:2])
 
 
 def rescale(input_range: tuple[float, float]) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_cv_course._validation import shortened
 from keras_cv_course.data.input_files import existing_folder, utf8_text
 from keras_cv_course.data.labelled import LabelledImages
 from keras_cv_course.data.photograph_header import read_header
 from keras_cv_course.data.photographs import image_files
 
+_FARTHEST_PX = 1_000_000  # of a point that is outside of the image
 _AGE_GENDER = re.compile(r"(\d+)_([01])_")
 
 
@@ -42,7 +44,8 @@ def landmark_table(
         (name for name in (rows[0] if rows else ()) if name and re.fullmatch(r"[xy]\d+", name)),
         key=lambda name: (int(name[1:]), name[0]),
     )
-    if not columns or not {"file", "identity"} <= set(rows[0]):
+    points = [f"{axis}{i}" for i in range(len(columns) // 2) for axis in "xy"]
+    if not columns or columns != points or not {"file", "identity"} <= set(rows[0]):
         raise ValueError(
             f"{root / table} must have a row for each image, with the columns file, identity, "
             f"x0, y0, x1, y1 and so on. It has {len(rows)} rows with {list(*rows[:1])}."
@@ -54,13 +57,18 @@ def landmark_table(
     try:
         pixels = np.array([[float(row[name] or "nan") for name in columns] for row in rows])
     except ValueError as error:
-        raise ValueError(f"{root / table} must hold points as numbers: {error}.") from error
-    if np.isinf(pixels).any():
-        raise ValueError(f"{root / table} must hold points as finite numbers. It holds infinity.")
-    points = pixels.reshape(len(rows), -1, 2) / sizes[:, None] - 0.5
+        raise ValueError(
+            f"{root / table} must hold points as numbers: {shortened(str(error))}."
+        ) from error
+    if (np.abs(pixels) > _FARTHEST_PX).any():
+        raise ValueError(
+            f"{root / table} must hold points in pixels, up to {_FARTHEST_PX:,} from the corner. "
+            f"It holds {pixels[np.abs(pixels) > _FARTHEST_PX][0]:g}."
+        )
+    shares = pixels.reshape(len(rows), -1, 2) / sizes[:, None] - 0.5
     return _faces(
         [str(path) for path in files], tuple(row["identity"] for row in rows)
-    ).with_labels(landmarks=points)
+    ).with_labels(landmarks=shares)
 
 
 def age_gender_folder(folder: str | os.PathLike[str]) -> LabelledImages:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_cv_course._validation import check_rate
 from keras_cv_course.data.class_folders import Split, read_classes, read_splits, relative_names
 from keras_cv_course.data.dataset import ImageDataset, check_input, rescale
 from keras_cv_course.data.epochs import Epochs, shuffled
@@ -59,6 +60,7 @@ def image_folder(
         >>> same = image_folder("flowers", (224, 224, 3), (-1.0, 1.0), files=data.split_files)
     """
     check_input(input_shape, input_range, batch_size)
+    check_rate("validation_split", validation_split)
     root = existing_folder(folder)
     read = read_splits(root, input_shape[2], validation_split, seed, files, max_pixels)
     paths = [path for split in read.splits.values() for path in split.paths]

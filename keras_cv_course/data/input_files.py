@@ -9,6 +9,12 @@ import codecs
 import os
 from pathlib import Path
 
+from keras_cv_course._reading import read_bytes
+from keras_cv_course._validation import shortened
+
+# Of tables and lists: the annotations of the largest public sets have 6 GB.
+_MOST_BYTES = 2**33
+_LONGEST_PATH = 4096
 _OTHER_MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -42,11 +48,17 @@ def below(folder: Path, name: str) -> Path:
         name: The name.
 
     Raises:
-        ValueError: If it is absolute or leads out of the folder.
+        ValueError: If it is absolute, leads out of the folder, or is longer than any path.
     """
     relative = Path(os.path.normpath(name))
     if relative.anchor or relative.parts[:1] == ("..",):
-        raise ValueError(f"{name!r} is not below {folder}. Name it by a path relative to this.")
+        raise ValueError(
+            f"{shortened(name)} is not below {folder}. Name it by a path relative to this."
+        )
+    if len(name) > _LONGEST_PATH:
+        raise ValueError(
+            f"{shortened(name)} is no path below {folder}: it has {len(name):,} characters."
+        )
     return folder / relative
 
 
@@ -54,9 +66,9 @@ def utf8_text(file: Path) -> str:
     """Returns the text of a file in UTF-8, without a byte order mark.
 
     Raises:
-        ValueError: If it is in another encoding. The message names the file.
+        ValueError: If it is in another encoding, or too large. The message names the file.
     """
-    content = file.read_bytes()
+    content = read_bytes(file, _MOST_BYTES)
     try:
         return content.decode("utf-8-sig")  # A byte order mark is not part of the first word.
     except UnicodeDecodeError as error:

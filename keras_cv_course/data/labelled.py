@@ -48,11 +48,19 @@ class LabelledImages:
         )
 
     def with_labels(self, **labels: Any) -> "LabelledImages":
-        """Returns the images with further labels, each (n,) or (n, size)."""
-        arrays = {
-            name: np.asarray(values, np.float32).reshape(len(self), -1)
-            for name, values in labels.items()
-        }
+        """Returns the images with further labels, each (n,) or (n, size).
+
+        Raises:
+            ValueError: If one is infinite, also only as float32. NaN stands for what is not known.
+        """
+        arrays = {}
+        for name, values in labels.items():
+            with np.errstate(over="ignore"):  # It becomes infinite, which is refused.
+                array = np.asarray(values, np.float32).reshape(len(self), -1)
+            if np.isinf(array).any():
+                file = self.files[int(np.isinf(array).any(1).argmax())]
+                raise ValueError(f"The label {name!r} of {file} is infinite.")
+            arrays[name] = array
         return replace(self, labels={**self.labels, **arrays})
 
 

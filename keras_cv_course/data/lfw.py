@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_cv_course._validation import shortened
 from keras_cv_course.data.input_files import below, existing_folder, utf8_text
 
 
@@ -90,7 +91,7 @@ def _header(path: Path, lines: list[list[str]]) -> tuple[int, int]:
     if len(numbers) != 2 or not all(n.isdigit() and int(n) > 0 for n in numbers):
         raise ValueError(
             f"{path} must begin with the number of folds and of pairs, separated by a tab. It "
-            f"begins with {numbers}."
+            f"begins with {shortened(numbers)}."
         )
     folds, count = map(int, numbers)
     if len(lines) - 1 != 2 * folds * count:
@@ -111,7 +112,7 @@ def _pair(path: Path, line: list[str]) -> tuple[str, int, str, int]:
         pass  # said below
     raise ValueError(
         f"A line of {path} must be a name and two numbers, or twice a name and a number, separated "
-        f"by tabs. Received: {line}."
+        f"by tabs. Received: {shortened(line)}."
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
-from keras_cv_course._validation import check_choice
+from keras_cv_course._validation import check_choice, check_crop
 from keras_cv_course.data.dataset import check_input, rescale
 from keras_cv_course.data.input_files import existing_folder
 from keras_cv_course.data.photographs import image_files, photograph_reader, readable
@@ -206,15 +206,14 @@ def image_reader(
         people: Whose images.
         input_shape: (height, width, channels) of the model's input.
         input_range: Smallest and largest value that the model takes.
-        crop: Share of each side to crop around the centre first, above 0 and at most 1: for
+        crop: Share of each side to crop around the centre first, from 0.001 to 1: for
             images with much around the face.
 
     Raises:
         ValueError: If an argument is out of its range.
     """
     check_input(input_shape, input_range)
-    if not 0 < crop <= 1:
-        raise ValueError(f"`crop` must be above 0 and at most 1. Received: {crop!r}.")
+    check_crop(crop)
     source, to_range = tf.constant(people.images), rescale(input_range)
     of_files = source.dtype == tf.string
     image_in = photograph_reader(people.images.tolist() if of_files else (), input_shape[2])

@@ -75,6 +75,12 @@ class PhotographHeader:
         """Whether TensorFlow's decoder alone gives the upright image."""
         return self.by_tensorflow and self.orientation == 1
 
+    def upright(self, pixels: np.ndarray) -> np.ndarray:
+        """Returns the upright image of stored pixels `(height, width, ...)`."""
+        swapped, rows, columns = TURNS[self.orientation]
+        turned = pixels.swapaxes(0, 1) if swapped else pixels
+        return np.ascontiguousarray(turned[:: -1 if rows else 1, :: -1 if columns else 1])
+
     def upright_boxes(self, boxes: np.ndarray) -> np.ndarray:
         """Returns boxes of the stored image as boxes of the upright one.
 

@@ -15,7 +15,6 @@ import tensorflow as tf
 
 from keras_cv_course.data.photograph_header import (
     MAX_PIXELS,
-    TURNS,
     UNREADABLE,
     PhotographHeader,
     header_of,
@@ -294,9 +293,7 @@ def _decoded(content: bytes, header: PhotographHeader, name: str, channels: int)
             pixels = colours.reshape(*colours.shape[:2], channels)
     except (*UNREADABLE, tf.errors.InvalidArgumentError) as error:
         raise ValueError(f"{name} cannot be decoded. Give a whole file or leave it out.") from error
-    swapped, rows, columns = TURNS[header.orientation]
-    turned = pixels.transpose(1, 0, 2) if swapped else pixels
-    return np.ascontiguousarray(turned[:: -1 if rows else 1, :: -1 if columns else 1])
+    return header.upright(pixels)
 
 
 def _bucket(paths: tf.Tensor) -> tf.Tensor:

@@ -40,6 +40,14 @@ class DrawnScene:
     masks: np.ndarray
 
     @property
+    def class_mask(self) -> np.ndarray:
+        """Class of each pixel, uint8 `(height, width)`: 0 for the background, else label + 1."""
+        mask = np.zeros(self.image.shape[:2], np.uint8)
+        for shape, label in zip(self.masks, self.labels, strict=True):
+            mask[shape] = label + 1
+        return mask
+
+    @property
     def areas(self) -> np.ndarray:
         """Pixels of each shape, float32 `(n,)`."""
         return self.masks.sum((1, 2)).astype(np.float32)
@@ -104,6 +112,43 @@ class DrawnScenes:
         for index in range(self.count):
             scene = self[index]
             yield scene.image, scene
+
+
+@dataclass(frozen=True)
+class DrawnMasks:
+    """Drawn scenes with the class of each pixel.
+
+    Attributes:
+        scenes: The scenes.
+    """
+
+    scenes: DrawnScenes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, by label, the background first."""
+        return ("background", *CLASS_NAMES)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """None: scenes are drawn."""
+        return ()
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        scene = self.scenes[index]
+        return scene.image, scene.class_mask
+
+    def samples(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields each image, uint8 `(height, width, 3)`, and its mask, uint8 `(height, width)`."""
+        return map(self.__getitem__, range(len(self)))
 
 
 def _draw(rng: np.random.Generator, size_px: tuple[int, int], most: int) -> DrawnScene:

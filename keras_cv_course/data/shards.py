@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_cv_course._validation import check_whole
+from keras_cv_course._reading import parse_json, read_bytes
+from keras_cv_course._validation import check_whole, shortened
 from keras_cv_course.data.dataset import ImageDataset
 from keras_cv_course.data.photographs import read_header, read_photograph
 
@@ -205,8 +206,8 @@ def read_index(folder: Path) -> tuple[tuple[str, ...], dict[str, list[Shard]]]:
     if not path.is_file():
         raise FileNotFoundError(f"{folder} holds no shards: there is no {INDEX} in it.")
     try:
-        class_names, splits = _checked_index(json.loads(path.read_bytes()))
-    except (ValueError, RecursionError) as error:
+        class_names, splits = _checked_index(parse_json(read_bytes(path), "it"))
+    except ValueError as error:
         raise ValueError(f"{path} is not an index of shards: {error}") from error
     for shard in itertools.chain.from_iterable(splits.values()):
         file = folder / shard.name
@@ -249,6 +250,11 @@ def _checked_shard(row: Any) -> Shard:
         raise ValueError(f"a shard must be a file in the folder itself. Received: {name!r}.")
     for key in ("images", "size"):
         check_whole(key, row[key])
+    if row["images"] * _RECORD_FRAME > row["size"]:
+        raise ValueError(
+            f"{name!r} cannot hold {shortened(row['images'])} images in {shortened(row['size'])} "
+            "bytes."
+        )
     if not isinstance(row.get("plain", False), bool):
         raise ValueError(f"'plain' must be true or false. Received: {row['plain']!r}.")
     return Shard(**row)

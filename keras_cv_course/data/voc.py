@@ -12,12 +12,15 @@ from xml.etree.ElementTree import Element, ParseError
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
+from keras_cv_course._reading import read_bytes
+from keras_cv_course._validation import shortened
 from keras_cv_course.data.annotations import Annotations, RawBox, Reading
 from keras_cv_course.data.input_files import below, existing_folder, utf8_text
 from keras_cv_course.data.photograph_header import MAX_PIXELS
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _NOWHERE = (math.nan,) * 4
+_MOST_BYTES = 2**26  # of an XML file
 _TRUE = ("1", "true")
 _LAST_COLUMN = re.compile(r"\s+(-1|0|1)$")
 
@@ -127,7 +130,7 @@ def _entry(path: Path, first_pixel: int) -> _Entry:
     if not path.is_file():
         raise ValueError("there is no such file.")
     try:
-        root = defusedxml.ElementTree.fromstring(path.read_bytes())
+        root = defusedxml.ElementTree.fromstring(read_bytes(path, _MOST_BYTES))
     except DefusedXmlException as error:
         raise ValueError(f"has declarations that an annotation must not have ({error}).") from error
     except (ParseError, LookupError, ValueError) as error:  # The last two of encodings.
@@ -189,5 +192,5 @@ def _number(element: Element, path: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"has a <{name}> that is not a number: {text.strip()!r}.")
+        raise ValueError(f"has a <{name}> that is not a number: {shortened(text.strip())}.")
     return number

@@ -83,7 +83,19 @@ def _listed(collection: Path, metrics: Mapping[str, str]) -> tuple[int, list[Pat
                 if _FILE.fullmatch(name) is None or not name.startswith(kind):
                     raise ValueError(f"{_MANIFEST} lists {name!r:.80}, which is not a file of it.")
                 files.append(collection / "partitions" / _one_folder(partition) / name)
+    _check_parsed(path)
     return sequence, files
+
+
+def _check_parsed(path: Path) -> None:
+    """Raises ValueError unless milvus-lite reads a manifest that has none before it beside it."""
+    with tempfile.TemporaryDirectory(prefix="manifest-") as alone:
+        shutil.copyfile(path, Path(alone, _MANIFEST))
+        try:
+            need("milvus_lite.storage.manifest").Manifest.load(alone)
+        # Its own error, and whatever a value of another kind makes its parser raise.
+        except Exception as error:
+            raise ValueError(f"milvus-lite cannot read {_MANIFEST}.") from error
 
 
 def _one_folder(partition: str) -> str:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from keras_cv_course._validation import check_input_range
+from keras_cv_course._validation import check_crop, check_input_range
 from keras_cv_course.data.photographs import read_photograph as read_photograph
 from keras_cv_course.faces.detection import Detector, cut_out, find_face
 
@@ -48,8 +48,7 @@ class FaceReader:
                 f"Received: {self.input_shape}."
             )
         check_input_range(self.input_range)
-        if not 0 < self.crop <= 1:
-            raise ValueError(f"`crop` must be above 0 and at most 1. Received: {self.crop!r}.")
+        check_crop(self.crop)
 
     def __call__(self, photograph: np.ndarray) -> np.ndarray:
         """Returns the face in a photograph, float32 `(height, width, channels)`.
@@ -78,7 +77,7 @@ def crop_center(image: np.ndarray, share: float) -> np.ndarray:
 
     Args:
         image: `(height, width, channels)`.
-        share: Of each side, above 0 and at most 1.
+        share: Of each side, from 0.001 to 1.
     """
     height, width = image.shape[:2]
     top, left = (int((side - side * share) / 2) for side in (height, width))

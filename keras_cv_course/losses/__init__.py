@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from keras_cv_course.losses.margin_softmax import CosFace as CosFace
     from keras_cv_course.losses.masked import MaskedLoss as MaskedLoss
     from keras_cv_course.losses.multibox import MultiboxClassLoss as MultiboxClassLoss
+    from keras_cv_course.losses.segmentation import SegmentationLoss as SegmentationLoss
     from keras_cv_course.losses.triplet import TripletSemiHardLoss as TripletSemiHardLoss
     from keras_cv_course.losses.yolo import YOLOv2Loss as YOLOv2Loss
     from keras_cv_course.losses.yolo import YOLOv3Loss as YOLOv3Loss
@@ -32,6 +33,7 @@ else:
             "margin_softmax": ("ArcFace", "CosFace"),
             "masked": ("MaskedLoss",),
             "multibox": ("MultiboxClassLoss",),
+            "segmentation": ("SegmentationLoss",),
             "triplet": ("TripletSemiHardLoss",),
             "yolo": ("YOLOv2Loss", "YOLOv3Loss"),
             "yolo_v1": ("YOLOv1Loss",),

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from keras_cv_course.metrics.detections import Truth as Truth
     from keras_cv_course.metrics.landmarks import normalized_mean_error as normalized_mean_error
     from keras_cv_course.metrics.masked import MaskedMetric as MaskedMetric
+    from keras_cv_course.metrics.segmentation import SegmentationScores as SegmentationScores
+    from keras_cv_course.metrics.segmentation import boundary_f1 as boundary_f1
+    from keras_cv_course.metrics.segmentation import pixel_confusion as pixel_confusion
+    from keras_cv_course.metrics.segmentation import segmentation_scores as segmentation_scores
     from keras_cv_course.metrics.voc_ap import precision_recall as precision_recall
     from keras_cv_course.metrics.voc_ap import voc_average_precision as voc_average_precision
 else:
@@ -32,6 +36,12 @@ else:
             "detections": ("Truth",),
             "landmarks": ("normalized_mean_error",),
             "masked": ("MaskedMetric",),
+            "segmentation": (
+                "SegmentationScores",
+                "boundary_f1",
+                "pixel_confusion",
+                "segmentation_scores",
+            ),
             "voc_ap": ("precision_recall", "voc_average_precision"),
         },
         before=register_for,

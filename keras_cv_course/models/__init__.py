@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from keras_cv_course import backbones, detectors
+from keras_cv_course import backbones, detectors, segmenters
 from keras_cv_course._lazy import lazy_names
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from keras_cv_course.faces import MultitaskFaceNetwork as MultitaskFaceNetwork
     from keras_cv_course.faces import SiameseEncoder as SiameseEncoder
     from keras_cv_course.faces import SiameseNetwork as SiameseNetwork
+    from keras_cv_course.segmenters import *  # noqa: F403
 else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
@@ -26,5 +27,6 @@ else:
                 "SiameseEncoder",
                 "SiameseNetwork",
             ),
+            ".segmenters": segmenters.__all__,
         },
     )

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import keras
 
+Fact = TypeVar("Fact")
 Factor = tuple[Fraction, Fraction]  # of height and width
 
 _ONE: Factor = (Fraction(1), Fraction(1))
@@ -18,13 +19,6 @@ _OF_FIXED_SIZE = (
     keras.layers.GlobalMaxPooling2D,
     keras.layers.Resizing,
 )
-
-
-@dataclass(frozen=True)
-class _Map:
-    """The stride of a tensor, or None where it is not a map of the input."""
-
-    stride: Factor | None
 
 
 def output_strides(model: keras.Model) -> dict[str, Factor | None]:
@@ -42,22 +36,48 @@ def output_strides(model: keras.Model) -> dict[str, Factor | None]:
         >>> output_strides(MobileNetV2())["stage3_block1_project_bn"]
         (Fraction(8, 1), Fraction(8, 1))
     """
-    strides: dict[str, Factor | None] = {}
-    _run(model, [_Map(_ONE)] * len(model.inputs), strides)
-    return strides
+    return along_graph(model, _ONE, _stride)
 
 
-def _run(model: keras.Model, inputs: list[_Map], strides: dict[str, Factor | None]) -> Any:
-    """Runs the graph on strides instead of tensors, with Keras' own loop as `complexity` does."""
+def along_graph(
+    model: keras.Model, start: Fact, step: Callable[[Any, list[Fact]], Fact]
+) -> dict[str, Fact]:
+    """Returns a fact on each layer's output, by the layer's name, as it follows from its inputs'.
+
+    Args:
+        model: Functional or built Sequential model. A layer that is called more than once has the
+            fact of its last call; layers of models inside it are not listed.
+        start: The fact on the inputs.
+        step: Takes a layer and the facts on its inputs, and returns that on its output.
+    """
+    facts: dict[str, Fact] = {}
+    _run(model, [_Known(start)] * len(model.inputs), step, facts)
+    return facts
+
+
+@dataclass(frozen=True)
+class _Known(Generic[Fact]):
+    """What stands for a tensor."""
+
+    fact: Fact
+
+
+def _run(
+    model: keras.Model,
+    inputs: list[_Known[Fact]],
+    step: Callable[[Any, list[Fact]], Fact],
+    facts: dict[str, Fact],
+) -> Any:
+    """Runs the graph on facts instead of tensors, with Keras' own loop as `complexity` does."""
 
     def operation(layer: Any) -> Callable[..., Any]:
         def compute(*args: Any, **kwargs: Any) -> Any:
-            maps = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, _Map)]
+            known = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, _Known)]
             if isinstance(layer, keras.Function | keras.Sequential):
-                return _run(layer, maps, {})
-            strides[layer.name] = _stride(layer, maps)
+                return _run(layer, known, step, {})
+            facts[layer.name] = step(layer, [x.fact for x in known])
             results = keras.tree.flatten(layer._inbound_nodes[-1].outputs)
-            return [_Map(strides[layer.name]) for _ in results]
+            return [_Known(facts[layer.name]) for _ in results]
 
         return compute
 
@@ -70,12 +90,12 @@ def _run(model: keras.Model, inputs: list[_Map], strides: dict[str, Factor | Non
     return keras.tree.flatten(outputs)
 
 
-def _stride(layer: Any, maps: list[_Map]) -> Factor | None:
+def _stride(layer: Any, strides: list[Factor | None]) -> Factor | None:
     """Returns the stride of what a layer gives for maps of these strides."""
-    known = {x.stride for x in maps if x.stride is not None}
+    known = {stride for stride in strides if stride is not None}
     if len(known) != 1:
         return None
-    factor = _factor(layer)
+    factor = factor_of(layer)
     return None if factor is None else _product(known.pop(), factor)
 
 
@@ -83,24 +103,25 @@ def _product(one: Factor, other: Factor) -> Factor:
     return one[0] * other[0], one[1] * other[1]
 
 
-def _factor(layer: Any) -> Factor | None:
+def factor_of(layer: Any) -> Factor | None:
     """Returns by how much a layer makes a map smaller; None if its output is not a map."""
     if isinstance(layer, _OF_FIXED_SIZE):
         return None
     kind = type(layer).__name__
     if kind == "SpaceToDepth":
-        return _pair(layer.block_size)
+        return pair(layer.block_size)
     if kind == "DepthToSpace":
-        return _inverse(_pair(layer.block_size))
+        return _inverse(pair(layer.block_size))
     if isinstance(layer, keras.layers.UpSampling2D):
-        return _inverse(_pair(layer.size))
+        return _inverse(pair(layer.size))
     if not hasattr(layer, "strides"):
         return _factor_of_shapes(layer)
-    strides = _pair(layer.strides)
+    strides = pair(layer.strides)
     return _inverse(strides) if isinstance(layer, keras.layers.Conv2DTranspose) else strides
 
 
-def _pair(size: Any) -> Factor:
+def pair(size: Any) -> Factor:
+    """Returns the size on both axes, which may be one number for both."""
     height, width = size if isinstance(size, tuple | list) else (size, size)
     return Fraction(height), Fraction(width)
 

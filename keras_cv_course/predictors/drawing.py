@@ -83,6 +83,32 @@ def draw_lines(image: np.ndarray, lines: Sequence[str]) -> Image.Image:
     return canvas
 
 
+def draw_legend(image: np.ndarray, entries: Sequence[tuple[str, tuple[int, ...]]]) -> Image.Image:
+    """Returns an image with a patch of colour and a name for each entry, in its lower left corner.
+
+    Those that have no room are left out.
+
+    Args:
+        image: uint8 `(height, width, 3)`.
+        entries: (name, (red, green, blue)) of each, the first on top.
+    """
+    canvas = Image.fromarray(image)
+    drawing = ImageDraw.Draw(canvas)
+    font = _font(canvas)
+    _, upper, _, lower = drawing.textbbox((0, 0), "Ag", font=font)
+    side = round(lower - upper)
+    line = side + 4
+    shown = entries[: max(canvas.height // line, 1)]
+    top = canvas.height - line * len(shown)
+    for name, colour in shown:
+        right = drawing.textlength(name, font=font) + side + 10
+        drawing.rectangle((0, top, right, top + line), fill="black")
+        drawing.rectangle((2, top + 2, 2 + side, top + 2 + side), fill=colour, outline="white")
+        drawing.text((side + 7, top + 2 - upper), name, font=font, fill="white")
+        top += line
+    return canvas
+
+
 def _font(canvas: Image.Image) -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
     size = max(_LEAST_TEXT_PX, round(min(canvas.size) * _TEXT_PER_IMAGE))
     return ImageFont.load_default(size)

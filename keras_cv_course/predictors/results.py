@@ -2,6 +2,7 @@
 
 import io
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -38,6 +39,10 @@ class Result(ABC):
     @abstractmethod
     def draw(self) -> Image.Image:
         """Returns the image with the result drawn on it."""
+
+    def images(self) -> Mapping[str, Image.Image]:
+        """Returns the images that are saved of the result, by what their files' names end in."""
+        return {self.DRAWING: self.draw()}
 
     def resized(self, side_px: int) -> "Result":
         """Returns the result with its image stretched to a square of a size."""

@@ -11,6 +11,7 @@ from keras.src.saving.serialization_lib import SafeModeScope
 
 from keras_cv_course._unique_names import free_name, unique_names
 from keras_cv_course.layers.batch_normalization import BatchNormalization
+from keras_cv_course.layers.grouped_convolution import GroupedConv2D
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,10 @@ def tensors(structure: Any) -> list[keras.KerasTensor]:
     return [x for x in keras.tree.flatten(structure) if isinstance(x, keras.KerasTensor)]
 
 
-_OURS = {keras.layers.BatchNormalization: BatchNormalization}
+_OURS = {
+    keras.layers.BatchNormalization: BatchNormalization,
+    keras.layers.Conv2D: GroupedConv2D,
+}
 
 
 def is_exactly(operation: keras.Operation, *kinds: type) -> bool:

@@ -53,9 +53,9 @@ class ModelSpec:
                 raise TypeError(f"`{name}` must be names. Received: {value!r}.")
             object.__setattr__(self, name, tuple(value))
         if self.input_range is not None:
-            low, high = (float(value) for value in self.input_range)
-            check_input_range((low, high))
-            object.__setattr__(self, "input_range", (low, high))
+            check_input_range(self.input_range)  # before it is converted: JSON has any number
+            low, high = self.input_range
+            object.__setattr__(self, "input_range", (float(low), float(high)))
         if self.resize is not None:
             check_choice("resize", self.resize, RESIZINGS)
 

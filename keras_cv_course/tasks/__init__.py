@@ -64,6 +64,7 @@ class _Registered:
 _ROWS = (
     TaskRow("classify", "name what an image shows", f"{__name__}.classification"),
     TaskRow("detect", "find objects in an image", f"{__name__}.detection"),
+    TaskRow("segment", "name the class of each pixel", f"{__name__}.segmentation"),
     TaskRow("localize", "name and find the one object of an image", f"{__name__}.localization"),
     TaskRow("verify", "recognize people by their faces", f"{__name__}.verification"),
     TaskRow("multitask", "predict points, age, smile and more of a face", f"{__name__}.multitask"),

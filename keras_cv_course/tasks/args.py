@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from keras_cv_course._validation import check_choice, check_positive, check_rate, check_whole
+from keras_cv_course._validation import (
+    MOST_BATCH,
+    MOST_SIZE_PX,
+    check_at_most,
+    check_choice,
+    check_positive,
+    check_rate,
+    check_whole,
+)
 from keras_cv_course.registry import MODELS, list_models
 from keras_cv_course.tasks.splits import absolute
 from keras_cv_course.training.recipe import Recipe
@@ -80,6 +88,9 @@ class RunArgs:
         for name in ("imgsz", "alpha"):
             if getattr(self, name) is not None:
                 check_positive(name, getattr(self, name))
+        for name, most in (("imgsz", MOST_SIZE_PX), ("batch", MOST_BATCH)):
+            if getattr(self, name) is not None:
+                check_at_most(name, getattr(self, name), most)
         check_choice("strategy", self.strategy, (None, *STRATEGIES))
         check_choice("mixed_precision", self.mixed_precision, (None, *PRECISIONS))
         if self.freeze < 0:

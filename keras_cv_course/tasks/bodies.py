@@ -1,5 +1,7 @@
 """The network under the heads of a run's model."""
 
+from typing import Any
+
 import keras
 
 from keras_cv_course.registry import build_model
@@ -10,7 +12,10 @@ BATCH_NORM_MOMENTUM = 0.9
 
 
 def build_body(
-    args: RunArgs, backbone: str, batch_norm_momentum: float = BATCH_NORM_MOMENTUM
+    args: RunArgs,
+    backbone: str,
+    batch_norm_momentum: float = BATCH_NORM_MOMENTUM,
+    **options: Any,
 ) -> keras.Model:
     """Returns a classifier of the registry without its classifier, for the input of a run.
 
@@ -18,6 +23,7 @@ def build_body(
         args: Of the run.
         backbone: Name of the classifier.
         batch_norm_momentum: Of its batch normalization.
+        **options: Further arguments of its builder.
     """
     return build_model(
         backbone,
@@ -26,4 +32,5 @@ def build_body(
         include_top=False,
         batch_norm_momentum=batch_norm_momentum,
         **({} if args.alpha is None else {"alpha": args.alpha}),
+        **options,
     )

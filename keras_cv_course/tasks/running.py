@@ -121,7 +121,11 @@ def continue_run(run: RunFolder, verbose: int = 0) -> dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise ValueError(f"{run.args} cannot be gone on with: {error}") from error
     with run.locked():
-        data = _opened(task, args, run.load_split())
+        files = run.load_split()
+        try:
+            data = _opened(task, args, files)
+        except ValueError as error:
+            raise ValueError(f"The data of {run.path} has changed: {error}") from error
         run.check_classes(args.data, data.class_names)
         with strategy_scope(args.strategy) as devices:
             model = _built(task, args, data, devices)

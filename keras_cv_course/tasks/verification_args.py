@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keras_cv_course._validation import check_choice, check_whole
+from keras_cv_course._validation import check_choice, check_crop, check_whole
 from keras_cv_course.registry import MODELS, list_models
 from keras_cv_course.tasks.args import RunArgs, check_held_out, option
 from keras_cv_course.training.recipe import Recipe
@@ -74,8 +74,7 @@ class Args(RunArgs):
         for name in ("embedding_dim", "people_per_batch", "images_per_person"):
             check_whole(name, getattr(self, name))
         check_held_out("held_out", self.held_out)
-        if not 0 < self.crop <= 1:
-            raise ValueError(f"`crop` must be above 0 and at most 1. Received: {self.crop}.")
+        check_crop(self.crop)
         if self.model != "face_encoder":
             for name in _OF_FACE_ENCODER:
                 if getattr(self, name) != getattr(type(self), name):

@@ -311,7 +311,9 @@ def _check_names(
     if class_names is None:
         return
     sizes = [y.shape[-1] for y in network.outputs] if last is None else [last.classes]
-    if len(class_names) not in sizes:
+    # Class numbers, as an argmax gives them, have names and no axis of classes.
+    numbers = any(keras.backend.is_int_dtype(y.dtype) for y in network.outputs)
+    if len(class_names) not in sizes and not numbers:
         raise ValueError(
             "`class_names` must have one name for each class of one of the outputs. Received: "
             f"{len(class_names)} names for outputs of {sizes} classes."

@@ -75,6 +75,13 @@ def check_target(data: bytes, target: str | None) -> None:
         raise ValueError(f'`model` must become a file that target="{target}" takes. {lines}')
 
 
+def _ends_in_scores(model: keras.Model) -> bool:
+    """Whether the output has an activation, so that the reader needs none to show scores."""
+    last = model.outputs[0]._keras_history.operation
+    activation = getattr(last, "activation", keras.activations.linear)
+    return isinstance(last, keras.layers.Softmax) or activation is not keras.activations.linear
+
+
 def _metadata_of(model: keras.Model, class_names: Sequence[str] | None) -> OutputMetadata | None:
     """Returns what a network of one RGB image does, by what it gives."""
     image = model.inputs[0]
@@ -87,7 +94,7 @@ def _metadata_of(model: keras.Model, class_names: Sequence[str] | None) -> Outpu
         return None
     output = model.outputs[0]
     if len(output.shape) == 4:
-        return SegmenterMetadata(labels)
+        return SegmenterMetadata(labels, "none" if _ends_in_scores(model) else "softmax")
     if len(output.shape) == 2:
         return ClassifierMetadata(labels) if labels else EmbedderMetadata()
     return None

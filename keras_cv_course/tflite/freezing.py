@@ -9,6 +9,7 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from keras_cv_course.quantization.graph import input_names, output_names
+from keras_cv_course.quantization.grouped import with_plain_groups
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def freeze(model: keras.Model, outputs: Sequence[str] | None = None) -> FrozenMo
                 f"{tuple(x.shape)}. Build the model with input_shape=(height, width, channels)."
             )
     check_outputs(model)
-    names = input_names(model)
+    names, outputs = input_names(model), outputs or output_names(model)
+    model = with_plain_groups(model)
     specs = [
         tf.TensorSpec((1, *x.shape[1:]), x.dtype, name=name)
         for x, name in zip(model.inputs, names, strict=True)
@@ -78,10 +80,10 @@ def freeze(model: keras.Model, outputs: Sequence[str] | None = None) -> FrozenMo
 
     @tf.function(input_signature=specs, autograph=False)
     def infer(*inputs: tf.Tensor) -> list[tf.Tensor]:
-        outputs = model(keras.tree.pack_sequence_as(model.input, inputs), training=False)
-        return keras.tree.flatten(outputs)
+        scores = model(keras.tree.pack_sequence_as(model.input, inputs), training=False)
+        return keras.tree.flatten(scores)
 
-    return freeze_function(infer.get_concrete_function(), names, outputs or output_names(model))
+    return freeze_function(infer.get_concrete_function(), names, outputs)
 
 
 def freeze_function(function: Any, inputs: Sequence[str], outputs: Sequence[str]) -> FrozenModel:

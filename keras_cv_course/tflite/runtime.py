@@ -23,6 +23,7 @@ from keras_cv_course.tflite.tensors import (
 )
 from keras_cv_course.tflite.validation import check_file, check_header, reading
 
+_NUMBERS = ("int32", "int64")
 _KERNELS = {"default": OpResolverType.AUTO, "reference": OpResolverType.BUILTIN_REF}
 
 _IMAGE_RANK = 4  # (batch, height, width, channels)
@@ -81,7 +82,8 @@ class TFLiteModel:
             self.inputs = tuple(spec_from_details(name, details) for name, details in inputs)
             self.outputs = tuple(spec_from_details(name, details) for name, details in outputs)
             spec = read_spec(self.path)
-        shapes = [tensor.shape for tensor in self.outputs]
+        # Class numbers, as an argmax gives them, have no axis of classes.
+        shapes = [tensor.shape for tensor in self.outputs if tensor.dtype not in _NUMBERS]
         self.class_names = fit_names(spec.class_names, shapes, self.path)
         self.spec = dataclasses.replace(spec, class_names=self.class_names)
         self._batch_size = _batch_size(self.path, self.inputs)

@@ -24,6 +24,7 @@ _IDENTIFIER = b"TFL3"
 _ZIP = b"PK\x03\x04"
 _CHILD = "tflite._validation_child"
 _TIMEOUT_S = 120.0
+_MOST_BYTES = 2**31
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,9 @@ def check_header(path: Path) -> str | None:
         return "there is no such file"
     if not path.is_file():
         return "it is a pipe, a socket or a device"
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        return f"it has {size:,} bytes, and a flatbuffer at most {_MOST_BYTES:,}"
     with path.open("rb") as file:
         head = file.read(8)
     if not head:

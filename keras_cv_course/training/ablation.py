@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from keras_cv_course._atomic import replacing, write_atomic
 from keras_cv_course._reading import parse_json, read_text
-from keras_cv_course._validation import check_choice
+from keras_cv_course._validation import check_choice, shortened
 from keras_cv_course.training.recipe import Recipe
 
 _DPI = 120
@@ -200,6 +200,11 @@ def _read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
     text = read_text(path)
     try:
         records = [parse_json(line, path) for line in text[: text.rfind("\n") + 1].splitlines()]
+        for record in records:
+            Recipe.from_dict(record["recipe"])
+            kinds = type(record["name"]), type(record["seed"]), type(record["score"])
+            if kinds != (str, int, float):
+                raise ValueError(f"a result is {shortened(record)}.")
         return {(record["name"], record["seed"]): record for record in records}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} must hold the results of an ablation: {error}") from error

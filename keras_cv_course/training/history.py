@@ -9,6 +9,7 @@ import keras
 
 from keras_cv_course._atomic import write_atomic
 from keras_cv_course._reading import read_text
+from keras_cv_course._validation import shortened
 
 # Returns the score of an epoch from its row: larger is better, the first number counts most.
 Score = Callable[[Mapping[str, float]], tuple[float, ...]]
@@ -43,7 +44,8 @@ def read_history(path: Path) -> dict[str, list[float]]:
     try:
         numbers = [[float(value) for value in row] for row in rows]
     except ValueError as error:
-        raise ValueError(f"{path} must hold one line of numbers for each epoch: {error}") from error
+        text = shortened(str(error))
+        raise ValueError(f"{path} must hold one line of numbers for each epoch: {text}") from error
     return {name: [row[i] for row in numbers] for i, name in enumerate(names)}
 
 

@@ -1,7 +1,6 @@
 """How a network is trained, as data: what is in a run's `args.yaml` and can be read back equal."""
 
 import dataclasses
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from keras_cv_course._atomic import write_atomic
 from keras_cv_course._reading import read_yaml, write_yaml
 from keras_cv_course._validation import (
     MOST_EPOCHS,
+    MOST_SEED,
     MOST_SIZE_PX,
     check_at_most,
     check_choice,
@@ -22,6 +22,7 @@ from keras_cv_course._validation import (
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("cosine", "step", "constant")
 SIZE_STEP_PX = 32
+_LARGEST_FLOAT = 3.4e38  # of float32, in which networks compute
 _MOST_AUGMENTATIONS = 100  # one after the other, of each image
 
 
@@ -114,6 +115,10 @@ class Recipe:
         for name in ("epochs", "learning_rate", "decay_factor"):
             check_positive(name, getattr(self, name))
         check_at_most("epochs", self.epochs, MOST_EPOCHS)
+        if self.seed > MOST_SEED:
+            raise ValueError(
+                f"`seed` must be at most {MOST_SEED}. Received: {shortened(self.seed)}."
+            )
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         for name in ("momentum", "label_smoothing", "shift", "turn", "zoom", "ema"):
             check_rate(name, getattr(self, name))
@@ -158,8 +163,9 @@ class Recipe:
             )
         for name, value in vars(self).items():
             numbers = value if isinstance(value, tuple) else (value,)
-            if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
-                raise ValueError(f"`{name}` must be finite. Received: {value!r}.")
+            # Not written as `>`, which is false of NaN.
+            if any(isinstance(n, float) and not abs(n) <= _LARGEST_FLOAT for n in numbers):
+                raise ValueError(f"`{name}` must be finite, also as float32. Received: {value!r}.")
 
     def _check_together(self) -> None:
         check_schedule(self.schedule, self.epochs, self.warmup_epochs, self.decay_epochs)

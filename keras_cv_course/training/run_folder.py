@@ -125,9 +125,9 @@ class RunFolder:
         if not self.split.is_file():
             return None
         content = read_json(self.split)
-        if not isinstance(content, dict) or not all(isinstance(x, list) for x in content.values()):
+        if not isinstance(content, dict) or not all(map(_are_names, content.values())):
             raise ValueError(f"{self.split} must hold a list of files for each split.")
-        return {name: tuple(map(str, files)) for name, files in content.items()}
+        return {name: tuple(files) for name, files in content.items()}
 
     def check_classes(self, data: str, class_names: Sequence[str]) -> None:
         """Raises ValueError unless the data has the classes that the run began with.
@@ -210,6 +210,10 @@ class RunFolder:
 
     def _stages(self) -> tuple["RunFolder", "RunFolder"]:
         return RunFolder(self.path), self.quantization_aware()
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def create_run(

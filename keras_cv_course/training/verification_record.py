@@ -13,7 +13,7 @@ import numpy as np
 from keras_cv_course._atomic import replacing, write_atomic
 from keras_cv_course._containers import check_archive
 from keras_cv_course._reading import check_regular, read_json
-from keras_cv_course._validation import check_choice, check_input_range, shortened
+from keras_cv_course._validation import check_choice, check_crop, check_input_range, shortened
 from keras_cv_course.faces.verification_report import VerificationReport
 
 RECORD = "verification.json"
@@ -101,8 +101,11 @@ def read_verification(folder: str | os.PathLike[str]) -> VerificationRecord | No
         if values is not None:
             check_input_range(values)
         similarity, same = _pairs(path.with_suffix(".npz"))
+        threshold = _finite(facts["threshold"])
+        if not -1 <= threshold <= 1:
+            raise ValueError(f"a threshold must be from -1 to 1. Received: {threshold:g}")
         return VerificationRecord(
-            threshold=_finite(facts["threshold"]),
+            threshold=threshold,
             input_range=None if values is None else (_finite(values[0]), _finite(values[1])),
             **_preparation(facts.get("preparation", {})),
             similarity=similarity,
@@ -129,7 +132,8 @@ def _preparation(values: Mapping[str, Any]) -> dict[str, Any]:
         check_choice("preparation", name, ("detector", "crop", "mirrored"))
     detector, crop = values.get("detector", "none"), _finite(values.get("crop", 1.0))
     mirrored = values.get("mirrored", False)
-    if not isinstance(detector, str) or not isinstance(mirrored, bool) or not 0 < crop <= 1:
+    check_crop(crop)
+    if not isinstance(detector, str) or not isinstance(mirrored, bool):
         raise ValueError(f"`preparation` is {shortened(values)}")
     return {"detector": detector, "crop": crop, "mirrored": mirrored}
 

@@ -288,7 +288,7 @@ def test_a_file_for_one_task(keras_cv_course, people, tmp_path):
         ("verify {model} {red} {blue} --threshold 5", "`threshold` must be a cosine"),
         (
             "verify {model} {red} {blue} --threshold 0.5 --crop 0",
-            "`crop` must be above 0 and at most 1",
+            "`crop` must be at least 0.001 and at most 1",
         ),
         (
             "verify {model} {red} {blue} --threshold 0.5 --detector x.onnx",

@@ -20,9 +20,24 @@ from keras_cv_course.names import is_layer_name
 from keras_cv_course.registry import MODELS
 
 # Options that make a network small without changing what its blocks are.
-_NARROW = {"mobilenet": {"alpha": 0.25}, "mobilenet_v2": {"alpha": 0.35}}
-# Lite's body is EfficientNet's, and Darknet is not narrowed.
-_RUN_SLOW = {"efficientnet_lite0", "darknet19"}
+_NARROW = {
+    "mobilenet": {"alpha": 0.25},
+    "mobilenet_v2": {"alpha": 0.35},
+    "resnet18": {"alpha": 0.25},
+    "resnet50_v2": {"alpha": 0.125},
+    "wide_resnet50_2": {"alpha": 0.125},
+    "resnext50_32x4d": {"alpha": 0.25},
+    "se_resnet18": {"alpha": 0.25},
+    "densenet121": {"growth_rate": 8},
+    "densenet_bc": {"depth": 22},
+    "mnasnet_b1": {"alpha": 0.5},
+    "fractalnet": {"filters": (8, 16, 16, 16, 16), "columns": 2},
+}
+# Their blocks are those of a family that is run anyway, or they cannot be made small.
+_RUN_SLOW = {
+    *("bit_r50x1", "darknet19", "densenet121", "efficientnet_lite0", "mnasnet_b1"),
+    "wide_resnet50_2",
+}
 # A member that has what the smallest has not.
 _RUN_TOO = {"mobilenet_v3_large"}
 _CLASSIFIERS = [name for name, entry in MODELS.items() if entry.kind == "classifier"]
@@ -135,7 +150,7 @@ def test_signature_and_help_are_complete(model_name):
             assert re.search(rf"^ +{name}: ", builder.__doc__, re.MULTILINE), name
 
 
-@built
+@pytest.mark.parametrize("model_name", _SMALLEST)
 @pytest.mark.usefixtures("weightless")
 def test_backbone_takes_any_size_if_its_family_does(model_name):
     keras.backend.clear_session()
@@ -233,7 +248,8 @@ def test_pooling(model_name, rng):
 def test_training_lowers_the_loss(model_name, rng):
     # Dropping features or blocks would make so few steps a matter of luck.
     options = inspect.signature(MODELS[model_name].load()).parameters
-    wanted = {"dropout_rate": 0.0, "drop_connect_rate": 0.0, "batch_norm_momentum": 0.9}
+    rates = ("dropout_rate", "drop_connect_rate", "drop_path_rate")
+    wanted = {**dict.fromkeys(rates, 0.0), "batch_norm_momentum": 0.9}
     given = {name: value for name, value in wanted.items() if name in options}
     model = _build(model_name, classes=2, **given)
     # Eagerly, as tracing a graph takes longer than the steps.

@@ -324,10 +324,10 @@ def test_images_of_too_many_pixels_are_left_out(folder):
 def test_deep_json_long_fields_and_other_text_are_named(folder):
     path = folder / "deep.json"
     path.write_text("[" * 100_000)
-    with pytest.raises(ValueError, match=r"deep\.json is not readable JSON"):
+    with pytest.raises(ValueError, match=r"deep\.json is not readable: its lists are nested"):
         coco_annotations(path, folder)
     path.write_bytes(json.dumps({"images": []}).encode("utf-16"))
-    with pytest.raises(ValueError, match=r"deep\.json is not readable JSON"):
+    with pytest.raises(ValueError, match=r"deep\.json must be text in UTF-8"):
         coco_annotations(path, folder)
     path = write_csv(folder, ("a.jpg", "d" * 200_000, 0, 0, 9, 9))
     with pytest.raises(ValueError, match=r"boxes\.csv is not a readable CSV file \(field larger"):

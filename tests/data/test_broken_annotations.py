@@ -196,8 +196,9 @@ def test_coco_images_may_have_no_size(folder, sizes):
     assert as_rows(coco_annotations(path, folder / "JPEGImages", broken="raise"))["a.jpg"] == BOXES
 
 
-def test_an_area_that_is_no_number_is_that_of_the_box(folder):
-    path = write_coco(folder, annotations=[coco_row(1, 0, 3, [0, 0, 10, 5], area="31.5")])
+@pytest.mark.parametrize("area", ["31.5", -1, 1e300, float("nan"), 10**400, True])
+def test_an_area_that_cannot_be_one_is_that_of_the_box(folder, area):
+    path = write_coco(folder, annotations=[coco_row(1, 0, 3, [0, 0, 10, 5], area=area)])
     assert coco_annotations(path, folder / "JPEGImages").images[0].areas.tolist() == [50]
 
 
@@ -219,7 +220,7 @@ def test_other_json_files_are_refused(folder, changes, message):
 
 def test_files_of_other_kinds_are_refused(folder):
     (folder / "x.json").write_text("{")
-    with pytest.raises(ValueError, match=r"x.json is not readable JSON"):
+    with pytest.raises(ValueError, match=r"x.json is not JSON"):
         coco_annotations(folder / "x.json", folder)
     (folder / "list.json").write_text("[]")
     with pytest.raises(ValueError, match=r"a list 'images'"):

@@ -91,7 +91,8 @@ def test_the_real_sets(shared):
     ("rows", "message"),
     [
         ("a.jpg,Ada,1,wide\n", r"landmarks\.csv must hold points as numbers: .*'wide'"),
-        ("a.jpg,Ada,1,inf\n", r"landmarks\.csv must hold points as finite numbers"),
+        ("a.jpg,Ada,1,inf\n", r"landmarks\.csv must hold points in pixels, .*holds inf"),
+        ("a.jpg,Ada,-1e300,2\n", r"landmarks\.csv must hold points in pixels, .*holds -1e\+300"),
         ("a.jpg\n", r"landmarks\.csv must name a file and an identity in each row"),
         (",Ada,1,2\n", r"landmarks\.csv must name a file and an identity in each row"),
         ("a.jpg,Ada,1,2,3,4\nb.jpg,Bob\n", r"There is no image .*b\.jpg"),
@@ -104,6 +105,13 @@ def test_broken_tables_are_named(tmp_path, rows, message):
     text = f"file,identity,x0,y0\n{rows}"
     (tmp_path / "landmarks.csv").write_text(text, "utf-8", "surrogateescape")
     with pytest.raises((ValueError, FileNotFoundError), match=message):
+        face_sets.landmark_table(tmp_path)
+
+
+def test_points_need_both_coordinates(tmp_path):
+    image(tmp_path / "images" / "a.jpg")
+    (tmp_path / "landmarks.csv").write_text("file,identity,x0,y0,x1\na.jpg,Ada,1,2,3\n")
+    with pytest.raises(ValueError, match=r"landmarks\.csv must have a row .* x0, y0, x1, y1"):
         face_sets.landmark_table(tmp_path)
 
 

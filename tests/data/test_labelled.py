@@ -100,6 +100,13 @@ def test_unknown_people_are_split_by_image_and_labels_go_along(sources):
             assert age == 10 * (sources[0].files.index(file) + 1)
 
 
+@pytest.mark.parametrize("value", [np.inf, -1e39])
+def test_infinite_labels_are_refused(value):
+    pictures = LabelledImages(("a.jpg", "b.jpg"), {})
+    with pytest.raises(ValueError, match=r"The label 'age' of b\.jpg is infinite"):
+        pictures.with_labels(age=[np.nan, value])
+
+
 def test_wrong_arguments_are_refused(sources):
     ages, smiles = sources
     with pytest.raises(ValueError, match=r"`shares` must be above 0 and sum to 1.*\(0.5, 0.6\)"):

@@ -86,3 +86,11 @@ def test_other_text_and_names_that_lead_out_are_refused(tmp_path):
     path.write_bytes("1\t1".encode("utf-16"))
     with pytest.raises(ValueError, match=r"pairs\.txt must be text in UTF-8, and is in UTF-16"):
         lfw_pairs(path, tmp_path / "lfw")
+
+
+@pytest.mark.parametrize("line", ["[" * 20_000, f"{'x' * 20_000}\t1\t2"])
+def test_messages_of_long_lines_are_short(tmp_path, line):
+    path = write(tmp_path, [LINES[0], line, *LINES[2:]])
+    with pytest.raises(ValueError, match=str(tmp_path)) as caught:
+        lfw_pairs(path, tmp_path)
+    assert len(str(caught.value)) < 1000

@@ -87,7 +87,7 @@ def test_crop_keeps_the_middle():
     assert people.load((4, 4, 1), (0.0, 1.0), crop=0.5).min() == 1.0
     assert people.load((4, 4, 1), (0.0, 1.0)).min() == 0.0
     for crop in (0, 1.1):
-        with pytest.raises(ValueError, match=r"`crop` must be above 0 and at most 1"):
+        with pytest.raises(ValueError, match=r"`crop` must be at least 0.001 and at most 1"):
             image_reader(people, (4, 4, 1), (0.0, 1.0), crop)
 
 

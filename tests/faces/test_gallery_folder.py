@@ -103,6 +103,11 @@ def truncated(folder):
             ),
             "not a file of it",
         ),
+        (edited(lambda m: m.update(version=None)), "milvus-lite cannot read manifest"),
+        (
+            edited(lambda m: m["index_specs"]["embedding"].update(build_params=1.5)),
+            "milvus-lite cannot read manifest",
+        ),
         (lambda folder: faces_file(folder).unlink(), "is not there"),
         (truncated, "is not whole"),
         (lambda folder: (folder / "collections/faces/schema.json").write_text("{}"), "fields"),

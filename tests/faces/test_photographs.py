@@ -43,5 +43,7 @@ def test_wrong_arguments():
         FaceReader((16, 16, 4), (-1.0, 1.0))
     with pytest.raises(ValueError, match="`input_range` must be the smallest and the largest"):
         FaceReader((16, 16, 3), (1.0, -1.0))
-    with pytest.raises(ValueError, match=r"`crop` must be above 0 and at most 1\. Received: 0"):
+    with pytest.raises(
+        ValueError, match=r"`crop` must be at least 0\.001 and at most 1\. Received: 0"
+    ):
         FaceReader((16, 16, 3), (-1.0, 1.0), crop=0)

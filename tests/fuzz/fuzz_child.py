@@ -15,11 +15,11 @@ import traceback
 import warnings
 from pathlib import Path
 
-from mutations import mutated
-from readers import READERS
+from commands import ROWS
+from mutations import damage
 
 _FREE_BYTES = 3 * 2**30
-_ROWS = {row.name: row for row in READERS}
+_ROWS = {row.name: row for row in ROWS}
 _ERRORS = (ValueError, OSError, TypeError)
 
 
@@ -30,8 +30,7 @@ def case(corpus: Path, scratch: Path, name: str, seed: int) -> tuple[Path, str]:
     shutil.copytree(corpus / name, folder)
     files = sorted(path for pattern in row.files for path in folder.glob(pattern))
     path = files[seed % len(files)]
-    path.chmod(0o600)
-    path.write_bytes(mutated(path.read_bytes(), f"{name}/{seed}"))
+    damage(path, f"{name}/{seed}")
     return folder, str(path.relative_to(folder))
 
 

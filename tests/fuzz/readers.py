@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import annotated_folders
 import numpy as np
 from PIL import Image
 
@@ -75,50 +76,6 @@ def _read_shards(folder: Path) -> None:
     with corrupt_shards_named():
         for images, labels in (*data.epochs.since(0).take(3), *data.val):
             assert images.shape[0] == labels.shape[0]
-
-
-def _annotated(folder: Path) -> None:
-    for part in ("JPEGImages", "Annotations", "ImageSets/Main"):
-        (folder / part).mkdir(parents=True)
-    boxes = {"a": [2, 3, 11, 9], "b": [1, 1, 20, 16]}
-    for name, box in boxes.items():
-        Image.new("RGB", (30, 20)).save(folder / f"JPEGImages/{name}.jpg")
-        corners = zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
-        tags = "".join(f"<{tag}>{value}</{tag}>" for tag, value in corners)
-        (folder / f"Annotations/{name}.xml").write_text(
-            f"<annotation><filename>{name}.jpg</filename><size><width>30</width><height>20</height>"
-            f"</size><object><name>dog</name><bndbox>{tags}</bndbox></object></annotation>"
-        )
-    (folder / "ImageSets/Main/train.txt").write_text("a\nb\n")
-    rows = [f"{name}.jpg,dog,{','.join(map(str, box))}\n" for name, box in boxes.items()]
-    (folder / "boxes.csv").write_text("".join(rows))
-    images = [
-        {"id": i, "file_name": f"{n}.jpg", "width": 30, "height": 20} for i, n in enumerate("ab")
-    ]
-    objects = [
-        {"id": i, "image_id": i, "category_id": 3, "bbox": [1, 2, 9, 8], "iscrowd": 0, "area": 72}
-        for i in range(2)
-    ]
-    coco = {"images": images, "annotations": objects, "categories": [{"id": 3, "name": "dog"}]}
-    (folder / "boxes.json").write_text(json.dumps(coco))
-
-
-def _read_voc(folder: Path) -> None:
-    from keras_cv_course.data import voc_annotations
-
-    voc_annotations(folder, "train", broken="raise")
-
-
-def _read_coco(folder: Path) -> None:
-    from keras_cv_course.data import coco_annotations
-
-    coco_annotations(folder / "boxes.json", folder / "JPEGImages", broken="raise")
-
-
-def _read_table(folder: Path) -> None:
-    from keras_cv_course.data import table_annotations
-
-    table_annotations(folder / "boxes.csv", folder / "JPEGImages", broken="raise")
 
 
 def _faces(folder: Path) -> None:
@@ -225,7 +182,8 @@ def _run(folder: Path) -> None:
     run = create_run({"data": "digits", "imgsz": 32, "recipe": Recipe().to_dict()}, folder, "run")
     save_recipe(Recipe(mixup=0.2), folder / "recipe.yaml")
     run.results.write_text("epoch,loss,val_loss\n0,1.5,1.25\n1,0.5,0.75\n")
-    (folder / "ablation.jsonl").write_text('{"name": "a", "seed": 0, "score": 0.5}\n')
+    result = {"name": "a", "seed": 0, "score": 0.5, "recipe": Recipe().to_dict()}
+    (folder / "ablation.jsonl").write_text(json.dumps(result) + "\n")
 
 
 def _read_yaml(folder: Path) -> None:
@@ -264,7 +222,7 @@ def _read_checkpoint(folder: Path) -> None:
     Checkpoint(folder / "state", [keras.callbacks.EarlyStopping(patience=2)]).restore(_network())
 
 
-def _verification(folder: Path) -> None:
+def verification(folder: Path) -> None:
     from keras_cv_course.faces import verification_report
     from keras_cv_course.training import save_verification
 
@@ -321,12 +279,36 @@ READERS: tuple[Reader, ...] = (
         "voc",
         ("data.voc", "data.annotations", "data.input_files"),
         ("Annotations/*", "ImageSets/Main/*", "JPEGImages/*"),
-        _annotated,
-        _read_voc,
+        annotated_folders.annotated,
+        annotated_folders.read_voc,
     ),
-    Reader("coco", ("data.coco", "data.annotations"), ("boxes.json",), _annotated, _read_coco),
     Reader(
-        "table", ("data.box_table", "data.annotations"), ("boxes.csv",), _annotated, _read_table
+        "coco",
+        ("data.coco", "data.annotations"),
+        ("boxes.json",),
+        annotated_folders.annotated,
+        annotated_folders.read_coco,
+    ),
+    Reader(
+        "masks",
+        ("data.masks", "data.mask_folders"),
+        ("classes.txt", "ImageSets/*/*", "masks/*", "SegmentationClass/*"),
+        annotated_folders.masks,
+        annotated_folders.read_masks,
+    ),
+    Reader(
+        "outlines",
+        ("data.coco_masks", "data.outlines"),
+        ("boxes.json",),
+        annotated_folders.outlines,
+        annotated_folders.read_outlines,
+    ),
+    Reader(
+        "table",
+        ("data.box_table", "data.annotations"),
+        ("boxes.csv",),
+        annotated_folders.annotated,
+        annotated_folders.read_table,
     ),
     Reader(
         "landmarks", ("data.face_sets",), ("landmarks.csv", "images/*"), _faces, _read_landmarks
@@ -374,7 +356,7 @@ READERS: tuple[Reader, ...] = (
         "verification",
         ("training.verification_record",),
         ("verification.*",),
-        _verification,
+        verification,
         _read_verification,
     ),
     Reader(

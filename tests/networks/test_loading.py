@@ -1,5 +1,7 @@
+import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -117,3 +119,52 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         ValueError, match=r"image\.png is not a saved model, a \.keras or \.h5 file"
     ):
         load_model(tmp_path / "image.png")
+
+
+BOMBS = {
+    "units": (lambda layers: layers[3]["config"].update(units=10**9), "weights and holds 122"),
+    "input": (
+        lambda layers: layers[0]["config"].update(batch_shape=[None, 10**6, 10**6, 3]),
+        "makes 3,000,000,000,000 values",
+    ),
+    "layers": (
+        lambda layers: layers.extend([dict(layers[3], name="more")] * 10_000),
+        "describes 20,007 layers",
+    ),
+}
+READ_BOMBS = """
+import resource, sys
+from pathlib import Path
+from keras_cv_course import load_model
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**30,) * 2)
+for path in sys.argv[1:]:
+    try:
+        load_model(path)
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_a_description_that_is_larger_than_the_weights_is_refused_before_it_is_built(tmp_path):
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
+    model = keras.Model(image, keras.layers.Dense(2)(x))
+    model.save(tmp_path / "sound.keras")
+    assert load_model(tmp_path / "sound.keras").count_params() == 122
+    with zipfile.ZipFile(tmp_path / "sound.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    for name, (change, _) in BOMBS.items():
+        config = json.loads(members["config.json"])
+        change(config["config"]["layers"])
+        with zipfile.ZipFile(tmp_path / f"{name}.keras", "w") as archive:
+            for member, content in (members | {"config.json": json.dumps(config)}).items():
+                archive.writestr(member, content)
+    program = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r})\n{READ_BOMBS}"
+    line = [sys.executable, "-c", program, *(f"{name}.keras" for name in BOMBS)]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(BOMBS), done.stderr
+    for said, (name, (_, message)) in zip(lines, BOMBS.items(), strict=True):
+        assert said.startswith(f"{name}.keras is not a saved model")
+        assert message in said

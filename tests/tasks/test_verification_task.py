@@ -82,7 +82,7 @@ def test_networks_and_their_sizes():
         ({"weights": "imagenet"}, "`weights` is of face_encoder. Received: 'imagenet' with"),
         ({"model": "face_encoder", "imgsz": 50}, "`imgsz` must be a multiple of 32"),
         ({"held_out": 1.0}, "`held_out` must be above 0 and below 1"),
-        ({"crop": 0.0}, "`crop` must be above 0 and at most 1"),
+        ({"crop": 0.0}, "`crop` must be at least 0.001 and at most 1"),
     ],
 )
 def test_wrong_arguments(options, message):

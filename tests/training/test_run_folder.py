@@ -149,3 +149,11 @@ def test_a_value_that_occurs_twice_is_written_without_an_alias(tmp_path):
     names = ["a", "b"]
     run = create_run({"one": names, "other": names}, tmp_path, "one")
     assert run.load_args() == {"one": names, "other": names}
+
+
+@pytest.mark.parametrize("content", ['["train"]', '{"train": [1]}', '{"train": "a.png"}', "{"])
+def test_a_split_that_is_no_list_of_names_is_refused(tmp_path, content):
+    run = create_run({}, tmp_path)
+    run.split.write_text(content)
+    with pytest.raises(ValueError, match=r"split\.json"):
+        run.load_split()

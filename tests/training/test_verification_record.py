@@ -36,7 +36,15 @@ def test_pairs_and_preparation_may_be_missing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"threshold": "x"}', '{"threshold": 1, "preparation": {"x": 1}}']
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"threshold": "x"}',
+        '{"threshold": 1e30}',
+        '{"threshold": 1, "preparation": {"x": 1}}',
+    ],
 )
 def test_another_file_of_that_name_is_refused(tmp_path, content):
     (tmp_path / "verification.json").write_text(content)

@@ -25,6 +25,7 @@ from keras_cv_course.quantization.operations import (
     rescaling,
     resizing,
     separable,
+    standardized,
     sums,
     training_only,
 )
@@ -45,6 +46,7 @@ _MODULES = (
     rescaling,
     resizing,
     separable,
+    standardized,
     sums,
     training_only,
 )

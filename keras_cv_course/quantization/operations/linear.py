@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_cv_course.layers.grouped_convolution import GroupedConv2D
 from keras_cv_course.quantization.gains import Absorption, Gain, Planner, along_inputs
 from keras_cv_course.quantization.graph import Call, activation_of, remake
 from keras_cv_course.quantization.grid import WIDE, Grid, Kernel, grid, narrow
@@ -39,6 +40,11 @@ class QuantizedConv2D(Int8Kernel, layers.Conv2D):
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Returns the convolution with the rounded kernel."""
         return super().convolution_op(inputs, self.rounded_kernel())
+
+
+@keras.saving.register_keras_serializable(package="keras_cv_course")
+class QuantizedGroupedConv2D(QuantizedConv2D, GroupedConv2D):
+    """`GroupedConv2D` with an int8 kernel, one range for each filter."""
 
 
 @keras.saving.register_keras_serializable(package="keras_cv_course")
@@ -223,6 +229,7 @@ KINDS = (
         "TRANSPOSE_CONV",
         Rule(Output.OWN, takes_constants=True),
     ),
+    _kind(GroupedConv2D, QuantizedGroupedConv2D, "CONV_2D"),
     _kind(layers.Dense, QuantizedDense, "FULLY_CONNECTED"),
     _kind(layers.DepthwiseConv2D, QuantizedDepthwiseConv2D, "DEPTHWISE_CONV_2D"),
 )

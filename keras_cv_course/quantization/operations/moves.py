@@ -49,6 +49,7 @@ KINDS = (
     _kind(("Pad",), operators="PAD"),
     _kind(("Split",), operators="SPLIT"),
     _kind(("Transpose",), operators="TRANSPOSE"),
+    _kind(("StopGradient",)),
     OperationKind(
         ("Cast",),
         always(Planner.nothing),

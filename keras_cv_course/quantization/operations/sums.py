@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from keras_cv_course.layers.fractal_join import FractalJoin
 from keras_cv_course.ops.activations import hard_sigmoid_x6
 from keras_cv_course.quantization.gains import Planner
 from keras_cv_course.quantization.graph import Call, activation_of, operator
@@ -122,7 +123,7 @@ KINDS = (
     OperationKind(("Add",), always(Planner.sum), _SUM, rewritings=(_OFFSET,)),
     OperationKind(("Subtract",), always(Planner.sum), _DIFFERENCE, rewritings=(_OFFSET,)),
     OperationKind(
-        (layers.Average,),
+        (layers.Average, FractalJoin),
         always(Planner.sum),
         rewritings=(Rewriting(always(True), _split_average),),
     ),
