@@ -22,12 +22,6 @@ TINY = {
     "fractal": (FractalNet, 16, {"filters": (8, 16), "columns": 2}),
     "mnasnet": (MnasNet, 48, {"rows": MNASNET_A1[:3], "alpha": 0.5}),
 }
-# What XNNPACK's int8 kernels leave out of these networks.
-OUTSIDE = {
-    "resnet_d": {"AVERAGE_POOL_2D"},
-    "preactivated": {"MAX_POOL_2D", "RELU"},
-    "dense": {"AVERAGE_POOL_2D"},
-}
 
 
 def tiny(name):
