@@ -49,7 +49,9 @@ SERIALIZABLE_MODULES = (
     "optimizers.warm_up",
     "quantization.fake_quantization",
     "quantization.keep_float",
-    "quantization.operations",
+    "quantization.operations.leaky_relu",
+    "quantization.operations.linear",
+    "quantization.operations.normalization",
 )
 
 
