@@ -86,7 +86,7 @@ def _counts(counts: Any) -> np.ndarray:
     if not isinstance(counts, str):
         raise TypeError("Run lengths must be a list or a text.")
     # pycocotools reads the text too, but gives no lengths, and leaves unset what they do not fill.
-    found: list[int] = []
+    lengths: list[int] = []
     value = shift = 0
     for character in counts:
         code = ord(character) - _FIRST_CHARACTER
