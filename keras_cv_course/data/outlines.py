@@ -98,8 +98,8 @@ def _counts(counts: Any) -> np.ndarray:
             continue
         if code & _SIGN:
             value -= 1 << shift
-        found.append(value + (found[-2] if len(found) > 2 else 0))
+        lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
         value = shift = 0
     if shift:
         raise ValueError("Run lengths must not end in the middle of a number.")
-    return np.array(found, np.int64)
+    return np.array(lengths, np.int64)
