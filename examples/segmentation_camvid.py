@@ -86,10 +86,10 @@ def main() -> None:
     convert(model, options.out / "model_int8.tflite", "int8", calibration_data=typical)
     task, samples = get_task("segment"), Samples("val", splits["val"], CLASSES)
     for name in ("model.keras", "model_int8.tflite"):
-        found = task.evaluate(load(options.out / name), samples)
-        numbers = ", ".join(f"{key} {value:.3f}" for key, value in found.metrics.items())
+        evaluation = task.evaluate(load(options.out / name), samples)
+        numbers = ", ".join(f"{key} {value:.3f}" for key, value in evaluation.metrics.items())
         print(f"{name}: {numbers}")
-    found.plots["predictions"](options.out / "predictions.png")
+    evaluation.plots["predictions"](options.out / "predictions.png")
 
 
 if __name__ == "__main__":

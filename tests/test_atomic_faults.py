@@ -59,13 +59,13 @@ def test_a_kill_at_any_operation_leaves_whole_files_of_one_writer(tmp_path, work
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    outcomes = json.loads(done.stdout)
     values = {"file": [200_000], "arrays": [200_000], "run": []}[work]
-    assert len(found["kills"]) > 12
-    assert {len(set(state[len(values) :])) for state in found["kills"]} == {1}
-    assert {state[-1] for state in found["kills"]} == {1, 2}
-    assert all(state[: len(values)] == values for state in found["kills"])
-    assert {state[-1] for state in found["writers"]} == {3}
+    assert len(outcomes["kills"]) > 12
+    assert {len(set(state[len(values) :])) for state in outcomes["kills"]} == {1}
+    assert {state[-1] for state in outcomes["kills"]} == {1, 2}
+    assert all(state[: len(values)] == values for state in outcomes["kills"])
+    assert {state[-1] for state in outcomes["writers"]} == {3}
 
 
 def test_two_writers_of_one_file_leave_that_of_one_of_them(tmp_path):

@@ -51,8 +51,8 @@ def coco_masks(
             f"`class_names` must begin with {BACKGROUND!r}. Received: {list(class_names)[:3]}."
         )
     objects = None if class_names is None else tuple(class_names[1:])
-    found = coco_annotations(path, images, objects, broken, max_pixels, outlines=True)
-    names = (BACKGROUND, *found.class_names)
+    annotations = coco_annotations(path, images, objects, broken, max_pixels, outlines=True)
+    names = (BACKGROUND, *annotations.class_names)
     if len(names) > MOST_CLASSES:
         raise ValueError(
             f"{path} must have at most {MOST_CLASSES - 1} categories. Received: {len(names) - 1}. "
@@ -60,9 +60,9 @@ def coco_masks(
         )
     entries = tuple(
         SegmentationImage(image.path, image.size_px, partial(_drawn, image), image.name)
-        for image in found.images
+        for image in annotations.images
     )
-    return SegmentationImages(entries, names, found.skipped)
+    return SegmentationImages(entries, names, annotations.skipped)
 
 
 def _drawn(image: AnnotatedImage) -> np.ndarray:

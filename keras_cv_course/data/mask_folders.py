@@ -153,5 +153,5 @@ def _classes(
 
 def _mask_of(path: Path) -> Path:
     """Returns the mask of an image, of the same name with another ending."""
-    found = (path.with_name(path.stem + ending) for ending in _ENDINGS)
-    return next((file for file in found if file.is_file()), path.with_name(f"{path.stem}.png"))
+    candidates = (path.with_name(path.stem + ending) for ending in _ENDINGS)
+    return next((file for file in candidates if file.is_file()), path.with_name(f"{path.stem}.png"))

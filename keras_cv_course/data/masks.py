@@ -170,8 +170,8 @@ def read_mask(
     with open_regular(path) as stream:
         content = stream.read()
     try:
-        with opened(io.BytesIO(content)) as picture:
-            return np.asarray(picture).astype(np.int32), header
+        with opened(io.BytesIO(content)) as image:
+            return np.asarray(image).astype(np.int32), header
     except UNREADABLE as error:
         raise ValueError(f"{name} cannot be decoded. Give a whole file or leave it out.") from error
 
@@ -189,17 +189,17 @@ def read_classes(file: Path, ignore_value: int | None = IGNORE_VALUE) -> Classes
         ValueError: If it is no UTF-8, names no class or one twice, or only some lines have a value.
     """
     lines = [line.strip() for line in utf8_text(file).splitlines() if line.strip()]
-    found = [_VALUE_AND_NAME.fullmatch(line) for line in lines]
-    numbered = all(match is not None for match in found)
-    names = tuple(match.group(2) for match in found if match) if numbered else tuple(lines)
-    if not names or len(set(names)) != len(names) or (any(found) and not numbered):
+    matches = [_VALUE_AND_NAME.fullmatch(line) for line in lines]
+    numbered = all(match is not None for match in matches)
+    names = tuple(match.group(2) for match in matches if match) if numbered else tuple(lines)
+    if not names or len(set(names)) != len(names) or (any(matches) and not numbered):
         raise ValueError(
             f"{file} must name each class once, a name a line, all of them with their value in "
             "front or none."
         )
     if not numbered:
         return Classes(names, None, ignore_value)
-    values = tuple(int(match.group(1)) for match in found if match)
+    values = tuple(int(match.group(1)) for match in matches if match)
     if len(set(values)) != len(values):
         raise ValueError(f"{file} must have a value for each class. Received: {list(values)}.")
     return Classes(names, values, ignore_value)

@@ -86,7 +86,7 @@ def _counts(counts: Any) -> np.ndarray:
     if not isinstance(counts, str):
         raise TypeError("Run lengths must be a list or a text.")
     # pycocotools reads the text too, but gives no lengths, and leaves unset what they do not fill.
-    found: list[int] = []
+    lengths: list[int] = []
     value = shift = 0
     for character in counts:
         code = ord(character) - _FIRST_CHARACTER
@@ -98,8 +98,8 @@ def _counts(counts: Any) -> np.ndarray:
             continue
         if code & _SIGN:
             value -= 1 << shift
-        found.append(value + (found[-2] if len(found) > 2 else 0))
+        lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
         value = shift = 0
     if shift:
         raise ValueError("Run lengths must not end in the middle of a number.")
-    return np.array(found, np.int64)
+    return np.array(lengths, np.int64)

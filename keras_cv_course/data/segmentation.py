@@ -82,7 +82,7 @@ def for_fit(batches: Epochs, input_range: tuple[float, float]) -> Epochs:
         input_range: Smallest and largest value that the network takes.
     """
     to_range = rescale(input_range)
-    return batches.map(lambda images, found: (to_range(images), found["masks"]))
+    return batches.map(lambda images, targets: (to_range(images), targets["masks"]))
 
 
 def first_epoch(batches: Epochs) -> tf.data.Dataset:

@@ -101,8 +101,8 @@ class SegmentationLoss(keras.losses.Loss):
 
 def _dice(labels: Any, logits: Any, counted: Any) -> Any:
     truth = _shares(labels, logits) * counted[..., None]
-    found = ops.softmax(logits) * counted[..., None]
-    each = keras.losses.dice(truth, found, axis=(1, 2))  # (n, classes)
+    probabilities = ops.softmax(logits) * counted[..., None]
+    each = keras.losses.dice(truth, probabilities, axis=(1, 2))  # (n, classes)
     return _mean(each, ops.cast(ops.any(truth > 0, axis=(1, 2)), logits.dtype))
 
 

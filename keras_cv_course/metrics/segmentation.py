@@ -12,7 +12,7 @@ IGNORE_VALUE = 255
 
 
 def pixel_confusion(
-    truth: np.ndarray, found: np.ndarray, classes: int, ignore_value: int | None = IGNORE_VALUE
+    truth: np.ndarray, predicted: np.ndarray, classes: int, ignore_value: int | None = IGNORE_VALUE
 ) -> np.ndarray:
     """Returns how many pixels of each class were found to be of each.
 
@@ -22,7 +22,7 @@ def pixel_confusion(
 
     Args:
         truth: Class numbers of any shape.
-        found: Class numbers of that shape.
+        predicted: Class numbers of that shape.
         classes: Number of classes.
         ignore_value: In `truth`, of pixels that count for nothing; None if all count.
 
@@ -38,14 +38,14 @@ def pixel_confusion(
                [1, 1]])
     """
     check_whole("classes", classes)
-    truth, found = np.asarray(truth), np.asarray(found)
-    if truth.shape != found.shape:
+    truth, predicted = np.asarray(truth), np.asarray(predicted)
+    if truth.shape != predicted.shape:
         raise ValueError(
             "`truth` and `found` must be of one shape. Received: "
-            f"{truth.shape} and {found.shape}. Resize what was found first."
+            f"{truth.shape} and {predicted.shape}. Resize what was found first."
         )
     counted = np.ones(truth.shape, bool) if ignore_value is None else truth != ignore_value
-    rows, columns = truth[counted].astype(np.int64), found[counted].astype(np.int64)
+    rows, columns = truth[counted].astype(np.int64), predicted[counted].astype(np.int64)
     for name, values in (("truth", rows), ("found", columns)):
         if values.size and not 0 <= values.min() <= values.max() < classes:
             raise ValueError(
@@ -89,9 +89,9 @@ def segmentation_scores(confusion: np.ndarray) -> SegmentationScores:
         0.7083333333333333
     """
     confusion = np.asarray(confusion, float)
-    right, true, found = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+    right, true, predicted = np.diag(confusion), confusion.sum(1), confusion.sum(0)
     return SegmentationScores(
-        _ratio(right, true + found - right),
+        _ratio(right, true + predicted - right),
         _ratio(right, true),
         float(_ratio(right.sum(), confusion.sum())),
     )
@@ -99,7 +99,7 @@ def segmentation_scores(confusion: np.ndarray) -> SegmentationScores:
 
 def boundary_f1(
     truth: np.ndarray,
-    found: np.ndarray,
+    predicted: np.ndarray,
     classes: int,
     ignore_value: int | None = IGNORE_VALUE,
     tolerance_px: float = 2.0,
@@ -113,7 +113,7 @@ def boundary_f1(
 
     Args:
         truth: Class numbers `(height, width)`.
-        found: Class numbers `(height, width)`.
+        predicted: Class numbers `(height, width)`.
         classes: Number of classes.
         ignore_value: In `truth`, of pixels that count for nothing; None if all count.
         tolerance_px: Largest distance of two pixels that agree.
@@ -128,7 +128,7 @@ def boundary_f1(
     counted = np.ones(truth.shape, bool) if ignore_value is None else truth != ignore_value
     scores = np.full(classes, np.nan)
     for label in range(classes):
-        lines = [_outline(mask == label, counted) for mask in (truth, found)]
+        lines = [_outline(mask == label, counted) for mask in (truth, predicted)]
         if not (lines[0].any() or lines[1].any()):
             continue
         recall, precision = (

@@ -127,8 +127,8 @@ def _fcn(
         body = open_backbone(backbone, input_shape, batch_norm_momentum)
         image = body.input
         finer = [level for level in ("P4", "P3") if level >= _FINEST[stride]]
-        found = feature_maps(body, finer).output if finer else {}
-        maps = {"P5": _dropped(body.output, dropout_rate, "score_dropout"), **found}
+        skips = feature_maps(body, finer).output if finer else {}
+        maps = {"P5": _dropped(body.output, dropout_rate, "score_dropout"), **skips}
     logits = _joined(maps, classes, stride)
     return finish_segmenter(image, logits, classifier_activation, name or model)
 

@@ -222,8 +222,8 @@ class SegmentationTask(Task):
 
     def first_batch(self, args: SegmentationArgs, data: SegmentationData) -> list[Result]:
         """Returns the first images that are learned from, each with its mask."""
-        images, found = next(data.epochs.since(0).take(1).as_numpy_iterator())
-        rows = zip(images[:_FIRST], found["masks"], strict=False)
+        images, masks = next(data.epochs.since(0).take(1).as_numpy_iterator())
+        rows = zip(images[:_FIRST], masks["masks"], strict=False)
         return [
             Segmentation(image.astype(np.uint8), mask, data.class_names) for image, mask in rows
         ]

@@ -65,13 +65,13 @@ def open_masks(
         return DrawnMasks(DrawnScenes(_SCENES[split], size_px, seed=SPLITS.index(split)))
     folder = existing_folder(source)
     classes = _classes(folder, class_names, ignore_value)
-    found = _read(folder, split, classes, ignore_value, seed)
-    if found is None:
+    read = _read(folder, split, classes, ignore_value, seed)
+    if read is None:
         raise FileNotFoundError(
             f'{folder} must be "{SHAPES}", or a folder in the layout of '
             f"{_LAYOUTS.format(split=split)}. It is in none."
         )
-    return found
+    return read
 
 
 def _read(
@@ -89,28 +89,28 @@ def _read(
     for pair in _PAIRS:
         images, masks = (folder / name.format(split=split) for name in pair)
         if images.is_dir() and masks.is_dir():
-            found = folder_masks(images, masks, names, values, ignore_value)
-            return found if "{split}" in pair[0] else _part(found, split, seed)
+            source = folder_masks(images, masks, names, values, ignore_value)
+            return source if "{split}" in pair[0] else _part(source, split, seed)
     return None
 
 
 def _existing(folder: Path, names: list[str]) -> Path:
-    found = next((folder / name for name in names if (folder / name).is_dir()), None)
-    if found is None:
+    path = next((folder / name for name in names if (folder / name).is_dir()), None)
+    if path is None:
         raise FileNotFoundError(f"{folder} must hold its images in {' or '.join(names)}.")
-    return found
+    return path
 
 
-def _part(found: SegmentationImages, split: str, seed: int) -> SegmentationImages:
+def _part(source: SegmentationImages, split: str, seed: int) -> SegmentationImages:
     """Returns the part of images without splits that is one."""
     check_choice("split", split, SPLITS)
-    order = np.random.default_rng(seed).permutation(len(found))
-    held_out = max(round(len(found) * _HELD_OUT), 1)
+    order = np.random.default_rng(seed).permutation(len(source))
+    held_out = max(round(len(source) * _HELD_OUT), 1)
     chosen = order[:held_out] if split == "val" else order[held_out:]
     if not len(chosen):
         raise ValueError("Two images or more are needed, one of which is held out. Received: 1.")
-    images = tuple(found.images[i] for i in sorted(chosen.tolist()))
-    return dataclasses.replace(found, images=images)
+    images = tuple(source.images[i] for i in sorted(chosen.tolist()))
+    return dataclasses.replace(source, images=images)
 
 
 def _classes(

@@ -28,8 +28,8 @@ TINY = bottleneck_rows(1, 1)
 def test_counts(name):
     keras.backend.clear_session()
     builder = getattr(models, name)
-    found = complexity(builder())
-    assert found.parameters == found.trainable_parameters == COUNTS[name][0]
+    counts = complexity(builder())
+    assert counts.parameters == counts.trainable_parameters == COUNTS[name][0]
     assert builder(include_top=False).count_params() == COUNTS[name][1]
 
 
@@ -61,8 +61,8 @@ def test_normalizes_groups_of_channels_of_each_image(rng, float64):
     norm = model.get_layer("stage1_block1_first_gn")
     assert norm.groups == 32
     outputs = [model.get_layer("stem_pool").output, norm.output]
-    x, found = map(np.asarray, keras.Model(model.input, outputs)(images))
-    np.testing.assert_allclose(found, group_norm(x, 32, *norm.get_weights()), atol=1e-8)
+    x, actual = map(np.asarray, keras.Model(model.input, outputs)(images))
+    np.testing.assert_allclose(actual, group_norm(x, 32, *norm.get_weights()), atol=1e-8)
 
 
 def test_with_batch_normalization_it_is_an_int8_file(unsettle, rng, tmp_path):

@@ -22,10 +22,12 @@ WIDE = {(16, 8): 10_961_370, (28, 10): 36_479_194, (40, 4): 8_949_210}
 @pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_are_those_of_the_paper(name):
-    found = complexity(getattr(models, name)(classes=10)).trainable_parameters
+    parameters = complexity(getattr(models, name)(classes=10)).trainable_parameters
     exact, millions = COUNTS[name]
-    assert found == exact
-    assert (found - 2752) / 1e6 == pytest.approx(millions, abs=0.05 if millions == 1.7 else 0.006)
+    assert parameters == exact
+    assert (parameters - 2752) / 1e6 == pytest.approx(
+        millions, abs=0.05 if millions == 1.7 else 0.006
+    )
 
 
 @pytest.mark.usefixtures("weightless")

@@ -27,15 +27,15 @@ COUNTS = {
 )
 def test_counts(name):
     keras.backend.clear_session()
-    found = complexity(getattr(models, name)())
-    assert (found.parameters, found.trainable_parameters, found.mult_adds) == COUNTS[name]
+    counts = complexity(getattr(models, name)())
+    assert (counts.parameters, counts.trainable_parameters, counts.mult_adds) == COUNTS[name]
 
 
 @pytest.mark.usefixtures("weightless")
 def test_a_growth_rate_of_48_has_torchvisions_161_layers():
     keras.backend.clear_session()
-    found = complexity(DenseNet(repeats=(6, 12, 36, 24), growth_rate=48))
-    assert found.trainable_parameters == 28_681_000
+    counts = complexity(DenseNet(repeats=(6, 12, 36, 24), growth_rate=48))
+    assert counts.trainable_parameters == 28_681_000
 
 
 @pytest.mark.usefixtures("weightless")

@@ -41,11 +41,11 @@ def test_parameters_by_the_formula():
             expected += 2 * filters * (first + others)
             inputs = filters
         with keras.StatelessScope(initialize_variables=False):
-            found = complexity(
+            counts = complexity(
                 FractalNet(columns=columns, include_top=False, input_shape=(32, 32, 3))
             )
-        assert found.trainable_parameters == expected
-        assert found.trainable_parameters / 1e6 == pytest.approx(millions, abs=0.05)
+        assert counts.trainable_parameters == expected
+        assert counts.trainable_parameters / 1e6 == pytest.approx(millions, abs=0.05)
 
 
 def test_a_block_is_the_recursion_of_the_paper(rng, float64):

@@ -17,16 +17,16 @@ B1 = {
 @pytest.mark.parametrize("alpha", B1)
 def test_counts_are_torchvisions(alpha):
     parameters, billions = B1[alpha]
-    found = complexity(models.MnasNetB1(alpha=alpha))
-    assert found.trainable_parameters == parameters
-    assert found.mult_adds / 1e9 == pytest.approx(billions, abs=6e-4)
+    counts = complexity(models.MnasNetB1(alpha=alpha))
+    assert counts.trainable_parameters == parameters
+    assert counts.mult_adds / 1e9 == pytest.approx(billions, abs=6e-4)
 
 
 @pytest.mark.usefixtures("weightless")
 def test_a1_counts_what_the_paper_prints():
     """Table 1, arXiv:1807.11626: 3.9 million parameters, 312 million multiply-adds."""
-    found = complexity(models.MnasNetA1())
-    assert (found.trainable_parameters, found.mult_adds) == (3_887_038, 311_579_072)
+    counts = complexity(models.MnasNetA1())
+    assert (counts.trainable_parameters, counts.mult_adds) == (3_887_038, 311_579_072)
 
 
 @pytest.mark.usefixtures("weightless")

@@ -38,25 +38,25 @@ def counted(names):
 def test_counts_are_those_of_the_papers(name):
     keras.backend.clear_session()
     parameters, billions = COUNTS[name]
-    found = complexity(getattr(models, name)(variant="v1.5"))
-    assert found.trainable_parameters == parameters
-    assert found.mult_adds / 1e9 == pytest.approx(billions, abs=5e-4)
+    counts = complexity(getattr(models, name)(variant="v1.5"))
+    assert counts.trainable_parameters == parameters
+    assert counts.mult_adds / 1e9 == pytest.approx(billions, abs=5e-4)
 
 
 @pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize("name", counted(KERAS))
 def test_counts_are_those_of_keras_applications(name):
     keras.backend.clear_session()
-    found = complexity(getattr(models, name)())
-    assert (found.parameters, found.trainable_parameters, found.mult_adds) == KERAS[name]
+    counts = complexity(getattr(models, name)())
+    assert (counts.parameters, counts.trainable_parameters, counts.mult_adds) == KERAS[name]
 
 
 @pytest.mark.usefixtures("weightless")
 def test_resnet_d_counts_what_timm_counts():
-    found = complexity(models.ResNet50D())
-    assert round(found.trainable_parameters / 1e6, 2) == 25.58
+    counts = complexity(models.ResNet50D())
+    assert round(counts.trainable_parameters / 1e6, 2) == 25.58
     # timm counts other layers too: 4.11 billion of ResNet-50's 4.09, and 4.35 of these.
-    assert found.mult_adds / 1e9 == pytest.approx(4.33, abs=5e-3)
+    assert counts.mult_adds / 1e9 == pytest.approx(4.33, abs=5e-3)
 
 
 def coloured(rng, size):

@@ -26,8 +26,8 @@ NARROW = tuple(
 )
 def test_counts_are_those_of_keras_applications(name):
     keras.backend.clear_session()
-    found = complexity(getattr(models, name)())
-    assert (found.parameters, found.trainable_parameters, found.mult_adds) == KERAS[name]
+    counts = complexity(getattr(models, name)())
+    assert (counts.parameters, counts.trainable_parameters, counts.mult_adds) == KERAS[name]
 
 
 def applications_resnet(size):

@@ -36,19 +36,19 @@ FAST = {"WideResNet50x2", "ResNeXt50x32x4d", "SEResNet18", "SEResNeXt50x32x4d"}
 def test_counts(name):
     keras.backend.clear_session()
     parameters, billions = COUNTS[name]
-    found = complexity(getattr(models, name)())
-    assert found.trainable_parameters == parameters
-    assert found.mult_adds / 1e9 == pytest.approx(billions, abs=5e-4)
+    counts = complexity(getattr(models, name)())
+    assert counts.trainable_parameters == parameters
+    assert counts.mult_adds / 1e9 == pytest.approx(billions, abs=5e-4)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("weightless")
 def test_senet154_counts_what_timm_counts():
     keras.backend.clear_session()
-    found = complexity(models.SENet154())
-    assert round(found.trainable_parameters / 1e6, 2) == 115.09
+    counts = complexity(models.SENet154())
+    assert round(counts.trainable_parameters / 1e6, 2) == 115.09
     # timm counts other layers too.
-    assert found.mult_adds / 1e9 == pytest.approx(20.77, abs=0.1)
+    assert counts.mult_adds / 1e9 == pytest.approx(20.77, abs=0.1)
 
 
 @pytest.mark.slow

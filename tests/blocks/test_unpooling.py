@@ -15,28 +15,28 @@ def network(height, width, channels, other=False):
 
 def by_argmax(x, before):
     """The same with indices and a scatter, in NumPy."""
-    found = np.zeros_like(before)
+    maxima = np.zeros_like(before)
     for n, i, j, c in np.ndindex(x.shape):
         window = before[n, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, c]
         row, column = np.unravel_index(window.argmax(), (2, 2))
-        found[n, 2 * i + row, 2 * j + column, c] = x[n, i, j, c]
-    return found
+        maxima[n, 2 * i + row, 2 * j + column, c] = x[n, i, j, c]
+    return maxima
 
 
 def test_the_matrices_of_the_lecture():
     before = np.float32([[1, 2, 6, 3], [3, 5, 2, 1], [1, 2, 2, 1], [7, 3, 4, 8]])
     values = np.float32([[10, 20], [30, 40]])
-    found = network(4, 4, 1, other=True)([before[None, ..., None], values[None, ..., None]])
+    actual = network(4, 4, 1, other=True)([before[None, ..., None], values[None, ..., None]])
     expected = [[0, 0, 20, 0], [0, 10, 0, 0], [0, 0, 0, 0], [30, 0, 0, 40]]
-    np.testing.assert_array_equal(np.asarray(found)[0, ..., 0], expected)
+    np.testing.assert_array_equal(np.asarray(actual)[0, ..., 0], expected)
 
 
 @pytest.mark.parametrize("most", [2, 1000])
 def test_ties_are_broken_as_argmax_does(rng, most):
     before = rng.integers(0, most, (3, 8, 6, 5)).astype("float32")
     x = rng.normal(size=(3, 4, 3, 5)).astype("float32")
-    found = network(8, 6, 5, other=True)([before, x])
-    np.testing.assert_array_equal(found, by_argmax(x, before))
+    actual = network(8, 6, 5, other=True)([before, x])
+    np.testing.assert_array_equal(actual, by_argmax(x, before))
 
 
 def test_positions_have_no_gradient():

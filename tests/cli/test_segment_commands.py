@@ -43,9 +43,9 @@ def test_a_run_goes_through_every_command(keras_cv_course, tmp_path, monkeypatch
     run = tmp_path / "a"
     assert {"predictions.png", "results.png", "train_batch.png"} <= {p.name for p in run.iterdir()}
 
-    found = keras_cv_course("evaluate", run, "--json").json
-    assert found["mean_iou"] == pytest.approx(whole["mean_iou"])
-    assert found["classes"][0]["name"] == "background"
+    report = keras_cv_course("evaluate", run, "--json").json
+    assert report["mean_iou"] == pytest.approx(whole["mean_iou"])
+    assert report["classes"][0]["name"] == "background"
 
     Image.fromarray(DrawnScenes(1, (40, 60), seed=9)[0].image).save(tmp_path / "photo.png")
     rows = keras_cv_course(

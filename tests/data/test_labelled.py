@@ -102,9 +102,9 @@ def test_unknown_people_are_split_by_image_and_labels_go_along(sources):
 
 @pytest.mark.parametrize("value", [np.inf, -1e39])
 def test_infinite_labels_are_refused(value):
-    pictures = LabelledImages(("a.jpg", "b.jpg"), {})
+    images = LabelledImages(("a.jpg", "b.jpg"), {})
     with pytest.raises(ValueError, match=r"The label 'age' of b\.jpg is infinite"):
-        pictures.with_labels(age=[np.nan, value])
+        images.with_labels(age=[np.nan, value])
 
 
 def test_wrong_arguments_are_refused(sources):

@@ -42,10 +42,10 @@ def folders(tmp_path):
 
 
 def test_grey_and_palette_masks_are_numbers(folders):
-    found = folder_masks(folders / "images", folders / "masks")
-    assert found.class_names == ("0", "1", "2", "3")
-    assert (found.files, found.skipped, len(found)) == (("a.jpg", "b.jpg"), (), 2)
-    (image, first), (_, second) = found.samples()
+    source = folder_masks(folders / "images", folders / "masks")
+    assert source.class_names == ("0", "1", "2", "3")
+    assert (source.files, source.skipped, len(source)) == (("a.jpg", "b.jpg"), (), 2)
+    (image, first), (_, second) = source.samples()
     assert (image.shape, first.dtype) == ((*SIZE, 3), np.uint8)
     np.testing.assert_array_equal(first, MASK)
     np.testing.assert_array_equal(second, np.where(MASK == 3, 255, MASK))
@@ -53,11 +53,11 @@ def test_grey_and_palette_masks_are_numbers(folders):
 
 def test_names_and_values_of_a_file(folders):
     (folders / "classes.txt").write_text("2 tree\n0 sky\n\n1 street sign\n")
-    found = folder_masks(folders / "images", folders / "masks", ignore_value=3)
-    assert found.class_names == ("tree", "sky", "street sign")
-    (skipped,) = found.skipped
+    source = folder_masks(folders / "images", folders / "masks", ignore_value=3)
+    assert source.class_names == ("tree", "sky", "street sign")
+    (skipped,) = source.skipped
     assert "b.png has the values 255, which stand for none of its 3 classes" in skipped
-    np.testing.assert_array_equal(found[0][1], np.array([1, 2, 0, 255], np.uint8)[MASK])
+    np.testing.assert_array_equal(source[0][1], np.array([1, 2, 0, 255], np.uint8)[MASK])
 
 
 def test_a_class_may_have_the_value_that_is_usually_ignored(tmp_path):
@@ -83,9 +83,9 @@ def test_what_is_broken_is_named_and_left_out(folders):
     save(folders / "masks/e.png", np.zeros((*SIZE, 3), np.uint8))
     Image.new("RGB", SIZE[::-1]).save(folders / "images/f.jpg")
     (folders / "masks/f.png").write_bytes((folders / "masks/a.png").read_bytes()[:60])
-    found = folder_masks(folders / "images", folders / "masks")
-    assert found.files == ("a.jpg", "b.jpg")
-    size, missing, colours, cut = found.skipped
+    source = folder_masks(folders / "images", folders / "masks")
+    assert source.files == ("a.jpg", "b.jpg")
+    size, missing, colours, cut = source.skipped
     assert "c.png must be as large as its image, 9x9. Received: 8x6." in size
     assert "There is no mask" in missing
     assert "d.png" in missing
@@ -126,11 +126,11 @@ def test_voc_lists(folders):
     (folders / "masks").rename(folders / "SegmentationClass")
     (folders / "ImageSets/Segmentation").mkdir(parents=True)
     (folders / "ImageSets/Segmentation/val.txt").write_text(f"b\n../x\n\ngone\n{'x' * 300}\n")
-    found = voc_masks(folders, "val")
-    assert found.files == ("b.jpg",)
-    assert found.class_names[:2] == ("background", "aeroplane")
-    assert len(found.class_names) == 21
-    outside, gone, long = found.skipped
+    source = voc_masks(folders, "val")
+    assert source.files == ("b.jpg",)
+    assert source.class_names[:2] == ("background", "aeroplane")
+    assert len(source.class_names) == 21
+    outside, gone, long = source.skipped
     assert "is too long for the name of an image" in long
     assert len(long) < 400
     assert "val.txt, line 2: '../x.jpg' is not below" in outside
@@ -163,14 +163,14 @@ def test_outlines_are_drawn_the_smaller_in_front(tmp_path):
         (0, 3, large, 0),
         (0, 9, {"size": [20, 30], "counts": compressed}, 1),
     )
-    found = coco_masks(path, tmp_path / "JPEGImages")
-    assert found.class_names == ("background", "dog", "cat", "cow")
-    mask = found[0][1]
+    source = coco_masks(path, tmp_path / "JPEGImages")
+    assert source.class_names == ("background", "dog", "cat", "cow")
+    mask = source[0][1]
     expected = np.where(crowd, 255, 0)
     expected[2:12, 2:12] = 1
     expected[4:8, 4:8] = 2
     np.testing.assert_array_equal(mask, expected)
-    assert (found[1][1] == 0).all()
+    assert (source[1][1] == 0).all()
     (tmp_path / "again").mkdir()
     runs = {"size": [20, 30], "counts": lengths}
     path = outlined(tmp_path / "again", (0, 9, runs, 0))
@@ -233,12 +233,12 @@ def test_batches_are_a_function_of_the_epoch(folders, cache):
     epochs = segmentation_epochs(source, (12, 16, 3), 2, seed=1, cache=cache)
     assert epochs.batches == 1
     (first,), (again,) = (epochs.since(3).take(1) for _ in range(2))
-    images, found = first
+    images, targets = first
     assert (images.shape, images.dtype) == ((2, 12, 16, 3), "float32")
-    np.testing.assert_array_equal(found["masks"], again[1]["masks"])
+    np.testing.assert_array_equal(targets["masks"], again[1]["masks"])
     twice = MASK.repeat(2, 0).repeat(2, 1)
-    order = 0 if 3 in np.asarray(found["masks"][0]) else 1
-    np.testing.assert_array_equal(found["masks"][order], twice)
+    order = 0 if 3 in np.asarray(targets["masks"][0]) else 1
+    np.testing.assert_array_equal(targets["masks"][order], twice)
     ((pixels, masks),) = for_fit(epochs, (-1.0, 1.0)).since(3).take(1)
     assert float(np.max(pixels)) < 0
     assert masks.dtype == "uint8"
@@ -246,8 +246,8 @@ def test_batches_are_a_function_of_the_epoch(folders, cache):
 
 def test_what_is_padded_has_no_class(folders):
     source = folder_masks(folders / "images", folders / "masks")
-    ((images, found),) = segmentation_epochs(source, (8, 8, 3), 2, "pad").since(0).take(1)
-    for image, mask in zip(np.asarray(images), np.asarray(found["masks"]), strict=True):
+    ((images, targets),) = segmentation_epochs(source, (8, 8, 3), 2, "pad").since(0).take(1)
+    for image, mask in zip(np.asarray(images), np.asarray(targets["masks"]), strict=True):
         assert (mask[[0, 7]] == 255).all()
         assert (image[[0, 7]] == 0).all()
     np.testing.assert_array_equal(resized_mask(MASK, (3, 4)), MASK[1::2, 1::2])
@@ -256,8 +256,8 @@ def test_what_is_padded_has_no_class(folders):
 @pytest.mark.data
 def test_camvid_is_read_whole(shared):
     folder = shared / "data/camvid"
-    found = folder_masks(folder / "val", folder / "valannot", list("abcdefghijk"), ignore_value=11)
-    assert (len(found), found.skipped) == (25, ())
-    image, mask = found[0]
+    source = folder_masks(folder / "val", folder / "valannot", list("abcdefghijk"), ignore_value=11)
+    assert (len(source), source.skipped) == (25, ())
+    image, mask = source[0]
     assert image.shape[:2] == mask.shape == (360, 480)
     assert set(np.unique(mask)) <= {*range(11), 255}

@@ -31,13 +31,18 @@ def test_points_go_along_with_boxes_and_pixels():
     moved = np.asarray(seen.points(points))[0]
     np.testing.assert_allclose(moved[:2], [[0, 0], [6, 4]])
     assert np.isnan(moved[2]).all()  # it lies outside
-    found = {
+    bounding_boxes = {
         "boxes": tf.constant([[[2.0, 4.0, 5.0, 6.0]]]),
         "labels": tf.constant([[1]]),
         "weights": tf.ones((1, 1)),
     }
-    np.testing.assert_allclose(seen.boxes(found)["boxes"][0, 0], [0, 0, 6, 4])
-    assert set(seen.labels({**found, "points": points})) == {"boxes", "labels", "weights", "points"}
+    np.testing.assert_allclose(seen.boxes(bounding_boxes)["boxes"][0, 0], [0, 0, 6, 4])
+    assert set(seen.labels({**bounding_boxes, "points": points})) == {
+        "boxes",
+        "labels",
+        "weights",
+        "points",
+    }
 
 
 def scenes(count=6):
@@ -50,12 +55,12 @@ def scenes(count=6):
 
 @pytest.mark.parametrize("steps", [("flip",), ("window", "flip"), ("mosaic",)])
 def test_masks_stay_with_their_images(steps):
-    images, found = scenes()
-    source = tf.data.Dataset.from_tensors((images, found))
+    images, targets = scenes()
+    source = tf.data.Dataset.from_tensors((images, targets))
     ((changed, seen),) = augmented_boxes(source, steps, seed=1, window_sides=(0.5, 1.3))
     masks = np.asarray(seen["masks"])
     assert masks.dtype == np.uint8
-    assert not np.array_equal(masks, found["masks"])
+    assert not np.array_equal(masks, targets["masks"])
     inside = masks != 255
     # Between two classes an image shows what lies between their greys.
     same = np.abs(np.asarray(changed)[..., 0] - masks * 60.0) < 1
@@ -66,18 +71,18 @@ def test_masks_stay_with_their_images(steps):
 
 
 def test_a_mosaic_keeps_boxes_and_masks_together():
-    images, found = scenes()
+    images, targets = scenes()
     boxes = tf.constant([[[0.0, 0.0, 32.0, 24.0]]] * 6)
-    found |= {"boxes": boxes, "labels": tf.zeros((6, 1), tf.int32), "weights": tf.ones((6, 1))}
-    seen = mosaic(images, found, tf.constant([1, 2]))[1]
+    targets |= {"boxes": boxes, "labels": tf.zeros((6, 1), tf.int32), "weights": tf.ones((6, 1))}
+    seen = mosaic(images, targets, tf.constant([1, 2]))[1]
     assert seen["masks"].shape == (6, 24, 32)
     assert seen["boxes"].shape == (6, 1, 4)
 
 
 def test_what_has_no_meaning_for_masks_and_points_is_refused():
-    images, found = scenes()
+    images, targets = scenes()
     with pytest.raises(ValueError, match=r"\"mixup\" blends images, and a pixel of a mask"):
-        detection_mixup(images, found, tf.constant([1, 2]))
+        detection_mixup(images, targets, tf.constant([1, 2]))
     source = tf.data.Dataset.from_tensors((images, {"points": tf.zeros((6, 2, 2))}))
     with pytest.raises(ValueError, match=r"\"flip\" cannot take \"points\" along"):
         augmented_boxes(source, ("flip",))

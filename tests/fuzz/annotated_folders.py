@@ -69,11 +69,11 @@ def masks(folder: Path) -> None:
 def read_masks(folder: Path) -> None:
     from keras_cv_course.data import folder_masks, voc_masks
 
-    for found in (
+    for source in (
         folder_masks(folder / "images", folder / "masks", broken="raise"),
         voc_masks(folder, "train", broken="raise"),
     ):
-        for image, mask in found.samples():
+        for image, mask in source.samples():
             assert image.shape[:2] == mask.shape
 
 

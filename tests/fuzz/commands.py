@@ -87,10 +87,10 @@ def _files(folder: Path) -> None:
 
 
 def _read_files(folder: Path) -> None:
-    file, pictures = folder / "model.tflite", folder / "data" / "val"
-    _command("predict", folder / "model.keras", pictures, "--json")
+    file, images = folder / "model.tflite", folder / "data" / "val"
+    _command("predict", folder / "model.keras", images, "--json")
     _command("compare", folder / "model.keras", file, "--data", folder / "data")
-    _command("predict", file, pictures)
+    _command("predict", file, images)
     _command("inspect", file)
     _command("benchmark", file, "--runs", 1)
     _command("export", folder / "model.keras", "--quantize", "float16", "--out", folder / "new")
@@ -133,8 +133,8 @@ def _gallery(folder: Path) -> None:
 
 
 def _read_gallery(folder: Path) -> None:
-    model, picture = folder / "encoder.keras", folder / "people" / "val" / "cat" / "0.png"
-    _command("faces", "identify", model, picture, "--gallery", folder / "people.db")
+    model, image = folder / "encoder.keras", folder / "people" / "val" / "cat" / "0.png"
+    _command("faces", "identify", model, image, "--gallery", folder / "people.db")
 
 
 COMMANDS: tuple[Reader, ...] = (

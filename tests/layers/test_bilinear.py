@@ -12,13 +12,13 @@ def test_ramps_stay_ramps(kernel, strides):
     )
     y, x = np.mgrid[0:8, 0:10].astype("float32")
     maps = np.stack([2 * x - y, 3 + y], -1)[None]
-    found = np.asarray(layer(maps))[0]
-    inside = found[strides:-strides, strides:-strides]
+    outputs = np.asarray(layer(maps))[0]
+    inside = outputs[strides:-strides, strides:-strides]
     for values, slopes in ((inside[..., 0], (-1, 2)), (inside[..., 1], (1, 0))):
         for axis, slope in enumerate(slopes):
             np.testing.assert_allclose(np.diff(values, axis=axis), slope / strides, atol=1e-4)
     if kernel % 2 == 0:  # Half a pixel lies between the old grid and the new one.
-        corner = found[strides, strides]
+        corner = outputs[strides, strides]
         place = 1 + (0.5 - strides / 2) / strides
         np.testing.assert_allclose(corner, [place, 3 + place], atol=1e-4)
 

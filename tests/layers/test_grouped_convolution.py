@@ -48,9 +48,9 @@ def test_equals_a_convolution_of_each_group(groups, channels, filters, options, 
     expected = reference(source, np.asarray(layer.kernel), bias, groups, strides, dilation)
     if options.get("activation"):
         expected = np.maximum(expected, 0)
-    found = np.asarray(layer(x))
-    np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert layer.compute_output_shape(x.shape) == found.shape
+    outputs = np.asarray(layer(x))
+    np.testing.assert_allclose(outputs, expected, atol=1e-4)
+    assert layer.compute_output_shape(x.shape) == outputs.shape
 
 
 def test_gradients_are_those_of_a_convolution_of_each_group(rng):

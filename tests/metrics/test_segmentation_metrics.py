@@ -8,8 +8,8 @@ from keras_cv_course.metrics.segmentation import mean_over_images
 
 def test_scores_by_hand():
     truth = np.array([[0, 0, 1], [1, 1, 255]])
-    found = np.array([[0, 1, 1], [1, 0, 2]])
-    matrix = pixel_confusion(truth, found, classes=4)
+    predicted = np.array([[0, 1, 1], [1, 0, 2]])
+    matrix = pixel_confusion(truth, predicted, classes=4)
     assert matrix.dtype == np.int64
     assert matrix[:2, :2].tolist() == [[1, 1], [1, 2]]
     assert matrix.sum() == 5
@@ -28,10 +28,10 @@ def test_a_class_that_was_found_and_is_not_there_counts():
 def test_scores_are_those_of_keras(rng):
     truth = rng.integers(0, 3, (2, 8, 8))
     truth[:, 0] = 255
-    found = rng.integers(0, 3, (2, 8, 8))
+    predicted = rng.integers(0, 3, (2, 8, 8))
     metric = keras.metrics.MeanIoU(5, ignore_class=255)
-    metric.update_state(truth, found)
-    scores = segmentation_scores(pixel_confusion(truth, found, 5))
+    metric.update_state(truth, predicted)
+    scores = segmentation_scores(pixel_confusion(truth, predicted, 5))
     assert scores.mean_iou == pytest.approx(float(metric.result()), abs=1e-6)
 
 
@@ -69,15 +69,15 @@ def test_outlines_within_the_tolerance_agree():
 def test_one_side_that_is_wrong_by_hand():
     truth = np.zeros((9, 9), int)
     truth[:, :3] = 1
-    found = truth.copy()
-    found[8, :] = 1  # a line that is not there
+    predicted = truth.copy()
+    predicted[8, :] = 1  # a line that is not there
     # True outline of class 1: column 2, all found within 2 px but rows where it is none: all nine.
     # Found outline: column 2 in rows 0..7, and row 8 from column 3 on; of its columns 3..8 two are
     # within 2 px of column 2.
     near, lines = 8 + 2, 8 + 6
     precision, recall = near / lines, 1.0
     expected = 2 * precision * recall / (precision + recall)
-    assert boundary_f1(truth, found, 2)[1] == pytest.approx(expected)
+    assert boundary_f1(truth, predicted, 2)[1] == pytest.approx(expected)
 
 
 def test_borders_of_what_does_not_count_are_no_outlines():

@@ -27,13 +27,15 @@ def test_it_is_the_classifier_moved_over_the_image(rng, unsettle, head):
     network = to_fully_convolutional(model)
     assert network.count_params() == model.count_params()
     image = rng.uniform(-1, 1, (1, SIDE + 2 * STRIDE, SIDE + 3 * STRIDE, 2)).astype("float32")
-    found = np.asarray(network(image))[0]
-    assert found.shape == (3, 4, 3)
+    outputs = np.asarray(network(image))[0]
+    assert outputs.shape == (3, 4, 3)
     for row in range(3):
         for column in range(4):
             y, x = row * STRIDE, column * STRIDE
             window = image[:, y : y + SIDE, x : x + SIDE]
-            np.testing.assert_allclose(found[row, column], np.asarray(model(window))[0], atol=1e-5)
+            np.testing.assert_allclose(
+                outputs[row, column], np.asarray(model(window))[0], atol=1e-5
+            )
 
 
 @pytest.mark.parametrize("builder", [MobileNet, MobileNetV2])
@@ -43,9 +45,9 @@ def test_a_network_of_the_package_is_the_same_at_its_size(rng, unsettle, builder
     )
     image = rng.uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
     network = to_fully_convolutional(model)
-    found = np.asarray(network(image))
-    assert found.shape == (2, 1, 1, 5)
-    np.testing.assert_allclose(found[:, 0, 0], np.asarray(model(image)), atol=1e-5)
+    outputs = np.asarray(network(image))
+    assert outputs.shape == (2, 1, 1, 5)
+    np.testing.assert_allclose(outputs[:, 0, 0], np.asarray(model(image)), atol=1e-5)
     assert network(np.zeros((1, 128, 160, 3), np.float32)).shape == (1, 3, 4, 5)
 
 

@@ -51,8 +51,8 @@ def test_the_background_and_what_has_no_class_stay_as_they_are():
     large = np.kron(MASK, np.ones((16, 16), np.uint8))
     image = np.full((*large.shape, 3), 100, np.uint8)
     named = Segmentation(image, large, ("background", "cat", "dog"))
-    picture = np.asarray(named.draw())
-    assert (picture[-8, 8] == PALETTE[2]).all()  # the legend
+    drawn_image = np.asarray(named.draw())
+    assert (drawn_image[-8, 8] == PALETTE[2]).all()  # the legend
     assert set(named.images()) == {"overlay", "mask"}
     assert (np.asarray(Segmentation(image, large).draw())[4, 4] != 100).any()
 

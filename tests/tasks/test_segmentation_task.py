@@ -35,9 +35,9 @@ class Says:
 
 
 def test_metrics_by_hand():
-    found = Says([[0, 0, 1, 1], [0, 1, 1, 0]])
+    predictor = Says([[0, 0, 1, 1], [0, 1, 1, 0]])
     samples = Samples("val", Masks(TRUTH, np.zeros_like(TRUTH)), ("a", "b", "c"))
-    result = TASK.evaluate(found, samples)
+    result = TASK.evaluate(predictor, samples)
     # Class a: 3 + 4 right, of 3 + 4 found, and 4 + 8 true; b: 3 right, 1 + 4 too many.
     assert result.metrics["mean_iou"] == pytest.approx((7 / 12 + 3 / 8) / 2)
     assert result.metrics["pixel_accuracy"] == pytest.approx(10 / 15)
@@ -47,7 +47,7 @@ def test_metrics_by_hand():
     assert ("IoU of c", "") in result.rows()
     assert result.to_dict()["images"] == 2
     other = Says(np.zeros_like(TRUTH))
-    assert TASK.agreement(found, other, samples) == pytest.approx(4 / 8)
+    assert TASK.agreement(predictor, other, samples) == pytest.approx(4 / 8)
 
 
 def test_arguments():
@@ -109,9 +109,9 @@ def test_folders_with_and_without_splits(tmp_path):
 def test_classes_of_a_folder(tmp_path):
     write(tmp_path, "images/train", "masks/train", "x", value=7)
     (tmp_path / "classes.txt").write_text("0 sky\n7 tree\n")
-    found = opened(tmp_path, "train")
-    assert found.class_names == ("sky", "tree")
-    assert (found[0][1] == 1).all()
+    data = opened(tmp_path, "train")
+    assert data.class_names == ("sky", "tree")
+    assert (data[0][1] == 1).all()
     assert opened(tmp_path, "train", class_names=("sky", "tree")).class_names == ("sky", "tree")
     with pytest.raises(ValueError, match=r"must name the classes of the model, \['sky', 'sea'\]"):
         opened(tmp_path, "train", class_names=("sky", "sea"))

@@ -37,8 +37,8 @@ def test_int8_graph_is_clean_and_close(name, rng, tmp_path):
     assert report.operators.count("CONV_2D") + dense == convolutions
     assert bool(grouped) == (name in ("grouped", "regnet"))
     expected = np.asarray(model(images))
-    found = TFLiteModel(tmp_path / "m.tflite").predict(images)
-    assert np.std(found - expected) < 0.25 * np.std(expected)
+    outputs = TFLiteModel(tmp_path / "m.tflite").predict(images)
+    assert np.std(outputs - expected) < 0.25 * np.std(expected)
 
 
 @pytest.mark.slow
@@ -56,7 +56,7 @@ def test_a_quantization_aware_network_is_its_file(name, unsettle, rng, tmp_path)
     assert len(trained.operators) <= len(after.operators) + (name == "dense")
     assert trained.partitions <= after.partitions
     assert trained.outside == ()
-    found = TFLiteModel(trained.path, validate=False).predict(images)
-    steps = np.abs(found - np.asarray(aware(images))) / output_steps(trained.path.read_bytes())[0]
+    outputs = TFLiteModel(trained.path, validate=False).predict(images)
+    steps = np.abs(outputs - np.asarray(aware(images))) / output_steps(trained.path.read_bytes())[0]
     assert np.median(steps) == 0
     assert steps.max() <= 2

@@ -43,18 +43,18 @@ def test_int8_is_one_partition_and_what_training_saw(name, unsettle, rng, tmp_pa
     trained = inspect(path, validate=False)
     assert (trained.partitions, trained.outside) == (1, ())
     assert len(trained.operators) <= len(report.operators)
-    found = TFLiteModel(path, validate=False).predict(images)
+    outputs = TFLiteModel(path, validate=False).predict(images)
     rounding = expected - model.predict(images, verbose=0)
-    assert np.std(found - expected) <= np.std(rounding)
+    assert np.std(outputs - expected) <= np.std(rounding)
 
 
 def test_metadata_say_how_scores_are_made_of_logits(rng, tmp_path):
-    for activation, told in ((None, "SOFTMAX"), ("softmax", "NONE")):
+    for activation, expected in ((None, "SOFTMAX"), ("softmax", "NONE")):
         model = UNet(None, 3, SHAPE, 4, 1, "same", classifier_activation=activation)
         images = images_of(model, rng)
-        path = tmp_path / f"{told}.tflite"
+        path = tmp_path / f"{expected}.tflite"
         names = ("a", "b", "c")
         convert(model, path, calibration_data=images, class_names=names, target="phone")
         metadata = read_metadata(path)
         assert (metadata.task, metadata.labels) == ("segmenter", names)
-        assert metadata.options["activation"] == told
+        assert metadata.options["activation"] == expected
