@@ -14,6 +14,7 @@ _MOBILENET_V3 = Traits(head="conv", classifier_layers=2, preprocessing=True)
 _PREPROCESSED = Traits(preprocessing=True)
 _CENTRED = Traits(preprocessing=True, explicit_padding=True)
 _REGNETS = (2, 4, 6, 8, 16, 32, 40, 64, 80, 120, 160, 320)
+_LENET = Traits(head="flatten", classifier_layers=3, min_size_px=16)
 _CIFAR = Traits(min_size_px=8, preprocessing=True)
 
 FAMILIES = (
@@ -51,6 +52,29 @@ FAMILIES = (
         generic=("EfficientNetLite",),
     ),
     Family("darknet", UNIT, (Member("darknet19", "Darknet19"), Member("darknet53", "Darknet53"))),
+    Family("lenet", SIGNED, (Member("lenet5", "LeNet5"),), _LENET, size_px=32),
+    Family(
+        "alexnet",
+        PIXELS,
+        (Member("alexnet", "AlexNet"), Member("alexnet_single_tower", "AlexNetSingleTower")),
+        Traits(head="flatten", classifier_layers=3, min_size_px=67, preprocessing=True),
+        size_px=227,
+    ),
+    Family(
+        "vgg",
+        PIXELS,
+        tuple(Member(f"vgg{n}", f"VGG{n}") for n in (11, 13, 16, 19)),
+        Traits(head="flatten", classifier_layers=3, preprocessing=True),
+        generic=("VGG",),
+    ),
+    Family(
+        "inception_v3",
+        SIGNED,
+        (Member("inception_v3", "InceptionV3"),),
+        Traits(min_size_px=75),
+        size_px=299,
+    ),
+    Family("xception", SIGNED, (Member("xception", "Xception"),), size_px=299),
     Family(
         "resnet",
         PIXELS,

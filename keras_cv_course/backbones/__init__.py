@@ -6,6 +6,8 @@ from keras_cv_course._lazy import lazy_names
 from keras_cv_course.registry import builder_names, register_for
 
 if TYPE_CHECKING:
+    from keras_cv_course.backbones.alexnet import AlexNet as AlexNet
+    from keras_cv_course.backbones.alexnet import AlexNetSingleTower as AlexNetSingleTower
     from keras_cv_course.backbones.bit import BiT as BiT
     from keras_cv_course.backbones.bit import BiTR50x1 as BiTR50x1
     from keras_cv_course.backbones.bit import BiTR50x3 as BiTR50x3
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from keras_cv_course.backbones.efficientnet_lite import EfficientNetLite3 as EfficientNetLite3
     from keras_cv_course.backbones.efficientnet_lite import EfficientNetLite4 as EfficientNetLite4
     from keras_cv_course.backbones.fractalnet import FractalNet as FractalNet
+    from keras_cv_course.backbones.inception_v3 import InceptionV3 as InceptionV3
+    from keras_cv_course.backbones.lenet import LeNet5 as LeNet5
     from keras_cv_course.backbones.mnasnet import MnasNet as MnasNet
     from keras_cv_course.backbones.mnasnet import MnasNetA1 as MnasNetA1
     from keras_cv_course.backbones.mnasnet import MnasNetB1 as MnasNetB1
@@ -102,8 +106,14 @@ if TYPE_CHECKING:
     from keras_cv_course.backbones.senet import SEResNet152 as SEResNet152
     from keras_cv_course.backbones.senet import SEResNeXt50x32x4d as SEResNeXt50x32x4d
     from keras_cv_course.backbones.senet import SEResNeXt101x32x4d as SEResNeXt101x32x4d
+    from keras_cv_course.backbones.vgg import VGG as VGG
+    from keras_cv_course.backbones.vgg import VGG11 as VGG11
+    from keras_cv_course.backbones.vgg import VGG13 as VGG13
+    from keras_cv_course.backbones.vgg import VGG16 as VGG16
+    from keras_cv_course.backbones.vgg import VGG19 as VGG19
     from keras_cv_course.backbones.wide_resnet import WideResNet50x2 as WideResNet50x2
     from keras_cv_course.backbones.wide_resnet import WideResNet101x2 as WideResNet101x2
+    from keras_cv_course.backbones.xception import Xception as Xception
 else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__, builder_names("backbones"), before=register_for

@@ -19,7 +19,7 @@ OUTPUT_STRIDES = (4, 8, 16, 32)
 
 @dataclass(frozen=True)
 class ConvRow:
-    """Convolutions: Darknet, VGG.
+    """Convolutions: Darknet, LeNet, VGG.
 
     Attributes:
         filters: Channels of the output.
@@ -50,6 +50,46 @@ class ResidualRow:
 
     filters: int
     squeeze: bool = False
+    repeats: int = 1
+    strides: int = 1
+    dilation: int = 1
+
+
+@dataclass(frozen=True)
+class AlexNetRow:
+    """Convolutions with bias, perhaps in groups, perhaps pooled: AlexNet.
+
+    Attributes:
+        filters: Channels of the output.
+        kernel_size: Height and width of the window.
+        groups: Number of groups of channels that are convolved apart.
+        pooled: Whether a 3x3 window of step 2 pools the last of them.
+        repeats: Number of convolutions.
+        strides: Step of the first of them.
+        dilation: Distance of the pixels that a window reads.
+    """
+
+    filters: int
+    kernel_size: int
+    groups: int = 1
+    pooled: bool = False
+    repeats: int = 1
+    strides: int = 1
+    dilation: int = 1
+
+
+@dataclass(frozen=True)
+class XceptionRow:
+    """Residual blocks of separable convolutions: Xception.
+
+    Attributes:
+        filters: Channels of each convolution's output.
+        repeats: Number of blocks.
+        strides: Step of the first block.
+        dilation: Distance of the pixels that a window reads.
+    """
+
+    filters: tuple[int, ...]
     repeats: int = 1
     strides: int = 1
     dilation: int = 1

@@ -14,7 +14,7 @@ from keras_cv_course.layers.standardized_convolution import StandardizedConv2D
 
 ACTIVATIONS = (
     *("relu", "relu6", "leaky_relu", "hard_swish", "swish", "silu", "hard_sigmoid", "sigmoid"),
-    "gelu",
+    *("tanh", "gelu"),
 )
 _LEAK = 0.1  # of Darknet's networks
 _NORM_GROUPS = 32
@@ -30,6 +30,8 @@ class ConvStyle:
         kernel_initializer: As `keras.initializers.get` takes it. Not an instance, which would
             give kernels of one shape the same values.
         batch_norm_epsilon: What is added to the variance, so that nothing is divided by 0.
+        batch_norm_scale: Whether batch normalization has a factor, which is of no use where a
+            convolution follows the activation.
         use_bias: Whether convolutions have a bias before batch normalization too, which needs
             none, as some published networks do.
         normalization: "batch", or "group" for groups of channels of one image, 32 if there are as
@@ -41,6 +43,7 @@ class ConvStyle:
     batch_norm_momentum: float = 0.99
     kernel_initializer: Any = "glorot_uniform"
     batch_norm_epsilon: float = 1e-3
+    batch_norm_scale: bool = True
     use_bias: bool = False
     normalization: str = "batch"
     standardized: bool = False
@@ -77,14 +80,17 @@ def normalize(x: KerasTensor, style: ConvStyle, name: str) -> KerasTensor:
             x
         )
     return BatchNormalization(
-        momentum=style.batch_norm_momentum, epsilon=style.batch_norm_epsilon, name=name
+        momentum=style.batch_norm_momentum,
+        epsilon=style.batch_norm_epsilon,
+        scale=style.batch_norm_scale,
+        name=name,
     )(x)
 
 
 def conv_bn(
     x: KerasTensor,
     filters: int,
-    kernel_size: int,
+    kernel_size: int | tuple[int, int],
     style: ConvStyle,
     name: str,
     strides: int = 1,
@@ -124,7 +130,7 @@ def conv_bn(
 def conv_bn_activation(
     x: KerasTensor,
     filters: int,
-    kernel_size: int,
+    kernel_size: int | tuple[int, int],
     style: ConvStyle,
     name: str,
     strides: int = 1,

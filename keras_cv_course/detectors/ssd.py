@@ -6,7 +6,7 @@ import keras
 from keras import KerasTensor
 
 from keras_cv_course._validation import check_whole, suggest_keywords
-from keras_cv_course.backbones.vgg import vgg16_features
+from keras_cv_course.backbones.vgg import VGG16_ROWS, vgg_stages
 from keras_cv_course.blocks.convolution import ConvStyle, conv_activation
 from keras_cv_course.detectors._build import finish_detector, head_style, open_backbone
 from keras_cv_course.heads.ssd import ssd_head
@@ -52,7 +52,7 @@ def SSD300(classes: int = 20, channels: int = 3, name: str | None = None) -> ker
     entry = MODELS["ssd300"]
     image = keras.Input((_SIZE_PX, _SIZE_PX, channels), name="image")
     style = ConvStyle("relu")
-    stages = vgg16_features(image, style)
+    stages = vgg_stages(image, VGG16_ROWS, style, pool_padding="same")
     x = keras.layers.MaxPooling2D(3, 1, "same", name="fc6_pool")(stages["stage5"])
     x = conv_activation(x, 1024, 3, style, "fc6", dilation_rate=6)
     fc7 = conv_activation(x, 1024, 1, style, "fc7")

@@ -6,7 +6,7 @@ import keras
 from keras import KerasTensor
 
 from keras_cv_course._validation import check_rate, suggest_keywords
-from keras_cv_course.backbones.vgg import vgg16_features
+from keras_cv_course.backbones.vgg import VGG16_ROWS, vgg_stages
 from keras_cv_course.blocks.convolution import ConvStyle, conv_activation
 from keras_cv_course.layers.bilinear import BilinearInitializer
 from keras_cv_course.names import LOGITS, block_name
@@ -165,7 +165,7 @@ def _enlarged(x: KerasTensor, factor: int, name: str) -> KerasTensor:
 def _vgg16(image: KerasTensor, dropout_rate: float) -> dict[str, KerasTensor]:
     """Returns VGG16's maps behind its third and fourth pooling, and what its dense layers make."""
     style = ConvStyle("relu")
-    stages = vgg16_features(image, style)
+    stages = vgg_stages(image, VGG16_ROWS, style, pool_padding="same")
     body = keras.Model(keras.utils.get_source_inputs(image)[0], stages["stage5"])
     # Each stage but the first begins with the pooling of the one before.
     pooled = {f"P{s - 1}": body.get_layer(f"{block_name(s, 1)}_pool").output for s in (4, 5)}

@@ -6,7 +6,7 @@ import keras
 from keras import KerasTensor
 
 from keras_cv_course._validation import check_positive, suggest_keywords
-from keras_cv_course.backbones.vgg import VGG16
+from keras_cv_course.backbones.vgg import VGG16_ROWS
 from keras_cv_course.blocks.convolution import ConvStyle, activate, normalize
 from keras_cv_course.blocks.unpooling import max_unpool
 from keras_cv_course.names import LOGITS
@@ -60,19 +60,19 @@ def SegNet(
     check_classes(classes)
     check_positive("alpha", alpha)
     style = decoder_style(batch_norm_momentum)
-    image = make_input("segnet", input_shape, 2 ** len(VGG16))
-    widths = [make_divisible(row.filters * alpha) for row in VGG16]
+    image = make_input("segnet", input_shape, 2 ** len(VGG16_ROWS))
+    widths = [make_divisible(row.filters * alpha) for row in VGG16_ROWS]
     x, poolings = image, []
-    for s, (row, filters) in enumerate(zip(VGG16, widths, strict=True), 1):
+    for s, (row, filters) in enumerate(zip(VGG16_ROWS, widths, strict=True), 1):
         for b in range(1, row.repeats + 1):
             x = _conv(x, filters, style, f"encoder{s}_{b}")
         pooled = keras.layers.MaxPooling2D(2, name=f"encoder{s}_pool")(x)
         poolings.append((x, pooled))
         x = pooled
-    for s in range(len(VGG16), 0, -1):
+    for s in range(len(VGG16_ROWS), 0, -1):
         x = max_unpool(x, *poolings[s - 1], f"decoder{s}_unpool")
         # The last convolution of a stage has the next one's filters, that of the first the classes.
-        mirrored = [widths[s - 1]] * (VGG16[s - 1].repeats - 1) + widths[:s][-2:-1]
+        mirrored = [widths[s - 1]] * (VGG16_ROWS[s - 1].repeats - 1) + widths[:s][-2:-1]
         for b, width in enumerate(mirrored, 1):
             x = _conv(x, width, style, f"decoder{s}_{b}")
     logits = keras.layers.Conv2D(classes, 3, padding="same", name=LOGITS)(x)

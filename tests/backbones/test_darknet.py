@@ -2,7 +2,6 @@ import keras
 import pytest
 
 from keras_cv_course import Darknet19, Darknet53, feature_maps
-from keras_cv_course.backbones.vgg import vgg16_features
 
 pytestmark = pytest.mark.usefixtures("weightless")
 
@@ -32,11 +31,3 @@ def test_darknet53_adds_23_residuals():
 def test_imagenet_weights_are_not_to_be_had():
     with pytest.raises(ValueError, match=r"keras.applications has no Darknet"):
         Darknet19((64, 64, 3), weights="imagenet")
-
-
-def test_vgg16_at_the_size_of_ssd():
-    image = keras.Input((300, 300, 3))
-    maps = vgg16_features(image)
-    sizes = [x.shape[1:] for x in maps.values()]
-    assert sizes == [(300, 300, 64), (150, 150, 128), (75, 75, 256), (38, 38, 512), (19, 19, 512)]
-    assert keras.Model(image, maps["stage5"]).count_params() == 14_714_688
