@@ -4,6 +4,9 @@ import pytest
 from keras import layers, ops
 
 from keras_cv_course.layers.distances import AbsoluteDifference, CosineDistance, CosineSimilarity
+from keras_cv_course.layers.fractal_join import FractalJoin
+from keras_cv_course.layers.grouped_convolution import GroupedConv2D
+from keras_cv_course.layers.standardized_convolution import StandardizedConv2D
 from keras_cv_course.ops.normalization import l2_normalize
 from keras_cv_course.quantization.batch_norm import fold_batch_normalization
 from keras_cv_course.quantization.graph import trace
@@ -58,6 +61,16 @@ SPLITS = {
     "conv_swish": (conv("swish"), ["Conv2D", "Activation", "Multiply"]),
     "conv_without_bias": (conv("tanh", use_bias=False), ["Conv2D", "Activation"]),
     "dense": (lambda x: layers.Dense(3, activation="gelu")(x), ["Dense", "Activation"]),
+    "grouped": (
+        lambda x: GroupedConv2D(6, 3, groups=2, activation="relu")(x),
+        ["GroupedConv2D", "Activation"],
+    ),
+    "standardized": (lambda x: StandardizedConv2D(3, 3)(x), ["Conv2D"]),
+    "fractal_join": (
+        lambda *xs: FractalJoin(range(3), 3)(xs),
+        ["Add", "Add", "Rescaling"],
+        3,
+    ),
     "depthwise": (
         lambda x: layers.DepthwiseConv2D(3, activation="relu6")(x),
         ["DepthwiseConv2D", "Activation"],
