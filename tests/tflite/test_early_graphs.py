@@ -17,7 +17,7 @@ NETWORKS = {
     "inception_v3": ((75, 75, 3), _NARROW, {"AVERAGE_POOL_2D"}),
     "xception": ((32, 32, 3), _NARROW, set()),
 }
-# With random weights; Inception's images differ by less than a step of its int8 file.
+# Shallow enough for random weights to keep the signal above the rounding of int8.
 _KEEP_SIGNALS_APART = {"lenet5", "alexnet", "vgg11"}
 _FAST = {"lenet5", "vgg11"}
 
