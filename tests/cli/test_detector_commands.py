@@ -202,7 +202,7 @@ def test_demo_exports_and_compares(keras_cv_course, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--task", "segment"), "`task` must be one of 'classify', 'detect'"),
+        (("--task", "segmnt"), "`task` must be one of 'classify', 'detect'"),
         (("--task", "detect", "--val-split", "0.3"), "--task detect has no --val-split"),
         (("--task", "detect", "--model", "mobilenet_v2"), "`model` must be one of 'ssdlite'"),
         (("--model", "ssdlite"), "It is trained with --task detect"),

@@ -78,7 +78,7 @@ def test_without_a_command_the_help_is_shown(keras_cv_course):
         ("train --model efficientnet_b0 --imgsz 32 --alpha 2", 1, "alpha"),
         ("train --resume --epochs 3 --lr0 1", 1, "leave out --epochs, --lr0"),
         ("train --resume --project /nosuch", 1, "There is no run folder in /nosuch"),
-        ("models --kind segmenter", 1, "`kind` must be one of"),
+        ("models --kind tracker", 1, "`kind` must be one of"),
         ("models --name nosuch", 1, "No model has 'nosuch' in its name"),
         ("evaluate /nosuch.keras", 1, "There is no file /nosuch.keras"),
         ("evaluate /nosuch", 1, "There is no run folder /nosuch"),

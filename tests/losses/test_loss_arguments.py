@@ -18,6 +18,7 @@ ARGUMENTS = {
     **{"class_softmax": True, "coordinate_weight": 2.0, "empty_weight": 0.3, "gamma": 1.5},
     **{"gaussian_share": 0.25, "ignore_iou": 0.7, "label_smoothing": 0.2, "least_negatives": 4},
     **{"margin": 0.3, "negative_ratio": 2.0, "objectness_weight": 3.0, "scale": 9.0, "sigma": 2.0},
+    **{"ignore_value": 11, "terms": {"dice": 2.0}},
 }
 
 
