@@ -8,9 +8,9 @@ from keras_cv_course import InceptionV3, complexity, feature_maps
 
 @pytest.mark.usefixtures("weightless")
 def test_counts():
-    found = complexity(InceptionV3())
-    assert (found.parameters, found.trainable_parameters) == (23_851_784, 23_817_352)
-    assert found.mult_adds == 5_713_216_096
+    counts = complexity(InceptionV3())
+    assert (counts.parameters, counts.trainable_parameters) == (23_851_784, 23_817_352)
+    assert counts.mult_adds == 5_713_216_096
 
 
 @pytest.mark.usefixtures("weightless")

@@ -6,8 +6,8 @@ from keras_cv_course import LeNet5, complexity
 
 
 def test_counts_of_the_network_of_today():
-    found = complexity(LeNet5((32, 32, 1), classes=10))
-    assert (found.parameters, found.mult_adds) == (61_706, 416_520)
+    counts = complexity(LeNet5((32, 32, 1), classes=10))
+    assert (counts.parameters, counts.mult_adds) == (61_706, 416_520)
 
 
 def test_maps_have_the_sizes_of_the_paper():

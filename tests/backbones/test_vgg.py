@@ -21,8 +21,8 @@ COUNTS = {
 def test_counts(name):
     keras.backend.clear_session()
     model = getattr(models, name)()
-    found = complexity(model)
-    assert (found.parameters, found.mult_adds) == COUNTS[name]
+    counts = complexity(model)
+    assert (counts.parameters, counts.mult_adds) == COUNTS[name]
     layers = [x for x in model.layers if hasattr(x, "kernel")]
     assert len(layers) == int(name[3:])
 

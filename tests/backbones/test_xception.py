@@ -8,9 +8,9 @@ from keras_cv_course import Xception, complexity
 
 @pytest.mark.usefixtures("weightless")
 def test_counts():
-    found = complexity(Xception())
-    assert (found.parameters, found.trainable_parameters) == (22_910_480, 22_855_952)
-    assert found.mult_adds == 8_357_403_496
+    counts = complexity(Xception())
+    assert (counts.parameters, counts.trainable_parameters) == (22_910_480, 22_855_952)
+    assert counts.mult_adds == 8_357_403_496
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ def test_figures_are_those_of_the_built_network(keras_cv_course):
 
 
 def test_the_table_names_what_was_asked_for(keras_cv_course):
-    result = keras_cv_course("models", "--kind", "classifier", "--name", "v3")
+    result = keras_cv_course("models", "--kind", "classifier", "--name", "mobilenet_v3")
     assert result.code == 0
     assert "2 models" in result.out
     assert "mobilenet_v3_small" in result.out

@@ -32,13 +32,13 @@ def test_files_are_delegated_and_close(name, rng, tmp_path):
     randomize(model, rng, images)
     expected = np.asarray(model(images))
     convert(model, tmp_path / "float.tflite", "none")
-    found = TFLiteModel(tmp_path / "float.tflite").predict(images)
-    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    outputs = TFLiteModel(tmp_path / "float.tflite").predict(images)
+    np.testing.assert_allclose(outputs, expected, atol=1e-4 * np.abs(expected).max())
     assert inspect(tmp_path / "float.tflite").partitions == 1
     report = inspect(convert(model, tmp_path / "int8.tflite", "int8", "int8", images).path)
     assert set(report.outside) <= outside
     assert outside or report.partitions == 1
     assert report.quantized_share == 1.0
     if name in _KEEP_SIGNALS_APART:
-        found = TFLiteModel(tmp_path / "int8.tflite").predict(images)
-        assert np.std(found - expected) < 0.25 * np.std(expected)
+        outputs = TFLiteModel(tmp_path / "int8.tflite").predict(images)
+        assert np.std(outputs - expected) < 0.25 * np.std(expected)
