@@ -9,10 +9,9 @@ from PIL import Image
 
 from keras_cv_course.networks.loading import load_model
 from keras_cv_course.tasks import (
+    bodies,
     detection_data,
     get_task,
-    localization,
-    multitask,
     multitask_data,
 )
 from keras_cv_course.tasks.opening import load, open_model
@@ -36,8 +35,7 @@ STAGES = ("model.keras", "model_qat.keras")
 def _small():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(detection_data, "_SCENES", {"train": 16, "val": 6})
-        for module in (localization, multitask):
-            patch.setattr(module, "build_model", lambda name, **o: tiny_body(o["input_shape"]))
+        patch.setattr(bodies, "build_model", lambda name, **o: tiny_body(o["input_shape"]))
         patch.setattr(multitask_data, "_DRAWINGS", 40)
         yield
 

@@ -8,7 +8,7 @@ from contracts.tiny_body import tiny_body
 
 from keras_cv_course.networks.loading import load_model
 from keras_cv_course.registry import build_model
-from keras_cv_course.tasks import detection, detection_data, detector_building, get_task
+from keras_cv_course.tasks import bodies, detection, detection_data, detector_building, get_task
 from keras_cv_course.tasks.detection_args import Args
 from keras_cv_course.tasks.opening import load
 from keras_cv_course.tasks.running import start_run
@@ -35,7 +35,8 @@ def _tiny():
         return build_model(name, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(detector_building, "build_model", build)
+        for module in (bodies, detector_building):
+            patch.setattr(module, "build_model", build)
         patch.setattr(detection_data, "_SCENES", {"train": 16, "val": 4})
         patch.setattr(detection, "LOWEST_SCORE", 0.001)
         yield
