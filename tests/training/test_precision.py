@@ -88,8 +88,9 @@ def test_nested_models_and_normalizations_come_along(rng):
 @pytest.mark.parametrize("name", SMALLEST.values())
 def test_every_family_trains_in_16_bits(name, tmp_path, rng):
     low, high = MODELS[name].input_range
-    x = rng.uniform(low, high, (4, 32, 32, 3)).astype("float32")
-    model = build_model(name, input_shape=(32, 32, 3), classes=3)
+    shape = (*2 * (max(32, MODELS[name].traits.min_size_px),), 3)
+    x = rng.uniform(low, high, (4, *shape)).astype("float32")
+    model = build_model(name, input_shape=shape, classes=3)
     scores = model(x, training=False)
     for precision in ("bf16", "fp16"):
         copied = in_precision(model, precision)
