@@ -1,8 +1,11 @@
 """Options and fixtures of the whole suite."""
 
+import ctypes
 import dataclasses
+import gc
 import json
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -44,6 +47,19 @@ def _seed():
     import keras
 
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _memory(request):
+    """Returns the memory of a test with large networks, or a worker would hold that of all before."""
+    yield
+    if any(map(request.node.get_closest_marker, ("slow", "full"))):
+        import keras
+
+        keras.backend.clear_session()
+        gc.collect()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture

@@ -220,6 +220,7 @@ def test_the_demo_reaches_its_goals(keras_cv_course, tmp_path):
     assert sorted(path.name for path in run.iterdir()) == [
         "args.yaml",
         "confusion_matrix.png",
+        "last.keras",
         "model.keras",
         "model_float32.tflite",
         "model_int8.tflite",
