@@ -11,6 +11,7 @@ from keras_cv_course.data.photograph_header import PhotographHeader
 _LEAST_NUMBERS = 6  # of a polygon: three corners
 _FIRST_CHARACTER = 48  # of compressed run lengths
 _MORE, _SIGN, _LOW_BITS, _BITS = 0x20, 0x10, 0x1F, 5
+_LONGEST_NUMBER_BITS = 60  # compressed; no image has so many pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +59,8 @@ def why_no_outline(segmentation: Any, size_px: tuple[int, int]) -> str | None:
         )
         if not numbers or len(polygon) < _LEAST_NUMBERS or len(polygon) % 2:
             return "has a polygon that is not x, y of three corners or more."
-        corners = np.array(polygon, float).reshape(-1, 2)
-        # The drawing allocates memory by the length of the outline.
-        if not np.isfinite(corners).all() or (np.abs(corners) > 2 * max(size_px)).any():
+        # The drawing allocates memory by the length of the outline. NaN is not within either.
+        if not all(abs(x) <= 2 * max(size_px) for x in polygon):
             return "has a polygon with corners far out of the image."
     return None
 
@@ -72,8 +72,10 @@ def _why_no_runs(runs: dict[str, Any], size_px: tuple[int, int]) -> str | None:
         counts = _counts(runs.get("counts"))
     except (TypeError, ValueError, OverflowError):
         return "has run lengths that are neither whole numbers nor COCO's text."
-    if (counts < 0).any() or counts.sum() != size_px[0] * size_px[1]:
-        return f"has run lengths of {counts.sum()} pixels, and not {size_px[0] * size_px[1]}."
+    pixels = size_px[0] * size_px[1]
+    # Each by itself first: the sum of very large ones overflows, and may be right again.
+    if ((counts < 0) | (counts > pixels)).any() or counts.sum() != pixels:
+        return f"has run lengths of {sum(counts.tolist())} pixels, and not {pixels}."
     return None
 
 
@@ -94,6 +96,8 @@ def _counts(counts: Any) -> np.ndarray:
             raise ValueError(f"Run lengths must not hold {character!r}.")
         value |= (code & _LOW_BITS) << shift
         shift += _BITS
+        if shift > _LONGEST_NUMBER_BITS:
+            raise ValueError("Run lengths must not hold a number without end.")
         if code & _MORE:
             continue
         if code & _SIGN:

@@ -186,8 +186,12 @@ def test_outlines_are_drawn_the_smaller_in_front(tmp_path):
         ([[1, 2, 3, 4, 5]], "that is not x, y of three corners"),
         ([[1, 2, 3, 4, 5, 1e9]], "corners far out of the image"),
         ([[1, 2, 3, 4, 5, float("nan")]], "corners far out of the image"),
+        ([[1, 2, 3, 4, 5, 10**400]], "corners far out of the image"),
         ({"size": [20, 30], "counts": [1, 2]}, r"has run lengths of 3 pixels, and not 600"),
         ({"size": [20, 30], "counts": "00000"}, r"has run lengths of 0 pixels"),
+        # Their sum is 600 in 64 bits.
+        ({"size": [20, 30], "counts": [2**62] * 4 + [600]}, r"has run lengths of 184\d+ pixels"),
+        ({"size": [20, 30], "counts": "o" * 10**6}, "neither whole numbers nor COCO's text"),
         ({"size": [20, 30], "counts": "x~"}, "neither whole numbers nor COCO's text"),
         ({"size": [30, 20], "counts": [600]}, r"of the size \[30, 20\], and not \[20, 30\]"),
     ],
