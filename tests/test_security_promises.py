@@ -99,7 +99,7 @@ def test_reading_asks_no_other_machine(tmp_path):
         "        assert 'with its suppression inside' in str(error), error\n"
         "print({str(host) for host in asked} - {'127.0.0.1', 'localhost', '::1'})\n"
     )
-    folders = os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "fuzz")))
+    folders = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "fuzz")))
     environment = {**os.environ, "PYTHONPATH": folders}
     line = [sys.executable, "-c", program, str(tmp_path)]
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)

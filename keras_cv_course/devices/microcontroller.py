@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_cv_course._child import child_command, child_environment
 from keras_cv_course._validation import check_whole
-from keras_cv_course.tflite._child import child_command, child_environment
 from keras_cv_course.tflite.validation import check_header
 
 _PACKAGE = "tflite_micro"

@@ -2,6 +2,7 @@
 
 import math
 import os
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from keras_cv_course._child import child_command, child_environment
+from keras_cv_course._reading import check_regular
 from keras_cv_course._validation import check_rate, check_whole
 from keras_cv_course.faces._extras import need
 from keras_cv_course.faces.alignment import align_face, as_pil_image
@@ -23,6 +26,7 @@ _FEWEST_HITS = 5
 _LONGEST_SIDE_PX = 1024
 _NMS_THRESHOLD = 0.3
 _MOST_CANDIDATES = 5000
+_TIMEOUT_S = 120
 
 
 @dataclass(frozen=True)
@@ -106,17 +110,17 @@ def yunet_detector(path: str | os.PathLike[str], score_threshold: float = 0.8) -
     Raises:
         FileNotFoundError: If there is no such file.
         ImportError: If OpenCV is not installed.
-        ValueError: If OpenCV cannot read it, or `score_threshold` is out of its range.
+        ValueError: If OpenCV cannot read it, or `score_threshold` is out of its range. The detector
+            raises it too, if the model gives anything but boxes and landmarks for an image.
 
     Reference:
         "YuNet: A Tiny Millisecond-level Face Detector", Wu et al., Machine Intelligence Research
         20 (2023).
     """
     check_rate("score_threshold", score_threshold)
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise FileNotFoundError(f"There is no file {file}.")
+    file = check_regular(Path(path).expanduser())
     cv2 = need("cv2")
+    _check_in_child(file)
     options = (float(score_threshold), _NMS_THRESHOLD, _MOST_CANDIDATES)
     try:
         network = cv2.FaceDetectorYN.create(str(file), "", (320, 320), *options)
@@ -125,9 +129,14 @@ def yunet_detector(path: str | os.PathLike[str], score_threshold: float = 0.8) -
 
     def detect(image: np.ndarray) -> list[Face]:
         pil_image, shrinking = _shrunk(image)
-        network.setInputSize(pil_image.size)
         bgr = np.ascontiguousarray(np.asarray(pil_image.convert("RGB"))[..., ::-1])
-        _, rows = network.detect(bgr)
+        try:
+            network.setInputSize(pil_image.size)
+            _, rows = network.detect(bgr)
+        except cv2.error as error:
+            raise ValueError(f"{file} is not a YuNet for images of any size: {error}") from error
+        if rows is not None and not np.isfinite(rows).all():
+            raise ValueError(f"{file} finds boxes that are not finite: it is damaged.")
         # x, y, width, height; five points, first the eye on the left of the image; score.
         return [
             Face(
@@ -139,6 +148,19 @@ def yunet_detector(path: str | os.PathLike[str], score_threshold: float = 0.8) -
         ]
 
     return detect
+
+
+def _check_in_child(file: Path) -> None:
+    """Raises ValueError if a file crashes OpenCV, which trusts the shapes in it."""
+    line = child_command("faces._detector_child", str(file))
+    try:
+        done = subprocess.run(
+            line, env=child_environment(), capture_output=True, timeout=_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(f"{file} keeps OpenCV busy for more than {_TIMEOUT_S} s.") from error
+    if done.returncode != 0:
+        raise ValueError(f"{file} is not a model that OpenCV can run: it ends the process.")
 
 
 def find_face(image: np.ndarray, detector: Detector, largest: bool = False) -> Face:

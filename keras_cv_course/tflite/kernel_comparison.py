@@ -17,8 +17,8 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
+from keras_cv_course._child import child_command, child_environment
 from keras_cv_course._validation import check_positive
-from keras_cv_course.tflite._child import child_command, child_environment
 from keras_cv_course.tflite._report import render, save_json
 from keras_cv_course.tflite.flatbuffer import output_steps
 from keras_cv_course.tflite.runtime import Batch, TFLiteModel

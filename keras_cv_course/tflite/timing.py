@@ -15,8 +15,8 @@ from ai_edge_litert.interpreter import Interpreter
 from rich.markup import escape
 from rich.table import Table
 
+from keras_cv_course._child import child_command, child_environment
 from keras_cv_course._validation import check_at_most, check_threads
-from keras_cv_course.tflite._child import child_command, child_environment
 from keras_cv_course.tflite._report import render, save_json
 from keras_cv_course.tflite.runtime import load_interpreter
 from keras_cv_course.tflite.validation import check_file

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from keras_cv_course.tflite._child import child_command, child_environment
+from keras_cv_course._child import child_command, child_environment
 
 _IDENTIFIER = b"TFL3"
 _ZIP = b"PK\x03\x04"

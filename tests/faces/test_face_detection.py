@@ -87,6 +87,33 @@ def test_yunet_files_that_are_none(tmp_path):
         yunet_detector(path, 1.5)
 
 
+def test_a_yunet_file_that_crashes_opencv_is_refused(tmp_path):
+    path = tmp_path / "toy.onnx"
+    content = toy_detector(64)
+    missing = content.replace(b"\x0bkps_8_shape\x12", b"\x0b\xff\xff\xff\x7f8_shape\x12")
+    assert missing != content
+    path.write_bytes(missing)
+    with pytest.raises(ValueError, match=r"toy\.onnx is not a model that OpenCV can run"):
+        yunet_detector(path)
+
+
+def test_yunet_files_that_fail_on_an_image(tmp_path):
+    path = tmp_path / "toy.onnx"
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[24:32, 40:48] = 255, 0, 0
+    for content, message in (
+        (
+            toy_detector(64).replace(b"kps_8", b"kqs_8"),
+            r"toy\.onnx is not a YuNet for images of any",
+        ),
+        (toy_detector(32), r"toy\.onnx is not a YuNet for images of any size"),
+        (toy_detector(64, box=(0.5, 0.5, np.nan, 1)), r"toy\.onnx finds boxes that are not finite"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            yunet_detector(path)(image)
+
+
 def test_the_box_is_cut_out_square_with_a_margin():
     rows, columns = np.mgrid[:100, :100]
     image = np.stack([rows, columns, 0 * rows], axis=-1).astype(np.uint8)

@@ -254,6 +254,21 @@ def _read_gallery(folder: Path) -> None:
         gallery.identify(np.eye(4)[0], threshold=0.5)
 
 
+def _detector(folder: Path) -> None:
+    from toy_detector import toy_detector
+
+    (_made(folder) / "faces.onnx").write_bytes(toy_detector(64))
+
+
+def _read_detector(folder: Path) -> None:
+    from keras_cv_course.faces import yunet_detector
+
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[24:32, 40:48] = 255, 0, 0
+    for face in yunet_detector(folder / "faces.onnx")(image):
+        assert np.isfinite([face.score, *face.box_xyxy]).all()
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -359,6 +374,7 @@ READERS: tuple[Reader, ...] = (
         verification,
         _read_verification,
     ),
+    Reader("detector", ("faces.detection",), ("*.onnx",), _detector, _read_detector),
     Reader(
         "gallery",
         ("faces.gallery", "faces._gallery_folder"),

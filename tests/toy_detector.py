@@ -50,7 +50,7 @@ def _described(name, shape):
     return _message((1, name), (2, _message((1, _message((1, _FLOAT), (2, sides))))))
 
 
-def toy_detector(size_px):
+def toy_detector(size_px, box=BOX):
     """Content of an .onnx file for square images; strides of 16 and 32 find nothing."""
     nodes, weights, outputs = [], [], []
     for stride in STRIDES:
@@ -60,7 +60,7 @@ def toy_detector(size_px):
         nodes.append(_node("AveragePool", ["image"], pooled, **window))
         # Blue, green, red.
         red = (-1 / 255, -1 / 255, 1 / 255) if stride == 8 else (0, 0, 0)
-        heads = {"cls": (red, [0]), "obj": (red, [0]), "bbox": (None, BOX), "kps": (None, POINTS)}
+        heads = {"cls": (red, [0]), "obj": (red, [0]), "bbox": (None, box), "kps": (None, POINTS)}
         for head, (kernel, bias) in heads.items():
             name, n = f"{head}_{stride}", len(bias)
             weights += [
