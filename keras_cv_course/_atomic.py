@@ -2,11 +2,14 @@
 
 import contextlib
 import errno
+import logging
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+_logger = logging.getLogger(__name__)
 
 TEMPORARY_PREFIX = ".writing-"  # of the folders that a killed process leaves behind
 
@@ -43,12 +46,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary = Path(folder, Path(path).name)
         yield temporary
         # On the disk before it has the name, so that a power cut leaves no half file either.
-        _flush_to_disk(temporary, os.O_RDWR)
+        flush_to_disk(temporary)
         if target.exists():
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
         temporary.replace(target)
-        if os.name == "posix":  # Windows opens no folders.
-            _flush_to_disk(target.parent, os.O_RDONLY)
+        flush_to_disk(target.parent)
 
 
 def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> Path:
@@ -68,6 +70,40 @@ def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> Path:
 
 
 @contextlib.contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Keeps other processes that do the same out of a folder while the block runs.
+
+    The lock goes with the process, also when it is killed. Where the file system knows no locks, a
+    warning is logged.
+
+    Args:
+        folder: The folder, which exists.
+        what: What a process does there, e.g. "trains in"; for the message.
+
+    Raises:
+        BlockingIOError: If another process does it.
+    """
+    if os.name != "posix":  # Windows has no such locks.
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                f"Another process {what} {folder}. Wait for it, or stop it first."
+            ) from error
+        except OSError as error:
+            _logger.warning("%s cannot be locked: %s. Use one process at a time.", folder, error)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
 def _errors_name(target: Path) -> Iterator[None]:
     """Turns an OSError about the temporary file, or about no file, into one about `target`."""
     try:
@@ -80,8 +116,12 @@ def _errors_name(target: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(target)) from error
 
 
-def _flush_to_disk(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
+def flush_to_disk(path: Path) -> None:
+    """Returns when a file, or the list of a folder's files, is on the disk."""
+    folder = path.is_dir()
+    if folder and os.name != "posix":  # Windows opens no folders.
+        return
+    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
     try:
         os.fsync(descriptor)
     except OSError as error:

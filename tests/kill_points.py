@@ -3,16 +3,20 @@
 `python kill_points.py WORK FOLDER` prints, as JSON, what was found in the folder after each kill.
 """
 
+import io
 import json
 import os
 import resource
 import shutil
 import signal
+import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+from PIL import Image
 
 from keras_cv_course._atomic import replacing, write_atomic
 from keras_cv_course.training.run_folder import create_run, open_run
@@ -68,10 +72,50 @@ def run_state(folder: Path) -> list[int]:
     return values
 
 
+def write_shards_of(folder: Path, value: int) -> None:
+    """Writes shards in the place of others, whose index is removed first."""
+    from keras_cv_course.data import write_shards
+
+    (folder / "shards.json").unlink(missing_ok=True)
+    image = folder / f"{value}.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8)
+    pixels[0, 0] = value
+    Image.fromarray(pixels).save(image)
+    rows = [str(image)] * 4, np.zeros(4, int)
+    data = SimpleNamespace(
+        **{"train": 0, "val": 0, "test": None, "class_names": ("a",)},
+        files={"train": rows, "val": rows},
+    )
+    write_shards(data, folder, images_per_shard=3)
+
+
+def shards_state(folder: Path) -> list[int]:
+    """Returns the values in all images; 0 where there is no index, and so there are no shards."""
+    from keras_cv_course.data.shards import holds_shards, read_index
+
+    if not holds_shards(folder):
+        return [0]
+    _, splits = read_index(folder)
+    files = [folder / shard.name for shards in splits.values() for shard in shards]
+    return [value for file in files for value in _values(file.read_bytes())]
+
+
+def _values(content: bytes) -> Iterator[int]:
+    import tensorflow as tf
+
+    while content:
+        (length,) = struct.unpack("<Q", content[:8])
+        features = tf.train.Example.FromString(content[12 : 12 + length]).features.feature
+        (image,) = features["image/encoded"].bytes_list.value
+        yield Image.open(io.BytesIO(image)).getpixel((0, 0))
+        content = content[16 + length :]
+
+
 WORKS: dict[str, tuple[Callable[[Path, int], None], Callable[[Path], list[int]]]] = {
     "file": (write_file, file_state),
     "arrays": (write_arrays, arrays_state),
     "run": (write_run, run_state),
+    "shards": (write_shards_of, shards_state),
 }
 
 

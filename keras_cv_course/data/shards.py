@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_cv_course._atomic import flush_to_disk, locked
 from keras_cv_course._reading import parse_json, read_bytes
 from keras_cv_course._validation import check_whole, shortened
 from keras_cv_course.data.dataset import ImageDataset
@@ -70,6 +71,7 @@ def write_shards(
 
     Raises:
         FileExistsError: If the folder holds shards.
+        BlockingIOError: If another process writes shards to it.
         OSError: If the disk is full or cannot be written to.
         ValueError: If `images_per_shard` is not positive, or an image cannot be read any more.
 
@@ -79,9 +81,16 @@ def write_shards(
     """
     check_whole("images_per_shard", images_per_shard)
     root = Path(folder).expanduser()
-    if holds_shards(root):
-        raise FileExistsError(f"{root} holds shards already. Remove it, or choose another folder.")
     root.mkdir(parents=True, exist_ok=True)
+    with locked(root, "writes shards to"):
+        if holds_shards(root):
+            raise FileExistsError(
+                f"{root} holds shards already. Remove it, or choose another folder."
+            )
+        return _write_all(data, root, images_per_shard, seed)
+
+
+def _write_all(data: ImageDataset, root: Path, images_per_shard: int, seed: int) -> Path:
     written: list[Path] = []
     try:
         splits = {
@@ -112,7 +121,9 @@ def _write_index(path: Path, index: dict[str, Any]) -> Path:
             file.write(json.dumps(index, indent=2) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        return temporary.replace(path)
+        temporary.replace(path)
+        flush_to_disk(path.parent)
+        return path
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -170,6 +181,7 @@ def _write_shard(path: Path, images: Iterator[tuple[bytes, int]]) -> Shard:
                 writer.write(example)
                 count += 1
                 size += len(example) + _RECORD_FRAME
+        flush_to_disk(path)
     except (tf.errors.OpError, OSError) as error:
         raise OSError(f"The shard {path} cannot be written: {error}") from error
     if path.stat().st_size != size:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from keras_cv_course._atomic import TEMPORARY_PREFIX, write_atomic
+from keras_cv_course._atomic import TEMPORARY_PREFIX, locked, write_atomic
 from keras_cv_course._reading import read_json, read_yaml, write_yaml
 from keras_cv_course._validation import shortened
 
@@ -181,27 +181,11 @@ class RunFolder:
         Raises:
             BlockingIOError: If another process trains in the folder.
         """
-        descriptor = os.open(self.path, os.O_RDONLY)
-        try:
-            self._lock(descriptor)
+        with locked(self.path, "trains in"):
             for folder in (self.path, *(stage.resume for stage in self._stages())):
                 for left in folder.glob(f"{TEMPORARY_PREFIX}*"):
                     shutil.rmtree(left)
             yield
-        finally:
-            os.close(descriptor)
-
-    def _lock(self, descriptor: int) -> None:
-        import fcntl  # Not on Windows.
-
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BlockingIOError(
-                f"Another process trains in {self.path}. Wait for it, or stop it first."
-            ) from error
-        except OSError as error:
-            _logger.warning("%s cannot be locked: %s. Train in it only once.", self.path, error)
 
     def remove_state(self) -> None:
         """Removes the state for going on."""

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import tensorflow as tf
 from image_files import class_folders
 from PIL import Image
 
+from keras_cv_course._atomic import locked
 from keras_cv_course.data import as_arrays, image_folder, sharded, write_shards
 from keras_cv_course.data import shards as shards_module
 from keras_cv_course.data.shard_reader import corrupt_shards_named
@@ -200,6 +202,30 @@ def test_a_write_that_fails_leaves_nothing_and_can_be_done_again(source, tmp_pat
     assert list(folder.iterdir()) == []
     write_shards(source, folder, images_per_shard=5)
     assert len(as_arrays(sharded(folder, SHAPE, PIXELS).train)[1]) == 12
+
+
+def test_shards_are_on_the_disk_before_the_index_that_names_them(source, tmp_path, monkeypatch):
+    flushed = []
+    fsync = os.fsync
+
+    def recorded(descriptor):
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    write_shards(source, tmp_path / "shards")
+    assert flushed[:2] == ["train-00000.tfrecord", "val-00000.tfrecord"]
+    assert flushed[2].startswith(".shards.json.")
+    assert flushed[3:] == ["shards"]
+
+
+def test_two_processes_do_not_write_shards_to_one_folder(source, tmp_path):
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    message = r"Another process writes shards to .*shards"
+    with locked(folder, "writes"), pytest.raises(BlockingIOError, match=message):
+        write_shards(source, folder)
+    assert list(folder.iterdir()) == []
 
 
 def test_links_that_were_planted_are_not_written_through(source, tmp_path):
