@@ -7,6 +7,7 @@ from keras_cv_course._validation import check_choice
 _LOG = logging.getLogger(__name__)
 BROKEN = ("skip", "raise")
 _MOST_LOGGED = 5
+_LONGEST = 1000  # of what is said of one; names of files come from files, and may be of any length
 
 
 class Problems:
@@ -31,6 +32,7 @@ class Problems:
             ValueError: If nothing may be wrong.
         """
         text = f"{where}: {what}"
+        text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
         if self._broken == "raise":
             raise ValueError(
                 f'{text} Fix it, or read with broken="skip", which skips and reports it.'

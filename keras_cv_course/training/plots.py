@@ -32,11 +32,17 @@ def plot_results(
 
     Raises:
         FileNotFoundError: If there is no file `results`.
-        ValueError: If it holds no epoch.
+        ValueError: If it holds no epoch, or not what the score is computed from.
     """
     history = read_history(Path(results))
     if not history["epoch"]:
         raise ValueError(f"{results} holds no epoch to plot.")
+    try:
+        best = best_row(history, score)
+    except KeyError as error:
+        raise ValueError(
+            f"{results} must have a column {error} to choose the best epoch."
+        ) from error
     epochs = np.array(history["epoch"])
     losses = [name for name in history if name.endswith("loss")]
     measured = [f"{split}{name}" for name in metrics for split in ("", "val_")]
@@ -56,7 +62,6 @@ def plot_results(
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_ylim(bottom=0)
-    best = best_row(history, score)
     panels[1].axvline(epochs[best], color="gray", linestyle=":", linewidth=1)
     panels[1].set_title(f"{metrics[0]} (best val {history[f'val_{metrics[0]}'][best]:.3f})")
     for axes in panels[:2]:

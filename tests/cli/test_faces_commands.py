@@ -131,6 +131,17 @@ def test_a_tflite_file_records_its_range_and_answers_alike(keras_cv_course, peop
     assert report["similarity"] == pytest.approx(1 / 3, abs=0.05)
 
 
+def test_a_detector_that_is_gone_is_said_with_where_it_is_recorded(keras_cv_course, model, people):
+    (model.parent / "verification.json").write_text(
+        '{"threshold": 0.5, "preparation": {"detector": "gone.onnx"}}'
+    )
+    line = [people / "red" / "red_0001.jpg"] * 2
+    result = keras_cv_course("faces", "verify", model, *line)
+    assert result.code == 1
+    assert "encoder.keras was measured with a detector that cannot be opened" in result.err
+    assert "no file gone.onnx" in result.err
+
+
 def test_what_evaluation_chooses_the_others_use(keras_cv_course, model, people):
     done = keras_cv_course("faces", "evaluate", model, "--data", people, "--crop", 0.5, "--json")
     assert done.code == 0, done.err

@@ -30,6 +30,14 @@ def folder(tmp_path):
     return image_folder(tmp_path)
 
 
+def test_names_without_end_are_cut_in_messages(folder):
+    path = folder / "boxes.csv"
+    path.write_text(f"{'a' * 60_000}.jpg,dog,1,2,3,4\n")
+    with pytest.raises(ValueError, match=r"boxes\.csv, aaa") as caught:
+        table_annotations(path, folder, broken="raise")
+    assert len(str(caught.value)) < 1200
+
+
 BOMB = '<!DOCTYPE a [<!ENTITY x "lol"><!ENTITY y "&x;&x;&x;&x;">]>'
 GOOD = voc_object("dog", (1, 1, 10, 5))
 

@@ -7,7 +7,6 @@ null. Before it, "." says that the job has begun.
 import contextlib
 import json
 import os
-import re
 import resource
 import shutil
 import sys
@@ -40,9 +39,11 @@ def verdict(corpus: Path, scratch: Path, name: str, seed: int) -> str | None:
     try:
         _ROWS[name].read(folder)
     except _ERRORS as error:
-        # A file of the folder, or the folder itself; a name may be cut out of a longer path.
+        # A file of the folder, or the folder itself, also that which it is a copy of; a name may be
+        # cut out of a longer path.
         text = str(error)
-        if not re.search(rf"{re.escape(folder.name)}|{re.escape(Path(file).name)}", text):
+        names = (folder.name, Path(file).name, f"{corpus.name}/{name}/")
+        if not any(each in text for each in names):
             return f"{file}: names no file: {type(error).__name__}: {text[:300]}"
         if len(text) > 4000:
             return f"{file}: a message of {len(text):,} characters"

@@ -46,3 +46,6 @@ def test_a_table_without_epochs_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no epoch to plot"):
         plot_results(tmp_path / "results.csv", tmp_path / "results.png")
     assert not (tmp_path / "results.png").exists()
+    (tmp_path / "results.csv").write_text("epoch,val_accuracy,loss\n1,0.5,1\n")
+    with pytest.raises(ValueError, match=r"results\.csv must have a column 'val_loss'"):
+        plot_results(tmp_path / "results.csv", tmp_path / "results.png")

@@ -117,6 +117,15 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
             f"{path} is not an encoder: what it gives are probabilities of classes, which sum to 1."
         )
     detector = preparation.detector or known.detector
+    try:
+        find = open_detector(detector)
+    except (OSError, ValueError) as error:
+        if preparation.detector:
+            raise
+        raise ValueError(
+            f"{opened.path} was measured with a detector that cannot be opened: {error} Pass "
+            "--detector."
+        ) from error
     mirrored, crop = preparation.mirrored, preparation.crop
     return Encoder(
         path=opened.path,
@@ -124,7 +133,7 @@ def open_encoder(path: str, preparation: Preparation) -> Encoder:
         read=FaceReader(
             opened.input_shape,
             values,
-            open_detector(detector),
+            find,
             known.crop if crop is None else crop,
             preparation.largest,
         ),
