@@ -6,6 +6,7 @@ and h5py believe them.
 
 import io
 import os
+import struct
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +19,10 @@ _FREE_BYTES = 256 * 2**20  # that any file may unpack to
 _MOST_RATIO = 4
 _CHUNK_BYTES = 2**16
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# Where HDF5 keeps texts: signature and size, then texts, each after its number and length.
+_HEAP = b"GCOL\x01\x00\x00\x00"
+_HEAP_SIZE, _TEXT_HEADER = struct.Struct("<8xQ"), struct.Struct("<H6xQ")
+_HEAP_ALIGNMENT = 8
 _EXTERNAL = "it refers to another file, which could be any file of this machine"
 
 
@@ -101,8 +106,9 @@ def check_hdf5(file: h5py.File, file_bytes: int) -> int:
 
     Raises:
         ValueError: If a link, or the storage of an array, leads elsewhere, or the arrays are
-            together larger than `most_unpacked` of the size.
+            together larger than `most_unpacked` of the size, or HDF5 would read its texts for ever.
     """
+    _check_texts(file.id.get_file_image())
     left, values = most_unpacked(file_bytes), 0
     waiting: list[Any] = [file]
     seen = set()
@@ -128,3 +134,19 @@ def _linked(group: h5py.Group, name: str) -> Any:
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise ValueError(f"{group.name.rstrip('/')}/{name} is refused: {_EXTERNAL}")
     return group[name]
+
+
+def _check_texts(content: bytes) -> None:
+    """Raises ValueError if the list of texts is damaged so that HDF5 never comes to its end."""
+    start = content.find(_HEAP)
+    while start >= 0:
+        (size,) = _HEAP_SIZE.unpack_from(content, start)
+        place, end = start + _HEAP_SIZE.size, min(start + size, len(content))
+        while end - place >= _TEXT_HEADER.size:
+            number, length = _TEXT_HEADER.unpack_from(content, place)
+            if number == length == 0:
+                raise ValueError("its list of texts is damaged: it has no end")
+            # Number 0 is the free space behind the texts, whose length counts its header too.
+            padded = -(-length // _HEAP_ALIGNMENT) * _HEAP_ALIGNMENT
+            place += padded + (_TEXT_HEADER.size if number else 0)
+        start = content.find(_HEAP, start + len(_HEAP))

@@ -150,3 +150,18 @@ def test_weights_and_models_go_through_the_check(tmp_path):
             archive.writestr(name, content)
     with pytest.raises(ValueError, match=r"bomb\.keras .*'config\.json' unpacks to 314,572,800"):
         load_model(tmp_path / "bomb.keras")
+
+
+def test_a_list_of_texts_without_end_is_refused_before_hdf5_reads_it(tmp_path):
+    path = tmp_path / "only.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["a"] = np.zeros(3)
+        file["a"].attrs["name"] = "conv"
+    content = bytearray(path.read_bytes())
+    # Signature and size of the list, then "conv" with its number and length, then the free space.
+    free = content.index(b"GCOL") + 16 + 16 + 8
+    assert content[free : free + 8] == bytes(8)
+    content[free + 8 : free + 16] = bytes(8)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="texts is damaged"):
+        checked(path)
