@@ -32,7 +32,7 @@ def _command(*arguments: object) -> None:
         raise ValueError(lines[-1])
 
 
-def _tiny(input_shape=(SIZE_PX, SIZE_PX, 3), classes=2, **_):
+def tiny(input_shape=(SIZE_PX, SIZE_PX, 3), classes=2, **_):
     import keras
 
     x = image = keras.Input(input_shape, name="image")
@@ -55,7 +55,7 @@ def _train(folder: Path, *options: object) -> None:
     from keras_cv_course.tasks import classification
 
     # The registry's networks take seconds to build.
-    with mock.patch.object(classification, "build_model", lambda name, **o: _tiny(**o)):
+    with mock.patch.object(classification, "build_model", lambda name, **o: tiny(**o)):
         _command("train", "--project", folder, *options)
 
 
@@ -80,7 +80,7 @@ def _files(folder: Path) -> None:
     from keras_cv_course.tflite import convert
 
     folder.mkdir(parents=True, exist_ok=True)
-    model = with_spec(_tiny(), task="classify", class_names=CLASSES, input_range=(0.0, 255.0))
+    model = with_spec(tiny(), task="classify", class_names=CLASSES, input_range=(0.0, 255.0))
     model.save(folder / "model.keras")
     convert(model, folder / "model.tflite", "none")
     _data(folder / "data")

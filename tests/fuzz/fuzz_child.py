@@ -1,12 +1,13 @@
 """Reads damaged files in a process of its own: `fuzz_child.py corpus scratch`, jobs on stdin.
 
-A job is a line of JSON: the name of a reader, and a seed. The answer is a line: what was wrong, or
+A job is a line of JSON: the name of a reader or a command, and a seed. The answer is a line: what was wrong, or
 null. Before it, "." says that the job has begun.
 """
 
 import contextlib
 import json
 import os
+import random
 import resource
 import shutil
 import sys
@@ -16,6 +17,9 @@ from pathlib import Path
 
 from commands import ROWS
 from mutations import damage
+from option_values import LINES, outcome, spoiled
+
+from keras_cv_course._validation import shortened
 
 _FREE_BYTES = 3 * 2**30
 _ROWS = {row.name: row for row in ROWS}
@@ -57,6 +61,20 @@ def verdict(corpus: Path, scratch: Path, name: str, seed: int) -> str | None:
     return None
 
 
+def line_verdict(corpus: Path, scratch: Path, command: str, seed: int) -> str | None:
+    """Returns what is wrong with how a command takes a value that is nonsense."""
+    folder = scratch / f"line_{seed}"
+    shutil.copytree(corpus / LINES[command][0], folder)
+    line = random.Random(f"{command}/{seed}").choice(list(spoiled(command)))
+    try:
+        outcome(command, line, folder)
+    except Exception as error:
+        return f"{command} {shortened(line)}: {type(error).__name__}: {str(error)[:1000]}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
 def main(corpus: str, scratch: str) -> None:
     """Answers every line of the standard input."""
     warnings.simplefilter("ignore")
@@ -72,8 +90,10 @@ def main(corpus: str, scratch: str) -> None:
         for line in sys.stdin:
             answers.write(".\n")
             answers.flush()
+            name, seed = json.loads(line)
+            decide = line_verdict if name in LINES else verdict
             with contextlib.redirect_stdout(sys.stderr):
-                answer = verdict(Path(corpus), Path(scratch), *json.loads(line))
+                answer = decide(Path(corpus), Path(scratch), name, seed)
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
 

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 from commands import COMMANDS, ROWS
 from mutations import mutated
+from option_values import LINES
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "keras_cv_course"
 SAMPLE = 3  # damaged files a reader in the normal tests
 ALL = 10_000
+NONSENSE = 50  # lines a command
 START_S, CASE_S = 300, 60
 # Calls by which a module reads what somebody else may have written: methods of any object, and
 # functions by the name under which they are imported.
@@ -118,6 +120,30 @@ def test_a_sample_of_damaged_files(child, name):
     sample = 1 if name in {row.name for row in COMMANDS} else SAMPLE
     outcomes = {seed: child.ask(name, seed) for seed in range(sample)}
     assert not {seed: wrong for seed, wrong in outcomes.items() if wrong is not None}
+
+
+@pytest.mark.parametrize("command", LINES)
+def test_a_sample_of_nonsense_on_the_command_line(child, command):
+    assert child.ask(command, 0) is None
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("command", LINES)
+def test_much_nonsense_on_the_command_line(child, command):
+    first = int(os.environ.get("FUZZ_SEED", "0")) * ALL
+    outcomes = {seed: child.ask(command, seed) for seed in range(first, first + NONSENSE)}
+    assert not {seed: wrong for seed, wrong in outcomes.items() if wrong is not None}
+
+
+def test_every_command_has_a_line():
+    from typer.main import get_command
+
+    from keras_cv_course.cli.main import make_app
+
+    commands = get_command(make_app()).commands
+    faces = commands.pop("faces").commands
+    named = {line.partition(" --")[0] for line in LINES}
+    assert named == {*commands, *(f"faces {name}" for name in faces)}
 
 
 @pytest.mark.fuzz
