@@ -23,13 +23,25 @@ NONSENSE = 50  # lines a command
 START_S, CASE_S = 300, 60
 # Calls by which a module reads what somebody else may have written: methods of any object, and
 # functions by the name under which they are imported.
-METHODS = {"read_text", "read_bytes", "open", "fromstring", "ZipFile", "TFRecordDataset"}
+METHODS = {
+    *("read_text", "read_bytes", "open", "fromstring", "ZipFile", "TFRecordDataset"),
+    *("load_model", "load_weights", "read_file", "GFile", "imread", "loadtxt", "genfromtxt"),
+    *("fromfile", "memmap", "ET.parse", "FaceDetectorYN.create"),
+}
 FUNCTIONS = {
-    *("np.load", "json.load", "h5py.File", "tf.io.read_file", "Image.open", "Interpreter"),
+    *("np.load", "json.load", "h5py.File", "Image.open", "Interpreter"),
     *("read_text", "read_json", "read_yaml", "parse_json", "utf8_text", "read_header"),
 }
 # Modules with such a call that need no row, and why.
 NO_READER = {
+    "_atomic": "opens what it locks or has written",
+    "_containers": "is what readers of models call",
+    "_reading": "is what readers of text call",
+    "backbones._build": "loads weights by `backbones._stored`",
+    "cli.faces.sources": "reads by `data.photographs`",
+    "faces._detector_child": "is the child of `faces.detection`",
+    "tasks.opening": "opens models by `networks.loading` and `tflite.runtime`",
+    "tasks.running": "reads what it has written",
     "data.detection": "decodes files that the readers of annotations have passed",
     "data.labelled": "decodes files that its makers have passed",
     "data.people": "decodes files that `people_folder` has passed",
@@ -174,13 +186,41 @@ def test_the_same_seed_damages_a_file_in_the_same_way():
     assert len({mutated(content, f"a/{i}") for i in range(50)}) > 40
 
 
+def reading(source):
+    """Returns the calls in a module by which it reads files."""
+    nodes = ast.walk(ast.parse(source))
+    calls = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return {
+        call
+        for call in calls
+        if call in FUNCTIONS or any(f".{call}".endswith(f".{method}") for method in METHODS)
+    }
+
+
 def test_every_module_that_reads_files_has_a_row():
     covered = {module for row in ROWS for module in row.modules}
-    for package in ("data", "tflite", "training"):
-        for path in sorted((PACKAGE / package).rglob("*.py")):
-            module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-            tree = ast.walk(ast.parse(path.read_text()))
-            calls = {ast.unparse(node.func) for node in tree if isinstance(node, ast.Call)}
-            reading = {c for c in calls if c in FUNCTIONS or c.rpartition(".")[2] in METHODS}
-            if reading and module not in NO_READER:
-                assert module in covered, (module, reading)
+    lacking = {}
+    # Those of `devices` hand a .tflite on as bytes, and read what their child processes write.
+    paths = set(PACKAGE.rglob("*.py")) - set((PACKAGE / "devices").glob("*.py"))
+    for path in sorted(paths):
+        module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        calls = reading(path.read_text())
+        if calls and module not in NO_READER and module not in covered:
+            lacking[module] = calls
+    assert not lacking
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "np.loadtxt(path)",
+        "cv2.FaceDetectorYN.create(path)",
+        "path.open()",
+        "open(path)",
+        "read_json(path)",
+        "keras.saving.load_model(path)",
+        "tf.io.read_file(path)",
+    ],
+)
+def test_a_reader_is_found_by_its_call(line):
+    assert reading(f"def read(path):\n    return {line}\n")
