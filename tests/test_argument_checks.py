@@ -18,6 +18,8 @@ from keras_cv_course.ops.anchors import AnchorMap
 from keras_cv_course.ops.scaling import make_divisible, round_repeats
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.classification_args import Args
+from keras_cv_course.tasks.segmentation_args import Args as Segmentation
+from keras_cv_course.tasks.verification_args import Args as Verification
 from keras_cv_course.training import Recipe
 
 
@@ -83,6 +85,12 @@ def test_what_is_no_rate_is_refused(value):
         (lambda: check_input((10**9, 32, 3), (0.0, 1.0)), "`height` must be at most 8,192"),
         (lambda: check_input((32, 32, 3), (0.0, float("inf"))), "`input_range` must be"),
         (lambda: Args(imgsz=10**9), "`imgsz` must be at most 8,192"),
+        (lambda: Segmentation(filters=10**9), "`filters` must be at most 1,024"),
+        (lambda: Verification(embedding_dim=10**9), "`embedding_dim` must be at most 16,384"),
+        (
+            lambda: Verification(images_per_person=10**9),
+            r"`people_per_batch \* images_per_person` must be at most 65,536",
+        ),
         (lambda: check_crop(1e-320), "`crop` must be at least 0.001"),
         (lambda: check_crop(float("nan")), "`crop` must be at least 0.001"),
         (lambda: check_input_range((-float("inf"), 1.0)), "`input_range` must be"),

@@ -27,6 +27,7 @@ LOSSES = {
 }
 _RECIPE = Recipe(epochs=30, learning_rate=0.001, flip=True, zoom=0.4, colour=True)
 _BYTE = 255
+_MOST_FILTERS = 16_384  # at the bottom of a U-Net, where each level has doubled them
 _OF_UNET = ("filters", "levels")
 
 
@@ -75,7 +76,7 @@ class Args(RunArgs):
         check_choice("backbone", self.backbone, (None, *backbones))
         super().__post_init__()
         check_at_most("levels", self.levels, 6)
-        check_positive("filters", self.filters)
+        check_at_most("filters", self.filters, _MOST_FILTERS // 2**self.levels)
         if self.width is not None:
             check_positive("width", self.width)
         own = self.encoder is None

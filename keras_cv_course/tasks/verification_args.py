@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from keras_cv_course._validation import check_choice, check_crop, check_whole
+from keras_cv_course._validation import (
+    MOST_BATCH,
+    check_at_most,
+    check_choice,
+    check_crop,
+    check_whole,
+)
 from keras_cv_course.registry import MODELS, list_models
 from keras_cv_course.tasks.args import RunArgs, check_held_out, option
 from keras_cv_course.training.recipe import Recipe
@@ -19,6 +25,7 @@ NETWORKS: dict[str, tuple[int, int, tuple[float, float] | None]] = {
 }
 _BACKBONE = "mobilenet_v2"
 _STRIDE = 32
+_MOST_DIM = 16_384
 _RENAMED = {"pictures_per_person": "images_per_person"}
 _OF_FACE_ENCODER = ("alpha", "weights", "freeze", "backbone")
 _RECIPE = Recipe(epochs=10, learning_rate=1e-3)
@@ -73,6 +80,9 @@ class Args(RunArgs):
         super().__post_init__()
         for name in ("embedding_dim", "people_per_batch", "images_per_person"):
             check_whole(name, getattr(self, name))
+        check_at_most("embedding_dim", self.embedding_dim, _MOST_DIM)
+        batch = self.people_per_batch * self.images_per_person
+        check_at_most("people_per_batch * images_per_person", batch, MOST_BATCH)
         check_held_out("held_out", self.held_out)
         check_crop(self.crop)
         if self.model != "face_encoder":
