@@ -63,7 +63,7 @@ class AgeLoss(keras.losses.Loss):
     @property
     def gaussian_share(self) -> float:
         """The current lambda; may be set, also while a model trains."""
-        return float(self._share)
+        return float(self._share.numpy())
 
     @gaussian_share.setter
     def gaussian_share(self, value: float) -> None:

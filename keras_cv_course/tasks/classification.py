@@ -26,7 +26,7 @@ from keras_cv_course.predictors.results import Classification, Result
 from keras_cv_course.registry import build_model
 from keras_cv_course.specs.model_spec import ModelSpec
 from keras_cv_course.tasks.base import Evaluation, Progress, Samples, Task, Training, silent
-from keras_cv_course.tasks.bodies import BATCH_NORM_MOMENTUM
+from keras_cv_course.tasks.bodies import momentum_option
 from keras_cv_course.tasks.classification_args import DIGITS
 from keras_cv_course.tasks.classification_args import Args as ClassificationArgs
 from keras_cv_course.tasks.classification_args import Export as ClassificationExport
@@ -87,7 +87,7 @@ class ClassificationTask(Task):
             input_shape=args.input_shape,
             weights=args.weights,
             classes=len(data.class_names),
-            batch_norm_momentum=BATCH_NORM_MOMENTUM,
+            **momentum_option(args.model),
             **options,
         )
         if args.head_first and args.weights is not None:

@@ -33,7 +33,7 @@ class Args(RunArgs):
     BUILT_IN = (SHAPES,)
     NETWORKS = MODELS_TRAINED
     WITHOUT = frozenset(
-        {"strategy", "mixed_precision", "layer_decay", "shift", "turn", "rand_augment"}
+        {"layer_decay", "shift", "turn", "rand_augment"}
         | {"rand_augment_strength", "erase", "cutmix"}
     )
 

@@ -51,7 +51,7 @@ class Args(RunArgs):
 
     BUILT_IN = (DIGITS,)
     WITHOUT = frozenset(
-        {"batch", "strategy", "mixed_precision", "layer_decay", "label_smoothing", "mixup"}
+        {"batch", "layer_decay", "label_smoothing", "mixup"}
         | {"cutmix", "mosaic", "rand_augment", "rand_augment_strength", "erase", "batch_sizes_px"}
     )
 

@@ -11,7 +11,6 @@ from keras_cv_course.layers.grouped_convolution import GroupedConv2D
     ("builder", "parameters"), [(AlexNet, 60_965_224), (AlexNetSingleTower, 61_100_840)]
 )
 def test_counts(builder, parameters):
-    keras.backend.clear_session()
     model = builder()
     assert complexity(model).parameters == parameters
     pools = [x.output.shape[1] for x in model.layers if isinstance(x, keras.layers.MaxPooling2D)]
@@ -21,7 +20,6 @@ def test_counts(builder, parameters):
 @pytest.mark.usefixtures("weightless")
 def test_kernels_have_the_shapes_of_the_paper():
     """Section 3.5: 96 of 11x11x3, 256 of 5x5x48, 384 of 3x3x256, 384 and 256 of 3x3x192."""
-    keras.backend.clear_session()
     model = AlexNet()
     kernels = [
         tuple(x.kernel.shape) for x in model.layers if len(getattr(x, "kernel_size", ())) == 2

@@ -26,7 +26,6 @@ TINY = bottleneck_rows(1, 1)
     "name", [pytest.param(n, marks=() if n == "BiTR50x1" else pytest.mark.slow) for n in COUNTS]
 )
 def test_counts(name):
-    keras.backend.clear_session()
     builder = getattr(models, name)
     counts = complexity(builder())
     assert counts.parameters == counts.trainable_parameters == COUNTS[name][0]

@@ -11,7 +11,6 @@ pytestmark = pytest.mark.usefixtures("weightless")
     [(Darknet19, (256, 512, 1024), 18), (Darknet53, (256, 512, 1024), 52)],
 )
 def test_maps_and_convolutions(builder, channels, convolutions):
-    keras.backend.clear_session()
     model = builder((416, 416, 3), include_top=False)
     maps = feature_maps(model).output
     expected = [(None, size, size, c) for size, c in zip((52, 26, 13), channels, strict=True)]

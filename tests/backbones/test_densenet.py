@@ -26,14 +26,12 @@ COUNTS = {
     "name", [pytest.param(n, marks=() if "121" in n else pytest.mark.slow) for n in COUNTS]
 )
 def test_counts(name):
-    keras.backend.clear_session()
     counts = complexity(getattr(models, name)())
     assert (counts.parameters, counts.trainable_parameters, counts.mult_adds) == COUNTS[name]
 
 
 @pytest.mark.usefixtures("weightless")
 def test_a_growth_rate_of_48_has_torchvisions_161_layers():
-    keras.backend.clear_session()
     counts = complexity(DenseNet(repeats=(6, 12, 36, 24), growth_rate=48))
     assert counts.trainable_parameters == 28_681_000
 

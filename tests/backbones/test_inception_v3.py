@@ -16,7 +16,6 @@ def test_counts():
 @pytest.mark.usefixtures("weightless")
 def test_maps_have_the_sizes_of_the_paper():
     """Table 1: 35x35x288, 17x17x768 and 8x8x2048 for 299 pixels."""
-    keras.backend.clear_session()
     maps = feature_maps(InceptionV3((299, 299, 3), include_top=False)).output
     sizes = [tuple(x.shape[1:]) for x in maps.values()]
     assert sizes == [(35, 35, 288), (17, 17, 768), (8, 8, 2048)]

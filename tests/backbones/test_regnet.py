@@ -1,4 +1,3 @@
-import keras
 import pytest
 
 from keras_cv_course import RegNet, complexity, models
@@ -54,7 +53,6 @@ def test_rows_are_the_papers(family, n, parameters, widths, depths):
     [pytest.param(*row[:3], marks=pytest.mark.slow if row[1] > 4 else ()) for row in PAPER],
 )
 def test_counts(family, n, parameters):
-    keras.backend.clear_session()
     model = getattr(models, f"RegNet{family}{n:03}")()
     assert complexity(model).trainable_parameters == parameters
 

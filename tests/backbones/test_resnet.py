@@ -36,7 +36,6 @@ def counted(names):
 @pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize("name", counted(COUNTS))
 def test_counts_are_those_of_the_papers(name):
-    keras.backend.clear_session()
     parameters, billions = COUNTS[name]
     counts = complexity(getattr(models, name)(variant="v1.5"))
     assert counts.trainable_parameters == parameters
@@ -46,7 +45,6 @@ def test_counts_are_those_of_the_papers(name):
 @pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize("name", counted(KERAS))
 def test_counts_are_those_of_keras_applications(name):
-    keras.backend.clear_session()
     counts = complexity(getattr(models, name)())
     assert (counts.parameters, counts.trainable_parameters, counts.mult_adds) == KERAS[name]
 

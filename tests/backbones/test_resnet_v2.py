@@ -25,7 +25,6 @@ NARROW = tuple(
     "name", [pytest.param(n, marks=() if "50" in n else pytest.mark.slow) for n in KERAS]
 )
 def test_counts_are_those_of_keras_applications(name):
-    keras.backend.clear_session()
     counts = complexity(getattr(models, name)())
     assert (counts.parameters, counts.trainable_parameters, counts.mult_adds) == KERAS[name]
 

@@ -34,7 +34,6 @@ FAST = {"WideResNet50x2", "ResNeXt50x32x4d", "SEResNet18", "SEResNeXt50x32x4d"}
     "name", [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in COUNTS]
 )
 def test_counts(name):
-    keras.backend.clear_session()
     parameters, billions = COUNTS[name]
     counts = complexity(getattr(models, name)())
     assert counts.trainable_parameters == parameters
@@ -44,7 +43,6 @@ def test_counts(name):
 @pytest.mark.slow
 @pytest.mark.usefixtures("weightless")
 def test_senet154_counts_what_timm_counts():
-    keras.backend.clear_session()
     counts = complexity(models.SENet154())
     assert round(counts.trainable_parameters / 1e6, 2) == 115.09
     # timm counts other layers too.
@@ -55,7 +53,6 @@ def test_senet154_counts_what_timm_counts():
 @pytest.mark.usefixtures("weightless")
 def test_the_peer_of_one_group():
     """Table 4, arXiv:1611.05431: ResNet-101 1x100d."""
-    keras.backend.clear_session()
     assert complexity(ResNet(rows=RESNET101_1X100D)).trainable_parameters == 85_611_336
 
 

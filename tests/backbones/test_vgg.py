@@ -19,7 +19,6 @@ COUNTS = {
 @pytest.mark.usefixtures("weightless")
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts(name):
-    keras.backend.clear_session()
     model = getattr(models, name)()
     counts = complexity(model)
     assert (counts.parameters, counts.mult_adds) == COUNTS[name]

@@ -90,7 +90,6 @@ _HEADS = {
 @built
 @pytest.mark.usefixtures("weightless")
 def test_what_is_built_by_default_is_what_the_registry_says(model_name):
-    keras.backend.clear_session()
     model = build_model(model_name)
     size = MODELS[model_name].size_px
     assert model.input_shape == (None, size, size, 3)
@@ -157,7 +156,6 @@ def test_signature_and_help_are_complete(model_name):
 @pytest.mark.parametrize("model_name", _SMALLEST)
 @pytest.mark.usefixtures("weightless")
 def test_backbone_takes_any_size_if_its_family_does(model_name):
-    keras.backend.clear_session()
     model = build_model(model_name, include_top=False)
     if not MODELS[model_name].traits.any_size:
         assert None not in model.input_shape[1:]

@@ -53,7 +53,6 @@ def detections(model, images):
     [pytest.param(n, marks=pytest.mark.slow if n == "yolo_v1" else ()) for n in _DETECTORS],
 )
 def test_outputs_are_those_of_the_spec(name):
-    keras.backend.clear_session()
     model = build_model(name, classes=_CLASSES)
     entry = MODELS[name]
     assert model.name == name

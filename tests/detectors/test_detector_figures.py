@@ -37,7 +37,6 @@ NORM_MULT_ADDS = 38 * 38 * 512
     ],
 )
 def test_published_figures(name, options, total, trained, billions):
-    keras.backend.clear_session()
     model = build_model(name, **options)
     figures = complexity(model)
     assert (figures.parameters, figures.trainable_parameters) == (total, trained)
@@ -60,7 +59,6 @@ def test_darknet19_scores_the_mean_where_darknet_takes_the_mean_of_the_scores():
     [("yolo_v2", 608, 31.469), ("yolo_v3", 320, 19.486), ("yolo_v3", 608, 70.346)],
 )
 def test_yolo_at_other_sizes(name, size, billions):
-    keras.backend.clear_session()
     figures = complexity(build_model(name, input_shape=(size, size, 3)))
     assert figures.mult_adds / 1e9 == pytest.approx(billions, abs=0.0005)
 

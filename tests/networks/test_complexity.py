@@ -190,7 +190,6 @@ def test_models_that_cannot_be_counted_are_errors():
 )
 def test_every_builder_equals_the_golden_figures(name, regenerate_golden):
     """Run `pytest -m "slow or not slow" --regenerate-golden` after a change that is meant."""
-    keras.backend.clear_session()
     figures = complexity(build_model(name)).to_dict()
     golden = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
     if regenerate_golden:

@@ -158,7 +158,6 @@ def test_mobilenet_v2_and_v3(name, options, total, trained, headless, mult_adds)
     ],
 )
 def test_efficientnet(i, size, total, trained, headless, headless_trained, mult_adds):
-    keras.backend.clear_session()
     model = build_model(f"efficientnet_b{i}")
     figures = complexity(model)
     assert model.input_shape == (None, size, size, 3)
@@ -180,7 +179,6 @@ def test_efficientnet(i, size, total, trained, headless, headless_trained, mult_
 @pytest.mark.slow
 def test_efficientnet_l2():
     """480 million parameters, arXiv:1911.04252."""
-    keras.backend.clear_session()
     model = build_model("efficientnet_l2")
     figures = complexity(model)
     assert figures.trainable_parameters == 480_309_308
@@ -191,7 +189,6 @@ def test_efficientnet_l2():
 
 @pytest.mark.slow
 def test_efficientnet_b8():
-    keras.backend.clear_session()
     figures = complexity(EfficientNet((672, 672, 3), Scaling(depth=3.6, width=2.2, resolution=3.0)))
     assert figures.trainable_parameters == 87_413_142
     assert figures.mult_adds / 1e9 == pytest.approx(62.60, abs=0.005)
