@@ -66,11 +66,14 @@ def coco_masks(
 
 
 def _drawn(image: AnnotatedImage) -> np.ndarray:
+    # One object at a time: all masks of a crowded photograph would fill the memory.
     mask = np.zeros(image.size_px, np.uint8)
-    masks = [outline.mask() for outline in image.outlines]
-    for crowd in (masks[i] for i in np.flatnonzero(image.crowd)):
-        mask[crowd] = IGNORE_VALUE
-    single = np.flatnonzero(~image.crowd)
-    for i in sorted(single, key=lambda i: -masks[i].sum()):
-        mask[masks[i]] = image.labels[i] + 1
+    smallest = np.full(image.size_px, mask.size + 1)  # pixels of the object in front
+    for i in np.flatnonzero(image.crowd):
+        mask[image.outlines[i].mask()] = IGNORE_VALUE
+    for i in np.flatnonzero(~image.crowd):
+        inside = image.outlines[i].mask()
+        pixels = inside.sum()
+        inside &= pixels <= smallest
+        mask[inside], smallest[inside] = image.labels[i] + 1, pixels
     return mask

@@ -34,7 +34,9 @@ def _small(monkeypatch):
     monkeypatch.setattr(bodies, "build_model", body)
     build = detector_building.build_model
     monkeypatch.setattr(
-        detector_building, "build_model", lambda name, **o: build(name, **o | {"extra_filters": (8,)})
+        detector_building,
+        "build_model",
+        lambda name, **o: build(name, **o | {"extra_filters": (8,)}),
     )
     for module in (detection_data, segmentation_data):
         monkeypatch.setattr(module, "_SCENES", {"train": 16, "val": 4})
