@@ -33,8 +33,7 @@ class Args(RunArgs):
     BUILT_IN = (SHAPES,)
     NETWORKS = MODELS_TRAINED
     WITHOUT = frozenset(
-        {"layer_decay", "shift", "turn", "rand_augment"}
-        | {"rand_augment_strength", "erase", "cutmix"}
+        {"shift", "turn", "rand_augment"} | {"rand_augment_strength", "erase", "cutmix"}
     )
 
     data: str = option(SHAPES, 'Folder in the layout of VOC, COCO or CSV, or "shapes".')

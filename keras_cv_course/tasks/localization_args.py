@@ -18,7 +18,7 @@ class Args(BackboneArgs):
     BUILT_IN = (SHAPES,)
     NETWORKS = (_NETWORK,)
     WITHOUT = frozenset(
-        {"layer_decay", "label_smoothing", "shift", "turn"}
+        {"label_smoothing", "shift", "turn"}
         | {"rand_augment", "rand_augment_strength", "erase", "mixup", "cutmix", "mosaic"}
         | {"batch_sizes_px"}
     )

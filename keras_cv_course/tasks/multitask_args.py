@@ -29,7 +29,7 @@ class Args(BackboneArgs):
     BUILT_IN = (DRAWN,)
     NETWORKS = (_NETWORK,)
     WITHOUT = frozenset(
-        {"layer_decay", "label_smoothing", "mixup", "cutmix"}
+        {"label_smoothing", "mixup", "cutmix"}
         | {"mosaic", "rand_augment", "rand_augment_strength", "erase", "batch_sizes_px"}
     )
 

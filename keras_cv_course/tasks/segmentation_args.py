@@ -48,7 +48,7 @@ class Args(RunArgs):
     BUILT_IN = (SHAPES,)
     NETWORKS = tuple(BACKBONES)
     WITHOUT = frozenset(
-        {"layer_decay", "label_smoothing", "shift", "turn"}
+        {"label_smoothing", "shift", "turn"}
         | {"rand_augment", "rand_augment_strength", "erase", "mixup", "cutmix", "batch_sizes_px"}
     )
 

@@ -24,7 +24,7 @@ def layer_groups(model: keras.Model) -> dict[str, list[keras.layers.Layer]]:
 
     Groups are "stem", each block like "stage1_block1", "top" with what follows the last block, and
     "logits", the classifier. Layers with weights before the stem, like a Normalization, belong to
-    the stem.
+    the stem; those of necks, decoders and heads to the group before them.
 
     Args:
         model: A network of this package, or one that `transfer` returned, or one around such a
