@@ -67,10 +67,11 @@ FAMILIES = (
         Traits(head="flatten", classifier_layers=3, preprocessing=True),
         generic=("VGG",),
     ),
+    Family("googlenet", SIGNED, (Member("googlenet", "GoogLeNet"),)),
     Family(
-        "inception_v3",
+        "inception",
         SIGNED,
-        (Member("inception_v3", "InceptionV3"),),
+        (Member("inception_v3", "InceptionV3"), Member("inception_v4", "InceptionV4")),
         Traits(min_size_px=75),
         size_px=299,
     ),

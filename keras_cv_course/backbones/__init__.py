@@ -48,7 +48,9 @@ if TYPE_CHECKING:
     from keras_cv_course.backbones.efficientnet_lite import EfficientNetLite3 as EfficientNetLite3
     from keras_cv_course.backbones.efficientnet_lite import EfficientNetLite4 as EfficientNetLite4
     from keras_cv_course.backbones.fractalnet import FractalNet as FractalNet
-    from keras_cv_course.backbones.inception_v3 import InceptionV3 as InceptionV3
+    from keras_cv_course.backbones.googlenet import GoogLeNet as GoogLeNet
+    from keras_cv_course.backbones.inception import InceptionV3 as InceptionV3
+    from keras_cv_course.backbones.inception import InceptionV4 as InceptionV4
     from keras_cv_course.backbones.lenet import LeNet5 as LeNet5
     from keras_cv_course.backbones.mnasnet import MnasNet as MnasNet
     from keras_cv_course.backbones.mnasnet import MnasNetA1 as MnasNetA1

@@ -34,8 +34,8 @@ class ConvStyle:
             convolution follows the activation.
         use_bias: Whether convolutions have a bias before batch normalization too, which needs
             none, as some published networks do.
-        normalization: "batch", or "group" for groups of channels of one image, 32 if there are as
-            many.
+        normalization: "batch", "group" for groups of channels of one image, 32 if there are as
+            many, or "none".
         standardized: Whether kernels are standardized before they are used.
     """
 
@@ -52,7 +52,7 @@ class ConvStyle:
         check_choice("activation", self.activation, ACTIVATIONS)
         check_rate("batch_norm_momentum", self.batch_norm_momentum)
         check_positive("batch_norm_epsilon", self.batch_norm_epsilon)
-        check_choice("normalization", self.normalization, ("batch", "group"))
+        check_choice("normalization", self.normalization, ("batch", "group", "none"))
 
     @property
     def convolution(self) -> type[keras.layers.Conv2D]:
@@ -148,7 +148,7 @@ def conv_bn_activation(
 def conv_activation(
     x: KerasTensor,
     filters: int,
-    kernel_size: int,
+    kernel_size: int | tuple[int, int],
     style: ConvStyle,
     name: str,
     strides: int = 1,

@@ -6,12 +6,16 @@ from typing import TypeAlias
 import keras
 from keras import KerasTensor
 
-from keras_cv_course.blocks.convolution import ConvStyle, conv_bn_activation
+from keras_cv_course.blocks.convolution import (
+    ConvStyle,
+    conv_activation,
+    conv_bn_activation,
+)
 
 
 @dataclass(frozen=True)
 class Conv:
-    """A convolution of a branch, normalized and activated.
+    """A convolution of a branch, normalized where the style is, and activated.
 
     Attributes:
         filters: Channels of the output.
@@ -54,6 +58,7 @@ class Split:
 
 Step: TypeAlias = Conv | Pool | Split
 Branch: TypeAlias = tuple[Step, ...]
+Module: TypeAlias = tuple[Branch, ...]
 
 _POOLS = {"avg": keras.layers.AveragePooling2D, "max": keras.layers.MaxPooling2D}
 
@@ -79,16 +84,16 @@ def run_steps(x: KerasTensor, steps: Branch, style: ConvStyle, name: str) -> Ker
             x = pool(3, step.strides, step.padding, name=f"{part}_pool")(x)
         else:
             window = (step.filters, step.kernel_size, style, part, step.strides, step.padding)
-            x = conv_bn_activation(x, *window)
+            convolve = conv_activation if style.normalization == "none" else conv_bn_activation
+            x = convolve(x, *window)
     return x
 
 
-def inception_module(
-    x: KerasTensor, branches: tuple[Branch, ...], style: ConvStyle, name: str
-) -> KerasTensor:
+def inception_module(x: KerasTensor, branches: Module, style: ConvStyle, name: str) -> KerasTensor:
     """Returns the concatenated outputs of branches that all read `x`.
 
-    Layers are those of `run_steps` with `{name}_branch1` and so on, and `{name}_concat`.
+    Layers are those of `run_steps` with `{name}_branch1` and so on, and `{name}_concat` where there
+    are several.
 
     Args:
         x: float tensor (batch, height, width, channels).
@@ -102,4 +107,6 @@ def inception_module(
     outputs = [
         run_steps(x, steps, style, f"{name}_branch{i}") for i, steps in enumerate(branches, 1)
     ]
+    if len(outputs) == 1:
+        return outputs[0]
     return keras.layers.Concatenate(name=f"{name}_concat")(outputs)

@@ -25,6 +25,7 @@ _NARROW = {
     "mobilenet_v2": {"alpha": 0.35},
     "alexnet": {"alpha": 0.125},
     "vgg11": {"alpha": 0.125},
+    "googlenet": {"alpha": 0.125},
     "inception_v3": {"alpha": 0.125},
     "xception": {"alpha": 0.125},
     "resnet18": {"alpha": 0.25},
@@ -40,7 +41,7 @@ _NARROW = {
 # Their blocks are those of a family that is run anyway, or they cannot be made small.
 _RUN_SLOW = {
     *("bit_r50x1", "darknet19", "densenet121", "efficientnet_lite0", "mnasnet_b1"),
-    *("inception_v3", "wide_resnet50_2", "xception"),
+    *("googlenet", "inception_v3", "wide_resnet50_2", "xception"),
 }
 # A member that has what the smallest has not.
 _RUN_TOO = {"mobilenet_v3_large"}

@@ -1,4 +1,4 @@
-"""Files of LeNet, AlexNet, VGG, Inception and Xception: their graphs, and how close they are."""
+"""Files of LeNet, AlexNet, VGG, GoogLeNet, Inception and Xception: their graphs, and how close they are."""
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ NETWORKS = {
     "lenet5": ((32, 32, 1), {}, set()),
     "alexnet": ((67, 67, 3), _NARROW, set()),
     "vgg11": ((32, 32, 3), _NARROW, set()),
+    "googlenet": ((32, 32, 3), _NARROW, set()),
     "inception_v3": ((75, 75, 3), _NARROW, {"AVERAGE_POOL_2D"}),
     "xception": ((32, 32, 3), _NARROW, set()),
 }
