@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from keras_cv_course.training.face_encoder import fit_face_encoder as fit_face_encoder
     from keras_cv_course.training.face_encoder import train_only as train_only
     from keras_cv_course.training.feature_depths import depth_features as depth_features
+    from keras_cv_course.training.feature_depths import feature_extractor as feature_extractor
     from keras_cv_course.training.fitting import fit as fit
     from keras_cv_course.training.fitting import fit_run as fit_run
     from keras_cv_course.training.gap import GapReport as GapReport
@@ -95,7 +96,7 @@ else:
             "divergence": ("StopOnDivergence",),
             "evaluation": ("ClassifierReport", "evaluate_classifier"),
             "face_encoder": ("FaceOptions", "distorted_copies", "fit_face_encoder", "train_only"),
-            "feature_depths": ("depth_features",),
+            "feature_depths": ("depth_features", "feature_extractor"),
             "fitting": ("fit", "fit_run"),
             "gap": ("GapReport", "gap_report"),
             "linear_probe": ("fit_head", "fit_linear_probe"),

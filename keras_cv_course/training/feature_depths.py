@@ -7,6 +7,22 @@ from keras_cv_course.training.layer_groups import classifier_of, stage_outputs
 STAGES = 4
 
 
+def feature_extractor(model: keras.Model) -> keras.Model:
+    """Returns a model from images to the vector that their classifier gets, `(batch, features)`.
+
+    Args:
+        model: A classifier of this package, whose layers are shared.
+
+    Raises:
+        ValueError: If `model` is not a classifier.
+
+    Example:
+        >>> feature_extractor(VGG16()).output_shape  # fc7
+        (None, 4096)
+    """
+    return depth_features(model, stages=0)
+
+
 def depth_features(model: keras.Model, stages: int = STAGES, top: bool = True) -> keras.Model:
     """Returns a model from images to one vector of features from several depths.
 

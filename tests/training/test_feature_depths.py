@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from tiny_network import SHAPE, tiny_network
 
-from keras_cv_course.training.feature_depths import depth_features
+from keras_cv_course.registry import build_model
+from keras_cv_course.training.feature_depths import depth_features, feature_extractor
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +32,13 @@ def test_there_are_no_more_stages_than_the_network_has(network):
     plain = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(2)])
     with pytest.raises(ValueError, match=r"`model` must be a network of this package"):
         depth_features(plain, 1)
+
+
+@pytest.mark.usefixtures("weightless")
+@pytest.mark.parametrize(("name", "length"), [("mobilenet", 1024), ("vgg11", 4096)])
+def test_features_are_what_the_classifier_gets(name, length):
+    """Pooled in MobileNet, fc7 in VGG."""
+    model = build_model(name)
+    extractor = feature_extractor(model)
+    assert extractor.output_shape == (None, length)
+    assert set(extractor.layers[1:-1]) <= set(model.layers)
