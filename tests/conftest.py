@@ -2,7 +2,6 @@
 
 import ctypes
 import dataclasses
-import gc
 import json
 import os
 import sys
@@ -51,15 +50,10 @@ def _seed():
 
 @pytest.fixture(autouse=True)
 def _memory(request):
-    """Returns the memory of a test with large networks, or a worker would hold that of all before."""
+    """Returns what a slow test has freed to the system, or a worker would hold the most of each."""
     yield
-    if any(map(request.node.get_closest_marker, ("slow", "full"))):
-        import keras
-
-        keras.backend.clear_session()
-        gc.collect()
-        if sys.platform == "linux":
-            ctypes.CDLL(None).malloc_trim(0)
+    if sys.platform == "linux" and request.node.get_closest_marker("slow"):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture
@@ -67,11 +61,12 @@ def weightless():
     """Networks that are built have no values in their weights: to count them is ten times faster."""
     import keras
 
-    keras.backend.clear_session()
+    # Without a collection of garbage, which takes seconds in a worker that has run much.
+    keras.backend.clear_session(free_memory=False)
     with keras.StatelessScope(initialize_variables=False):
         yield
     # Keras would give all of them values at the end of the next scope.
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
 
 
 @pytest.fixture
