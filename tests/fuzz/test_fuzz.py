@@ -67,7 +67,7 @@ class Child:
         return json.loads(line)
 
     def _start(self):
-        folders = [PACKAGE.parent, Path(__file__).parent]
+        folders = [PACKAGE.parent, *Path(__file__).parents[:2]]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
         self.process = subprocess.Popen(
             [sys.executable, Path(__file__).with_name("fuzz_child.py"), self.corpus, self.scratch],
