@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING
 from keras_cv_course._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from keras_cv_course.faces.age_gender import AgeGenderNetwork as AgeGenderNetwork
     from keras_cv_course.faces.alignment import align_face as align_face
     from keras_cv_course.faces.alignment import five_of_68 as five_of_68
     from keras_cv_course.faces.analysis import Attribute as Attribute
     from keras_cv_course.faces.analysis import FaceAnalyzer as FaceAnalyzer
     from keras_cv_course.faces.bootstrap import bootstrap_interval as bootstrap_interval
+    from keras_cv_course.faces.dense_face_networks import (
+        FaceExpressionNetwork as FaceExpressionNetwork,
+    )
+    from keras_cv_course.faces.dense_face_networks import FaceLandmarkNetwork as FaceLandmarkNetwork
     from keras_cv_course.faces.detection import Face as Face
     from keras_cv_course.faces.detection import cut_out as cut_out
     from keras_cv_course.faces.detection import find_face as find_face
     from keras_cv_course.faces.detection import haar_detector as haar_detector
     from keras_cv_course.faces.detection import yunet_detector as yunet_detector
+    from keras_cv_course.faces.dlib_encoder import DlibFaceEncoder as DlibFaceEncoder
     from keras_cv_course.faces.encoder import FaceEncoder as FaceEncoder
     from keras_cv_course.faces.encoder import SiameseEncoder as SiameseEncoder
     from keras_cv_course.faces.encoder import face_maps as face_maps
+    from keras_cv_course.faces.face_detectors import SSDFaceDetector as SSDFaceDetector
+    from keras_cv_course.faces.face_detectors import TinyYOLOFaceDetector as TinyYOLOFaceDetector
     from keras_cv_course.faces.gallery import FaceGallery as FaceGallery
     from keras_cv_course.faces.gallery import Identification as Identification
     from keras_cv_course.faces.gallery import Match as Match
@@ -52,11 +60,15 @@ else:
     __getattr__, __dir__, __all__ = lazy_names(
         __name__,
         {
+            "age_gender": ("AgeGenderNetwork",),
             "alignment": ("align_face", "five_of_68"),
             "analysis": ("Attribute", "FaceAnalyzer"),
             "bootstrap": ("bootstrap_interval",),
+            "dense_face_networks": ("FaceExpressionNetwork", "FaceLandmarkNetwork"),
             "detection": ("Face", "cut_out", "find_face", "haar_detector", "yunet_detector"),
+            "dlib_encoder": ("DlibFaceEncoder",),
             "encoder": ("FaceEncoder", "SiameseEncoder", "face_maps"),
+            "face_detectors": ("SSDFaceDetector", "TinyYOLOFaceDetector"),
             "gallery": ("FaceGallery", "Identification", "Match"),
             "head_pose": ("head_pose",),
             "mobile_face_net": ("MobileFaceNet",),

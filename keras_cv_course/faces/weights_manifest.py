@@ -114,8 +114,8 @@ def _layout(weight: Any, path: Path) -> tuple[str, list[int], np.dtype]:
     if not isinstance(weight, dict) or not isinstance(weight.get("name"), str):
         raise ValueError(f"{path} must give each weight a name. Received: {shortened(weight)}.")
     name, shape = weight["name"], weight.get("shape")
-    sizes = isinstance(shape, list) and len(shape) <= _MOST_DIMENSIONS
-    if not sizes or not all(type(size) is int and size > 0 for size in shape):
+    sizes = shape if isinstance(shape, list) and len(shape) <= _MOST_DIMENSIONS else [0]
+    if not all(type(size) is int and size > 0 for size in sizes):
         raise ValueError(
             f"{path}: the shape of {shortened(name)} must be sizes above 0. "
             f"Received: {shortened(shape)}."
@@ -128,7 +128,7 @@ def _layout(weight: Any, path: Path) -> tuple[str, list[int], np.dtype]:
         stored = quantization.get("dtype") if isinstance(quantization, dict) else quantization
         if stored not in _QUANTIZED:
             raise _other_type(path, name, stored, _QUANTIZED)
-    return name, shape, np.dtype(stored).newbyteorder("<")
+    return name, sizes, np.dtype(stored).newbyteorder("<")
 
 
 def _other_type(path: Path, name: str, received: Any, types: tuple[str, ...]) -> ValueError:
