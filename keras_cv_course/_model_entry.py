@@ -52,8 +52,8 @@ class ModelEntry:
         name: What `build_model` takes, in snake_case.
         builder: Name of the builder function, as exported by `keras_cv_course`.
         module: Module that defines the builder, relative to `keras_cv_course`.
-        kind: What the model is for: "classifier", "localizer", "detector" or
-            "segmenter".
+        kind: What the model is for: "classifier", "localizer", "detector", "segmenter" or
+            "face", a published network of these.
         size_px: Height and width of the input that the paper trains at.
         input_range: Smallest and largest pixel value that the model takes.
         traits: Those of its family, which mean something for classifiers only.

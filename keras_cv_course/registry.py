@@ -82,6 +82,10 @@ def _segmenter(
     return ModelEntry(name, builder, f"segmenters.{module}", "segmenter", size_px, input_range)
 
 
+def _face_network(name: str, builder: str, module: str, size_px: int) -> ModelEntry:
+    return ModelEntry(name, builder, f"faces.{module}", "face", size_px, PIXELS)
+
+
 _ENTRIES = (
     *(entry for family in FAMILIES for entry in family.entries()),
     # Ranges of those with a choice of backbones are those of the default, MobileNetV2.
@@ -102,6 +106,12 @@ _ENTRIES = (
     _segmenter("fcn8s", "FCN8s", "fcn", 224, UNIT),
     _segmenter("segnet", "SegNet", "segnet", 224, UNIT),
     _segmenter("lraspp", "LRASPP", "lraspp", 224, PIXELS),
+    _face_network("dlib_face_encoder", "DlibFaceEncoder", "dlib_encoder", 150),
+    _face_network("ssd_face_detector", "SSDFaceDetector", "face_detectors", 512),
+    _face_network("tiny_yolo_face_detector", "TinyYOLOFaceDetector", "face_detectors", 416),
+    _face_network("face_landmarks", "FaceLandmarkNetwork", "dense_face_networks", 112),
+    _face_network("face_expressions", "FaceExpressionNetwork", "dense_face_networks", 112),
+    _face_network("age_gender", "AgeGenderNetwork", "age_gender", 112),
 )
 
 MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}

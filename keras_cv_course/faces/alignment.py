@@ -116,14 +116,36 @@ def align_face(
         "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", arXiv:1801.07698,
         section 3.1: faces aligned by five points to 112 by 112 pixels.
     """
-    pil_image = as_pil_image(image)
     check_whole("size_px", size_px)
     landmarks = np.asarray(landmarks, np.float64)
     if landmarks.shape != TEMPLATE.shape:
         raise ValueError(f"`landmarks` must have the shape (5, 2). Received: {landmarks.shape}.")
     # In Pillow the middle of the first pixel is (0.5, 0.5).
-    target = (TEMPLATE + 0.5) * (size_px / TEMPLATE_SIZE_PX)
-    matrix = similarity_transform(landmarks + 0.5, target)
+    target = (TEMPLATE + 0.5) * (size_px / TEMPLATE_SIZE_PX) - 0.5
+    return align_points(image, landmarks, target, size_px)
+
+
+def align_points(
+    image: np.ndarray, points: np.ndarray, target: np.ndarray, size_px: int
+) -> np.ndarray:
+    """Returns a square image in which points lie as close to others as turn, scale and shift bring.
+
+    Args:
+        image: uint8 `(height, width)` or `(height, width, 3)`.
+        points: Array `(n, 2)` of (x, y) in pixels of `image`, where the middle of the first pixel
+            is (0, 0).
+        target: Where they shall lie in the result, `(n, 2)`.
+        size_px: Height and width of the result.
+
+    Returns:
+        uint8 `(size_px, size_px)` or `(size_px, size_px, 3)`; black where `image` ends.
+
+    Raises:
+        TypeError: If `image` is not uint8.
+        ValueError: If a shape is another, or the points are in one place.
+    """
+    pil_image = as_pil_image(image)
+    matrix = similarity_transform(np.asarray(points) + 0.5, np.asarray(target) + 0.5)
     # Pillow wants to know where each pixel of the result comes from.
     linear = np.linalg.inv(matrix[:, :2])
     back = np.column_stack([linear, -linear @ matrix[:, 2]])

@@ -16,6 +16,7 @@ def ssd_head(
     anchors: Sequence[int],
     logits: int,
     lite: ConvStyle | None = None,
+    kernel_size: int = 3,
 ) -> dict[str, KerasTensor]:
     """Returns "boxes" (batch, anchors, 4) and "classes" (batch, anchors, logits).
 
@@ -23,8 +24,9 @@ def ssd_head(
         maps: Feature maps by level, float (batch, rows, columns, channels).
         anchors: Number of anchors of a cell of each map.
         logits: Numbers of an anchor's classes, the background included.
-        lite: None convolves with 3x3. A style makes it SSDLite's: depthwise 3x3, normalized and
+        lite: None is one convolution. A style makes it SSDLite's: depthwise 3x3, normalized and
             activated, and 1x1.
+        kernel_size: Height and width of the window of that one convolution.
 
     Reference:
         SSD, arXiv:1512.02325, section 2.1; SSDLite: MobileNetV2, arXiv:1801.04381, section 6.2.
@@ -35,7 +37,9 @@ def ssd_head(
         for (level, x), count in zip(maps.items(), anchors, strict=True):
             prefix = f"{name}_{level}"
             if lite is None:
-                conv = keras.layers.Conv2D(count * values, 3, padding="same", name=f"{prefix}_conv")
+                conv = keras.layers.Conv2D(
+                    count * values, kernel_size, padding="same", name=f"{prefix}_conv"
+                )
             else:
                 x = depthwise_bn_activation(x, 3, lite, f"{prefix}_depthwise")
                 conv = keras.layers.Conv2D(

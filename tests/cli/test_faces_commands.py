@@ -121,6 +121,35 @@ def test_two_images(keras_cv_course, model, people):
     assert "yes" in keras_cv_course(*line, b, "--threshold", 0.8).out
 
 
+def test_two_images_by_the_published_networks(keras_cv_course, model, people, monkeypatch):
+    from keras_cv_course.faces import Face, FaceRecognizer, recognizer
+
+    colours = FaceRecognizer(
+        lambda chips: chips[:, 75, 75] / 255,
+        lambda image: [Face((0, 0, SIZE_PX, SIZE_PX), 0.9)],
+        lambda face: np.random.default_rng(0).uniform(0, 1, (1, 136)),
+        threshold=0.3,
+    )
+    monkeypatch.setattr(recognizer, "pretrained_recognizer", {"here": colours}.__getitem__)
+    red, other = people / "red" / "red_0001.jpg", people / "cyan" / "cyan_0001.jpg"
+    line = ["faces", "verify", red, "--weights", "here"]
+    same = keras_cv_course(*line, people / "red" / "red_0002.jpg", "--json").json
+    assert (same["same"], same["threshold"]) == (True, 0.3)
+    assert same["box_a"] == [0, 0, SIZE_PX, SIZE_PX]
+    assert keras_cv_course(*line, other, "--json").json["same"] is False
+    assert "distance" in keras_cv_course(*line, other).out
+    assert keras_cv_course(*line, other, "--threshold", 1.8, "--json").json["same"] is True
+    for spoiled, message in (
+        ([*line, other, "--crop", 0.5], "--crop is for an encoder of yours"),
+        ([*line, other, "--detector", "haar"], "--detector is for an encoder of yours"),
+        (["faces", "verify", model, red, other, "--weights", "here"], "--weights is for the publ"),
+        (line, "Give two images, or an encoder and two images. Received: 1"),
+    ):
+        failed = keras_cv_course(*spoiled)
+        assert failed.code == 1
+        assert message in " ".join(failed.err.split())
+
+
 def test_a_tflite_file_records_its_range_and_answers_alike(keras_cv_course, people, tmp_path):
     image = keras.Input((SIZE_PX, SIZE_PX, 3), name="image")
     unscaled = keras.Model(image, keras.layers.GlobalAveragePooling2D(name="embedding")(image))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import annotated_folders
+import manifest_files
 import numpy as np
 from PIL import Image
 
@@ -381,5 +382,12 @@ READERS: tuple[Reader, ...] = (
         ("people.db/collections/faces/*.json*",),
         _gallery,
         _read_gallery,
+    ),
+    Reader(
+        "weights_manifest",
+        ("faces.weights_manifest",),
+        ("net_model*",),
+        manifest_files.write_sample,
+        manifest_files.read_sample,
     ),
 )
