@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from keras_cv_course.faces.detection import find_face as find_face
     from keras_cv_course.faces.detection import haar_detector as haar_detector
     from keras_cv_course.faces.detection import yunet_detector as yunet_detector
-    from keras_cv_course.faces.dlib_chip import dlib_chip as dlib_chip
+    from keras_cv_course.faces.dlib_chips import dlib_chip as dlib_chip
     from keras_cv_course.faces.dlib_encoder import DlibFaceEncoder as DlibFaceEncoder
     from keras_cv_course.faces.encoder import FaceEncoder as FaceEncoder
     from keras_cv_course.faces.encoder import SiameseEncoder as SiameseEncoder
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from keras_cv_course.faces.multitask import MultitaskFaceNetwork as MultitaskFaceNetwork
     from keras_cv_course.faces.multitask_training import age_loss as age_loss
     from keras_cv_course.faces.multitask_training import compile_arguments as compile_arguments
-    from keras_cv_course.faces.network_detector import network_detector as network_detector
+    from keras_cv_course.faces.network_detection import network_detector as network_detector
     from keras_cv_course.faces.open_set import OpenSetReport as OpenSetReport
     from keras_cv_course.faces.open_set import open_set_report as open_set_report
     from keras_cv_course.faces.photographs import FaceReader as FaceReader
@@ -73,7 +73,7 @@ else:
             "bootstrap": ("bootstrap_interval",),
             "dense_face_networks": ("FaceExpressionNetwork", "FaceLandmarkNetwork"),
             "detection": ("Face", "cut_out", "find_face", "haar_detector", "yunet_detector"),
-            "dlib_chip": ("dlib_chip",),
+            "dlib_chips": ("dlib_chip",),
             "dlib_encoder": ("DlibFaceEncoder",),
             "encoder": ("FaceEncoder", "SiameseEncoder", "face_maps"),
             "face_detectors": ("SSDFaceDetector", "TinyYOLOFaceDetector"),
@@ -83,7 +83,7 @@ else:
             "mobile_face_net": ("MobileFaceNet",),
             "multitask": ("MultitaskFaceNetwork",),
             "multitask_training": ("age_loss", "compile_arguments"),
-            "network_detector": ("network_detector",),
+            "network_detection": ("network_detector",),
             "open_set": ("OpenSetReport", "open_set_report"),
             "photographs": ("FaceReader", "read_photograph"),
             "projection": ("fit_projection",),

@@ -13,11 +13,11 @@ from keras_cv_course.data.image_sources import as_photographs, with_channels
 from keras_cv_course.detectors.detector import Detector as BoxDetector
 from keras_cv_course.faces.dense_face_networks import FaceLandmarkNetwork
 from keras_cv_course.faces.detection import Detector, Face, find_face
-from keras_cv_course.faces.dlib_chip import dlib_chip
+from keras_cv_course.faces.dlib_chips import dlib_chip
 from keras_cv_course.faces.dlib_encoder import DlibFaceEncoder
 from keras_cv_course.faces.face_detectors import SSDFaceDetector
 from keras_cv_course.faces.landmark_finder import find_landmarks
-from keras_cv_course.faces.network_detector import network_detector
+from keras_cv_course.faces.network_detection import network_detector
 
 # Published for dlib's encoder and its own chips; it was not chosen on photographs of this project.
 DLIB_DISTANCE = 0.6

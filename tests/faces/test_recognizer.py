@@ -27,7 +27,7 @@ def spots(points, size, radius=3.0):
 
 
 def test_a_face_lies_in_its_chip_as_dlib_has_it():
-    from keras_cv_course.faces.dlib_chip import _MEAN_FACE, _OF_68
+    from keras_cv_course.faces.dlib_chips import _MEAN_FACE, _OF_68
 
     chip = (0.25 + _MEAN_FACE) / 1.5 * 150
     for point, place in IN_CHIP.items():
